@@ -1,0 +1,3 @@
+//! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
+
+pub mod model;

@@ -1,0 +1,3 @@
+//! The `farol` program.
+
+fn main() {}

@@ -1,0 +1,276 @@
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest name in wire format, with the root's octet (RFC 1035 3.1).
+pub const MAX_NAME: usize = 255;
+const MAX_LABEL: usize = 63;
+
+/// An absolute domain name in uncompressed wire format, ASCII letters folded to lower case (RFC 4343), so that equal
+/// names are equal octets. The root is one zero octet.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Box<[u8]>);
+
+/// Why a text or an octet string is no domain name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's message says what it is")]
+pub enum NameError {
+    #[error("a name can't be empty; the root is `.`")]
+    Empty,
+    #[error("has an empty label (two dots in a row, or a leading dot)")]
+    EmptyLabel,
+    #[error("has a label of more than 63 octets")]
+    LabelTooLong,
+    #[error("is longer than 255 octets")]
+    TooLong,
+    #[error("has a broken escape; write `\\.` or `\\` and three digits up to 255")]
+    BadEscape,
+    #[error("has characters outside ASCII; write the A-label form (xn--…)")]
+    NotAscii,
+    #[error("is not a name in wire format")]
+    BadWire,
+}
+
+impl Name {
+    /// The root, `.`.
+    pub fn root() -> Self {
+        Self(Box::new([0]))
+    }
+
+    /// Takes a whole uncompressed name in wire format, and nothing after it.
+    ///
+    /// # Errors
+    /// [`NameError::BadWire`] unless `wire` is exactly one name of at most 255 octets.
+    pub fn from_wire(wire: &[u8]) -> Result<Self, NameError> {
+        if wire.len() > MAX_NAME {
+            return Err(NameError::TooLong);
+        }
+        let mut at = 0;
+        loop {
+            match wire.get(at) {
+                Some(0) if at + 1 == wire.len() => {
+                    return Ok(Self(wire.to_ascii_lowercase().into()));
+                }
+                Some(&length) if length != 0 && usize::from(length) <= MAX_LABEL => {
+                    at += 1 + usize::from(length)
+                }
+                _ => return Err(NameError::BadWire),
+            }
+        }
+    }
+
+    /// The name's octets in wire format, lower case, with the root's octet at the end.
+    pub fn as_wire(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The labels from left to right, without the root.
+    pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        suffixes(&self.0).filter_map(first_label)
+    }
+
+    /// Whether this name is `ancestor` or below it.
+    pub fn is_within(&self, ancestor: &Name) -> bool {
+        suffixes(&self.0).any(|suffix| suffix == &*ancestor.0)
+    }
+
+    /// The name without its first label; none for the root.
+    pub fn parent(&self) -> Option<Name> {
+        suffixes(&self.0).nth(1).map(|suffix| Self(suffix.into()))
+    }
+
+    /// Whether the first label is `*` (RFC 4592 2.1.1).
+    pub fn is_wildcard(&self) -> bool {
+        self.0.starts_with(b"\x01*")
+    }
+
+    /// The name in text without the dot at the end, as HTTP's Host and TLS's SNI want it.
+    pub fn to_host(&self) -> String {
+        let text = self.to_string();
+        text.strip_suffix('.').unwrap_or(&text).to_owned()
+    }
+}
+
+/// The first label of a name in wire format; none for the root.
+fn first_label(wire: &[u8]) -> Option<&[u8]> {
+    let (&length, rest) = wire.split_first()?;
+    if length == 0 { None } else { rest.get(..usize::from(length)) }
+}
+
+/// A name in wire format, then the name without its first label, and so on down to the root.
+pub fn suffixes(wire: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(wire);
+    std::iter::from_fn(move || {
+        let current = rest?;
+        rest = first_label(current).and_then(|label| current.get(1 + label.len()..));
+        Some(current)
+    })
+}
+
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    /// Reads master-file text (RFC 1035 5.1); a missing dot at the end is added.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match text {
+            "" => return Err(NameError::Empty),
+            "." => return Ok(Self::root()),
+            _ if !text.is_ascii() => return Err(NameError::NotAscii),
+            _ => {}
+        }
+        let mut wire = Vec::with_capacity(text.len() + 2);
+        let mut label = Vec::new();
+        let mut rest = text.as_bytes();
+        while let Some((&octet, tail)) = rest.split_first() {
+            rest = tail;
+            match octet {
+                b'.' => push_label(&mut wire, &mut label)?,
+                b'\\' => label.push(unescape(&mut rest)?),
+                _ => label.push(octet.to_ascii_lowercase()),
+            }
+        }
+        if !label.is_empty() {
+            push_label(&mut wire, &mut label)?;
+        }
+        wire.push(0);
+        if wire.len() > MAX_NAME { Err(NameError::TooLong) } else { Ok(Self(wire.into())) }
+    }
+}
+
+fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
+    match u8::try_from(label.len()) {
+        Ok(0) => Err(NameError::EmptyLabel),
+        Ok(length) if usize::from(length) <= MAX_LABEL => {
+            wire.push(length);
+            wire.append(label);
+            Ok(())
+        }
+        _ => Err(NameError::LabelTooLong),
+    }
+}
+
+/// Takes what follows a backslash: three digits for an octet, or the character itself.
+fn unescape(rest: &mut &[u8]) -> Result<u8, NameError> {
+    let (&first, tail) = rest.split_first().ok_or(NameError::BadEscape)?;
+    if !first.is_ascii_digit() {
+        *rest = tail;
+        return Ok(first.to_ascii_lowercase());
+    }
+    let digits =
+        rest.get(..3).and_then(|it| std::str::from_utf8(it).ok()).ok_or(NameError::BadEscape)?;
+    let octet: u8 = digits.parse().map_err(|_| NameError::BadEscape)?;
+    *rest = &rest[3..];
+    Ok(octet.to_ascii_lowercase())
+}
+
+impl fmt::Display for Name {
+    /// Master-file text with the dot at the end; octets that would not be read back as they are get escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() == 1 {
+            return f.write_str(".");
+        }
+        for label in self.labels() {
+            for &octet in label {
+                match octet {
+                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
+                        write!(f, "\\{}", char::from(octet))?
+                    }
+                    0x21..=0x7e => write!(f, "{}", char::from(octet))?,
+                    _ => write!(f, "\\{octet:03}")?,
+                }
+            }
+            f.write_str(".")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn text_is_folded_and_made_absolute() {
+        for (text, shown) in [
+            ("app.Example", "app.example."),
+            ("app.example.", "app.example."),
+            (".", "."),
+            (r"a\.b.c", r"a\.b.c."),
+            (r"\065\032x", r"a\032x."),
+            ("*.apps.example.", "*.apps.example."),
+        ] {
+            assert_eq!(name(text).to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_text_is_refused() {
+        let long_label = "a".repeat(64);
+        let long_name = ["a".repeat(63).as_str(); 4].join(".");
+        for (text, error) in [
+            ("", NameError::Empty),
+            ("a..b", NameError::EmptyLabel),
+            (".a", NameError::EmptyLabel),
+            (long_label.as_str(), NameError::LabelTooLong),
+            (long_name.as_str(), NameError::TooLong),
+            (r"a\", NameError::BadEscape),
+            (r"a\25", NameError::BadEscape),
+            (r"a\256", NameError::BadEscape),
+            ("bücher.example", NameError::NotAscii),
+        ] {
+            assert_eq!(text.parse::<Name>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn wire_must_be_one_whole_name() {
+        for bad in [&b""[..], b"\x01a", b"\x00\x00", b"\xc0\x0c", b"\x40a\x00", b"\x02a\x00"] {
+            assert!(Name::from_wire(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(Name::from_wire(b"\x01A\x00"), Ok(name("a.")));
+    }
+
+    #[test]
+    fn ancestry_counts_whole_labels() {
+        assert!(name("a.b.c").is_within(&name("b.c")));
+        assert!(name("b.c").is_within(&name("b.c")));
+        assert!(name("b.c").is_within(&Name::root()));
+        assert!(!name("ab.c").is_within(&name("b.c")));
+        assert_eq!(name("a.b").parent(), Some(name("b")));
+        assert_eq!(Name::root().parent(), None);
+        assert!(name("*.a").is_wildcard() && !name("a.*").is_wildcard());
+        assert_eq!(name("app.example.").to_host(), "app.example");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_back(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 0..8)) {
+            let mut wire = Vec::new();
+            for label in &labels {
+                wire.push(label.len() as u8);
+                wire.extend(label);
+            }
+            wire.push(0);
+            let name = Name::from_wire(&wire).unwrap();
+            prop_assert_eq!(name.to_string().parse::<Name>().unwrap(), name);
+        }
+    }
+}

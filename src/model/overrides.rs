@@ -1,0 +1,129 @@
+use std::collections::BTreeMap;
+
+use super::{Forced, Ident, Name, Timestamp};
+
+/// Every operator's change in force. An override beats the configuration until it is cleared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// By profile and endpoint.
+    pub endpoints: BTreeMap<(Name, Ident), EndpointOverrides>,
+    /// The sites that are drained.
+    pub drained_sites: BTreeMap<Ident, Stamp>,
+}
+
+/// The changes in force on one endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointOverrides {
+    /// Replaces the configured weight.
+    pub weight: Option<Stamped<u16>>,
+    /// Replaces the configured priority.
+    pub priority: Option<Stamped<u16>>,
+    /// Replaces the configured `enabled`.
+    pub enabled: Option<Stamped<bool>>,
+    /// Overrides the probes' verdict.
+    pub forced: Option<Stamped<Forced>>,
+}
+
+impl EndpointOverrides {
+    /// Whether nothing is overridden.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A value with who set it, when and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamped<T> {
+    /// The value in force.
+    pub value: T,
+    /// Who set it.
+    pub stamp: Stamp,
+}
+
+/// Who changed something, when and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The author, from the token.
+    pub by: String,
+    /// The author's reason, where one was given.
+    pub reason: Option<String>,
+    /// When the change was made.
+    pub at: Timestamp,
+}
+
+/// A change to one endpoint; each field is left alone, cleared or set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointChange {
+    /// The weight.
+    pub weight: Change<u16>,
+    /// The priority.
+    pub priority: Change<u16>,
+    /// Whether it is in service.
+    pub enabled: Change<bool>,
+    /// The forced verdict.
+    pub forced: Change<Forced>,
+}
+
+impl EndpointChange {
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Puts the change into `overrides`, stamped.
+    pub fn apply(&self, overrides: &mut EndpointOverrides, stamp: &Stamp) {
+        self.weight.apply(&mut overrides.weight, stamp);
+        self.priority.apply(&mut overrides.priority, stamp);
+        self.enabled.apply(&mut overrides.enabled, stamp);
+        self.forced.apply(&mut overrides.forced, stamp);
+    }
+}
+
+/// What a change does to one field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// Leaves it as it is.
+    #[default]
+    Keep,
+    /// Clears the override: the configuration's value counts again.
+    Clear,
+    /// Sets the override.
+    Set(T),
+}
+
+impl<T: Copy> Change<T> {
+    fn apply(&self, field: &mut Option<Stamped<T>>, stamp: &Stamp) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *field = None,
+            Self::Set(value) => *field = Some(Stamped { value: *value, stamp: stamp.clone() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_touches_only_the_fields_that_it_names() {
+        let stamp = |by: &str| Stamp { by: by.to_owned(), reason: None, at: Timestamp(1) };
+        let mut overrides = EndpointOverrides::default();
+        let first = EndpointChange {
+            weight: Change::Set(5),
+            enabled: Change::Set(false),
+            ..Default::default()
+        };
+        first.apply(&mut overrides, &stamp("ann"));
+        let second = EndpointChange {
+            weight: Change::Clear,
+            forced: Change::Set(Forced::Up),
+            ..Default::default()
+        };
+        second.apply(&mut overrides, &stamp("bob"));
+        assert_eq!(overrides.weight, None);
+        assert_eq!(overrides.enabled, Some(Stamped { value: false, stamp: stamp("ann") }));
+        assert_eq!(overrides.forced, Some(Stamped { value: Forced::Up, stamp: stamp("bob") }));
+        assert!(!overrides.is_empty() && EndpointOverrides::default().is_empty());
+    }
+}
