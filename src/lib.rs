@@ -1,3 +1,6 @@
 //! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
 
+pub mod clock;
+pub mod health;
+pub mod metrics;
 pub mod model;

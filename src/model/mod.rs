@@ -16,7 +16,9 @@ pub use monitor::{
     Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
-pub use overrides::{Change, EndpointChange, EndpointOverrides, Overrides, Stamp, Stamped};
+pub use overrides::{
+    Change, EndpointChange, EndpointKey, EndpointOverrides, Overrides, Stamp, Stamped,
+};
 pub use profile::{Addresses, Endpoint, FamilyRule, Method, Profile, WhenNoneHealthy};
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};

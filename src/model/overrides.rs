@@ -5,10 +5,19 @@ use super::{Forced, Ident, Name, Timestamp};
 /// Every operator's change in force. An override beats the configuration until it is cleared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// By profile and endpoint.
-    pub endpoints: BTreeMap<(Name, Ident), EndpointOverrides>,
+    /// By endpoint; none of them is empty.
+    pub endpoints: BTreeMap<EndpointKey, EndpointOverrides>,
     /// The sites that are drained.
     pub drained_sites: BTreeMap<Ident, Stamp>,
+}
+
+/// Names one endpoint among all profiles.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointKey {
+    /// The profile's name.
+    pub profile: Name,
+    /// The endpoint's name in it.
+    pub endpoint: Ident,
 }
 
 /// The changes in force on one endpoint.

@@ -67,6 +67,9 @@ pub enum ZoneError {
     ProfileBelowCut { profile: Name, cut: Name },
 }
 
+/// The lowest TTL and the data seen so far of one record set.
+type Gathered = (u32, Vec<Box<[u8]>>);
+
 impl Zone {
     /// Builds a zone from its records. Equal records count once; records of one set with different TTLs get the lowest
     /// (RFC 2181 5.2).
@@ -78,30 +81,28 @@ impl Zone {
         records: impl IntoIterator<Item = Record>,
     ) -> Result<Self, Vec<ZoneError>> {
         let mut errors = Vec::new();
-        let mut nodes: BTreeMap<Name, BTreeMap<RecordType, (u32, Vec<Box<[u8]>>)>> =
-            BTreeMap::new();
+        let mut nodes: BTreeMap<Name, BTreeMap<RecordType, Gathered>> = BTreeMap::new();
         for record in records {
             if !record.owner.is_within(&name) {
                 errors.push(ZoneError::OutOfZone { owner: record.owner, zone: name.clone() });
                 continue;
             }
-            let node = nodes.entry(record.owner).or_default();
-            let (ttl, data) = node.entry(record.record_type).or_insert((record.ttl, Vec::new()));
-            *ttl = (*ttl).min(record.ttl);
-            if !data.contains(&record.data) {
-                data.push(record.data);
+            let sets = nodes.entry(record.owner).or_default();
+            let set = sets.entry(record.record_type).or_insert((record.ttl, Vec::new()));
+            set.0 = set.0.min(record.ttl);
+            if !set.1.contains(&record.data) {
+                set.1.push(record.data);
             }
         }
-        let into_sets = |sets: BTreeMap<RecordType, (u32, Vec<Box<[u8]>>)>| {
-            let set = |(record_type, (ttl, data)): (_, (_, Vec<_>))| RecordSet {
-                record_type,
-                ttl,
-                data: data.into(),
-            };
-            sets.into_iter().map(set).collect()
+        let into_set = |(record_type, (ttl, data)): (_, Gathered)| RecordSet {
+            record_type,
+            ttl,
+            data: data.into(),
         };
-        let records: BTreeMap<Name, Vec<RecordSet>> =
-            nodes.into_iter().map(|(owner, sets)| (owner, into_sets(sets))).collect();
+        let records: BTreeMap<Name, Vec<RecordSet>> = nodes
+            .into_iter()
+            .map(|(owner, sets)| (owner, sets.into_iter().map(into_set).collect()))
+            .collect();
         let soa = check_apex(&name, &records, &mut errors);
         check_nodes(&name, &records, &mut errors);
         match soa {

@@ -1,0 +1,12 @@
+//! From probe outcomes to an endpoint's status: thresholds, damping and schedule. Pure: time, draws and results come in
+//! as arguments, so a year of failures is tested in milliseconds.
+
+mod probed;
+mod schedule;
+mod state;
+mod status;
+
+pub use probed::{Phase, PhaseTimes, ProbeResult, ProbeTally, Probed};
+pub use schedule::{first_delay, next_start};
+pub use state::{Health, Outcome};
+pub use status::{endpoint_status, profile_status};

@@ -1,0 +1,171 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Outcome;
+use crate::model::{Moment, Timestamp};
+
+/// The part of a probe in which it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Until the TCP connection stands.
+    Connect,
+    /// Until the TLS handshake is done.
+    Tls,
+    /// Until the answer's status and headers are there.
+    FirstByte,
+}
+
+impl Phase {
+    /// Every phase, in the order in which a probe passes them.
+    pub const ALL: [Self; 3] = [Self::Connect, Self::Tls, Self::FirstByte];
+
+    /// The word in metrics, logs and the API.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::FirstByte => "first_byte",
+        }
+    }
+}
+
+/// How long each phase took, as far as the probe came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PhaseTimes {
+    /// The TCP handshake.
+    pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// From sending the request to having the answer's head.
+    pub first_byte: Option<Duration>,
+}
+
+impl PhaseTimes {
+    /// The phases that were completed, with how long each took.
+    pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> {
+        let times = [self.connect, self.tls, self.first_byte];
+        Phase::ALL.into_iter().zip(times).filter_map(|(phase, time)| Some((phase, time?)))
+    }
+}
+
+/// What came of one probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeResult {
+    /// When it started.
+    pub at: Timestamp,
+    /// What it says.
+    pub outcome: Outcome,
+    /// Where it ended.
+    pub phase: Phase,
+    /// How long it took as a whole.
+    pub elapsed: Duration,
+    /// How long each phase took.
+    pub phases: PhaseTimes,
+    /// Why it failed or is void, for people: "connect: refused".
+    pub reason: Option<String>,
+    /// When the certificate that the endpoint showed expires.
+    pub certificate_expires: Option<Timestamp>,
+}
+
+/// What probing knows about one endpoint: written by the prober alone, read by whoever shows it.
+#[derive(Debug, Default)]
+pub struct Probed {
+    passed: AtomicU64,
+    failed: AtomicU64,
+    void: AtomicU64,
+    latest: Mutex<Latest>,
+}
+
+/// The last word of the probes.
+#[derive(Clone, Debug, Default)]
+struct Latest {
+    result: Option<ProbeResult>,
+    /// When a probe last said something, for or against the endpoint.
+    heard: Option<Moment>,
+    held_down_until: Option<Moment>,
+}
+
+/// How many probes ended how, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProbeTally {
+    /// Probes that passed.
+    pub passed: u64,
+    /// Probes that failed.
+    pub failed: u64,
+    /// Probes that said nothing.
+    pub void: u64,
+}
+
+impl Probed {
+    /// Takes in a result, and how long the endpoint is held down after it.
+    pub fn record(&self, result: ProbeResult, now: Moment, held_down_until: Option<Moment>) {
+        let counter = match result.outcome {
+            Outcome::Passed => &self.passed,
+            Outcome::Failed => &self.failed,
+            Outcome::Void => &self.void,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if result.outcome != Outcome::Void {
+            latest.heard = Some(now);
+        }
+        latest.held_down_until = held_down_until;
+        latest.result = Some(result);
+    }
+
+    /// How many probes ended how.
+    pub fn tally(&self) -> ProbeTally {
+        ProbeTally {
+            passed: self.passed.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            void: self.void.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The last result.
+    pub fn last(&self) -> Option<ProbeResult> {
+        self.latest().result
+    }
+
+    /// When a probe last said something; none before the first verdict.
+    pub fn heard(&self) -> Option<Moment> {
+        self.latest().heard
+    }
+
+    /// When a flapping endpoint that passes its probes may be Online again.
+    pub fn held_down_until(&self) -> Option<Moment> {
+        self.latest().held_down_until
+    }
+
+    fn latest(&self) -> Latest {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn void_probes_are_counted_but_are_no_word_on_the_endpoint() {
+        let probed = Probed::default();
+        let result = |outcome| ProbeResult {
+            at: Timestamp(1),
+            outcome,
+            phase: Phase::Connect,
+            elapsed: Duration::ZERO,
+            phases: PhaseTimes::default(),
+            reason: None,
+            certificate_expires: None,
+        };
+        let at = |seconds| Moment(Duration::from_secs(seconds));
+        probed.record(result(Outcome::Passed), at(1), None);
+        probed.record(result(Outcome::Failed), at(2), None);
+        probed.record(result(Outcome::Void), at(3), Some(at(9)));
+        assert_eq!(probed.tally(), ProbeTally { passed: 1, failed: 1, void: 1 });
+        assert_eq!(probed.heard(), Some(at(2)));
+        assert_eq!(probed.last().map(|it| it.outcome), Some(Outcome::Void));
+        assert_eq!(probed.held_down_until(), Some(at(9)));
+    }
+}

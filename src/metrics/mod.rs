@@ -1,0 +1,5 @@
+//! The Prometheus registry and every metric's name.
+
+mod probes;
+
+pub use probes::ProbeMetrics;

@@ -1,0 +1,37 @@
+use prometheus::{HistogramOpts, HistogramVec, Registry};
+
+use crate::health::{Phase, ProbeResult};
+
+/// From a connection on the same rack to the longest timeouts in use, in seconds.
+const BUCKETS: [f64; 12] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// What all probes together have taken.
+#[derive(Clone, Debug)]
+pub struct ProbeMetrics {
+    duration: HistogramVec,
+}
+
+impl ProbeMetrics {
+    /// Registers the metrics; every phase exists from the start, at zero.
+    ///
+    /// # Errors
+    /// When a metric of that name is registered already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let help = "How long the completed phases of probes took.";
+        let options = HistogramOpts::new("farol_probe_duration_seconds", help);
+        let duration = HistogramVec::new(options.buckets(BUCKETS.to_vec()), &["phase"])?;
+        for phase in Phase::ALL {
+            duration.with_label_values(&[phase.label()]);
+        }
+        registry.register(Box::new(duration.clone()))?;
+        Ok(Self { duration })
+    }
+
+    /// Counts one probe.
+    pub fn observe(&self, result: &ProbeResult) {
+        for (phase, elapsed) in result.phases.iter() {
+            self.duration.with_label_values(&[phase.label()]).observe(elapsed.as_secs_f64());
+        }
+    }
+}
