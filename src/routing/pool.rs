@@ -1,0 +1,124 @@
+use super::{Member, Standing};
+use crate::model::{EndpointStatus, Family, Profile, WhenNoneHealthy};
+
+/// Whether the candidates are the healthy endpoints, and if not, why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// They are.
+    Healthy,
+    /// Too few are healthy (`panic_threshold`): all are treated as healthy.
+    Panic,
+    /// None is healthy, in any family: `when_none_healthy` decides.
+    NoneHealthy,
+    /// No endpoint is in service: all are disabled, or there is none.
+    NoneInService,
+}
+
+impl Basis {
+    /// Whether answers may name endpoints that probes found failing.
+    pub const fn is_fail_open(self) -> bool {
+        matches!(self, Self::Panic | Self::NoneHealthy)
+    }
+}
+
+/// The members that a method may choose from: those whose standing is [`Standing::Candidate`].
+pub(super) struct Pool {
+    pub(super) basis: Basis,
+    pub(super) standings: Vec<Standing>,
+}
+
+impl Pool {
+    /// The members that are still in.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = usize> {
+        let standings = self.standings.iter().enumerate();
+        standings
+            .filter(|(_, standing)| **standing == Standing::Candidate)
+            .map(|(member, _)| member)
+    }
+
+    /// Takes those out that are in but not wanted.
+    pub(super) fn retain(&mut self, wanted: impl Fn(usize) -> bool, otherwise: Standing) {
+        for (member, standing) in self.standings.iter_mut().enumerate() {
+            if *standing == Standing::Candidate && !wanted(member) {
+                *standing = otherwise;
+            }
+        }
+    }
+
+    /// Takes those out that have no address of this family.
+    pub(super) fn keep_family(&mut self, members: &[Member], family: Family) {
+        let has_address =
+            |member: usize| members.get(member).is_some_and(|it| it.families[family.index()]);
+        self.retain(has_address, Standing::NoAddress);
+    }
+}
+
+/// Decides who is eligible, in any family: the healthy ones, unless there are none or too few.
+pub(super) fn gather(profile: &Profile, members: &[Member]) -> Pool {
+    let serving = |it: &Member| it.status.is_healthy();
+    let basis = if members.iter().any(serving) {
+        if panics(profile.panic_threshold, members) { Basis::Panic } else { Basis::Healthy }
+    } else if members.iter().any(in_service) {
+        Basis::NoneHealthy
+    } else {
+        Basis::NoneInService
+    };
+    let standings = match basis {
+        Basis::Healthy | Basis::NoneInService => {
+            members.iter().map(|it| standing(it, false)).collect()
+        }
+        Basis::Panic => members.iter().map(|it| standing(it, true)).collect(),
+        Basis::NoneHealthy => revive(&profile.when_none_healthy, members),
+    };
+    Pool { basis, standings }
+}
+
+/// Drained ones are in service: they come back when there is nothing else.
+fn in_service(member: &Member) -> bool {
+    !matches!(member.status, EndpointStatus::Disabled | EndpointStatus::Inactive)
+}
+
+fn standing(member: &Member, degraded_serves: bool) -> Standing {
+    match member.status {
+        EndpointStatus::Disabled | EndpointStatus::Inactive => Standing::Disabled,
+        EndpointStatus::Drained => Standing::Drained,
+        EndpointStatus::Degraded if !degraded_serves => Standing::Degraded,
+        _ => Standing::Candidate,
+    }
+}
+
+/// Whether less than `threshold` percent of the weight that is in service and not drained is healthy.
+fn panics(threshold: u8, members: &[Member]) -> bool {
+    let asked =
+        || members.iter().filter(|it| in_service(it) && it.status != EndpointStatus::Drained);
+    let all_zero = asked().all(|it| it.weight == 0);
+    let weight = |it: &Member| if all_zero { 1 } else { u64::from(it.weight) };
+    let total: u64 = asked().map(weight).sum();
+    let healthy: u64 = asked().filter(|it| it.status.is_healthy()).map(weight).sum();
+    healthy * 100 < u64::from(threshold) * total
+}
+
+/// Who serves although none is healthy. Drained ones do only when all in service are drained, and then those that would be
+/// healthy go first.
+fn revive(rule: &WhenNoneHealthy, members: &[Member]) -> Vec<Standing> {
+    let all_drained =
+        members.iter().filter(|it| in_service(it)).all(|it| it.status == EndpointStatus::Drained);
+    let any_healthy = members.iter().any(|it| it.healthy);
+    let any_last =
+        members.iter().any(|it| it.last_healthy && it.status == EndpointStatus::Degraded);
+    let of = |it: &Member| match (standing(it, true), rule) {
+        (Standing::Drained | Standing::Candidate, rule)
+            if !matches!(rule, WhenNoneHealthy::ServeAll | WhenNoneHealthy::LastHealthy) =>
+        {
+            Standing::NotAsked
+        }
+        (Standing::Drained, _) if all_drained && (it.healthy || !any_healthy) => {
+            Standing::Candidate
+        }
+        (Standing::Candidate, WhenNoneHealthy::LastHealthy) if any_last && !it.last_healthy => {
+            Standing::NotLastHealthy
+        }
+        (standing, _) => standing,
+    };
+    members.iter().map(of).collect()
+}
