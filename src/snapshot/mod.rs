@@ -1,0 +1,64 @@
+//! Model, health and overrides of one instant, made into lookup tables with answers that are ready to send. Immutable: a
+//! change makes a new [`Snapshot`], which shares with the old one whatever did not change.
+
+mod answer;
+mod counters;
+mod explain;
+mod live;
+mod profile;
+mod slots;
+mod zone;
+
+pub use answer::{Answer, QUESTION};
+pub use counters::{AnswerCounters, Worker, WorkerCounters};
+pub use explain::{Explained, Explanation, explain};
+pub use live::{Live, Reader};
+pub use profile::{Decision, EndpointFacts, EndpointState, ProfileTable};
+pub use slots::Slots;
+pub use zone::{Found, Node, ZoneTable, Zones};
+
+use std::sync::Arc;
+
+use crate::model::{Ident, Name, Site, Stamp};
+
+/// Everything that answers and views are made from, at one instant.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Counts publications, from 1.
+    pub generation: u64,
+    /// The zones.
+    pub zones: Arc<Zones>,
+    /// The profiles, by slot.
+    pub profiles: Slots<ProfileTable>,
+    /// The sites.
+    pub sites: Arc<[SiteState]>,
+}
+
+/// A site at one instant.
+#[derive(Clone, Debug)]
+pub struct SiteState {
+    /// The site as configured.
+    pub site: Site,
+    /// Who drained it, when and why, while it is drained.
+    pub drained: Option<Stamp>,
+}
+
+impl Snapshot {
+    /// The slot of the profile at this name.
+    pub fn slot(&self, name: &Name) -> Option<u32> {
+        self.zones.find(name.as_wire())?.node(name.as_wire())?.profile
+    }
+
+    /// The profile at this name.
+    pub fn profile(&self, name: &Name) -> Option<&Arc<ProfileTable>> {
+        self.profiles.get(self.slot(name)?)
+    }
+
+    /// The site of this name.
+    pub fn site(&self, name: &Ident) -> Option<&SiteState> {
+        self.sites.iter().find(|it| it.site.name == *name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::counters::WorkerCounters;
+use crate::model::{MAX_NAME, Name, Profile, RecordSet, RecordType, Zone};
+
+/// The most labels that a name of 255 octets can have, and the root.
+const MAX_LABELS: usize = MAX_NAME / 2 + 1;
+
+/// A zone made ready for lookups: every name that exists, empty non-terminals too, with its record sets and its profile.
+#[derive(Debug)]
+pub struct ZoneTable {
+    /// The zone as configured.
+    pub zone: Arc<Zone>,
+    /// Answers by rcode.
+    pub responses: Arc<WorkerCounters>,
+    nodes: HashMap<Name, Node>,
+}
+
+/// What exists at one name.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// The static record sets.
+    pub sets: Box<[RecordSet]>,
+    /// The slot of the profile that owns A and AAAA here.
+    pub profile: Option<u32>,
+}
+
+impl Node {
+    /// The static set of this type.
+    pub fn find(&self, record_type: RecordType) -> Option<&RecordSet> {
+        self.sets.iter().find(|it| it.record_type == record_type)
+    }
+}
+
+/// What a zone says of a name. Lengths tell the name's suffix: its last so many octets.
+#[derive(Debug)]
+pub enum Found<'z> {
+    /// The name exists, or a wildcard stands for it.
+    Node(&'z Node),
+    /// The name is at or below a delegation.
+    Cut {
+        /// The length of the delegated name.
+        suffix: usize,
+        /// Its nameservers.
+        servers: &'z RecordSet,
+    },
+    /// The name is below a DNAME.
+    Dname {
+        /// The length of the DNAME's owner.
+        suffix: usize,
+        /// The record that redirects.
+        set: &'z RecordSet,
+    },
+    /// The name does not exist.
+    Nothing,
+}
+
+impl ZoneTable {
+    /// Makes a zone ready. `profiles` are those inside it, each with its slot.
+    pub fn new<'p>(
+        zone: Arc<Zone>,
+        profiles: impl IntoIterator<Item = (u32, &'p Profile)>,
+        responses: Arc<WorkerCounters>,
+    ) -> Self {
+        let mut nodes: HashMap<Name, Node> = HashMap::new();
+        for (owner, sets) in zone.records() {
+            nodes.entry(owner.clone()).or_default().sets = sets.clone().into();
+        }
+        for (slot, profile) in profiles {
+            nodes.entry(profile.name.clone()).or_default().profile = Some(slot);
+        }
+        let owners: Vec<Name> = nodes.keys().cloned().collect();
+        for owner in owners {
+            let mut above = owner.parent();
+            while let Some(name) = above.filter(|it| it.is_within(zone.name())) {
+                above = name.parent();
+                if nodes.contains_key(&name) {
+                    break;
+                }
+                nodes.insert(name, Node::default());
+            }
+        }
+        nodes.shrink_to_fit();
+        Self { zone, responses, nodes }
+    }
+
+    /// What exists at exactly this name (wire format, lower case), whether or not a delegation hides it.
+    pub fn node(&self, name: &[u8]) -> Option<&Node> {
+        self.nodes.get(name)
+    }
+
+    /// The node at the apex.
+    pub fn apex(&self) -> Option<&Node> {
+        self.node(self.zone.name().as_wire())
+    }
+
+    /// Looks a name of this zone up (wire format, lower case), by RFC 1034 4.3.2 and RFC 4592: from the apex down, until a
+    /// delegation, a DNAME, the name itself or the first label that doesn't exist.
+    pub fn find(&self, name: &[u8], record_type: RecordType) -> Found<'_> {
+        let apex = self.zone.name().as_wire();
+        let below = name.len().saturating_sub(apex.len());
+        let mut starts = [0_u8; MAX_LABELS];
+        let mut labels = 0;
+        let mut at = 0;
+        while at < below {
+            if let Some(start) = starts.get_mut(labels) {
+                *start = at as u8;
+            }
+            labels += 1;
+            at += 1 + usize::from(name.get(at).copied().unwrap_or_default());
+        }
+        let mut encloser = apex;
+        let Some(mut node) = self.apex() else { return Found::Nothing };
+        for start in starts.iter().take(labels).rev() {
+            if let Some(set) = node.find(RecordType::DNAME) {
+                return Found::Dname { suffix: encloser.len(), set };
+            }
+            let suffix = name.get(usize::from(*start)..).unwrap_or_default();
+            let Some(next) = self.nodes.get(suffix) else { return self.wildcard(encloser) };
+            node = next;
+            encloser = suffix;
+            let is_whole = suffix.len() == name.len();
+            match node.find(RecordType::NS) {
+                // The parent answers for DS at a delegation (RFC 4035 3.1.4.1).
+                Some(servers) if !(is_whole && record_type == RecordType::DS) => {
+                    return Found::Cut { suffix: suffix.len(), servers };
+                }
+                _ => {}
+            }
+        }
+        Found::Node(node)
+    }
+
+    /// The wildcard directly below the closest encloser, if there is one (RFC 4592 3.3.1).
+    fn wildcard(&self, encloser: &[u8]) -> Found<'_> {
+        let mut name = [0_u8; MAX_NAME];
+        let length = 2 + encloser.len();
+        let Some(room) = name.get_mut(..length) else { return Found::Nothing };
+        let (star, rest) = room.split_at_mut(2);
+        star.copy_from_slice(b"\x01*");
+        rest.copy_from_slice(encloser);
+        self.nodes.get(&name[..length]).map_or(Found::Nothing, Found::Node)
+    }
+}
+
+/// Every zone by its apex. The deepest one that holds a name answers for it.
+#[derive(Debug, Default)]
+pub struct Zones {
+    tables: HashMap<Name, Arc<ZoneTable>>,
+    most_labels: usize,
+}
+
+impl Zones {
+    /// Gathers the zones.
+    pub fn new(tables: impl IntoIterator<Item = ZoneTable>) -> Self {
+        let by_apex = |it: ZoneTable| (it.zone.name().clone(), Arc::new(it));
+        let tables: HashMap<_, _> = tables.into_iter().map(by_apex).collect();
+        let most_labels = tables.keys().map(|it| it.labels().count()).max().unwrap_or_default();
+        Self { tables, most_labels }
+    }
+
+    /// The deepest zone that holds this name (wire format, lower case).
+    pub fn find(&self, name: &[u8]) -> Option<&Arc<ZoneTable>> {
+        let labels = crate::model::suffixes(name).count().saturating_sub(1);
+        let suffixes = crate::model::suffixes(name).skip(labels.saturating_sub(self.most_labels));
+        suffixes.into_iter().find_map(|suffix| self.tables.get(suffix))
+    }
+
+    /// Every zone.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ZoneTable>> {
+        self.tables.values()
+    }
+}
