@@ -83,12 +83,16 @@ impl Reader {
         self.worker
     }
 
-    /// Reads the snapshot in force, for a batch of queries that are there already.
-    pub fn enter(&mut self) -> &Arc<Snapshot> {
+    /// Says that a batch of queries is there to be answered by the snapshot in force.
+    pub fn enter(&mut self) {
         self.set(ENTERING);
         fence(Ordering::SeqCst);
         let generation = self.cache.load().generation;
         self.set(generation + ENTERING);
+    }
+
+    /// The snapshot in force. Between [`enter`](Self::enter) and [`leave`](Self::leave) it can only get newer.
+    pub fn snapshot(&mut self) -> &Snapshot {
         self.cache.load()
     }
 
@@ -124,12 +128,14 @@ mod tests {
         let live = Arc::new(Live::new(snapshot(1), 2));
         let mut first = Reader::new(live.clone(), Worker(0));
         let mut second = Reader::new(live.clone(), Worker(1));
-        assert_eq!(first.enter().generation, 1);
+        first.enter();
+        assert_eq!(first.snapshot().generation, 1);
         live.publish(snapshot(2));
         assert!(!live.is_answered_by(2), "the first still answers by 1");
         first.leave();
         assert!(live.is_answered_by(2), "idle workers count");
-        assert_eq!(second.enter().generation, 2);
+        second.enter();
+        assert_eq!(second.snapshot().generation, 2);
         assert!(live.is_answered_by(2));
         live.publish(snapshot(3));
         assert!(!live.is_answered_by(3));

@@ -1,0 +1,16 @@
+//! Authoritative DNS: one responder, bytes in and bytes out, under small loops for UDP and TCP. Answering needs nothing but
+//! memory: it goes on from the last snapshot whatever fails elsewhere.
+
+mod connections;
+mod message;
+mod query;
+mod resolve;
+mod responder;
+mod server;
+mod sys;
+mod tcp;
+mod udp;
+
+pub use responder::Identity;
+pub use server::{BindError, Context, Server, Sockets};
+pub use tcp::TcpLimits;

@@ -1,0 +1,273 @@
+//! A borrowed view of a query packet; nothing is copied.
+
+use crate::metrics::Drop;
+use crate::model::{MAX_NAME, RecordType};
+
+/// The octets of a message's header.
+pub(super) const HEADER: usize = 12;
+
+/// The classes that Farol tells apart (RFC 1035 3.2.4).
+pub(super) const CLASS_IN: u16 = 1;
+pub(super) const CLASS_CHAOS: u16 = 3;
+
+/// The code of TCP keepalive (RFC 7828 3.1).
+pub(super) const OPTION_TCP_KEEPALIVE: u16 = 11;
+
+/// Response codes (RFC 1035 4.1.1, RFC 6672, RFC 6891).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Rcode {
+    NoError = 0,
+    FormErr = 1,
+    ServFail = 2,
+    NxDomain = 3,
+    NotImp = 4,
+    Refused = 5,
+    YxDomain = 6,
+    BadVers = 16,
+}
+
+/// What a packet turned out to be.
+#[derive(Debug)]
+pub(super) enum Packet<'p> {
+    /// Must not be answered: too short, or an answer itself.
+    Ignored(Drop),
+    /// To be answered with an error alone.
+    Faulty(Faulty<'p>),
+    /// A question that can be answered.
+    Query(Query<'p>),
+}
+
+/// The part of a query that its answer repeats even when it is an error.
+#[derive(Debug)]
+pub(super) struct Faulty<'p> {
+    pub(super) rcode: Rcode,
+    pub(super) header: Header,
+    /// The question as sent, where it could be read.
+    pub(super) question: Option<&'p [u8]>,
+    pub(super) edns: Option<Edns>,
+}
+
+/// What an answer takes from the query's header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    pub(super) id: [u8; 2],
+    pub(super) opcode: u8,
+    pub(super) recursion_desired: bool,
+}
+
+/// One well-formed question.
+#[derive(Debug)]
+pub(super) struct Query<'p> {
+    pub(super) header: Header,
+    /// Name, type and class as sent.
+    pub(super) question: &'p [u8],
+    /// The question's name as sent, in wire format.
+    pub(super) name: &'p [u8],
+    pub(super) record_type: RecordType,
+    pub(super) class: u16,
+    pub(super) edns: Option<Edns>,
+}
+
+/// What the query's OPT record says (RFC 6891).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edns {
+    /// The largest UDP answer that the client takes, at least 512.
+    pub(super) size: u16,
+    pub(super) dnssec_ok: bool,
+    /// Whether the client understands TCP keepalive (RFC 7828).
+    pub(super) keepalive: bool,
+}
+
+/// A name in wire format, lower case, kept without an allocation.
+#[derive(Clone)]
+pub(super) struct FoldedName {
+    octets: [u8; MAX_NAME],
+    length: u8,
+}
+
+impl FoldedName {
+    /// Takes a name in wire format that is known to be one; none when it is too long.
+    pub(super) fn new(wire: &[u8]) -> Option<Self> {
+        let mut name = Self { octets: [0; MAX_NAME], length: u8::try_from(wire.len()).ok()? };
+        let room = name.octets.get_mut(..wire.len())?;
+        room.copy_from_slice(wire);
+        room.make_ascii_lowercase();
+        Some(name)
+    }
+
+    pub(super) fn as_wire(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// Reads a packet. Total: whatever the octets, there is one thing to do.
+pub(super) fn read(packet: &[u8]) -> Packet<'_> {
+    let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else {
+        return Packet::Ignored(Drop::Short);
+    };
+    let [id0, id1, flags0, _, qd0, qd1, an0, an1, ns0, ns1, ar0, ar1] = *header;
+    if flags0 & 0x80 != 0 {
+        return Packet::Ignored(Drop::Response);
+    }
+    let header = Header {
+        id: [id0, id1],
+        opcode: flags0 >> 3 & 0x0f,
+        recursion_desired: flags0 & 0x01 != 0,
+    };
+    let questions = u16::from_be_bytes([qd0, qd1]);
+    let others = [[an0, an1], [ns0, ns1]].map(u16::from_be_bytes);
+    let others = others.into_iter().map(u32::from).sum();
+    let additional = u16::from_be_bytes([ar0, ar1]).into();
+    let faulty = |rcode, question, edns| Packet::Faulty(Faulty { rcode, header, question, edns });
+
+    let mut reader = Reader { packet, rest };
+    let mut asked = None;
+    for _ in 0..questions {
+        let Some(question) = reader.question() else {
+            return faulty(Rcode::FormErr, None, None);
+        };
+        asked.get_or_insert(question);
+    }
+    let question = asked.as_ref().map(|it| it.wire);
+    let edns = match reader.records(others, additional) {
+        Ok(edns) => edns,
+        Err(rcode) if header.opcode == 0 => return faulty(rcode, question, None),
+        Err(_) => None,
+    };
+    match asked {
+        _ if header.opcode != 0 => faulty(Rcode::NotImp, question, edns.map(|it| it.edns)),
+        _ if edns.as_ref().is_some_and(|it| it.version > 0) => {
+            faulty(Rcode::BadVers, question, edns.map(|it| it.edns))
+        }
+        Some(asked) if questions == 1 && reader.rest.is_empty() => {
+            let (record_type, class) = (RecordType(asked.record_type), asked.class);
+            let edns = edns.map(|it| it.edns);
+            let (question, name) = (asked.wire, asked.name);
+            Packet::Query(Query { header, question, name, record_type, class, edns })
+        }
+        _ if questions == 1 => faulty(Rcode::FormErr, question, edns.map(|it| it.edns)),
+        _ => faulty(Rcode::FormErr, None, edns.map(|it| it.edns)),
+    }
+}
+
+struct Question<'p> {
+    wire: &'p [u8],
+    name: &'p [u8],
+    record_type: u16,
+    class: u16,
+}
+
+struct VersionedEdns {
+    version: u8,
+    edns: Edns,
+}
+
+/// Walks through a packet. `rest` is what has not been read.
+struct Reader<'p> {
+    packet: &'p [u8],
+    rest: &'p [u8],
+}
+
+impl<'p> Reader<'p> {
+    fn take(&mut self, length: usize) -> Option<&'p [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    fn octet(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn number(&mut self) -> Option<u16> {
+        self.take(2)?.try_into().ok().map(u16::from_be_bytes)
+    }
+
+    /// A question's name has nothing before it to point to, so it is never compressed.
+    fn question(&mut self) -> Option<Question<'p>> {
+        let start = self.rest;
+        let mut length = 0;
+        loop {
+            let label = self.octet()?;
+            length += 1 + usize::from(label);
+            match label {
+                0 => break,
+                1..=63 => self.take(label.into())?,
+                _ => return None,
+            };
+        }
+        if length > MAX_NAME {
+            return None;
+        }
+        let (record_type, class) = (self.number()?, self.number()?);
+        Some(Question {
+            wire: start.get(..length + 4)?,
+            name: start.get(..length)?,
+            record_type,
+            class,
+        })
+    }
+
+    /// Passes over a record's name. A pointer must lead backwards, past the header (RFC 1035 4.1.4). Tells whether the
+    /// name is the root, written as such.
+    fn skip_name(&mut self) -> Option<bool> {
+        let start = self.packet.len() - self.rest.len();
+        let mut length = 0;
+        loop {
+            let label = self.octet()?;
+            match label {
+                0 => return Some(length == 0),
+                1..=63 => self.take(label.into())?,
+                0xc0.. => {
+                    let target = usize::from(label & 0x3f) << 8 | usize::from(self.octet()?);
+                    return (HEADER..start).contains(&target).then_some(false);
+                }
+                _ => return None,
+            };
+            length += 1 + usize::from(label);
+            if length >= MAX_NAME {
+                return None;
+            }
+        }
+    }
+
+    /// Passes over the records after the question; gives back the OPT record, which only the additional section may have,
+    /// once.
+    fn records(&mut self, others: u32, additional: u32) -> Result<Option<VersionedEdns>, Rcode> {
+        let mut edns = None;
+        for at in 0..others + additional {
+            let is_root = self.skip_name().ok_or(Rcode::FormErr)?;
+            let fixed = self.take(10).ok_or(Rcode::FormErr)?;
+            let Some(&[t0, t1, c0, c1, _, version, f0, _, l0, l1]) = fixed.first_chunk::<10>()
+            else {
+                return Err(Rcode::FormErr);
+            };
+            let data = self.take(u16::from_be_bytes([l0, l1]).into()).ok_or(Rcode::FormErr)?;
+            if u16::from_be_bytes([t0, t1]) != RecordType::OPT.0 {
+                continue;
+            }
+            if !is_root || edns.is_some() || at < others {
+                return Err(Rcode::FormErr);
+            }
+            // The options of a version that we don't know may look different.
+            let keepalive = version == 0 && read_options(data).ok_or(Rcode::FormErr)?;
+            let size = u16::from_be_bytes([c0, c1]).max(512);
+            edns = Some(VersionedEdns {
+                version,
+                edns: Edns { size, dnssec_ok: f0 & 0x80 != 0, keepalive },
+            });
+        }
+        Ok(edns)
+    }
+}
+
+/// Passes over the options; tells whether TCP keepalive is among them. None when they are malformed.
+fn read_options(mut data: &[u8]) -> Option<bool> {
+    let mut keepalive = false;
+    while !data.is_empty() {
+        let (&[c0, c1, l0, l1], rest) = data.split_first_chunk::<4>()?;
+        keepalive |= u16::from_be_bytes([c0, c1]) == OPTION_TCP_KEEPALIVE;
+        data = rest.get(u16::from_be_bytes([l0, l1]).into()..)?;
+    }
+    Some(keepalive)
+}

@@ -1,0 +1,268 @@
+//! Answers a question from the snapshot: follows aliases inside the zone, refers to delegated servers, lets profiles
+//! decide, and says no with the zone's SOA.
+
+use super::message::{ExtendedError, Full, Message, Placed, Section};
+use super::query::{FoldedName, HEADER, Query, Rcode};
+use crate::model::{Family, MAX_NAME, Name, RecordSet, RecordType, suffixes};
+use crate::snapshot::{Decision, Found, Node, ProfileTable, Snapshot, Worker, ZoneTable};
+
+/// The most aliases that one answer follows (as NSD and BIND bound it); what is found until then is sent.
+const MAX_LINKS: usize = 16;
+
+/// RFC 8482 4.2: what a question for ANY gets.
+const ANY_HINFO: &[u8] = b"\x07RFC8482\x00";
+const ANY_TTL: u32 = 3600;
+
+const FAIL_OPEN: ExtendedError =
+    ExtendedError::Other("no endpoint is healthy: answering all the same");
+const NONE_HEALTHY: ExtendedError = ExtendedError::Other("no endpoint is healthy");
+
+/// Fills in the answer to a question of class IN. Gives back the zone that answers, unless none does.
+pub(super) fn resolve<'s>(
+    snapshot: &'s Snapshot,
+    worker: Worker,
+    query: &Query<'_>,
+    message: &mut Message<'_>,
+) -> Option<&'s ZoneTable> {
+    let name = FoldedName::new(query.name)?;
+    let Some(zone) = find_zone(snapshot, name.as_wire(), query.record_type) else {
+        message.rcode = Rcode::Refused;
+        message.extended_error = Some(ExtendedError::NotAuthoritative);
+        return None;
+    };
+    if matches!(query.record_type, RecordType::AXFR | RecordType::IXFR) {
+        message.rcode = Rcode::Refused;
+        return Some(zone);
+    }
+    message.authoritative = true;
+    let mut chase = Chase {
+        snapshot,
+        zone,
+        worker,
+        message,
+        record_type: query.record_type,
+        name,
+        offset: HEADER,
+    };
+    for _ in 0..MAX_LINKS {
+        match chase.step() {
+            Ok(Next::Alias) => {}
+            Ok(Next::Done) => break,
+            Err(Full) => {
+                chase.message.truncated = true;
+                break;
+            }
+        }
+    }
+    Some(zone)
+}
+
+/// The deepest zone that holds the name; for DS at a zone's apex the zone above it, if it is ours (RFC 4035 3.1.4.1).
+fn find_zone<'s>(
+    snapshot: &'s Snapshot,
+    name: &[u8],
+    record_type: RecordType,
+) -> Option<&'s ZoneTable> {
+    let zone = snapshot.zones.find(name)?;
+    let asks_parent = record_type == RecordType::DS && zone.zone.name().as_wire() == name;
+    let above = suffixes(name).nth(1).filter(|_| asks_parent);
+    Some(above.and_then(|it| snapshot.zones.find(it)).unwrap_or(zone))
+}
+
+enum Next {
+    /// The name was an alias; go on with the name that it leads to.
+    Alias,
+    Done,
+}
+
+/// The way from the question's name along its aliases.
+struct Chase<'c, 's, 'b> {
+    snapshot: &'s Snapshot,
+    zone: &'s ZoneTable,
+    worker: Worker,
+    message: &'c mut Message<'b>,
+    record_type: RecordType,
+    /// The name that is looked up now.
+    name: FoldedName,
+    /// Where it stands in the message.
+    offset: usize,
+}
+
+impl<'s> Chase<'_, 's, '_> {
+    fn step(&mut self) -> Result<Next, Full> {
+        match self.zone.find(self.name.as_wire(), self.record_type) {
+            Found::Node(node) => self.node(node),
+            Found::Cut { suffix, servers } => self.refer(suffix, servers),
+            Found::Dname { suffix, set } => self.redirect(suffix, set),
+            Found::Nothing => {
+                self.message.rcode = Rcode::NxDomain;
+                self.negative(u32::MAX)
+            }
+        }
+    }
+
+    fn node(&mut self, node: &'s Node) -> Result<Next, Full> {
+        let profile = node.profile.and_then(|slot| self.snapshot.profiles.get(slot));
+        match node.find(RecordType::CNAME) {
+            Some(set) if self.record_type != RecordType::CNAME => return self.alias(set),
+            _ => {}
+        }
+        if let (Some(profile), Some(family)) = (profile, Family::of(self.record_type)) {
+            return self.decide(profile, family);
+        }
+        if self.record_type == RecordType::ANY && (profile.is_some() || !node.sets.is_empty()) {
+            let owner = self.owner(0);
+            self.message.record(
+                Section::Answer,
+                owner.placed(&self.name),
+                RecordType::HINFO,
+                ANY_TTL,
+                ANY_HINFO,
+            )?;
+            return Ok(Next::Done);
+        }
+        match node.find(self.record_type) {
+            Some(set) => {
+                let owner = self.owner(0);
+                self.message.set(Section::Answer, owner.placed(&self.name), set)?;
+                Ok(Next::Done)
+            }
+            None => self.negative(profile.map_or(u32::MAX, |it| it.profile.ttl)),
+        }
+    }
+
+    fn decide(&mut self, profile: &'s ProfileTable, family: Family) -> Result<Next, Full> {
+        if profile.basis(family).is_fail_open() {
+            self.message.extended_error = Some(FAIL_OPEN);
+        }
+        let counters = &profile.counters;
+        let answer = match profile.decide(family, counters.draw(self.worker, family)) {
+            Decision::Endpoint(endpoint, answer) => {
+                counters.count(self.worker, endpoint);
+                answer
+            }
+            Decision::Fallback(answer) => {
+                counters.count_fallback(self.worker);
+                answer
+            }
+            Decision::NoData => return self.negative(profile.profile.ttl),
+            Decision::ServFail => {
+                self.message.rcode = Rcode::ServFail;
+                self.message.authoritative = false;
+                self.message.extended_error = Some(NONE_HEALTHY);
+                return Ok(Next::Done);
+            }
+        };
+        let owner = self.owner(0);
+        self.message.ready(owner.placed(&self.name), answer)?;
+        Ok(Next::Done)
+    }
+
+    /// Answers with a CNAME, and goes on with its target where that is in the zone.
+    fn alias(&mut self, set: &RecordSet) -> Result<Next, Full> {
+        let Some(target) = set.data.first() else { return Ok(Next::Done) };
+        self.alias_to(target, set.ttl)
+    }
+
+    fn alias_to(&mut self, target: &[u8], ttl: u32) -> Result<Next, Full> {
+        let owner = self.owner(0);
+        let owner = owner.placed(&self.name);
+        self.offset =
+            self.message.record(Section::Answer, owner, RecordType::CNAME, ttl, target)?;
+        let Some(name) = FoldedName::new(target) else { return Ok(Next::Done) };
+        self.name = name;
+        let zone = self.snapshot.zones.find(self.name.as_wire());
+        let is_here = zone.is_some_and(|it| it.zone.name() == self.zone.zone.name());
+        // ANY is never followed through an alias (RFC 8482).
+        let goes_on = is_here && self.record_type != RecordType::ANY;
+        Ok(if goes_on { Next::Alias } else { Next::Done })
+    }
+
+    /// Answers with a DNAME and the CNAME that follows from it (RFC 6672 3.1).
+    fn redirect(&mut self, suffix: usize, set: &RecordSet) -> Result<Next, Full> {
+        let owner = self.owner(suffix);
+        self.message.set(Section::Answer, owner.placed(&self.name), set)?;
+        let Some(target) = set.data.first() else { return Ok(Next::Done) };
+        let kept = self.name.as_wire().len() - suffix;
+        let mut redirected = Vec::with_capacity(kept + target.len());
+        redirected.extend_from_slice(self.name.as_wire().get(..kept).unwrap_or_default());
+        redirected.extend_from_slice(target);
+        if redirected.len() > MAX_NAME {
+            self.message.rcode = Rcode::YxDomain;
+            return Ok(Next::Done);
+        }
+        self.alias_to(&redirected, set.ttl)
+    }
+
+    /// Refers to the servers of a delegated name, with the addresses that the zone has for them. Addresses of servers
+    /// below the cut can't be learned elsewhere: they fit, or the answer is truncated (RFC 9471).
+    fn refer(&mut self, suffix: usize, servers: &RecordSet) -> Result<Next, Full> {
+        if self.offset == HEADER {
+            self.message.authoritative = false;
+        }
+        let cut = self.name.as_wire();
+        let cut = cut.get(cut.len() - suffix..).unwrap_or_default().to_vec();
+        let owner = self.owner(suffix);
+        let placed = owner.placed(&self.name);
+        let message = &mut *self.message;
+        let mut offsets = Vec::with_capacity(servers.data.len());
+        message.whole(|message| {
+            for data in &servers.data {
+                let section = Section::Authority;
+                offsets.push(message.record(section, placed, RecordType::NS, servers.ttl, data)?);
+            }
+            Ok(())
+        })?;
+        for (data, offset) in servers.data.iter().zip(offsets) {
+            let Ok(server) = Name::from_wire(data) else { continue };
+            let Some(node) = self.zone.node(server.as_wire()) else { continue };
+            let is_needed = suffixes(server.as_wire()).any(|it| it == cut);
+            let owner = Placed { offset, wire: server.as_wire() };
+            let sets = Family::ALL.iter().filter_map(|family| node.find(family.record_type()));
+            for set in sets {
+                match message.set(Section::Additional, owner, set) {
+                    Err(full) if is_needed => return Err(full),
+                    _ => {}
+                }
+            }
+        }
+        Ok(Next::Done)
+    }
+
+    /// Says no, with the SOA that tells how long that holds (RFC 2308).
+    fn negative(&mut self, most: u32) -> Result<Next, Full> {
+        let soa = self.zone.apex().and_then(|it| it.find(RecordType::SOA));
+        let Some(data) = soa.and_then(|it| it.data.first()) else { return Ok(Next::Done) };
+        let ttl = self.zone.zone.soa().negative_ttl.min(most);
+        let owner = self.owner(self.zone.zone.name().as_wire().len());
+        self.message.record(
+            Section::Authority,
+            owner.placed(&self.name),
+            RecordType::SOA,
+            ttl,
+            data,
+        )?;
+        Ok(Next::Done)
+    }
+
+    /// The last `suffix` octets of the name that is looked up now; 0 for all of it.
+    fn owner(&self, suffix: usize) -> Owner {
+        let length = self.name.as_wire().len();
+        let start = if suffix == 0 { 0 } else { length.saturating_sub(suffix) };
+        Owner { offset: self.offset + start, start }
+    }
+}
+
+/// A suffix of the name that is looked up now, by where it stands.
+#[derive(Clone, Copy)]
+struct Owner {
+    offset: usize,
+    start: usize,
+}
+
+impl Owner {
+    fn placed(self, name: &FoldedName) -> Placed<'_> {
+        let wire = name.as_wire().get(self.start..).unwrap_or_default();
+        Placed { offset: self.offset, wire }
+    }
+}

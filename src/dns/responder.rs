@@ -1,0 +1,166 @@
+//! The one responder: bytes in, bytes out, for every transport. No I/O, no lock, and on the common path no allocation.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::message::{ExtendedError, Message, Placed, UDP_SIZE, UDP_SIZE_WITHOUT_EDNS};
+use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
+use super::resolve::resolve;
+use crate::metrics::{DnsCounters, Drop, Transport};
+use crate::model::RecordType;
+use crate::snapshot::{Reader, Worker};
+
+/// One answer in so many is timed.
+const SAMPLING: u64 = 64;
+/// Question types that ask for what Farol doesn't do: TKEY, MAILB, MAILA (RFC 6895 3.1).
+const UNSUPPORTED_TYPES: [u16; 3] = [249, 253, 254];
+
+/// What the server says of itself to CHAOS questions; nothing by default.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// For `version.bind` and `version.server`.
+    pub version: Option<String>,
+    /// For `id.server` and `hostname.bind`.
+    pub id: Option<String>,
+}
+
+/// How an answer will travel.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Path {
+    Udp,
+    /// With the idle timeout that clients may be told of, in units of 100 ms (RFC 7828).
+    Tcp {
+        keepalive: u16,
+    },
+}
+
+/// Answers for one worker.
+pub(super) struct Responder {
+    reader: Reader,
+    counters: Arc<DnsCounters>,
+    identity: Arc<Identity>,
+}
+
+impl Responder {
+    pub(super) fn new(reader: Reader, counters: Arc<DnsCounters>, identity: Arc<Identity>) -> Self {
+        Self { reader, counters, identity }
+    }
+
+    /// Says that packets have come in and are about to be answered.
+    pub(super) fn enter(&mut self) {
+        self.reader.enter();
+    }
+
+    /// Says that their answers are sent.
+    pub(super) fn leave(&mut self) {
+        self.reader.leave();
+    }
+
+    /// Counts something that was not answered.
+    pub(super) fn dropped(&self, why: Drop) {
+        self.counters.dropped(self.reader.worker(), why);
+    }
+
+    /// Answers one packet into `answer`, which holds at least 1,232 octets. Gives the answer's length; 0 is silence.
+    pub(super) fn respond(
+        &mut self,
+        packet: &[u8],
+        client: IpAddr,
+        path: Path,
+        answer: &mut [u8],
+    ) -> usize {
+        let worker = self.reader.worker();
+        let transport = match path {
+            Path::Udp => Transport::Udp,
+            Path::Tcp { .. } => Transport::Tcp,
+        };
+        let number = self.counters.query(worker, transport, client);
+        let started = number.is_multiple_of(SAMPLING).then(Instant::now);
+        let length = self.dispatch(worker, packet, path, answer);
+        if let Some(started) = started {
+            self.counters.took(worker, started.elapsed());
+        }
+        length
+    }
+
+    fn dispatch(&mut self, worker: Worker, packet: &[u8], path: Path, answer: &mut [u8]) -> usize {
+        let start = |answer, question, edns: Option<_>| match path {
+            Path::Udp => {
+                let size = edns.map_or(UDP_SIZE_WITHOUT_EDNS, |it: Edns| it.size.into());
+                Message::new(answer, size.min(UDP_SIZE), question, edns, None)
+            }
+            Path::Tcp { keepalive } => {
+                Message::new(answer, usize::from(u16::MAX), question, edns, Some(keepalive))
+            }
+        };
+        match read(packet) {
+            Packet::Ignored(why) => {
+                self.dropped(why);
+                0
+            }
+            Packet::Faulty(faulty) => {
+                let question = faulty.question.unwrap_or_default();
+                let mut message = start(answer, question, faulty.edns);
+                message.rcode = faulty.rcode;
+                if faulty.rcode == Rcode::NotImp {
+                    message.extended_error = Some(ExtendedError::NotSupported);
+                }
+                self.counters.outside(worker, faulty.rcode as u16);
+                message.finish(faulty.header)
+            }
+            Packet::Query(query) => {
+                let mut message = start(answer, query.question, query.edns);
+                self.answer(worker, &query, &mut message);
+                message.finish(query.header)
+            }
+        }
+    }
+
+    fn answer(&mut self, worker: Worker, query: &Query<'_>, message: &mut Message<'_>) {
+        let record_type = query.record_type;
+        let is_transfer = matches!(record_type, RecordType::AXFR | RecordType::IXFR);
+        if UNSUPPORTED_TYPES.contains(&record_type.0) {
+            message.rcode = Rcode::NotImp;
+            message.extended_error = Some(ExtendedError::NotSupported);
+        } else if record_type.is_meta() && record_type != RecordType::ANY && !is_transfer {
+            message.rcode = Rcode::FormErr;
+        } else if query.class == CLASS_CHAOS {
+            self.introduce(query, message);
+        } else if query.class == CLASS_IN {
+            if let Some(zone) = resolve(self.reader.snapshot(), worker, query, message) {
+                zone.responses.add(worker, message.rcode as usize, 1);
+                return;
+            }
+        } else {
+            message.rcode = Rcode::Refused;
+        }
+        self.counters.outside(worker, message.rcode as u16);
+    }
+
+    /// Says who this is, where that is configured (RFC 4892).
+    fn introduce(&self, query: &Query<'_>, message: &mut Message<'_>) {
+        let Some(name) = FoldedName::new(query.name) else { return };
+        let text = match name.as_wire() {
+            b"\x07version\x04bind\x00" | b"\x07version\x06server\x00" => &self.identity.version,
+            b"\x02id\x06server\x00" | b"\x08hostname\x04bind\x00" => &self.identity.id,
+            _ => &None,
+        };
+        let asked = matches!(query.record_type, RecordType::TXT | RecordType::ANY);
+        let data = text.as_deref().filter(|_| asked).and_then(character_string);
+        let Some(data) = data else {
+            message.rcode = Rcode::Refused;
+            return;
+        };
+        message.authoritative = true;
+        let owner = Placed { offset: HEADER, wire: query.name };
+        let added = message.chaos_text(owner, &data);
+        message.truncated = added.is_err();
+    }
+}
+
+/// A TXT record's one string: its length and its octets (RFC 1035 3.3.14).
+fn character_string(text: &str) -> Option<Vec<u8>> {
+    let length = u8::try_from(text.len()).ok()?;
+    Some(std::iter::once(length).chain(text.bytes()).collect())
+}

@@ -1,0 +1,369 @@
+//! Batches of UDP packets by recvmmsg(2) and sendmmsg(2), and the socket options that the standard library lacks.
+//!
+//! This is the crate's only unsafe code. Its invariants:
+//! - Every pointer that is handed to the kernel is made from a borrow that outlives the call, immediately before it, and
+//!   with the length of what it points to. None is kept.
+//! - Memory that the kernel fills is plain octets or libc's plain-data structs, for which every bit pattern is valid.
+//! - What the kernel says it filled is never trusted beyond the buffer's own length.
+#![allow(unsafe_code, reason = "system calls; see the module's invariants")]
+
+use std::io;
+use std::mem::{MaybeUninit, size_of, zeroed};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use super::message::UDP_SIZE;
+
+/// The most packets that one system call takes.
+pub(super) const BATCH: usize = 32;
+/// The longest query that is read whole; longer ones are cut, and then malformed.
+const QUERY_SIZE: usize = 4096;
+/// Room for one packet-info control message of either family.
+const CONTROL_SIZE: usize = 64;
+/// `IP_PMTUDISC_OMIT` and its IPv6 twin: send by the interface's MTU, and believe no ICMP message about smaller ones, which
+/// anybody can forge (linux/in.h, linux/in6.h).
+const PMTUDISC_OMIT: libc::c_int = 5;
+
+/// Packets that came together, and their answers.
+pub(super) struct Batch {
+    slots: Box<[Slot]>,
+    received: usize,
+}
+
+struct Slot {
+    packet: [u8; QUERY_SIZE],
+    packet_length: usize,
+    peer: libc::sockaddr_storage,
+    peer_length: libc::socklen_t,
+    control: Control,
+    control_length: usize,
+    answer: [u8; UDP_SIZE],
+    answer_length: usize,
+}
+
+/// A buffer for control messages, aligned as they must be.
+#[repr(C, align(8))]
+struct Control([u8; CONTROL_SIZE]);
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        let slot = || Slot {
+            packet: [0; QUERY_SIZE],
+            packet_length: 0,
+            // SAFETY: an all-zero sockaddr_storage is a valid one.
+            peer: unsafe { zeroed() },
+            peer_length: 0,
+            control: Control([0; CONTROL_SIZE]),
+            control_length: 0,
+            answer: [0; UDP_SIZE],
+            answer_length: 0,
+        };
+        Self { slots: (0..BATCH).map(|_| slot()).collect(), received: 0 }
+    }
+
+    /// Takes the packets that are waiting, without waiting for more. Gives their number.
+    ///
+    /// # Errors
+    /// What the operating system says; `WouldBlock` counts as no packet.
+    pub(super) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        self.received = 0;
+        // SAFETY: all-zero iovecs and mmsghdrs are valid.
+        let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
+            unsafe { (zeroed(), zeroed()) };
+        for ((slot, vector), header) in self.slots.iter_mut().zip(&mut vectors).zip(&mut headers) {
+            vector.iov_base = slot.packet.as_mut_ptr().cast();
+            vector.iov_len = slot.packet.len();
+            header.msg_hdr.msg_name = (&raw mut slot.peer).cast();
+            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            header.msg_hdr.msg_iov = vector;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = slot.control.0.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = CONTROL_SIZE as _;
+        }
+        // SAFETY: each header points into its own slot and vector, which live until the call is over.
+        let received = unsafe {
+            let flags = libc::MSG_DONTWAIT as _;
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers.as_mut_ptr(),
+                BATCH as _,
+                flags,
+                std::ptr::null_mut(),
+            )
+        };
+        let received = match usize::try_from(received) {
+            Ok(received) => received.min(BATCH),
+            Err(_) => return none_if_would_block(),
+        };
+        for (slot, header) in self.slots.iter_mut().zip(&headers).take(received) {
+            slot.packet_length = (header.msg_len as usize).min(QUERY_SIZE);
+            slot.peer_length = header.msg_hdr.msg_namelen;
+            slot.control_length = control_for_answer(&header.msg_hdr, &mut slot.control);
+            slot.answer_length = 0;
+        }
+        self.received = received;
+        Ok(received)
+    }
+
+    /// Lets each packet be answered: `respond` gets the packet, the client's address and room for the answer, and gives the
+    /// answer's length, 0 for silence. A packet from port 0 can't be answered.
+    pub(super) fn answer(&mut self, mut respond: impl FnMut(&[u8], IpAddr, &mut [u8]) -> usize) {
+        for slot in self.slots.iter_mut().take(self.received) {
+            let Some((client, port)) = address(&slot.peer) else { continue };
+            let packet = slot.packet.get(..slot.packet_length).unwrap_or_default();
+            if port != 0 {
+                slot.answer_length = respond(packet, client, &mut slot.answer).min(UDP_SIZE);
+            }
+        }
+    }
+
+    /// Sends the answers, each from the address that its query was sent to. Gives the number that could not be sent.
+    pub(super) fn send(&mut self, socket: &UdpSocket) -> usize {
+        // SAFETY: all-zero iovecs and mmsghdrs are valid.
+        let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
+            unsafe { (zeroed(), zeroed()) };
+        let mut count = 0;
+        let answers = self.slots.iter_mut().take(self.received).filter(|it| it.answer_length > 0);
+        for ((slot, vector), header) in answers.zip(&mut vectors).zip(&mut headers) {
+            vector.iov_base = slot.answer.as_mut_ptr().cast();
+            vector.iov_len = slot.answer_length;
+            header.msg_hdr.msg_name = (&raw mut slot.peer).cast();
+            header.msg_hdr.msg_namelen = slot.peer_length;
+            header.msg_hdr.msg_iov = vector;
+            header.msg_hdr.msg_iovlen = 1;
+            if slot.control_length > 0 {
+                header.msg_hdr.msg_control = slot.control.0.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = slot.control_length as _;
+            }
+            count += 1;
+        }
+        self.received = 0;
+        let (mut sent, mut failed) = (0, 0);
+        while sent < count {
+            let rest = headers.get_mut(sent..count).unwrap_or_default();
+            // SAFETY: each header points into its own slot and vector, which live until the call is over.
+            let done = unsafe {
+                libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as _, 0)
+            };
+            match usize::try_from(done) {
+                Ok(done) if done > 0 => sent += done,
+                _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+                // The first of the rest can't be sent; the others may.
+                _ => {
+                    failed += 1;
+                    sent += 1;
+                }
+            }
+        }
+        failed
+    }
+}
+
+fn none_if_would_block() -> io::Result<usize> {
+    let error = io::Error::last_os_error();
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(0),
+        _ => Err(error),
+    }
+}
+
+/// The client's address and port.
+fn address(peer: &libc::sockaddr_storage) -> Option<(IpAddr, u16)> {
+    let peer: *const libc::sockaddr_storage = peer;
+    // SAFETY: a sockaddr_storage is large enough and aligned for the struct of every family, and the family tells which
+    // struct the kernel wrote.
+    unsafe {
+        match libc::c_int::from((*peer).ss_family) {
+            libc::AF_INET => {
+                let it = &*peer.cast::<libc::sockaddr_in>();
+                let octets = it.sin_addr.s_addr.to_ne_bytes();
+                Some((Ipv4Addr::from(octets).into(), u16::from_be(it.sin_port)))
+            }
+            libc::AF_INET6 => {
+                let it = &*peer.cast::<libc::sockaddr_in6>();
+                Some((Ipv6Addr::from(it.sin6_addr.s6_addr).into(), u16::from_be(it.sin6_port)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Turns the packet info that came with a query into the one that sends its answer from the same address. Gives its length;
+/// 0 when there is none, because the socket is bound to one address.
+fn control_for_answer(header: &libc::msghdr, control: &mut Control) -> usize {
+    enum Info {
+        V4(libc::in_pktinfo),
+        V6(libc::in6_pktinfo),
+    }
+    // SAFETY: the kernel wrote `header`'s control messages into its buffer, and CMSG_FIRSTHDR gives one only if it is
+    // whole; its level and type tell which struct its data is. The data need not be aligned, so it is read as such.
+    let info = unsafe {
+        let message = libc::CMSG_FIRSTHDR(header);
+        if message.is_null() {
+            return 0;
+        }
+        match ((*message).cmsg_level, (*message).cmsg_type) {
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                Info::V4(libc::CMSG_DATA(message).cast::<libc::in_pktinfo>().read_unaligned())
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                Info::V6(libc::CMSG_DATA(message).cast::<libc::in6_pktinfo>().read_unaligned())
+            }
+            _ => return 0,
+        }
+    };
+    match info {
+        Info::V4(mut info) => {
+            // The source is what counts; the route is the routing table's business.
+            info.ipi_spec_dst = info.ipi_addr;
+            info.ipi_ifindex = 0;
+            write_control(control, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
+        }
+        Info::V6(mut info) => {
+            let is_link_local = Ipv6Addr::from(info.ipi6_addr.s6_addr).is_unicast_link_local();
+            info.ipi6_ifindex = if is_link_local { info.ipi6_ifindex } else { 0 };
+            write_control(control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info)
+        }
+    }
+}
+
+fn write_control<T: Copy>(
+    control: &mut Control,
+    level: libc::c_int,
+    kind: libc::c_int,
+    data: T,
+) -> usize {
+    const {
+        assert!(size_of::<libc::cmsghdr>() + size_of::<T>() + 16 <= CONTROL_SIZE);
+    }
+    // SAFETY: the buffer is zeroed, aligned for a cmsghdr, and large enough for the header, the data and their padding;
+    // CMSG_FIRSTHDR gives a pointer into it because its length says so.
+    unsafe {
+        let space = libc::CMSG_SPACE(size_of::<T>() as _) as usize;
+        control.0 = [0; CONTROL_SIZE];
+        let mut header: libc::msghdr = zeroed();
+        header.msg_control = control.0.as_mut_ptr().cast();
+        header.msg_controllen = space as _;
+        let message = libc::CMSG_FIRSTHDR(&raw const header);
+        (*message).cmsg_level = level;
+        (*message).cmsg_type = kind;
+        (*message).cmsg_len = libc::CMSG_LEN(size_of::<T>() as _) as _;
+        libc::CMSG_DATA(message).cast::<T>().write_unaligned(data);
+        space
+    }
+}
+
+/// Waits until one of the sockets has a packet, or `stop` is closed at its other end. Tells whether to stop.
+///
+/// # Errors
+/// What poll(2) says, but for interruptions.
+pub(super) fn wait(sockets: &[UdpSocket], stop: BorrowedFd<'_>) -> io::Result<bool> {
+    let poll = |fd: RawFd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut polled: Vec<libc::pollfd> = Vec::with_capacity(1 + sockets.len());
+    polled.push(poll(stop.as_raw_fd()));
+    polled.extend(sockets.iter().map(|it| poll(it.as_raw_fd())));
+    // SAFETY: the array lives until the call is over, and its length is its own.
+    let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as _, -1) };
+    if ready < 0 {
+        let error = io::Error::last_os_error();
+        return if error.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(error) };
+    }
+    Ok(polled.first().is_some_and(|it| it.revents != 0))
+}
+
+/// Makes a UDP socket fit for answering: the address that a packet was sent to comes with it where the socket is bound to
+/// all of them, and forged ICMP messages about the path's MTU are ignored.
+///
+/// # Errors
+/// What setsockopt(2) says.
+pub(super) fn prepare(socket: &UdpSocket) -> io::Result<()> {
+    let address = socket.local_addr()?;
+    let (level, info, discover) = match address.ip() {
+        IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO, libc::IP_MTU_DISCOVER),
+        IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, libc::IPV6_MTU_DISCOVER),
+    };
+    if address.ip().is_unspecified() {
+        set_option(socket, level, info, 1)?;
+    }
+    set_option(socket, level, discover, PMTUDISC_OMIT)
+}
+
+fn set_option(
+    socket: &UdpSocket,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    let value = MaybeUninit::new(value);
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the value lives until the call is over, and its length is its own.
+    let done = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, value.as_ptr().cast(), length)
+    };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+    use std::os::fd::AsFd;
+
+    /// Asks an upper-casing server that is bound to `bound`, at `asked`, and gives what was answered and from where.
+    fn exchange(bound: &str, asked: &str) -> (Vec<u8>, SocketAddr) {
+        let server = UdpSocket::bind(bound).unwrap();
+        prepare(&server).unwrap();
+        let port = server.local_addr().unwrap().port();
+        let client =
+            UdpSocket::bind(if asked.contains(':') { "[::1]:0" } else { "127.0.0.1:0" }).unwrap();
+        let asked = SocketAddr::new(asked.parse().unwrap(), port);
+        client.send_to(b"hello", asked).unwrap();
+        client.send_to(b"silence", asked).unwrap();
+        let (stop, _writer) = io::pipe().unwrap();
+        assert!(!wait(std::slice::from_ref(&server), stop.as_fd()).unwrap());
+        let mut batch = Batch::new();
+        let mut received = 0;
+        while received < 2 {
+            received += batch.receive(&server).unwrap();
+            batch.answer(|packet, _, answer| {
+                if packet == b"silence" {
+                    return 0;
+                }
+                answer[..packet.len()].copy_from_slice(&packet.to_ascii_uppercase());
+                packet.len()
+            });
+            assert_eq!(batch.send(&server), 0);
+        }
+        let mut answer = [0; 64];
+        let (length, from) = client.recv_from(&mut answer).unwrap();
+        (answer[..length].to_vec(), from)
+    }
+
+    #[test]
+    fn answers_leave_from_the_address_that_was_asked() {
+        for (bound, asked) in [
+            ("0.0.0.0:0", "127.0.0.1"),
+            ("0.0.0.0:0", "127.0.0.7"),
+            ("127.0.0.8:0", "127.0.0.8"),
+            ("[::]:0", "::1"),
+            ("[::1]:0", "::1"),
+        ] {
+            let (answer, from) = exchange(bound, asked);
+            assert_eq!(answer, b"HELLO", "{bound}");
+            assert_eq!(from.ip(), asked.parse::<IpAddr>().unwrap(), "{bound}");
+        }
+    }
+
+    #[test]
+    fn closing_the_pipe_ends_the_wait() {
+        let (stop, writer) = io::pipe().unwrap();
+        drop(writer);
+        assert!(wait(&[], stop.as_fd()).unwrap());
+    }
+
+    #[test]
+    fn an_empty_socket_gives_nothing() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(Batch::new().receive(&server).unwrap(), 0);
+    }
+}

@@ -1,0 +1,172 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::snapshot::{Worker, WorkerCounters};
+
+/// What a query came over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// Why something was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drop {
+    /// Shorter than a DNS header.
+    Short,
+    /// An answer, not a query.
+    Response,
+    /// The operating system would not send the answer.
+    SendFailed,
+    /// A TCP client sent too slowly, did not read, or hung up in the middle of a message.
+    BrokenStream,
+}
+
+impl Drop {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Short, "short"),
+        (Self::Response, "response"),
+        (Self::SendFailed, "send_failed"),
+        (Self::BrokenStream, "broken_stream"),
+    ];
+}
+
+/// Response codes by number; those up to BADVERS (16) are counted.
+const RCODES: [(usize, &str); 8] = [
+    (0, "NOERROR"),
+    (1, "FORMERR"),
+    (2, "SERVFAIL"),
+    (3, "NXDOMAIN"),
+    (4, "NOTIMP"),
+    (5, "REFUSED"),
+    (6, "YXDOMAIN"),
+    (16, "BADVERS"),
+];
+
+/// Upper bounds of the response times' buckets, in seconds.
+pub(super) const BUCKETS: [f64; 9] =
+    [0.000_001, 0.000_002, 0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.001, 0.01];
+
+/// Where each kind of counter begins.
+const QUERIES: usize = 0;
+const DROPPED: usize = QUERIES + 4;
+const OUTSIDE: usize = DROPPED + Drop::ALL.len();
+const TIMES: usize = OUTSIDE + COUNTED_RCODES;
+const TIME_SUM: usize = TIMES + BUCKETS.len() + 1;
+const PANICS: usize = TIME_SUM + 1;
+const WIDTH: usize = PANICS + 1;
+
+/// How many counters a zone needs for its answers by rcode.
+pub const COUNTED_RCODES: usize = 17;
+
+/// What the threads that answer queries count, each for itself.
+#[derive(Debug)]
+pub struct DnsCounters(WorkerCounters);
+
+impl DnsCounters {
+    /// Counters for this many workers.
+    pub fn new(workers: usize) -> Self {
+        Self(WorkerCounters::new(workers, WIDTH))
+    }
+
+    /// Counts a query. Gives its number among this worker's, for sampling.
+    pub fn query(&self, worker: Worker, transport: Transport, client: IpAddr) -> u64 {
+        self.0.add(worker, QUERIES + query_index(transport, client.is_ipv6()), 1)
+    }
+
+    /// Counts what was not answered.
+    pub fn dropped(&self, worker: Worker, why: Drop) {
+        self.0.add(worker, DROPPED + why as usize, 1);
+    }
+
+    /// Counts an answer that no zone gave.
+    pub fn outside(&self, worker: Worker, rcode: u16) {
+        self.0.add(worker, OUTSIDE + usize::from(rcode).min(COUNTED_RCODES - 1), 1);
+    }
+
+    /// Counts the time that a sampled answer took.
+    pub fn took(&self, worker: Worker, time: Duration) {
+        let seconds = time.as_secs_f64();
+        let bucket = BUCKETS.iter().position(|bound| seconds <= *bound).unwrap_or(BUCKETS.len());
+        self.0.add(worker, TIMES + bucket, 1);
+        self.0.add(worker, TIME_SUM, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Counts a panic that was contained.
+    pub fn panicked(&self, worker: Worker) {
+        self.0.add(worker, PANICS, 1);
+    }
+
+    pub(super) fn queries(&self) -> impl Iterator<Item = ([&'static str; 2], u64)> {
+        let transports = [(Transport::Udp, "udp"), (Transport::Tcp, "tcp")];
+        let kinds = transports.into_iter().flat_map(|it| [(it, false, "ipv4"), (it, true, "ipv6")]);
+        kinds.map(|((transport, name), is_v6, family)| {
+            ([name, family], self.0.sum(QUERIES + query_index(transport, is_v6)))
+        })
+    }
+
+    pub(super) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Drop::ALL.into_iter().map(|(why, label)| (label, self.0.sum(DROPPED + why as usize)))
+    }
+
+    pub(super) fn outside_by_rcode(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        by_rcode(&self.0, OUTSIDE)
+    }
+
+    /// Cumulative buckets, and the sum in seconds.
+    pub(super) fn times(&self) -> ([u64; BUCKETS.len() + 1], f64) {
+        let mut buckets = [0; BUCKETS.len() + 1];
+        let mut below = 0;
+        for (at, bucket) in buckets.iter_mut().enumerate() {
+            below += self.0.sum(TIMES + at);
+            *bucket = below;
+        }
+        (buckets, Duration::from_nanos(self.0.sum(TIME_SUM)).as_secs_f64())
+    }
+
+    pub(super) fn panics(&self) -> u64 {
+        self.0.sum(PANICS)
+    }
+}
+
+/// Answers by rcode from counters that begin at `first`.
+pub(super) fn by_rcode(
+    counters: &WorkerCounters,
+    first: usize,
+) -> impl Iterator<Item = (&'static str, u64)> {
+    RCODES.into_iter().map(move |(rcode, label)| (label, counters.sum(first + rcode)))
+}
+
+fn query_index(transport: Transport, is_v6: bool) -> usize {
+    transport as usize * 2 + usize::from(is_v6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_counted_apart() {
+        let counters = DnsCounters::new(2);
+        let worker = Worker(1);
+        counters.query(worker, Transport::Tcp, "::1".parse().unwrap());
+        counters.dropped(worker, Drop::BrokenStream);
+        counters.outside(worker, 16);
+        counters.took(worker, Duration::from_micros(3));
+        counters.took(worker, Duration::from_secs(1));
+        counters.panicked(Worker(0));
+        let counted = |it: Vec<(&'static str, u64)>| {
+            it.into_iter().filter(|(_, number)| *number > 0).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            counters.queries().filter(|(_, it)| *it > 0).collect::<Vec<_>>(),
+            [(["tcp", "ipv6"], 1)]
+        );
+        assert_eq!(counted(counters.drops().collect()), [("broken_stream", 1)]);
+        assert_eq!(counted(counters.outside_by_rcode().collect()), [("BADVERS", 1)]);
+        assert_eq!(counters.times(), ([0, 0, 1, 1, 1, 1, 1, 1, 1, 2], 1.000_003));
+        assert_eq!(counters.panics(), 1);
+    }
+}
