@@ -4,8 +4,8 @@ use super::answer::Answer;
 use super::counters::AnswerCounters;
 use crate::health::{Probed, endpoint_status, profile_status};
 use crate::model::{
-    Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Profile, ProfileStatus, Timestamp,
-    Verdict, WhenNoneHealthy,
+    Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Ident, Profile, ProfileStatus,
+    Timestamp, Verdict, WhenNoneHealthy,
 };
 use crate::routing::{Basis, Draw, Member, Prepared, Source, Standing, prepare};
 
@@ -88,7 +88,7 @@ pub enum Decision<'s> {
 
 impl ProfileTable {
     /// Prepares a profile. `facts` are its endpoints', in the profile's order; `previous` is the table that this one takes
-    /// the place of, with the same endpoints.
+    /// the place of, whose endpoints may be others.
     pub fn new(
         profile: Arc<Profile>,
         facts: Vec<EndpointFacts>,
@@ -96,16 +96,12 @@ impl ProfileTable {
         previous: Option<&ProfileTable>,
         now: Timestamp,
     ) -> Self {
-        let before = |at: usize| previous.and_then(|it| it.endpoints.get(at));
-        let mut endpoints: Box<[EndpointState]> = profile
-            .endpoints
-            .iter()
-            .zip(facts)
-            .enumerate()
-            .map(|(at, (endpoint, facts))| {
-                EndpointState::new(&profile, endpoint, facts, before(at), now)
-            })
-            .collect();
+        let state = |(at, (endpoint, facts)): (usize, (&Endpoint, EndpointFacts))| {
+            let before = previous.and_then(|it| it.find(&endpoint.name, at));
+            EndpointState::new(&profile, endpoint, facts, before, now)
+        };
+        let mut endpoints: Box<[EndpointState]> =
+            profile.endpoints.iter().zip(facts).enumerate().map(state).collect();
         if endpoints.iter().any(|it| it.status.is_healthy()) {
             endpoints.iter_mut().for_each(|it| it.last_healthy = it.status.is_healthy());
         }
@@ -118,6 +114,18 @@ impl ProfileTable {
         let families = Family::ALL.map(|family| FamilyTable::new(&profile, &members, family));
         let status = profile_status(profile.enabled, endpoints.iter().map(|it| it.status));
         Self { profile, endpoints, status, counters, families }
+    }
+
+    /// The state of the endpoint of this name, which is likely to be at `likely`.
+    fn find(&self, name: &Ident, likely: usize) -> Option<&EndpointState> {
+        let is_it = |at: &usize| self.profile.endpoints.get(*at).is_some_and(|it| it.name == *name);
+        let at = Some(likely).filter(is_it).or_else(|| self.position(name));
+        self.endpoints.get(at?)
+    }
+
+    /// Where in the profile the endpoint of this name is.
+    pub fn position(&self, name: &Ident) -> Option<usize> {
+        self.profile.endpoints.iter().position(|it| it.name == *name)
     }
 
     /// Decides one query: a pure function of the table and the draw.

@@ -167,6 +167,11 @@ impl Zones {
         suffixes.into_iter().find_map(|suffix| self.tables.get(suffix))
     }
 
+    /// The zone of exactly this apex.
+    pub fn get(&self, apex: &Name) -> Option<&Arc<ZoneTable>> {
+        self.tables.get(apex)
+    }
+
     /// Every zone.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<ZoneTable>> {
         self.tables.values()

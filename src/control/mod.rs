@@ -1,0 +1,107 @@
+//! The one writer: merges configuration, verdicts and operators' changes, and publishes what follows from them. A change is
+//! taken whole or refused whole, and is on the disk before it is acknowledged.
+//!
+//! [`world`] says what follows from what, without I/O; [`actor`] is the task that carries it out.
+
+mod actor;
+mod world;
+
+pub use actor::Control;
+pub use world::{Diff, World};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp};
+use crate::settings::{Problems, Settings};
+
+/// An operator's change.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// To one endpoint.
+    Endpoint(EndpointKey, EndpointChange),
+    /// Drains a site, or brings it back.
+    Site {
+        /// The site.
+        name: Ident,
+        /// Whether it is to be drained.
+        drained: bool,
+    },
+}
+
+/// Why a change was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such profile.
+    #[error("no profile is called `{0}`")]
+    NoProfile(Name),
+    /// The profile has no such endpoint.
+    #[error("profile `{}` has no endpoint `{}`", .0.profile, .0.endpoint)]
+    NoEndpoint(EndpointKey),
+    /// There is no such site.
+    #[error("no site is called `{0}`")]
+    NoSite(Ident),
+    /// It could not be made durable, so it was not made at all.
+    #[error("the change could not be stored, so it was not made")]
+    NotStored(#[source] Arc<crate::store::StoreError>),
+    /// The daemon is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// Why a reload kept what runs.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The configuration has errors.
+    #[error("{0}")]
+    Invalid(Problems),
+    /// The daemon is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// Talks to the control task. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Change { change: Change, stamp: Stamp, reply: oneshot::Sender<Result<u64, ChangeError>> },
+    Reload { reply: oneshot::Sender<Result<Diff, ReloadError>> },
+}
+
+impl Handle {
+    /// Makes a change. Gives the generation of the snapshot that has it; it is on the disk by then.
+    ///
+    /// # Errors
+    /// When it names what doesn't exist, or can't be stored; nothing has changed then.
+    pub async fn change(&self, change: Change, stamp: Stamp) -> Result<u64, ChangeError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Change { change, stamp, reply };
+        self.commands.send(command).await.map_err(|_| ChangeError::Stopping)?;
+        answer.await.map_err(|_| ChangeError::Stopping)?
+    }
+
+    /// Reads the configuration anew and puts all of it in force, or nothing.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub async fn reload(&self) -> Result<Diff, ReloadError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Reload { reply };
+        self.commands.send(command).await.map_err(|_| ReloadError::Stopping)?;
+        answer.await.map_err(|_| ReloadError::Stopping)?
+    }
+}
+
+/// What a reload reads.
+pub type Load = Arc<dyn Fn() -> Result<Settings, Problems> + Send + Sync>;
+
+/// Reads the configuration from these files and directories.
+pub fn load_from(paths: Vec<PathBuf>) -> Load {
+    Arc::new(move || crate::settings::load(&paths))
+}
