@@ -4,3 +4,4 @@ pub mod clock;
 pub mod health;
 pub mod metrics;
 pub mod model;
+pub mod probe;
