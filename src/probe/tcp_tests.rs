@@ -1,6 +1,8 @@
 use std::net::Ipv4Addr;
 
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::{advance, pause};
 
 use super::super::testbed::{Server, TIMEOUT, assert_told, probe};
@@ -22,6 +24,21 @@ async fn an_open_port_passes() {
     assert_told(&result, Outcome::Passed, None);
     assert_eq!(result.phase, Phase::Connect);
     assert!(result.phases.connect.is_some() && result.phases.tls.is_none());
+}
+
+#[tokio::test]
+async fn a_probe_closes_its_connection() {
+    let (closed, mut seen) = mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let closed = closed.clone();
+        async move {
+            let read = stream.read(&mut [0]).await;
+            closed.send(read.map_err(|error| error.kind())).await.unwrap();
+        }
+    })
+    .await;
+    probe(&[server.address], Protocol::Tcp).await;
+    assert_eq!(seen.recv().await, Some(Ok(0)), "in the normal way, without a reset");
 }
 
 #[tokio::test]
