@@ -1,9 +1,15 @@
 //! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
+//!
+//! Dependencies between modules run one way, in rows (`tests/tidy.rs` holds them): [`model`], then [`health`] and
+//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`] and [`settings`]; [`dns`], [`probe`] and
+//! [`store`]; [`control`]; [`api`]; [`cli`].
 
 pub mod clock;
 pub mod dns;
 pub mod health;
 pub mod metrics;
 pub mod model;
+pub mod probe;
 pub mod routing;
 pub mod snapshot;
+pub mod store;

@@ -38,6 +38,17 @@ impl EndpointOverrides {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// The names of the fields that are overridden.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let fields = [
+            ("weight", self.weight.is_some()),
+            ("priority", self.priority.is_some()),
+            ("enabled", self.enabled.is_some()),
+            ("forced", self.forced.is_some()),
+        ];
+        fields.into_iter().filter(|(_, is_set)| *is_set).map(|(kind, _)| kind)
+    }
 }
 
 /// A value with who set it, when and why.

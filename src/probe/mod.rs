@@ -1,0 +1,127 @@
+//! Probing: whether each endpoint answers, asked again and again. One task, the [`Prober`], holds what is believed of
+//! every endpoint and the agenda of when each is probed next; every probe runs in a task of its own, which the prober
+//! owns. What a probe does is in one file per protocol.
+//!
+//! - **Flow**: [`Prober::new`] gives the actor, which its owner runs until a token is cancelled, and a [`ProbeHandle`]
+//!   that says what is to be probed. Every result goes into the endpoint's [`Probed`] and the metrics; a
+//!   [`VerdictChange`] is sent only when the verdict turned.
+//! - **Guarantees**: an endpoint is never probed twice at the same time; the next probe starts an interval after the
+//!   last one started; no socket outlives its probe; a probe that panics is contained and counts as void.
+//! - **Caveat**: with more probes under way than [`Prober::new`]'s limit allows, due probes wait, start late, and their
+//!   time-outs say nothing (they are void).
+
+mod agenda;
+mod attempt;
+mod draws;
+mod http;
+mod reason;
+mod scheduler;
+mod tcp;
+#[cfg(test)]
+mod testbed;
+mod tls;
+mod trail;
+mod trust;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use self::attempt::Network;
+use self::scheduler::Scheduler;
+use crate::clock::Clock;
+use crate::health::Probed;
+use crate::metrics::ProbeMetrics;
+use crate::model::{EndpointKey, ProbeTarget, Timestamp, Verdict};
+
+/// An endpoint that is to be probed.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// Which endpoint; unique among those watched.
+    pub key: EndpointKey,
+    /// Where and how. An endpoint whose protocol is [`None`](crate::model::Protocol::None) is not probed.
+    pub target: ProbeTarget,
+    /// Where the results go.
+    pub probed: Arc<Probed>,
+}
+
+/// The probes' verdict on an endpoint turned.
+#[derive(Clone, Debug)]
+pub struct VerdictChange {
+    /// Which endpoint.
+    pub key: EndpointKey,
+    /// What is believed from now on.
+    pub verdict: Verdict,
+    /// When it turned.
+    pub at: Timestamp,
+    /// What was wrong, when the result that decided was a failure: "connect: refused".
+    pub reason: Option<String>,
+    /// The record that came with the [`Watch`]: whoever gave a changed endpoint a new one can tell by it that this
+    /// change is still about the old.
+    pub probed: Arc<Probed>,
+}
+
+/// Probes everything that is watched. Its owner runs it in a task and ends it by a token.
+#[derive(Debug)]
+pub struct Prober {
+    scheduler: Scheduler<Network>,
+}
+
+impl Prober {
+    /// A prober that watches nothing yet, and the handle that says what to watch.
+    ///
+    /// `max_connections` bounds the sockets of probes under way, so that probing never takes the descriptors that answering
+    /// needs. When `changes` is full, changes wait in the prober, in order, and probing goes on.
+    pub fn new(
+        clock: Clock,
+        metrics: ProbeMetrics,
+        changes: mpsc::Sender<VerdictChange>,
+        max_connections: usize,
+    ) -> (Self, ProbeHandle) {
+        let handle = ProbeHandle::default();
+        let network = Network::default();
+        let scheduler =
+            Scheduler::new(network, clock, metrics, changes, max_connections, handle.clone());
+        (Self { scheduler }, handle)
+    }
+
+    /// Probes until `stop` is cancelled or nobody listens for changes any more. Probes under way end with it.
+    pub async fn run(self, stop: CancellationToken) {
+        self.scheduler.run(stop).await;
+    }
+}
+
+/// Says what is to be probed. Cheap to clone; never blocks.
+#[derive(Clone, Debug, Default)]
+pub struct ProbeHandle {
+    wanted: Arc<Wanted>,
+}
+
+/// The latest word on what is to be watched, until the prober takes it in.
+#[derive(Debug, Default)]
+struct Wanted {
+    latest: Mutex<Option<Vec<Watch>>>,
+    changed: Notify,
+}
+
+impl ProbeHandle {
+    /// Replaces everything that is watched. An endpoint whose key and target stay the same keeps what is believed of it,
+    /// its next probe's time and the probe under way; what was changed or is new starts afresh; what is missing is
+    /// probed no more, and a probe of it that is under way has no result.
+    pub fn watch(&self, wanted: Vec<Watch>) {
+        *self.wanted.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted);
+        self.wanted.changed.notify_one();
+    }
+
+    /// Waits for the next word and takes it.
+    async fn next(&self) -> Vec<Watch> {
+        loop {
+            let latest = self.wanted.latest.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(wanted) = latest {
+                return wanted;
+            }
+            self.wanted.changed.notified().await;
+        }
+    }
+}

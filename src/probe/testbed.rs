@@ -1,0 +1,139 @@
+//! Servers on this machine for the tests of probes, good and bad.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::attempt::Network;
+use super::scheduler::World;
+use crate::health::{Outcome, ProbeResult};
+use crate::model::{
+    Flap, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
+};
+
+/// So long that no machine is too slow for it; tests that want it to run out move the clock.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(4000);
+
+/// A server on a free port, until it is dropped.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    _accepting: JoinSet<()>,
+}
+
+impl Server {
+    /// Does the same with every connection.
+    pub(super) async fn start<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                connections.spawn(serve(stream));
+            }
+        });
+        Self { address, _accepting: accepting }
+    }
+}
+
+/// Reads up to the end of the request's head; as far as the client lets it.
+pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(octet) => head.push(char::from(octet)),
+            Err(_) => break,
+        }
+    }
+    head
+}
+
+pub(super) fn http_check(host: &str) -> HttpCheck {
+    HttpCheck {
+        method: HttpMethod::Get,
+        host: host.into(),
+        path: "/healthz".into(),
+        headers: Vec::new(),
+        expected_status: vec![200..=200],
+    }
+}
+
+pub(super) fn monitor(protocol: Protocol) -> Monitor {
+    Monitor {
+        protocol,
+        interval: Duration::from_secs(10),
+        timeout: TIMEOUT,
+        fast_interval: Duration::from_secs(3),
+        tolerated_failures: 3,
+        required_successes: 2,
+        flap: Flap { count: 0, window: TIMEOUT, hold_down: TIMEOUT, max: TIMEOUT },
+    }
+}
+
+pub(super) fn target(addresses: &[SocketAddr], protocol: Protocol) -> ProbeTarget {
+    ProbeTarget { addresses: addresses.into(), monitor: Arc::new(monitor(protocol)) }
+}
+
+/// Probes once; the reason says how it went.
+pub(super) async fn probe(addresses: &[SocketAddr], protocol: Protocol) -> ProbeResult {
+    Network::default().probe(&target(addresses, protocol), Duration::ZERO).await
+}
+
+#[track_caller]
+pub(super) fn assert_told(result: &ProbeResult, outcome: Outcome, reason: Option<&str>) {
+    assert_eq!((result.outcome, result.reason.as_deref()), (outcome, reason), "{result:?}");
+}
+
+/// An authority that signs servers' certificates.
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    /// Authorities of different names: with equal ones, a stranger's signature would be called bad instead of unknown.
+    pub(super) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// A check that trusts this authority alone.
+    pub(super) fn trusted(&self) -> TlsCheck {
+        let certificates = Arc::new([Box::from(self.0.der().as_ref())]);
+        TlsCheck {
+            verify: true,
+            anchors: Some(TrustAnchors { file: "/etc/farol/ca.pem".into(), certificates }),
+        }
+    }
+
+    /// A server's TLS with a certificate for `names`, valid from one New Year's Day to another.
+    pub(super) fn server(&self, names: &[&str], years: (i32, i32)) -> Arc<ServerConfig> {
+        let names: Vec<_> = names.iter().map(|&it| it.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_before = date_time_ymd(years.0, 1, 1);
+        params.not_after = date_time_ymd(years.1, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        Arc::new(config)
+    }
+}

@@ -1,0 +1,157 @@
+//! Files that are there whole or not at all.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::model::Timestamp;
+
+/// The end of the name of a file that is being written.
+const HALF_WRITTEN: &str = ".new";
+
+/// What an operator can do about an error of the file system; empty where the error says it all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem(&'static str);
+
+impl Problem {
+    pub(super) fn of(error: &io::Error) -> Self {
+        Self(match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                ": the disk is full, make room on it"
+            }
+            ErrorKind::ReadOnlyFilesystem => {
+                ": the file system is read-only, mount it writable or set another `state.dir`"
+            }
+            ErrorKind::PermissionDenied => {
+                ": not permitted, give the directory and its files to the user that Farol runs as"
+            }
+            ErrorKind::NotADirectory => {
+                ": a part of the path is no directory, set another `state.dir`"
+            }
+            ErrorKind::NotFound => ": the state directory is gone, bring it back or restart Farol",
+            ErrorKind::AlreadyExists => {
+                ": a file is in the way, move it or set another `state.dir`"
+            }
+            _ => "",
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Puts `bytes` in the place of the file, on the disk, readable by its owner alone. What fails leaves the old file.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(HALF_WRITTEN);
+    let half_written = PathBuf::from(name);
+    let replaced = write_new(&half_written, bytes).and_then(|()| fs::rename(&half_written, path));
+    if replaced.is_err() {
+        // It may take the room that is missing. That it can't be removed either is no news.
+        let _ = fs::remove_file(&half_written);
+    }
+    replaced?;
+    sync_directory_of(path)
+}
+
+/// Writes a file of which nothing was there before: whatever an earlier attempt left is removed, so that the mode is
+/// ours from the first byte.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes a rename last: the name is in the directory, not in the file.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(dir) => File::open(dir)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Renames a damaged file, to a name that no file has. Tells the name.
+pub(super) fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
+    let stamp = jiff::Timestamp::from_millisecond(now.0)
+        .map_or_else(|_| now.0.to_string(), |it| it.strftime("%Y%m%dT%H%M%SZ").to_string());
+    for attempt in 0_u32.. {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{stamp}"));
+        if attempt > 0 {
+            name.push(format!("-{attempt}"));
+        }
+        let aside = PathBuf::from(name);
+        // The directory is ours alone, so nobody takes the name in between.
+        if aside.symlink_metadata().is_err() {
+            fs::rename(path, &aside)?;
+            sync_directory_of(path)?;
+            return Ok(aside);
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+/// Removes what a crash left half-written.
+pub(super) fn clear_leftovers(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let half_written = entry.file_name().as_encoded_bytes().ends_with(HALF_WRITTEN.as_bytes());
+        if half_written && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        for content in ["first", "second"] {
+            replace(&path, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        replace(&path, b"old").unwrap();
+        // A directory where the new file would be written can't be replaced by one.
+        fs::create_dir(dir.path().join("file.new")).unwrap();
+        assert!(replace(&path, b"new").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn damaged_files_never_overwrite_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let mut names = Vec::new();
+        for content in ["one", "two", "three"] {
+            fs::write(&path, content).unwrap();
+            let aside = set_aside(&path, Timestamp(0)).unwrap();
+            assert_eq!(fs::read_to_string(&aside).unwrap(), content);
+            names.push(aside.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+        let name = "file.damaged-19700101T000000Z";
+        assert_eq!(names, [name.to_owned(), format!("{name}-1"), format!("{name}-2")]);
+    }
+}

@@ -1,0 +1,213 @@
+//! What must survive a restart: the operators' overrides and the first token. Files in one directory, which one
+//! instance has for itself. Everything blocks; call it where blocking hurts nobody.
+//!
+//! - **Guarantees**: a file is replaced whole or not at all, and is on the disk when [`Store::save`] returns. What can't
+//!   be read is put aside and reported, never overwritten and never fatal.
+//! - **Assumption**: the file system renames atomically and honours `fsync` and advisory locks, as local ones do.
+
+mod envelope;
+mod file;
+mod overrides;
+mod token;
+
+pub use file::Problem;
+pub use token::AdminToken;
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::clock::Clock;
+use crate::model::Overrides;
+
+const LOCK: &str = "lock";
+const OVERRIDES: &str = "overrides.json";
+const ADMIN_TOKEN: &str = "admin.token";
+
+/// The directory of what survives a restart, locked for as long as this value lives.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    /// The lock goes when the file is closed, also when the process dies.
+    _lock: File,
+}
+
+/// What was found at the start.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The overrides in force; none when there was no readable file.
+    pub overrides: Overrides,
+    /// The file that couldn't be read.
+    pub set_aside: Option<SetAside>,
+}
+
+/// A file that couldn't be read, and was put aside for people to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is now.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Why the state couldn't be read or written: what was being done, and what would help. The cause is the source.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory couldn't be made.
+    #[error("could not create the state directory `{}`{problem}", path.display())]
+    Create {
+        /// The directory.
+        path: PathBuf,
+        /// What would help.
+        problem: Problem,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Another instance has the directory.
+    #[error(
+        "the state directory `{}` is in use by {holder}: stop it, or give this one another `state.dir`",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// Who has it: "process 4711".
+        holder: String,
+    },
+    /// A file couldn't be read.
+    #[error("could not read `{}`{problem}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What would help.
+        problem: Problem,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A file couldn't be written; what was in it before is still there.
+    #[error("could not write `{}`{problem}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What would help.
+        problem: Problem,
+        /// The cause.
+        source: io::Error,
+    },
+    /// There is no random number to make a token of.
+    #[error("could not make a random token")]
+    Random {
+        /// The cause.
+        source: getrandom::Error,
+    },
+    /// The token's file holds no usable token.
+    #[error("`{}` holds no token: write one of at least 16 characters, or remove the file and a new one is made", path.display())]
+    NoToken {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl StoreError {
+    fn create(path: &Path, source: io::Error) -> Self {
+        Self::Create { path: path.into(), problem: Problem::of(&source), source }
+    }
+
+    fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read { path: path.into(), problem: Problem::of(&source), source }
+    }
+
+    fn write(path: &Path, source: io::Error) -> Self {
+        Self::Write { path: path.into(), problem: Problem::of(&source), source }
+    }
+}
+
+impl Store {
+    /// Takes the directory, creating it where it is missing, and clears what an earlier crash left half-written.
+    ///
+    /// # Errors
+    /// When it can't be created, can't be written to, or another instance has it.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(dir).map_err(|source| StoreError::create(dir, source))?;
+        let lock = take_lock(dir)?;
+        file::clear_leftovers(dir).map_err(|source| StoreError::read(dir, source))?;
+        Ok(Self { dir: dir.into(), _lock: lock })
+    }
+
+    /// Reads the overrides. A file that is damaged, or of a newer version, is put aside.
+    ///
+    /// # Errors
+    /// When the file is there but can't be read or put aside.
+    pub fn load(&self) -> Result<Loaded, StoreError> {
+        let path = self.dir.join(OVERRIDES);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Loaded { overrides: Overrides::default(), set_aside: None });
+            }
+            Err(source) => return Err(StoreError::read(&path, source)),
+        };
+        let read = envelope::open(&bytes).and_then(overrides::from_json);
+        match read {
+            Ok(overrides) => Ok(Loaded { overrides, set_aside: None }),
+            Err(damage) => {
+                let file = file::set_aside(&path, Clock::time_of_day())
+                    .map_err(|source| StoreError::write(&path, source))?;
+                let set_aside = Some(SetAside { file, why: damage.to_string() });
+                Ok(Loaded { overrides: Overrides::default(), set_aside })
+            }
+        }
+    }
+
+    /// Writes the overrides. When this returns, they are on the disk.
+    ///
+    /// # Errors
+    /// When the disk is full, read-only, forbidden…; the file then holds what it held before.
+    pub fn save(&self, overrides: &Overrides) -> Result<(), StoreError> {
+        let path = self.dir.join(OVERRIDES);
+        let written = envelope::seal(overrides::to_json(overrides))
+            .map_err(io::Error::from)
+            .and_then(|bytes| file::replace(&path, &bytes));
+        written.map_err(|source| StoreError::write(&path, source))
+    }
+
+    /// The token of the admin API: the one in its file, or a new one.
+    ///
+    /// # Errors
+    /// When the file can't be read or written, or holds no token.
+    pub fn admin_token(&self) -> Result<AdminToken, StoreError> {
+        token::read_or_create(&self.dir.join(ADMIN_TOKEN))
+    }
+}
+
+/// Locks the directory, and writes into the lock who has it.
+fn take_lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(LOCK);
+    let failed = |source| StoreError::write(&path, source);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut lock = options.open(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let process =
+                lock.read_to_string(&mut holder).ok().and_then(|_| holder.trim().parse().ok());
+            let holder = process
+                .map_or_else(|| "another process".to_owned(), |it: u32| format!("process {it}"));
+            return Err(StoreError::InUse { path: dir.into(), holder });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    lock.set_len(0).map_err(failed)?;
+    lock.rewind().map_err(failed)?;
+    writeln!(lock, "{}", std::process::id()).map_err(failed)?;
+    Ok(lock)
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

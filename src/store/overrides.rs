@@ -1,0 +1,295 @@
+//! The overrides as JSON. These types are the file's; nothing outside knows them.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Damage;
+use crate::model::{EndpointKey, EndpointOverrides, Forced, Overrides, Stamp, Stamped, Timestamp};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    endpoints: Vec<EndpointEntry>,
+    drained_sites: Vec<SiteEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndpointEntry {
+    profile: String,
+    endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<Entry<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<Entry<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<Entry<bool>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forced: Option<Entry<ForcedWord>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SiteEntry {
+    site: String,
+    stamp: StampEntry,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry<T> {
+    value: T,
+    stamp: StampEntry,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StampEntry {
+    by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    at: Time,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ForcedWord {
+    Up,
+    Down,
+}
+
+/// RFC 3339 where that can say it (years 0 to 9999), else milliseconds: a clock that is wildly off loses no override.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Time {
+    Text(String),
+    Milliseconds(i64),
+}
+
+/// Writes the payload of the state file.
+pub(super) fn to_json(overrides: &Overrides) -> serde_json::Result<String> {
+    let endpoints = overrides.endpoints.iter().map(|(key, it)| EndpointEntry {
+        profile: key.profile.to_string(),
+        endpoint: key.endpoint.to_string(),
+        weight: it.weight.as_ref().map(Entry::of),
+        priority: it.priority.as_ref().map(Entry::of),
+        enabled: it.enabled.as_ref().map(Entry::of),
+        forced: it.forced.as_ref().map(Entry::of),
+    });
+    let drained_sites = overrides
+        .drained_sites
+        .iter()
+        .map(|(site, stamp)| SiteEntry { site: site.to_string(), stamp: StampEntry::of(stamp) });
+    let document =
+        Document { endpoints: endpoints.collect(), drained_sites: drained_sites.collect() };
+    serde_json::to_string_pretty(&document)
+}
+
+/// Reads the payload; what this Farol would not have written is damage.
+pub(super) fn from_json(payload: &str) -> Result<Overrides, Damage> {
+    let document: Document = serde_json::from_str(payload)?;
+    let mut overrides = Overrides::default();
+    for entry in document.endpoints {
+        let key = EndpointKey {
+            profile: name("profile", &entry.profile)?,
+            endpoint: name("endpoint", &entry.endpoint)?,
+        };
+        let changes = EndpointOverrides {
+            weight: entry.weight.map(Entry::stamped).transpose()?,
+            priority: entry.priority.map(Entry::stamped).transpose()?,
+            enabled: entry.enabled.map(Entry::stamped).transpose()?,
+            forced: entry.forced.map(Entry::stamped).transpose()?,
+        };
+        if changes.priority.as_ref().is_some_and(|it| it.value == 0) {
+            return Err(Damage::Value("a priority is 0, which is below the least of 1".to_owned()));
+        }
+        if changes.is_empty() {
+            return Err(Damage::Value(format!("endpoint `{}` overrides nothing", entry.endpoint)));
+        }
+        unique(&mut overrides.endpoints, key, changes, &entry.endpoint)?;
+    }
+    for entry in document.drained_sites {
+        let site = name("site", &entry.site)?;
+        unique(&mut overrides.drained_sites, site, entry.stamp.stamp()?, &entry.site)?;
+    }
+    Ok(overrides)
+}
+
+fn name<T: FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Damage> {
+    text.parse().map_err(|error| Damage::Value(format!("the {what} `{text}` is no name: {error}")))
+}
+
+fn unique<K: Ord, V>(
+    map: &mut BTreeMap<K, V>,
+    key: K,
+    value: V,
+    called: &str,
+) -> Result<(), Damage> {
+    match map.insert(key, value) {
+        None => Ok(()),
+        Some(_) => Err(Damage::Value(format!("`{called}` is there twice"))),
+    }
+}
+
+impl<T> Entry<T> {
+    fn of<M: Copy + Into<T>>(stamped: &Stamped<M>) -> Self {
+        Self { value: stamped.value.into(), stamp: StampEntry::of(&stamped.stamp) }
+    }
+
+    fn stamped<M: From<T>>(self) -> Result<Stamped<M>, Damage> {
+        Ok(Stamped { value: self.value.into(), stamp: self.stamp.stamp()? })
+    }
+}
+
+impl StampEntry {
+    fn of(stamp: &Stamp) -> Self {
+        Self { by: stamp.by.clone(), reason: stamp.reason.clone(), at: Time::of(stamp.at) }
+    }
+
+    fn stamp(self) -> Result<Stamp, Damage> {
+        Ok(Stamp { by: self.by, reason: self.reason, at: self.at.timestamp()? })
+    }
+}
+
+impl Time {
+    fn of(timestamp: Timestamp) -> Self {
+        match jiff::Timestamp::from_millisecond(timestamp.0) {
+            // Before the year 0 the text would have a sign, which is not RFC 3339.
+            Ok(time) if !time.to_string().starts_with('-') => Self::Text(time.to_string()),
+            _ => Self::Milliseconds(timestamp.0),
+        }
+    }
+
+    fn timestamp(&self) -> Result<Timestamp, Damage> {
+        match self {
+            Self::Milliseconds(it) => Ok(Timestamp(*it)),
+            Self::Text(text) => {
+                let time: jiff::Timestamp = text.parse().map_err(|error| {
+                    Damage::Value(format!("`{text}` is no RFC 3339 time: {error}"))
+                })?;
+                Ok(Timestamp(time.as_millisecond()))
+            }
+        }
+    }
+}
+
+impl From<Forced> for ForcedWord {
+    fn from(forced: Forced) -> Self {
+        match forced {
+            Forced::Up => Self::Up,
+            Forced::Down => Self::Down,
+        }
+    }
+}
+
+impl From<ForcedWord> for Forced {
+    fn from(word: ForcedWord) -> Self {
+        match word {
+            ForcedWord::Up => Self::Up,
+            ForcedWord::Down => Self::Down,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::{Ident, Name};
+    use proptest::collection::{btree_map, vec};
+    use proptest::option;
+    use proptest::prelude::*;
+
+    fn stamp() -> impl Strategy<Value = Stamp> {
+        (any::<String>(), option::of(any::<String>()), any::<i64>())
+            .prop_map(|(by, reason, at)| Stamp { by, reason, at: Timestamp(at) })
+    }
+
+    fn stamped<T: std::fmt::Debug>(
+        value: impl Strategy<Value = T>,
+    ) -> impl Strategy<Value = Option<Stamped<T>>> {
+        option::of((value, stamp()).prop_map(|(value, stamp)| Stamped { value, stamp }))
+    }
+
+    fn ident() -> impl Strategy<Value = Ident> {
+        "[a-z0-9-]{1,63}".prop_map(|it| it.parse().unwrap())
+    }
+
+    /// Names of any octets at all, wildcards and the root among them.
+    fn dns_name() -> impl Strategy<Value = Name> {
+        vec(vec(any::<u8>(), 1..20), 0..5).prop_map(|labels| {
+            let mut wire = Vec::new();
+            for label in labels {
+                wire.push(u8::try_from(label.len()).unwrap());
+                wire.extend(label);
+            }
+            wire.push(0);
+            Name::from_wire(&wire).unwrap()
+        })
+    }
+
+    pub(in crate::store) fn any_overrides() -> impl Strategy<Value = Overrides> {
+        let key =
+            (dns_name(), ident()).prop_map(|(profile, endpoint)| EndpointKey { profile, endpoint });
+        let forced = prop_oneof![Just(Forced::Up), Just(Forced::Down)];
+        let changes =
+            (stamped(any::<u16>()), stamped(1..=u16::MAX), stamped(any::<bool>()), stamped(forced))
+                .prop_map(|(weight, priority, enabled, forced)| EndpointOverrides {
+                    weight,
+                    priority,
+                    enabled,
+                    forced,
+                })
+                .prop_filter("overrides something", |it| !it.is_empty());
+        (btree_map(key, changes, 0..6), btree_map(ident(), stamp(), 0..4))
+            .prop_map(|(endpoints, drained_sites)| Overrides { endpoints, drained_sites })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(overrides in any_overrides()) {
+            let json = to_json(&overrides).unwrap();
+            prop_assert_eq!(from_json(&json).unwrap(), overrides);
+        }
+
+        #[test]
+        fn no_payload_is_too_odd_to_be_refused(payload in any::<String>()) {
+            prop_assert!(from_json(&payload).is_err());
+        }
+    }
+
+    /// One endpoint entry, and what is wrong with it.
+    #[track_caller]
+    fn check(endpoint: &str, complaint: &str) {
+        let json = format!(r#"{{"endpoints": [{endpoint}], "drained_sites": []}}"#);
+        let damage = from_json(&json).unwrap_err().to_string();
+        assert!(damage.contains(complaint), "{damage}");
+    }
+
+    #[test]
+    fn values_that_can_not_be_are_damage() {
+        let stamp = r#""stamp": {"by": "ann", "at": "2026-01-02T03:04:05Z"}"#;
+        let entry = |name: &str, field: &str| {
+            format!(r#"{{"profile": "app.example.", "endpoint": "{name}", {field}}}"#)
+        };
+        let weight = format!(r#""weight": {{"value": 1, {stamp}}}"#);
+        check(&entry("Bad Name", &weight), "the endpoint `Bad Name` is no name");
+        check(&entry("a", &weight.replace('1', "70000")), "70000");
+        check(&entry("a", &weight.replace("weight", "wieght")), "unknown field `wieght`");
+        check(&entry("a", &weight.replace("2026-01-02T", "yesterday ")), "no RFC 3339 time");
+        check(&entry("a", &format!(r#""priority": {{"value": 0, {stamp}}}"#)), "a priority is 0");
+        check(&entry("a", r#""weight": null"#), "`a` overrides nothing");
+        let twice = entry("a", &weight);
+        check(&format!("{twice}, {twice}"), "`a` is there twice");
+    }
+
+    #[test]
+    fn the_file_reads_well() {
+        let stamp = Stamp { by: "ann".into(), reason: None, at: Timestamp(1_767_323_045_250) };
+        let mut overrides = Overrides::default();
+        overrides.drained_sites.insert("seattle".parse().unwrap(), stamp);
+        let json = to_json(&overrides).unwrap();
+        assert!(json.contains(r#""at": "2026-01-02T03:04:05.25Z""#), "{json}");
+    }
+}

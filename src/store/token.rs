@@ -1,0 +1,135 @@
+//! The token that is made at the first start, so that the admin API never runs open.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use ring::digest::{Digest, SHA256, digest};
+use subtle::ConstantTimeEq;
+
+use super::{StoreError, envelope, file};
+
+/// A new token's randomness.
+const TOKEN_OCTETS: usize = 32;
+/// What an operator writes instead may be shorter, but not so short that it is guessed.
+const LEAST_LENGTH: usize = 16;
+/// Nobody has a longer one; whatever is in the file, reading it ends.
+const MOST_LENGTH: u64 = 4096;
+
+/// The admin API's token. Only its hash is kept, and nothing shows even that.
+#[derive(Clone)]
+pub struct AdminToken {
+    sha256: Digest,
+    /// Whether it was made just now: its file is where the operator finds it.
+    pub created: bool,
+    /// Whether others than the file's owner may read it, which is worth a warning.
+    pub too_open: bool,
+}
+
+impl AdminToken {
+    fn new(token: &str, created: bool, too_open: bool) -> Self {
+        Self { sha256: digest(&SHA256, token.as_bytes()), created, too_open }
+    }
+
+    /// Whether `presented` is the token. How long this takes tells nothing about how much of it is right.
+    pub fn matches(&self, presented: &str) -> bool {
+        let presented = digest(&SHA256, presented.as_bytes());
+        self.sha256.as_ref().ct_eq(presented.as_ref()).into()
+    }
+}
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminToken")
+            .field("created", &self.created)
+            .field("too_open", &self.too_open)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The token in the file, or a new one, which is then on the disk.
+pub(super) fn read_or_create(path: &Path) -> Result<AdminToken, StoreError> {
+    match fs::File::open(path) {
+        Ok(file) => read(path, file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
+        Err(source) => Err(StoreError::read(path, source)),
+    }
+}
+
+fn read(path: &Path, file: fs::File) -> Result<AdminToken, StoreError> {
+    let failed = |source| StoreError::read(path, source);
+    let too_open = file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0;
+    let mut text = String::new();
+    file.take(MOST_LENGTH).read_to_string(&mut text).map_err(failed)?;
+    let token = text.trim();
+    let plain = token.bytes().all(|it| it.is_ascii_graphic());
+    if token.len() < LEAST_LENGTH || !plain {
+        return Err(StoreError::NoToken { path: path.into() });
+    }
+    Ok(AdminToken::new(token, false, too_open))
+}
+
+fn create(path: &Path) -> Result<AdminToken, StoreError> {
+    let mut octets = [0; TOKEN_OCTETS];
+    getrandom::fill(&mut octets).map_err(|source| StoreError::Random { source })?;
+    let token = envelope::hex(&octets);
+    file::replace(path, format!("{token}\n").as_bytes())
+        .map_err(|source| StoreError::write(path, source))?;
+    Ok(AdminToken::new(&token, true, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn it_is_made_once_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.token");
+        let made = read_or_create(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let token = text.strip_suffix('\n').unwrap();
+        assert!(token.len() == 64 && token.bytes().all(|it| b"0123456789abcdef".contains(&it)));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(made.created && !made.too_open && made.matches(token));
+
+        let again = read_or_create(&path).unwrap();
+        assert!(!again.created && !again.too_open && again.matches(token));
+        for wrong in ["", &token[1..], &token.to_uppercase(), &format!("{token}\n")] {
+            assert!(!again.matches(wrong), "{wrong}");
+        }
+        assert!(!format!("{again:?}").contains(&token[..8]), "{again:?}");
+    }
+
+    #[test]
+    fn a_file_that_others_read_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.token");
+        fs::write(&path, "  an operator's own words don't count\n").unwrap();
+        assert!(matches!(read_or_create(&path), Err(StoreError::NoToken { .. })));
+        fs::write(&path, "s3cret-of-the-operator\n").unwrap();
+        for (mode, too_open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            set_mode(&path, mode);
+            let token = read_or_create(&path).unwrap();
+            assert_eq!(token.too_open, too_open, "{mode:o}");
+            assert!(token.matches("s3cret-of-the-operator"));
+        }
+    }
+
+    #[test]
+    fn an_empty_file_opens_no_door() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.token");
+        for content in ["", "\n", "short", "a b c d e f g h i j k l m n"] {
+            fs::write(&path, content).unwrap();
+            let error = read_or_create(&path).unwrap_err();
+            assert!(error.to_string().contains("holds no token"), "{error}");
+        }
+    }
+}
