@@ -1,3 +1,4 @@
 //! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
 
 pub mod model;
+pub mod settings;
