@@ -9,9 +9,9 @@ use super::anchors::AnchorFiles;
 use super::files::Library;
 use super::merge::twice;
 use super::monitor::Draft;
-use super::problem::{Log, Place, Problem, nearest};
+use super::problem::{Log, Place, Problem};
 use super::profile::World;
-use super::reader::{Section, text};
+use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
 use super::zone::ZoneDraft;
 use crate::model::{Ident, Location, Model, Name, Profile, Site, Zone, suffixes};
@@ -57,7 +57,7 @@ fn sites(root: &Section<'_>) -> (Vec<Site>, HashMap<Ident, Place>) {
     let site = |section: &Section<'_>| {
         section.require("name");
         let location = section.table("location").and_then(|it| location(&it));
-        Some((Site { name: section.parse("name", str::parse)?, location }, section.place.clone()))
+        Some((Site { name: section.parse("name", ident)?, location }, section.place.clone()))
     };
     let sites: Vec<(Site, Place)> = sections.iter().filter_map(site).collect();
     let places = sites.iter().map(|(site, place)| (site.name.clone(), place.clone())).collect();

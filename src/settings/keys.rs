@@ -105,12 +105,12 @@ pub(super) static ZONE: Schema = Schema {
     meaning: "A zone that Farol is authoritative for. There must be one at least.",
     keys: &[
         Key::required("name", Text(DOMAIN), "\"gtm.example.\"", "Its apex."),
-        Key::derived(
+        Key::required(
             "nameservers",
             Text("a domain name, or a list of 1 to 32 of them"),
-            "those of `file`, which must then bring SOA and NS",
-            r#"["ns1.gtm.example.", "ns2.gtm.example."]"#,
-            "The nameservers; Farol makes the SOA and NS records.",
+            r#"["ns1.example.", "ns2.example."]"#,
+            "The nameservers, from which Farol makes the SOA and NS records. Left out, as `ttl` and `soa` are then, if \
+             `file` brings those records.",
         ),
         Key::derived(
             "file",
@@ -205,8 +205,8 @@ pub(super) static LOCATION: Schema = Schema {
 
 pub(super) static MONITOR: Schema = Schema {
     heading: "[monitor.NAME]",
-    meaning: "How endpoints are probed. A profile names the table, or has the same keys inline: \
-              `monitor = { protocol = \"tcp\", port = 443 }`. An endpoint may override single keys inline.",
+    meaning: "How endpoints are probed. A profile names the table, or has the same keys inline, as in \
+              `{ protocol = \"tcp\", port = 443 }`. An endpoint may override single keys inline.",
     keys: &[
         Key::value(
             "protocol",
@@ -404,7 +404,7 @@ pub(super) static ENDPOINT: Schema = Schema {
         Key::required("name", Text(NAME), "\"seattle\"", "Its name, unique in the profile."),
         Key::derived(
             "site",
-            Text("the name of a `[[site]]`"),
+            Text("the name of a `[[site]]`: 1 to 63 of a-z, 0-9 and `-`"),
             "none",
             "\"seattle\"",
             "The site that it is part of.",

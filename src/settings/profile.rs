@@ -9,7 +9,7 @@ use super::keys::MONITOR;
 use super::merge::twice;
 use super::monitor::{Draft, Kind, ProbeAddress, reachable};
 use super::problem::{Log, Place, nearest};
-use super::reader::{Section, text};
+use super::reader::{Section, ident, text};
 use super::resolve::{Resolved, Resolver};
 use super::tree::{Node, Value};
 use crate::model::{
@@ -50,8 +50,11 @@ impl<'a> World<'a> {
         let monitor = self.monitor(section);
         // Without a name there is no default host, but the endpoints can be looked at all the same.
         let host = name.clone().unwrap_or_else(Name::root);
-        let endpoints =
-            self.endpoints(section, &host, &Draft { broken: name.is_none(), ..monitor });
+        let endpoints = self.endpoints(
+            section,
+            &host,
+            &Draft { broken: monitor.broken || name.is_none(), ..monitor },
+        );
         if self.log.errors() > errors {
             return None;
         }
@@ -125,10 +128,8 @@ impl<'a> World<'a> {
         if sections.is_empty()
             && !matches!(profile.find("endpoint"), Some(it) if !is_empty_list(it))
         {
-            profile.wrong(
-                "endpoint",
-                "is missing; write at least one `[[profile.endpoint]]` below the profile",
-            );
+            profile
+                .wrong("endpoint", "write at least one `[[profile.endpoint]]` below the profile");
         }
         let mut names: HashMap<&str, &Place> = HashMap::new();
         for section in &sections {
@@ -150,8 +151,8 @@ impl<'a> World<'a> {
     ) -> Option<Endpoint> {
         section.require("name");
         section.require("target");
-        let name = section.parse("name", str::parse);
-        let site: Option<Ident> = section.parse("site", str::parse);
+        let name = section.parse("name", ident);
+        let site = section.parse("site", ident);
         if let Some(site) = site.as_ref().filter(|it| self.complete && !self.sites.contains_key(it))
         {
             let sites = self.sites.keys().map(Ident::as_str);

@@ -8,6 +8,7 @@ use super::duration;
 use super::problem::{Log, Place, Problem, nearest};
 use super::schema::{Accepts, Schema};
 use super::tree::{Node, Table, Value};
+use crate::model::Ident;
 
 /// A table whose keys are all known.
 #[derive(Clone)]
@@ -245,6 +246,11 @@ pub(super) fn text(node: &Node) -> Option<&str> {
         Value::Text(text) => Some(text),
         _ => None,
     }
+}
+
+/// The name of a site, an endpoint or a monitor. What to write is said by the key's own list.
+pub(super) fn ident(text: &str) -> Result<Ident, &'static str> {
+    text.parse().map_err(|_| "")
 }
 
 /// How messages tell the tables of a list apart: by name, or by number where they have none.

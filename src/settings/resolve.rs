@@ -112,7 +112,8 @@ impl<'a> Resolver<'a> {
             );
         }
         let fast_interval = value(&draft.fast_interval).unwrap_or(timeout.max(interval / 4));
-        if fast_interval > interval {
+        // The default fits whenever the timeout does.
+        if draft.fast_interval.is_some() && fast_interval > interval {
             let nearer = nearer(spot(&draft.fast_interval), spot(&draft.interval));
             let (fast, interval) = (show(fast_interval), show(interval));
             self.complain(

@@ -20,6 +20,8 @@ pub(super) struct ZoneDraft<'a> {
     pub(super) section: Section<'a>,
     apex: Option<Apex>,
     file: Option<File>,
+    /// Something was wrong, so nothing can be said about what is missing.
+    broken: bool,
 }
 
 /// The records that Farol makes.
@@ -43,12 +45,14 @@ struct File {
 impl<'a> ZoneDraft<'a> {
     /// Reads one `[[zone]]`. None without a usable name; what else is wrong is only told to the log.
     pub(super) fn read(section: Section<'a>, library: &Library<'_>, log: &Log) -> Option<Self> {
+        let errors = log.errors();
         section.require("name");
         let name: Option<Name> = section.parse("name", str::parse);
         let apex = apex(&section, name.as_ref());
         let file = name.as_ref().and_then(|name| file(&section, name, library, log));
-        let draft = Self { name: name?, section, apex, file };
+        let mut draft = Self { name: name?, section, apex, file, broken: false };
         draft.check_apex_is_written_once(log);
+        draft.broken = log.errors() > errors;
         Some(draft)
     }
 
@@ -80,6 +84,9 @@ impl<'a> ZoneDraft<'a> {
 
     /// Makes the zone. `profiles` are the names that it answers by profile, sorted.
     pub(super) fn build(&self, profiles: &[&Name], log: &Log) -> Option<Zone> {
+        if self.broken {
+            return None;
+        }
         let mut records: Vec<Record> =
             self.file.iter().flat_map(|it| &it.records).map(|it| it.value.clone()).collect();
         if let Some(apex) = &self.apex {
