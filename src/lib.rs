@@ -5,11 +5,13 @@
 //! [`store`]; [`control`]; [`api`]; [`cli`].
 
 pub mod clock;
+pub mod control;
 pub mod dns;
 pub mod health;
 pub mod metrics;
 pub mod model;
 pub mod probe;
 pub mod routing;
+pub mod settings;
 pub mod snapshot;
 pub mod store;

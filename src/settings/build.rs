@@ -1,0 +1,185 @@
+//! From the merged tree to the model, and what holds between its parts.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::anchors::AnchorFiles;
+use super::files::Library;
+use super::merge::twice;
+use super::monitor::Draft;
+use super::problem::{Log, Place, Problem};
+use super::profile::World;
+use super::reader::{Section, ident, text};
+use super::resolve::Resolver;
+use super::zone::ZoneDraft;
+use crate::model::{Ident, Location, Model, Name, Profile, Site, Zone, suffixes};
+
+/// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
+pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, log: &Log) -> Model {
+    let zones = zones(root, complete, library, log);
+    let (sites, site_places) = sites(root);
+    let anchors = AnchorFiles::new(library);
+    let monitors = monitors(root, &anchors, log);
+    let resolver = Resolver::new(log);
+    let world = World { log, anchors, resolver, sites: site_places, monitors, complete };
+
+    let sections = root.tables("profile");
+    unique::<Name>(&sections);
+    let mut homes = Homes::of(&zones);
+    let profiles: Vec<(&Section<'_>, Option<usize>, Option<Profile>)> = sections
+        .iter()
+        .map(|section| (section, homes.claim(section, complete), world.profile(section)))
+        .collect();
+    let zones = finish(&zones, homes, &profiles, log);
+    let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
+    Model { zones, sites, profiles: profiles.collect() }
+}
+
+fn zones<'a>(
+    root: &Section<'a>,
+    complete: bool,
+    library: &Library<'_>,
+    log: &Log,
+) -> Vec<ZoneDraft<'a>> {
+    let sections = root.tables("zone");
+    if complete && root.find("zone").is_none() {
+        root.wrong("zone", "is missing; add a `[[zone]]` with `name` and `nameservers`");
+    }
+    unique::<Name>(&sections);
+    sections.into_iter().filter_map(|it| ZoneDraft::read(it, library, log)).collect()
+}
+
+fn sites(root: &Section<'_>) -> (Vec<Site>, HashMap<Ident, Place>) {
+    let sections = root.tables("site");
+    unique::<Ident>(&sections);
+    let site = |section: &Section<'_>| {
+        section.require("name");
+        let location = section.table("location").and_then(|it| location(&it));
+        Some((Site { name: section.parse("name", ident)?, location }, section.place.clone()))
+    };
+    let sites: Vec<(Site, Place)> = sections.iter().filter_map(site).collect();
+    let places = sites.iter().map(|(site, place)| (site.name.clone(), place.clone())).collect();
+    (sites.into_iter().map(|it| it.0).collect(), places)
+}
+
+fn location(section: &Section<'_>) -> Option<Location> {
+    section.require("latitude");
+    section.require("longitude");
+    let region = section.parse("region", region);
+    Some(Location {
+        latitude: section.number("latitude")?,
+        longitude: section.number("longitude")?,
+        region,
+    })
+}
+
+/// ISO 3166-1 alpha-2, or 3166-2.
+fn region(text: &str) -> Result<String, &'static str> {
+    let (country, subdivision) = text.split_once('-').unwrap_or((text, "X"));
+    let country_fits = country.len() == 2 && country.bytes().all(|it| it.is_ascii_uppercase());
+    let code = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit();
+    let subdivision_fits = (1..=3).contains(&subdivision.len()) && subdivision.bytes().all(code);
+    if country_fits && subdivision_fits { Ok(text.to_owned()) } else { Err("") }
+}
+
+fn monitors<'a>(
+    root: &Section<'a>,
+    anchors: &AnchorFiles<'_>,
+    log: &Log,
+) -> HashMap<&'a str, Draft> {
+    let mut monitors = HashMap::new();
+    for (name, section) in root.named("monitor") {
+        if let Err(error) = name.parse::<Ident>() {
+            let message = format!("as a monitor's name, {error}");
+            log.error(Problem::at(section.place, section.path.as_str(), message));
+        }
+        monitors.insert(name, Draft::read(&section, 0, anchors, log));
+    }
+    monitors
+}
+
+/// Complains about names that are taken. They are compared as what they mean: `A.Example` is `a.example.`.
+fn unique<T: FromStr + Eq + Hash>(sections: &[Section<'_>]) {
+    let mut first: HashMap<T, &Place> = HashMap::new();
+    for section in sections {
+        let name = section.find("name").and_then(text).and_then(|it| it.parse().ok());
+        let Some(name) = name else { continue };
+        match first.get(&name) {
+            Some(first) => section.wrong("name", twice(first)),
+            None => {
+                first.insert(name, section.place_of("name"));
+            }
+        }
+    }
+}
+
+/// Which zone each profile belongs to.
+struct Homes {
+    zones: HashMap<Name, usize>,
+    /// The names of each zone's profiles.
+    profiles: Vec<BTreeSet<Name>>,
+}
+
+impl Homes {
+    fn of(zones: &[ZoneDraft<'_>]) -> Self {
+        let profiles = vec![BTreeSet::new(); zones.len()];
+        let zones = zones.iter().enumerate().map(|(index, it)| (it.name.clone(), index)).collect();
+        Self { zones, profiles }
+    }
+
+    /// Finds the deepest zone around a profile, which needs no more than a readable name.
+    fn claim(&mut self, section: &Section<'_>, complete: bool) -> Option<usize> {
+        let name: Name = section.find("name").and_then(text)?.parse().ok()?;
+        let zone = suffixes(name.as_wire()).find_map(|it| self.zones.get(it)).copied();
+        match zone.and_then(|it| self.profiles.get_mut(it)) {
+            Some(profiles) => {
+                profiles.insert(name);
+            }
+            None if complete && !self.zones.is_empty() => section.wrong("name", self.outside()),
+            None => {}
+        }
+        zone
+    }
+
+    fn outside(&self) -> String {
+        const MOST: usize = 8;
+        let mut zones: Vec<String> = self.zones.keys().map(|it| format!("`{it}`")).collect();
+        zones.sort();
+        let more = if zones.len() > MOST { " and others" } else { "" };
+        zones.truncate(MOST);
+        let zones = zones.join(", ");
+        format!("lies outside every zone; write a name within one of {zones}{more}")
+    }
+}
+
+/// Makes the zones, now that the names of their profiles are known, and checks the two against each other.
+fn finish(
+    drafts: &[ZoneDraft<'_>],
+    homes: Homes,
+    profiles: &[(&Section<'_>, Option<usize>, Option<Profile>)],
+    log: &Log,
+) -> Vec<Arc<Zone>> {
+    let build = |(draft, names): (&ZoneDraft<'_>, &BTreeSet<Name>)| {
+        draft.build(&names.iter().collect::<Vec<_>>(), log)
+    };
+    let zones: Vec<Option<Zone>> = drafts.iter().zip(&homes.profiles).map(build).collect();
+    for (section, home, profile) in profiles {
+        let zone = home.and_then(|it| zones.get(it)).and_then(Option::as_ref);
+        if let (Some(zone), Some(profile)) = (zone, profile) {
+            zone.conflicts(profile).iter().for_each(|error| section.wrong("name", error));
+        }
+    }
+    for ((draft, zone), profiles) in drafts.iter().zip(&zones).zip(&homes.profiles) {
+        for server in zone.iter().flat_map(|it| it.nameservers_without_address(profiles)) {
+            let section = &draft.section;
+            let message = format!(
+                "nameserver `{server}` has no address in its own zone; add an A or AAAA record for it to the zone's `file`"
+            );
+            let place = section.place_of("nameservers");
+            log.warning(Problem::at(place, section.key("nameservers"), message));
+        }
+    }
+    zones.into_iter().flatten().map(Arc::new).collect()
+}

@@ -1,0 +1,196 @@
+//! From configuration files to a checked [`Model`]. Everything that is wrong is reported at once, each with file, line,
+//! key, the value found and what to write instead; a configuration is taken whole or not at all.
+//!
+//! The way of a file: `files` reads it, `toml` makes a tree of it that knows its lines, `merge` joins the trees,
+//! `reader` takes tables apart by the lists in `keys`, and `build` makes the model with `zone`, `monitor` and `profile`.
+
+mod anchors;
+mod build;
+mod duration;
+mod files;
+mod http;
+mod keys;
+mod merge;
+mod monitor;
+mod problem;
+mod profile;
+mod reader;
+mod reference;
+mod resolve;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod toml;
+mod tree;
+mod zone;
+mod zone_file;
+
+pub use problem::{Problem, Problems};
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use files::{Library, Source};
+use problem::{Log, Place};
+use reader::{Section, text};
+use tree::Node;
+
+use crate::model::Model;
+
+const MAX_LISTEN: usize = 64;
+const TCP_MAX_CONNECTIONS: usize = 1000;
+const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A whole configuration, with every default filled in.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How queries are taken.
+    pub server: Server,
+    /// The HTTP API and the metrics.
+    pub admin: Admin,
+    /// What survives a restart.
+    pub state: State,
+    /// The zones, sites and profiles.
+    pub model: Model,
+    /// What is allowed but hardly meant.
+    pub warnings: Vec<Problem>,
+    /// Every file that was read: configuration first, then what it names.
+    pub files: Vec<PathBuf>,
+}
+
+/// How queries are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Where queries are answered, over UDP and TCP; never empty, each once.
+    pub listen: Vec<SocketAddr>,
+    /// Threads that answer over UDP, at least 1.
+    pub workers: usize,
+    /// The answer to version.bind, 1–255 octets; none refuses the question.
+    pub version: Option<String>,
+    /// The answer to id.server, 1–255 octets; none refuses the question.
+    pub id: Option<String>,
+    /// TCP connections that may be open at the same time, 1–100,000.
+    pub tcp_max_connections: usize,
+    /// How long a TCP connection may be silent, 2 s–1 h (RFC 7766).
+    pub tcp_idle_timeout: Duration,
+}
+
+/// The HTTP API and the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Where they are served.
+    pub listen: SocketAddr,
+}
+
+/// What survives a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The directory that it is kept in; may not exist yet.
+    pub dir: PathBuf,
+}
+
+/// Reads configuration files. A directory stands for every `*.toml` in it, in the order of their names.
+///
+/// # Errors
+/// Everything that is wrong, never only the first problem.
+pub fn load(paths: &[PathBuf]) -> Result<Settings, Problems> {
+    let read = |path: &Path| std::fs::read(path);
+    let (library, log) = (Library::new(&read), Log::default());
+    if paths.is_empty() {
+        let message = "no configuration is named; name a file, or a directory of `*.toml` files";
+        log.error(Problem::at(&Place::file(Path::new("")), "", message));
+    }
+    let sources = files::sources(paths, &library, &log);
+    let whole = log.errors() == 0;
+    settings(&sources, whole, library, log)
+}
+
+/// Reads a configuration from memory, as if it stood in `file`. Files that it names are read from the disk.
+///
+/// # Errors
+/// Everything that is wrong, never only the first problem.
+pub fn load_text(file: &Path, text: &str) -> Result<Settings, Problems> {
+    let source = Source { path: file.into(), text: text.to_owned() };
+    load_sources(&[source], &|path| std::fs::read(path))
+}
+
+/// Reads texts from memory, and the files that they name by a function.
+fn load_sources(
+    sources: &[Source],
+    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+) -> Result<Settings, Problems> {
+    settings(sources, true, Library::new(read), Log::default())
+}
+
+/// `whole` says whether every file could be read; if not, what a table refers to may well exist.
+fn settings(
+    sources: &[Source],
+    whole: bool,
+    library: Library<'_>,
+    log: Log,
+) -> Result<Settings, Problems> {
+    let merged = merge::merge(sources, &log);
+    let root = Section::open(&merged.root, String::new(), &keys::ROOT, &log);
+    let parts = root.and_then(|root| {
+        let model = build::model(&root, whole && merged.complete, &library, &log);
+        Some((server(&root)?, admin(&root)?, state(&root)?, model))
+    });
+    let warnings = log.finish()?;
+    let Some((server, admin, state, model)) = parts else {
+        // Whatever is absent was complained about, so this is not reached.
+        let message = "can't be used for a reason that is not known; this is a bug in Farol";
+        return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
+    };
+    Ok(Settings { server, admin, state, model, warnings, files: library.into_files() })
+}
+
+/// The text of `config/reference.toml`: every key with its default, what it takes and what it means.
+pub fn reference() -> String {
+    reference::render(&keys::ROOT)
+}
+
+fn server(root: &Section<'_>) -> Option<Server> {
+    let section = root.table("server")?;
+    let octets = |text: &str| match text.len() {
+        1..=255 => Ok(text.to_owned()),
+        _ => Err(""),
+    };
+    let listen = section.list("listen", MAX_LISTEN, |node: &Node| match text(node) {
+        Some(text) => text.parse().map_err(|_| ""),
+        None => Err(""),
+    });
+    let listen = match section.find("listen") {
+        Some(_) => listen,
+        None => Some(vec![SocketAddr::from(([0; 4], 53)), SocketAddr::from(([0_u16; 8], 53))]),
+    };
+    let repeated = listen.iter().flatten().enumerate().find(|(index, address)| {
+        address.port() != 0 && listen.iter().flatten().take(*index).any(|it| it == *address)
+    });
+    if let Some((_, address)) = repeated {
+        section.wrong("listen", format!("{address} is in the list twice; remove one"));
+    }
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    Some(Server {
+        workers: section.integer("workers").unwrap_or_else(cores),
+        version: section.parse("version", octets),
+        id: section.parse("id", octets),
+        tcp_max_connections: section.integer("tcp_max_connections").unwrap_or(TCP_MAX_CONNECTIONS),
+        tcp_idle_timeout: section.duration("tcp_idle_timeout").unwrap_or(TCP_IDLE_TIMEOUT),
+        listen: listen?,
+    })
+}
+
+fn admin(root: &Section<'_>) -> Option<Admin> {
+    let listen = root.table("admin")?.parse("listen", |text| text.parse().map_err(|_| ""));
+    Some(Admin { listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8053))) })
+}
+
+fn state(root: &Section<'_>) -> Option<State> {
+    let dir = root.table("state")?.read("dir", |node, _| match text(node) {
+        Some(path) if !path.is_empty() => Ok(node.place.resolve(path)),
+        _ => Err(""),
+    });
+    Some(State { dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/farol")) })
+}

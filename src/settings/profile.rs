@@ -1,0 +1,251 @@
+//! Profiles and their endpoints.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use super::anchors::AnchorFiles;
+use super::keys::MONITOR;
+use super::merge::twice;
+use super::monitor::{Draft, Kind, ProbeAddress, reachable};
+use super::problem::{Log, Place, nearest};
+use super::reader::{Section, ident, text};
+use super::resolve::{Resolved, Resolver};
+use super::tree::{Node, Value};
+use crate::model::{
+    Addresses, Endpoint, FamilyRule, Ident, Method, Name, ProbeTarget, Profile, WhenNoneHealthy,
+};
+
+/// Addresses of one endpoint, and of a fallback: what fits an answer with room to spare.
+const MAX_ADDRESSES: usize = 64;
+const TTL: u32 = 30;
+const WEIGHT: u16 = 1;
+
+/// What profiles refer to.
+pub(super) struct World<'a> {
+    pub(super) log: &'a Log,
+    pub(super) anchors: AnchorFiles<'a>,
+    pub(super) resolver: Resolver<'a>,
+    pub(super) sites: HashMap<Ident, Place>,
+    pub(super) monitors: HashMap<&'a str, Draft>,
+    /// Whether all sites and monitors are known; a file that can't be parsed may have more.
+    pub(super) complete: bool,
+}
+
+impl<'a> World<'a> {
+    /// Reads one `[[profile]]`. None if anything in it is wrong.
+    pub(super) fn profile(&self, section: &Section<'a>) -> Option<Profile> {
+        let errors = self.log.errors();
+        section.require("name");
+        section.require("method");
+        let name: Option<Name> = section.parse("name", str::parse);
+        let methods = [Method::Priority, Method::Weighted].map(|it| (it.label(), it));
+        let families = [FamilyRule::ByMethod, FamilyRule::Any].map(|it| (it.label(), it));
+        let enabled = section.boolean("enabled").unwrap_or(true);
+        let method = section.choose("method", &methods);
+        let ttl = section.integer("ttl").unwrap_or(TTL);
+        let family = section.choose("family", &families).unwrap_or(FamilyRule::ByMethod);
+        let panic_threshold = section.integer("panic_threshold").unwrap_or(0);
+        let when_none_healthy = self.when_none_healthy(section);
+        let monitor = self.monitor(section);
+        // Without a name there is no default host, but the endpoints can be looked at all the same.
+        let host = name.clone().unwrap_or_else(Name::root);
+        let endpoints = self.endpoints(
+            section,
+            &host,
+            &Draft { broken: monitor.broken || name.is_none(), ..monitor },
+        );
+        if self.log.errors() > errors {
+            return None;
+        }
+        Some(Profile {
+            name: name?,
+            enabled,
+            method: method?,
+            ttl,
+            family,
+            when_none_healthy: when_none_healthy?,
+            panic_threshold,
+            endpoints,
+        })
+    }
+
+    fn when_none_healthy(&self, section: &Section<'a>) -> Option<WhenNoneHealthy> {
+        let plain = [
+            WhenNoneHealthy::ServeAll,
+            WhenNoneHealthy::LastHealthy,
+            WhenNoneHealthy::NoData,
+            WhenNoneHealthy::ServFail,
+        ];
+        let fallback = addresses(section, "fallback");
+        let word = section.find("when_none_healthy").and_then(text);
+        if word == Some("fallback") {
+            section.require("fallback");
+            return fallback.map(WhenNoneHealthy::Fallback);
+        }
+        if section.find("fallback").is_some() {
+            section.wrong(
+                "fallback",
+                "goes with when_none_healthy = \"fallback\"; write that too, or remove this",
+            );
+        }
+        let find = |text: &str| plain.into_iter().find(|it| it.label() == text).ok_or("");
+        match section.find("when_none_healthy") {
+            Some(_) => section.parse("when_none_healthy", find),
+            None => Some(WhenNoneHealthy::ServeAll),
+        }
+    }
+
+    /// The profile's own monitor: one with a name, an inline one, or one of defaults alone.
+    fn monitor(&self, section: &Section<'a>) -> Draft {
+        let broken = || Draft { broken: true, ..Draft::default() };
+        match section.find("monitor").map(|it| &it.value) {
+            None => Draft::default(),
+            Some(Value::Text(name)) => match self.monitors.get(name.as_str()) {
+                Some(draft) => draft.clone(),
+                None => {
+                    if self.complete {
+                        let names = self.monitors.keys().copied();
+                        let how = format!("add a `[monitor.{}]`", name.escape_debug());
+                        section.wrong("monitor", no_such("monitor", name, names, &how));
+                    }
+                    broken()
+                }
+            },
+            Some(Value::Table(_)) => match section.table_of("monitor", &MONITOR) {
+                Some(inline) => Draft::read(&inline, 0, &self.anchors, self.log),
+                None => broken(),
+            },
+            Some(_) => {
+                section.read("monitor", |_, _| Err::<(), _>(""));
+                broken()
+            }
+        }
+    }
+
+    fn endpoints(&self, profile: &Section<'a>, name: &Name, monitor: &Draft) -> Vec<Endpoint> {
+        let sections = profile.tables("endpoint");
+        if sections.is_empty()
+            && !matches!(profile.find("endpoint"), Some(it) if !is_empty_list(it))
+        {
+            profile
+                .wrong("endpoint", "write at least one `[[profile.endpoint]]` below the profile");
+        }
+        let mut names: HashMap<&str, &Place> = HashMap::new();
+        for section in &sections {
+            let Some(name) = section.find("name") else { continue };
+            if let Some(first) = text(name).and_then(|it| names.insert(it, &name.place)) {
+                section.wrong("name", twice(first));
+            }
+        }
+        let shared = Shared { profile, name, monitor, resolved: OnceCell::new() };
+        let endpoint = |(index, section)| self.endpoint(index, section, &shared);
+        sections.iter().enumerate().filter_map(endpoint).collect()
+    }
+
+    fn endpoint(
+        &self,
+        index: usize,
+        section: &Section<'a>,
+        shared: &Shared<'_, 'a>,
+    ) -> Option<Endpoint> {
+        section.require("name");
+        section.require("target");
+        let name = section.parse("name", ident);
+        let site = section.parse("site", ident);
+        if let Some(site) = site.as_ref().filter(|it| self.complete && !self.sites.contains_key(it))
+        {
+            let sites = self.sites.keys().map(Ident::as_str);
+            section.wrong(
+                "site",
+                no_such("site", site.as_str(), sites, "add a `[[site]]` with this name"),
+            );
+        }
+        let addresses = addresses(section, "target");
+        let enabled = section.boolean("enabled").unwrap_or(true);
+        let weight = section.integer("weight").unwrap_or(WEIGHT);
+        let in_order = u16::try_from(index + 1).unwrap_or(u16::MAX);
+        let priority = section.integer("priority").unwrap_or(in_order);
+        let address = section.parse("address", ProbeAddress::parse);
+        let resolved = self.endpoint_monitor(section, shared)?;
+        if resolved.kind == Kind::None && address.is_some() {
+            section.wrong("address", "is of no use with protocol = \"none\"; remove it");
+        }
+        let addresses = addresses?;
+        let probe = self.probe(section, &resolved, address, &addresses)?;
+        Some(Endpoint { name: name?, site, addresses, enabled, weight, priority, probe })
+    }
+
+    /// The profile's monitor, which is worked out once, or one of this endpoint's own.
+    fn endpoint_monitor(&self, section: &Section<'a>, shared: &Shared<'_, 'a>) -> Option<Resolved> {
+        match section.find("monitor").map(|it| &it.value) {
+            None => {
+                let resolve = || self.resolver.resolve(shared.monitor, shared.profile, shared.name);
+                shared.resolved.get_or_init(resolve).clone()
+            }
+            Some(Value::Table(_)) => {
+                let inline = section.table_of("monitor", &MONITOR)?;
+                let draft = Draft::read(&inline, 1, &self.anchors, self.log).over(shared.monitor);
+                self.resolver.resolve(&draft, section, shared.name)
+            }
+            Some(_) => section.read("monitor", |_, _| Err("")),
+        }
+    }
+
+    fn probe(
+        &self,
+        section: &Section<'a>,
+        resolved: &Resolved,
+        address: Option<ProbeAddress>,
+        target: &Addresses,
+    ) -> Option<ProbeTarget> {
+        let port = match (resolved.kind, resolved.port) {
+            // Nothing is probed, so no port is ever used.
+            (Kind::None, port) => Some(port.unwrap_or(0)),
+            (_, port) => port,
+        };
+        let socket = |it: ProbeAddress| Some(SocketAddr::new(it.ip, it.port.or(port)?));
+        let addresses: Option<Box<[SocketAddr]>> = match address.or(resolved.address) {
+            Some(elsewhere) => socket(elsewhere).map(|it| [it].into()),
+            None => target.iter().map(|ip| socket(ProbeAddress { ip, port: None })).collect(),
+        };
+        if addresses.is_none() {
+            section.wrong(
+                "monitor.port",
+                format!(
+                    "is missing; write the port to probe, {} has no usual one",
+                    resolved.kind.label()
+                ),
+            );
+        }
+        Some(ProbeTarget { addresses: addresses?, monitor: resolved.monitor.clone() })
+    }
+}
+
+/// What the endpoints of one profile have in common.
+struct Shared<'s, 'a> {
+    profile: &'s Section<'a>,
+    name: &'s Name,
+    monitor: &'s Draft,
+    resolved: OnceCell<Option<Resolved>>,
+}
+
+/// An address or a list of them.
+fn addresses(section: &Section<'_>, key: &str) -> Option<Addresses> {
+    let address = |node: &Node| match text(node).map(str::parse::<IpAddr>) {
+        Some(Ok(address)) => reachable(address),
+        _ => Err(""),
+    };
+    section.list(key, MAX_ADDRESSES, address).map(Addresses::from_iter)
+}
+
+fn is_empty_list(node: &Node) -> bool {
+    matches!(&node.value, Value::List(items) if items.is_empty())
+}
+
+fn no_such<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str>, how: &str) -> String {
+    match nearest(name, names) {
+        Some(near) => format!("no such {what}; did you mean \"{near}\"?"),
+        None => format!("no such {what}; {how}, or name another"),
+    }
+}

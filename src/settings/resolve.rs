@@ -1,0 +1,181 @@
+//! From a draft to a monitor: defaults are filled in, and what one key means for another is checked.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::duration::show;
+use super::http;
+use super::monitor::{Draft, Kind, ProbeAddress, Spot, Written, nearer, spot};
+use super::problem::{Log, Problem};
+use super::reader::Section;
+use crate::model::{Flap, HttpCheck, HttpMethod, Monitor, Name, Protocol, TlsCheck};
+
+const INTERVAL: Duration = Duration::from_secs(10);
+const MOST_DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+const TOLERATED_FAILURES: u8 = 3;
+const REQUIRED_SUCCESSES: u8 = 2;
+const FLAP: Flap = Flap {
+    count: 3,
+    window: Duration::from_secs(600),
+    hold_down: Duration::from_secs(30),
+    max: Duration::from_secs(600),
+};
+
+/// A monitor, and what its tables say about where to probe.
+#[derive(Clone, Debug)]
+pub(super) struct Resolved {
+    pub(super) kind: Kind,
+    pub(super) monitor: Arc<Monitor>,
+    /// None where the protocol has no usual port and none was written.
+    pub(super) port: Option<u16>,
+    pub(super) address: Option<ProbeAddress>,
+}
+
+/// Makes monitors. Equal ones are one: hundreds of thousands of endpoints share a few.
+pub(super) struct Resolver<'a> {
+    log: &'a Log,
+    shared: RefCell<HashSet<Arc<Monitor>>>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn new(log: &'a Log) -> Self {
+        Self { log, shared: RefCell::default() }
+    }
+
+    /// Fills in a draft for a profile or one of its endpoints, the `owner`, which is blamed for what is missing.
+    pub(super) fn resolve(
+        &self,
+        draft: &Draft,
+        owner: &Section<'_>,
+        profile: &Name,
+    ) -> Option<Resolved> {
+        if draft.broken {
+            return None;
+        }
+        let errors = self.log.errors();
+        let kind = value(&draft.kind).unwrap_or(Kind::Http);
+        draft.check_use(kind, self.log);
+        let times = self.times(draft);
+        let flap = self.flap(draft);
+        let protocol = match kind {
+            Kind::Http => Protocol::Http(self.http(draft, owner, profile)?),
+            Kind::Https => Protocol::Https(self.http(draft, owner, profile)?, tls(draft)),
+            Kind::Tcp => Protocol::Tcp,
+            Kind::None => Protocol::None,
+        };
+        if self.log.errors() > errors {
+            return None;
+        }
+        let monitor = self.share(Monitor {
+            protocol,
+            interval: times.interval,
+            timeout: times.timeout,
+            fast_interval: times.fast_interval,
+            tolerated_failures: value(&draft.tolerated_failures).unwrap_or(TOLERATED_FAILURES),
+            required_successes: value(&draft.required_successes).unwrap_or(REQUIRED_SUCCESSES),
+            flap,
+        });
+        let port = value(&draft.port).or(kind.port());
+        // An address that a wider layer has for its own protocol is nothing to `none`.
+        let address = value(&draft.address).filter(|_| kind != Kind::None);
+        Some(Resolved { kind, monitor, port, address })
+    }
+
+    fn share(&self, monitor: Monitor) -> Arc<Monitor> {
+        let mut shared = self.shared.borrow_mut();
+        if let Some(known) = shared.get(&monitor) {
+            return known.clone();
+        }
+        let monitor = Arc::new(monitor);
+        shared.insert(monitor.clone());
+        monitor
+    }
+
+    fn complain(&self, spot: Option<&Spot>, message: fmt::Arguments<'_>) {
+        if let Some(spot) = spot {
+            self.log.error(spot.problem(message.to_string()));
+        }
+    }
+
+    fn times(&self, draft: &Draft) -> Times {
+        let interval = value(&draft.interval).unwrap_or(INTERVAL);
+        let timeout = value(&draft.timeout).unwrap_or(MOST_DEFAULT_TIMEOUT.min(interval / 2));
+        if timeout >= interval {
+            let nearer = nearer(spot(&draft.timeout), spot(&draft.interval));
+            let (timeout, interval) = (show(timeout), show(interval));
+            self.complain(
+                nearer,
+                format_args!("`timeout` ({timeout}) must be less than `interval` ({interval})"),
+            );
+        }
+        let fast_interval = value(&draft.fast_interval).unwrap_or(timeout.max(interval / 4));
+        // The default fits whenever the timeout does.
+        if draft.fast_interval.is_some() && fast_interval > interval {
+            let nearer = nearer(spot(&draft.fast_interval), spot(&draft.interval));
+            let (fast, interval) = (show(fast_interval), show(interval));
+            self.complain(
+                nearer,
+                format_args!("`fast_interval` ({fast}) must be at most `interval` ({interval})"),
+            );
+        }
+        Times { interval, timeout, fast_interval }
+    }
+
+    fn flap(&self, draft: &Draft) -> Flap {
+        let flap = Flap {
+            count: value(&draft.flap_count).unwrap_or(FLAP.count),
+            window: value(&draft.flap_window).unwrap_or(FLAP.window),
+            hold_down: value(&draft.flap_hold_down).unwrap_or(FLAP.hold_down),
+            max: value(&draft.flap_max).unwrap_or(FLAP.max),
+        };
+        if flap.max < flap.hold_down {
+            let nearer = nearer(spot(&draft.flap_max), spot(&draft.flap_hold_down));
+            let (max, hold_down) = (show(flap.max), show(flap.hold_down));
+            self.complain(
+                nearer,
+                format_args!("`max` ({max}) must be at least `hold_down` ({hold_down})"),
+            );
+        }
+        flap
+    }
+
+    fn http(&self, draft: &Draft, owner: &Section<'_>, profile: &Name) -> Option<HttpCheck> {
+        let host = value(&draft.host).or_else(|| {
+            let host =
+                if profile.is_wildcard() { None } else { http::host(&profile.to_host()).ok() };
+            if host.is_none() {
+                let message =
+                    "is missing; write the host to ask for, because the profile's name is none";
+                self.log.error(Problem::at(owner.place, owner.key("monitor.host"), message));
+            }
+            host
+        })?;
+        Some(HttpCheck {
+            method: value(&draft.method).unwrap_or(HttpMethod::Get),
+            host,
+            path: value(&draft.path).unwrap_or_else(|| "/".into()),
+            headers: value(&draft.headers).unwrap_or_default(),
+            expected_status: value(&draft.expected_status).unwrap_or_else(|| vec![200..=200]),
+        })
+    }
+}
+
+struct Times {
+    interval: Duration,
+    timeout: Duration,
+    fast_interval: Duration,
+}
+
+fn tls(draft: &Draft) -> TlsCheck {
+    TlsCheck {
+        verify: value(&draft.tls_verify).unwrap_or(true),
+        anchors: value(&draft.tls_anchors),
+    }
+}
+
+fn value<T: Clone>(written: &Option<Written<T>>) -> Option<T> {
+    written.as_ref().map(|it| it.value.clone())
+}

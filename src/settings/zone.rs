@@ -1,0 +1,230 @@
+//! Zones: their own records, made or from a file.
+
+use super::files::Library;
+use super::problem::{Log, Place, Problem};
+use super::reader::{Section, text};
+use super::tree::{Node, quoted};
+use super::zone_file::{self, Line};
+use crate::model::{Name, NameError, Record, RecordType, Zone, ZoneError};
+
+const MAX_NAMESERVERS: usize = 32;
+const TTL: u32 = 3600;
+const REFRESH: u32 = 3600;
+const RETRY: u32 = 600;
+const EXPIRE: u32 = 604_800;
+const MINIMUM: u32 = 60;
+
+/// A zone that was read, except for what depends on the names of its profiles.
+pub(super) struct ZoneDraft<'a> {
+    pub(super) name: Name,
+    pub(super) section: Section<'a>,
+    apex: Option<Apex>,
+    file: Option<File>,
+    /// Something was wrong, so nothing can be said about what is missing.
+    broken: bool,
+}
+
+/// The records that Farol makes.
+struct Apex {
+    nameservers: Vec<Name>,
+    ttl: u32,
+    mname: Name,
+    rname: Name,
+    /// None: worked out from everything else.
+    serial: Option<u32>,
+    /// Refresh, retry, expire, minimum.
+    times: [u32; 4],
+}
+
+/// The static records.
+struct File {
+    place: Place,
+    records: Vec<Line<Record>>,
+}
+
+impl<'a> ZoneDraft<'a> {
+    /// Reads one `[[zone]]`. None without a usable name; what else is wrong is only told to the log.
+    pub(super) fn read(section: Section<'a>, library: &Library<'_>, log: &Log) -> Option<Self> {
+        let errors = log.errors();
+        section.require("name");
+        let name: Option<Name> = section.parse("name", str::parse);
+        let apex = apex(&section, name.as_ref());
+        let file = name.as_ref().and_then(|name| file(&section, name, library, log));
+        let mut draft = Self { name: name?, section, apex, file, broken: false };
+        draft.check_apex_is_written_once(log);
+        draft.broken = log.errors() > errors;
+        Some(draft)
+    }
+
+    fn check_apex_is_written_once(&self, log: &Log) {
+        let section = &self.section;
+        let (made, file) = (section.find("nameservers").is_some(), section.find("file").is_some());
+        if !made && !file {
+            section.require("nameservers");
+        }
+        if !made {
+            for key in ["soa", "ttl"].into_iter().filter(|it| section.find(it).is_some()) {
+                section.wrong(key, "goes with `nameservers`; write those too, or remove this");
+            }
+        }
+        let Some(file) = self.file.as_ref().filter(|_| made) else { return };
+        let is_apex = |it: &&Line<Record>| {
+            it.value.owner == self.name
+                && matches!(it.value.record_type, RecordType::SOA | RecordType::NS)
+        };
+        for line in file.records.iter().filter(is_apex) {
+            let message = format!(
+                "this {} record and `nameservers` at {} exclude each other; remove one of them",
+                line.value.record_type,
+                section.place_of("nameservers"),
+            );
+            log.error(Problem::at(&file.at(line.line), section.path.as_str(), message));
+        }
+    }
+
+    /// Makes the zone. `profiles` are the names that it answers by profile, sorted.
+    pub(super) fn build(&self, profiles: &[&Name], log: &Log) -> Option<Zone> {
+        if self.broken {
+            return None;
+        }
+        let mut records: Vec<Record> =
+            self.file.iter().flat_map(|it| &it.records).map(|it| it.value.clone()).collect();
+        if let Some(apex) = &self.apex {
+            records.extend(
+                apex.nameservers
+                    .iter()
+                    .map(|it| apex.record(&self.name, RecordType::NS, it.as_wire().into())),
+            );
+            let serial = apex.serial.unwrap_or_else(|| self.hash(apex, &records, profiles));
+            records.push(apex.record(&self.name, RecordType::SOA, apex.soa(serial)));
+        }
+        let tell = |error: &ZoneError| {
+            let place = self.place_of(error);
+            log.error(Problem::at(&place, self.section.path.as_str(), error.to_string()));
+        };
+        Zone::new(self.name.clone(), records).map_err(|errors| errors.iter().for_each(tell)).ok()
+    }
+
+    /// Equal for equal zones, whatever the order of records, so that instances with one configuration agree; never 0.
+    fn hash(&self, apex: &Apex, records: &[Record], profiles: &[&Name]) -> u32 {
+        let mut lines: Vec<Vec<u8>> = records.iter().map(canonical).collect();
+        lines.push(apex.soa(0).into());
+        lines.push(apex.ttl.to_be_bytes().into());
+        lines.sort_unstable();
+        lines.extend(profiles.iter().map(|it| it.as_wire().to_vec()));
+        let lengths_and_lines = lines
+            .iter()
+            .flat_map(|line| line.len().to_be_bytes().into_iter().chain(line.iter().copied()));
+        fnv1a(lengths_and_lines).max(1)
+    }
+
+    /// The line of the record that an error is about, else the file, else the table.
+    fn place_of(&self, error: &ZoneError) -> Place {
+        let Some(file) = &self.file else { return self.section.place.clone() };
+        let (owner, record_type) = match error {
+            ZoneError::OutOfZone { owner, .. } | ZoneError::BelowDname { owner, .. } => {
+                (owner, None)
+            }
+            ZoneError::MisplacedSoa { owner } => (owner, Some(RecordType::SOA)),
+            ZoneError::CnameAndOther { owner, other } => (owner, Some(*other)),
+            ZoneError::Several { owner, record_type }
+            | ZoneError::MetaType { owner, record_type } => (owner, Some(*record_type)),
+            ZoneError::ManySoa(_) | ZoneError::BrokenSoa => (&self.name, Some(RecordType::SOA)),
+            _ => return file.place.clone(),
+        };
+        let concerned = |it: &&Line<Record>| {
+            it.value.owner == *owner && record_type.is_none_or(|ours| ours == it.value.record_type)
+        };
+        // The last: of two things that exclude each other, more often the newer is the slip.
+        let line = file.records.iter().rev().find(concerned).map(|it| it.line);
+        Place { line, ..file.place.clone() }
+    }
+}
+
+impl File {
+    fn at(&self, line: usize) -> Place {
+        Place { line: Some(line), ..self.place.clone() }
+    }
+}
+
+impl Apex {
+    fn record(&self, owner: &Name, record_type: RecordType, data: Box<[u8]>) -> Record {
+        Record { owner: owner.clone(), record_type, ttl: self.ttl, data }
+    }
+
+    fn soa(&self, serial: u32) -> Box<[u8]> {
+        let numbers = std::iter::once(serial).chain(self.times);
+        let names = self.mname.as_wire().iter().chain(self.rname.as_wire()).copied();
+        names.chain(numbers.flat_map(u32::to_be_bytes)).collect()
+    }
+}
+
+/// What Farol makes of `nameservers`, `ttl` and `soa`.
+fn apex(section: &Section<'_>, zone: Option<&Name>) -> Option<Apex> {
+    let nameserver = |node: &Node| match text(node).map(str::parse::<Name>) {
+        Some(name) => name.map_err(|it| it.to_string()),
+        None => Err(String::new()),
+    };
+    let nameservers = section.list("nameservers", MAX_NAMESERVERS, nameserver);
+    let ttl = section.integer("ttl").unwrap_or(TTL);
+    let soa = section.table("soa");
+    let soa = soa.as_ref();
+    let mname = soa.and_then(|it| it.parse("mname", str::parse));
+    let rname = soa.and_then(|it| it.parse("rname", mailbox));
+    let serial = soa.and_then(|it| it.integer("serial"));
+    let time = |key: &str, default| soa.and_then(|it| it.integer(key)).unwrap_or(default);
+    let times = [
+        time("refresh", REFRESH),
+        time("retry", RETRY),
+        time("expire", EXPIRE),
+        time("minimum", MINIMUM),
+    ];
+    let nameservers = nameservers?;
+    let mname = mname.or_else(|| nameservers.first().cloned())?;
+    let rname = match (rname, hostmaster(zone?)) {
+        (Some(rname), _) | (None, Ok(rname)) => rname,
+        (None, Err(error)) => {
+            section.wrong("name", format!("hostmaster below it {error}; write `soa.rname`"));
+            return None;
+        }
+    };
+    Some(Apex { nameservers, ttl, mname, rname, serial, times })
+}
+
+fn hostmaster(zone: &Name) -> Result<Name, NameError> {
+    Name::from_wire(&[b"\x0ahostmaster", zone.as_wire()].concat())
+}
+
+fn mailbox(text: &str) -> Result<Name, String> {
+    if text.contains('@') {
+        return Err("a dot takes the place of the @".to_owned());
+    }
+    text.parse().map_err(|it: NameError| it.to_string())
+}
+
+fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) -> Option<File> {
+    let (place, text) = section.read("file", |node, _| {
+        let path = node.place.resolve(text(node).ok_or_else(String::new)?);
+        let text = String::from_utf8(library.read(&path)?)
+            .map_err(|_| format!("`{}` is not UTF-8", path.display()))?;
+        Ok::<_, String>((Place::file(&path), text))
+    })?;
+    let (records, bad) = zone_file::parse(&text, zone);
+    let file = File { place, records };
+    for Line { line, value } in bad {
+        let problem = Problem::at(&file.at(line), section.path.as_str(), value.why);
+        log.error(problem.found(quoted(&value.text)));
+    }
+    Some(file)
+}
+
+/// One record as octets that sort and compare.
+fn canonical(record: &Record) -> Vec<u8> {
+    let fixed = [record.record_type.0.to_be_bytes().as_slice(), &record.ttl.to_be_bytes()].concat();
+    [record.owner.as_wire(), &fixed, &record.data].concat()
+}
+
+/// The 32-bit FNV-1a hash: fixed for ever, unlike the standard library's.
+fn fnv1a(octets: impl Iterator<Item = u8>) -> u32 {
+    octets.fold(0x811c_9dc5, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193))
+}
