@@ -4,6 +4,8 @@
 //! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`] and [`settings`]; [`dns`], [`probe`] and
 //! [`store`]; [`control`]; [`api`]; [`cli`].
 
+pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod dns;

@@ -1,3 +1,7 @@
-//! The `farol` program.
+//! The `farol` program: parses the command line and hands over to a verb.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    farol::cli::main()
+}

@@ -104,7 +104,7 @@ impl Control {
                     if count == 0 {
                         break;
                     }
-                    self.take(commands.drain(..).collect());
+                    self.take(std::mem::take(&mut commands));
                 }
                 _ = sweep.tick(), if !self.retired.is_empty() => self.free_retired(),
             }
@@ -185,22 +185,25 @@ impl Control {
     fn start_loading(&mut self, reply: oneshot::Sender<Result<Diff, ReloadError>>) {
         let load = self.load.clone();
         let read = tokio::task::spawn_blocking(move || load());
-        // Of two at once the later one reads the newer files; the earlier one's caller is told that it was given up.
-        self.loading = Some(Loading { read, reply });
+        if let Some(earlier) = self.loading.replace(Loading { read, reply }) {
+            drop(earlier.reply.send(Err(ReloadError::Superseded)));
+        }
     }
 
     fn loaded(&mut self, read: Result<Result<Settings, Problems>, ()>) {
         let Some(Loading { reply, .. }) = self.loading.take() else { return };
         let result = match read {
             Ok(Ok(settings)) => {
-                settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
+                settings
+                    .warnings
+                    .iter()
+                    .for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
                 Ok(self.reload(&settings))
             }
             Ok(Err(problems)) => {
                 self.metrics.reloaded(false, Clock::time_of_day());
                 tracing::error!(
                     event = "reload_refused",
-                    problems = problems.0.len(),
                     "the configuration has errors, so what runs is kept:\n{problems}",
                 );
                 Err(ReloadError::Invalid(problems))
@@ -226,7 +229,10 @@ impl Control {
             changed = diff.changed.len(),
             overridden = diff.overridden.len(),
             "the configuration was reloaded: {} profiles added, {} removed, {} changed; {} overrides stay in force",
-            diff.added.len(), diff.removed.len(), diff.changed.len(), diff.overridden.len(),
+            diff.added.len(),
+            diff.removed.len(),
+            diff.changed.len(),
+            diff.overridden.len(),
         );
         diff
     }

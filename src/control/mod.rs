@@ -57,6 +57,9 @@ pub enum ReloadError {
     /// The configuration has errors.
     #[error("{0}")]
     Invalid(Problems),
+    /// Another reload was asked for meanwhile, which reads the newer files.
+    #[error("a later reload took the place of this one")]
+    Superseded,
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,

@@ -61,7 +61,13 @@ pub struct Transition {
 impl World {
     /// The world at the start: nothing has been probed yet. `workers` is the number of threads that answer; `seed` makes
     /// the draws differ from those of other instances.
-    pub fn new(model: &Model, overrides: Overrides, workers: usize, seed: u64, now: Timestamp) -> Self {
+    pub fn new(
+        model: &Model,
+        overrides: Overrides,
+        workers: usize,
+        seed: u64,
+        now: Timestamp,
+    ) -> Self {
         let mut world = Self {
             snapshot: Arc::default(),
             overrides,
@@ -117,7 +123,12 @@ impl World {
     ///
     /// # Errors
     /// When the change names what doesn't exist.
-    pub fn plan(&self, overrides: &mut Overrides, change: &Change, stamp: &Stamp) -> Result<(), ChangeError> {
+    pub fn plan(
+        &self,
+        overrides: &mut Overrides,
+        change: &Change,
+        stamp: &Stamp,
+    ) -> Result<(), ChangeError> {
         match change {
             Change::Endpoint(key, change) => {
                 let table = self.snapshot.profile(&key.profile);
@@ -232,7 +243,8 @@ impl World {
     /// Makes the whole snapshot from a model, keeping what is known of whatever is still there.
     fn compile(&mut self, model: &Model, now: Timestamp) {
         let before = self.snapshot.clone();
-        let table = |profile: &Arc<Profile>| self.table(profile, before.profile(&profile.name), now);
+        let table =
+            |profile: &Arc<Profile>| self.table(profile, before.profile(&profile.name), now);
         let profiles: Slots<ProfileTable> = model.profiles.iter().map(table).collect();
         let mut by_zone: HashMap<Name, Vec<(u32, &Profile)>> = HashMap::new();
         let apexes: std::collections::HashSet<&[u8]> =
@@ -259,7 +271,12 @@ impl World {
         });
     }
 
-    fn table(&self, profile: &Arc<Profile>, before: Option<&Arc<ProfileTable>>, now: Timestamp) -> ProfileTable {
+    fn table(
+        &self,
+        profile: &Arc<Profile>,
+        before: Option<&Arc<ProfileTable>>,
+        now: Timestamp,
+    ) -> ProfileTable {
         let place = |endpoint: &Endpoint| before.and_then(|it| it.position(&endpoint.name));
         let facts = |endpoint: &Endpoint| {
             let known = place(endpoint).zip(before).and_then(|(at, table)| {
@@ -269,18 +286,27 @@ impl World {
             EndpointFacts {
                 verdict: known.map_or(Verdict::Unknown, |it| it.verdict),
                 probed: known.map(|it| it.probed.clone()).unwrap_or_default(),
-                overrides: self.overrides.endpoints.get(&key(profile, endpoint)).cloned().unwrap_or_default(),
+                overrides: self
+                    .overrides
+                    .endpoints
+                    .get(&key(profile, endpoint))
+                    .cloned()
+                    .unwrap_or_default(),
                 drained: self.is_drained(endpoint),
             }
         };
         let facts = profile.endpoints.iter().map(facts).collect();
-        let names = |it: &Profile| it.endpoints.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+        let names =
+            |it: &Profile| it.endpoints.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
         let counters = match before {
             Some(before) if names(&before.profile) == names(profile) => before.counters.clone(),
             _ => {
                 let answers = |it: &Endpoint| {
                     let at = place(it);
-                    before.zip(at).map(|(before, at)| before.counters.answers(at)).unwrap_or_default()
+                    before
+                        .zip(at)
+                        .map(|(before, at)| before.counters.answers(at))
+                        .unwrap_or_default()
                 };
                 let carried = profile.endpoints.iter().map(answers).collect();
                 Arc::new(AnswerCounters::new(self.workers, carried, self.seed_of(&profile.name)))
@@ -301,7 +327,8 @@ impl World {
     fn drain_as_wanted(&mut self) {
         let snapshot = self.snapshot.clone();
         for (slot, table) in (0..).zip(snapshot.profiles.iter()) {
-            let wanted: Vec<bool> = table.profile.endpoints.iter().map(|it| self.is_drained(it)).collect();
+            let wanted: Vec<bool> =
+                table.profile.endpoints.iter().map(|it| self.is_drained(it)).collect();
             let now = table.endpoints.iter().map(|it| it.facts.drained);
             if now.eq(wanted.iter().copied()) {
                 continue;
@@ -351,6 +378,7 @@ fn compare(before: &ProfileTable, after: &ProfileTable) -> Vec<Transition> {
 }
 
 fn same_zones(before: &Zones, after: &Zones) -> bool {
-    let same = |it: &Arc<ZoneTable>| before.get(it.zone.name()).is_some_and(|old| old.zone == it.zone);
+    let same =
+        |it: &Arc<ZoneTable>| before.get(it.zone.name()).is_some_and(|old| old.zone == it.zone);
     before.iter().count() == after.iter().count() && after.iter().all(same)
 }

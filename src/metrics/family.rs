@@ -1,6 +1,8 @@
 //! Metric families made at the moment of a scrape, from state that is kept elsewhere.
 
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
 
 /// A metric of one name, with a sample for each combination of labels.
 pub(super) struct Family {
@@ -22,7 +24,7 @@ impl Family {
     }
 
     fn new(name: &str, help: &str, labels: &'static [&'static str], kind: MetricType) -> Self {
-        let mut family = MetricFamily::new();
+        let mut family = MetricFamily::default();
         family.set_name(name.to_owned());
         family.set_help(help.to_owned());
         family.set_field_type(kind);
@@ -33,11 +35,11 @@ impl Family {
     pub(super) fn add(&mut self, values: &[&str], value: f64) {
         let mut metric = Metric::from_label(pairs(self.labels, values));
         if self.is_counter {
-            let mut counter = Counter::new();
+            let mut counter = Counter::default();
             counter.set_value(value);
             metric.set_counter(counter);
         } else {
-            let mut gauge = Gauge::new();
+            let mut gauge = Gauge::default();
             gauge.set_value(value);
             metric.set_gauge(gauge);
         }
@@ -53,7 +55,7 @@ impl Family {
 
 fn pairs(names: &[&str], values: &[&str]) -> Vec<LabelPair> {
     let pair = |(name, value): (&&str, &&str)| {
-        let mut pair = LabelPair::new();
+        let mut pair = LabelPair::default();
         pair.set_name((*name).to_owned());
         pair.set_value((*value).to_owned());
         pair
@@ -62,20 +64,26 @@ fn pairs(names: &[&str], values: &[&str]) -> Vec<LabelPair> {
 }
 
 /// A histogram without labels. `buckets` are cumulative, and the last one is above every bound.
-pub(super) fn histogram(name: &str, help: &str, bounds: &[f64], buckets: &[u64], sum: f64) -> MetricFamily {
+pub(super) fn histogram(
+    name: &str,
+    help: &str,
+    bounds: &[f64],
+    buckets: &[u64],
+    sum: f64,
+) -> MetricFamily {
     let bucket = |(bound, count): (&f64, &u64)| {
-        let mut bucket = Bucket::new();
+        let mut bucket = Bucket::default();
         bucket.set_upper_bound(*bound);
         bucket.set_cumulative_count(*count);
         bucket
     };
-    let mut histogram = Histogram::new();
+    let mut histogram = Histogram::default();
     histogram.set_bucket(bounds.iter().zip(buckets).map(bucket).collect());
     histogram.set_sample_count(buckets.last().copied().unwrap_or_default());
     histogram.set_sample_sum(sum);
-    let mut metric = Metric::new();
+    let mut metric = Metric::default();
     metric.set_histogram(histogram);
-    let mut family = MetricFamily::new();
+    let mut family = MetricFamily::default();
     family.set_name(name.to_owned());
     family.set_help(help.to_owned());
     family.set_field_type(MetricType::HISTOGRAM);

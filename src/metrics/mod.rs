@@ -42,7 +42,8 @@ impl Metrics {
     /// When the encoder finds a family malformed.
     pub fn render(&self) -> prometheus::Result<String> {
         let snapshot = self.live.load();
-        let mut build = family::Family::gauge("farol_build_info", "The program's version.", &["version"]);
+        let mut build =
+            family::Family::gauge("farol_build_info", "The program's version.", &["version"]);
         build.add(&[env!("CARGO_PKG_VERSION")], 1.0);
         let mut families = self.registry.gather();
         families.extend(state::dns(&snapshot, &self.dns));

@@ -21,10 +21,13 @@ pub(super) fn dns(snapshot: &Snapshot, counters: &DnsCounters) -> Vec<MetricFami
         "Answers sent, by zone (empty: no zone of ours) and response code.",
         &["zone", "rcode"],
     );
-    counters.outside_by_rcode().for_each(|(rcode, count)| responses.add(&["", rcode], count as f64));
+    counters
+        .outside_by_rcode()
+        .for_each(|(rcode, count)| responses.add(&["", rcode], count as f64));
     for table in snapshot.zones.iter() {
         let zone = table.zone.name().to_string();
-        by_rcode(&table.responses, 0).for_each(|(rcode, count)| responses.add(&[&zone, rcode], count as f64));
+        by_rcode(&table.responses, 0)
+            .for_each(|(rcode, count)| responses.add(&[&zone, rcode], count as f64));
     }
     let mut dropped = Family::counter(
         "farol_dns_dropped_total",
@@ -32,8 +35,11 @@ pub(super) fn dns(snapshot: &Snapshot, counters: &DnsCounters) -> Vec<MetricFami
         &["reason"],
     );
     counters.drops().for_each(|(reason, count)| dropped.add(&[reason], count as f64));
-    let mut panics =
-        Family::counter("farol_dns_worker_panics_total", "Panics of DNS workers that were contained.", &[]);
+    let mut panics = Family::counter(
+        "farol_dns_worker_panics_total",
+        "Panics of DNS workers that were contained.",
+        &[],
+    );
     panics.add(&[], counters.panics() as f64);
     let (buckets, sum) = counters.times();
     let times = histogram(
@@ -60,16 +66,12 @@ pub(super) fn endpoints(snapshot: &Snapshot, now: Moment) -> Vec<MetricFamily> {
         fail_open.add(&[&profile], f64::from(u8::from(table.is_fail_open())));
         families.profile(&profile, table, now);
     }
-    let mut drained =
-        Family::gauge("farol_site_drained", "Whether a site is drained.", &["site"]);
+    let mut drained = Family::gauge("farol_site_drained", "Whether a site is drained.", &["site"]);
     for site in snapshot.sites.iter() {
         drained.add(&[site.site.name.as_str()], f64::from(u8::from(site.drained.is_some())));
     }
-    let mut generation = Family::gauge(
-        "farol_snapshot_generation",
-        "How many snapshots have been published.",
-        &[],
-    );
+    let mut generation =
+        Family::gauge("farol_snapshot_generation", "How many snapshots have been published.", &[]);
     generation.add(&[], snapshot.generation as f64);
     let all = families.into_iter().chain([fail_open, drained, generation]);
     all.filter_map(Family::finish).collect()
@@ -139,7 +141,9 @@ impl EndpointFamilies {
     }
 
     fn profile(&mut self, profile: &str, table: &ProfileTable, now: Moment) {
-        for (at, (endpoint, state)) in table.profile.endpoints.iter().zip(&table.endpoints).enumerate() {
+        for (at, (endpoint, state)) in
+            table.profile.endpoints.iter().zip(&table.endpoints).enumerate()
+        {
             self.answers.add(&[profile, endpoint.name.as_str()], table.counters.answers(at) as f64);
             self.endpoint(profile, endpoint, state, now);
         }
@@ -169,7 +173,9 @@ impl EndpointFamilies {
             self.age.add(&[profile, name, site], now.since(heard).as_secs_f64());
         }
         let tally = probed.tally();
-        for (result, count) in [("passed", tally.passed), ("failed", tally.failed), ("void", tally.void)] {
+        for (result, count) in
+            [("passed", tally.passed), ("failed", tally.failed), ("void", tally.void)]
+        {
             self.probes.add(&[profile, name, result], count as f64);
         }
         if let Some(expires) = probed.last().and_then(|it| it.certificate_expires) {
@@ -183,6 +189,7 @@ impl EndpointFamilies {
     fn into_iter(self) -> impl Iterator<Item = Family> {
         let (answers, up, status, weight) = (self.answers, self.up, self.status, self.weight);
         let (transitions, age, probes) = (self.transitions, self.age, self.probes);
-        [answers, up, status, weight, transitions, age, probes, self.expiry, self.overrides].into_iter()
+        [answers, up, status, weight, transitions, age, probes, self.expiry, self.overrides]
+            .into_iter()
     }
 }

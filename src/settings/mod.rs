@@ -25,7 +25,7 @@ mod tree;
 mod zone;
 mod zone_file;
 
-pub use problem::{Problem, Problems};
+pub use problem::{Problem, Problems, nearest};
 
 use std::io;
 use std::net::SocketAddr;

@@ -130,10 +130,7 @@ impl Log {
 }
 
 /// The candidate that is most like `word`, unless none is much like it.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |it: &str| strsim::osa_distance(word, it);
     let near = candidates.into_iter().map(|it| (distance(it), it)).min_by_key(|it| it.0)?;
     // Two slips in a short word, one more for every four letters of a longer one.

@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::error::ApiError;
+
+/// Who made a request.
+#[derive(Clone, Debug)]
+pub(super) struct Author(pub(super) String);
+
+/// Lets only requests with the token pass. A missing and a wrong token cost the same: one hash and one comparison.
+pub(super) async fn require_token(
+    State(api): State<Arc<Api>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if !api.token.matches(bearer(request.headers()).unwrap_or_default()) {
+        let detail = "send `Authorization: Bearer TOKEN`; without tokens of your own it stands in `admin.token` in the state directory";
+        return ApiError::new(StatusCode::UNAUTHORIZED, detail).into_response();
+    }
+    request.extensions_mut().insert(Author("admin".to_owned()));
+    next.run(request).await
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

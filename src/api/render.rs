@@ -1,0 +1,222 @@
+//! From the snapshot to the API's JSON types.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp as Time;
+use serde_json::json;
+
+use super::view;
+use crate::health::Outcome;
+use crate::model::{
+    self, EndpointStatus, Family, Forced, Ident, Moment, Protocol, Stamp, Stamped, Timestamp,
+    WhenNoneHealthy,
+};
+use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
+
+/// The moment of rendering, on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) moment: Moment,
+    pub(super) time: Timestamp,
+}
+
+/// RFC 3339 in UTC.
+pub(super) fn time(timestamp: Timestamp) -> String {
+    Time::from_millisecond(timestamp.0).unwrap_or_default().to_string()
+}
+
+pub(super) fn percent(share: f64) -> f64 {
+    (share * 10_000.0).round() / 100.0
+}
+
+pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
+    let profile = &table.profile;
+    let fallback = match &profile.when_none_healthy {
+        WhenNoneHealthy::Fallback(addresses) => addresses.iter().collect(),
+        _ => Vec::new(),
+    };
+    view::Profile {
+        name: profile.name.to_string(),
+        status: table.status.label().to_owned(),
+        enabled: profile.enabled,
+        method: profile.method.label().to_owned(),
+        ttl: profile.ttl,
+        family: profile.family.label().to_owned(),
+        when_none_healthy: profile.when_none_healthy.label().to_owned(),
+        fallback,
+        panic_threshold: profile.panic_threshold,
+        fail_open: table.is_fail_open(),
+        endpoints: (0..profile.endpoints.len()).filter_map(|at| endpoint(table, at, now)).collect(),
+    }
+}
+
+/// The endpoint at this place of its profile.
+pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view::Endpoint> {
+    let endpoint = table.profile.endpoints.get(at)?;
+    let state = table.endpoints.get(at)?;
+    let has_v4 = table.profile.endpoints.iter().any(|it| it.addresses.has(Family::V4));
+    let family = if has_v4 { Family::V4 } else { Family::V6 };
+    let probed = &state.facts.probed;
+    let monitor = &endpoint.probe.monitor;
+    let held_down_until = probed.held_down_until().filter(|it| *it > now.moment).map(|until| {
+        let left = i64::try_from(until.since(now.moment).as_millis()).unwrap_or(i64::MAX);
+        time(Timestamp(now.time.0.saturating_add(left)))
+    });
+    Some(view::Endpoint {
+        name: endpoint.name.to_string(),
+        site: endpoint.site.as_ref().map(Ident::to_string),
+        target: endpoint.addresses.iter().collect(),
+        enabled: state.enabled,
+        weight: state.weight,
+        priority: state.priority,
+        status: state.status.label().to_owned(),
+        since: time(state.since),
+        forced: state.forced().map(|it| it.label().to_owned()),
+        drained: state.facts.drained,
+        effective_weight: f64::from(state.weight),
+        share: percent(table.share(family, at)),
+        monitor: self::monitor(endpoint),
+        last_probe: probed.last().map(last_probe),
+        stale: probed.heard().is_some_and(|it| now.moment.since(it) > 3 * monitor.interval),
+        held_down_until,
+        overrides: overrides(state),
+    })
+}
+
+fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
+    let monitor = &endpoint.probe.monitor;
+    let http = match &monitor.protocol {
+        Protocol::Http(check) | Protocol::Https(check, _) => Some(check),
+        Protocol::Tcp | Protocol::None => None,
+    };
+    view::Monitor {
+        protocol: monitor.protocol.label().to_owned(),
+        addresses: endpoint.probe.addresses.iter().map(ToString::to_string).collect(),
+        host: http.map(|it| it.host.to_string()),
+        path: http.map(|it| it.path.to_string()),
+        interval_seconds: monitor.interval.as_secs_f64(),
+        timeout_seconds: monitor.timeout.as_secs_f64(),
+        fast_interval_seconds: monitor.fast_interval.as_secs_f64(),
+        tolerated_failures: monitor.tolerated_failures,
+        required_successes: monitor.required_successes,
+    }
+}
+
+fn last_probe(result: crate::health::ProbeResult) -> view::LastProbe {
+    let outcome = match result.outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "failed",
+        Outcome::Void => "void",
+    };
+    view::LastProbe {
+        at: time(result.at),
+        result: outcome.to_owned(),
+        phase: result.phase.label().to_owned(),
+        seconds: result.elapsed.as_secs_f64(),
+        reason: result.reason,
+    }
+}
+
+fn overrides(state: &EndpointState) -> Vec<view::Override> {
+    fn one<T>(
+        field: &str,
+        set: &Option<Stamped<T>>,
+        value: impl Fn(&T) -> serde_json::Value,
+    ) -> Option<view::Override> {
+        set.as_ref().map(|it| view::Override {
+            field: field.to_owned(),
+            value: value(&it.value),
+            by: it.stamp.by.clone(),
+            reason: it.stamp.reason.clone(),
+            at: time(it.stamp.at),
+        })
+    }
+    let set = &state.facts.overrides;
+    let all = [
+        one("weight", &set.weight, |it| json!(it)),
+        one("priority", &set.priority, |it| json!(it)),
+        one("enabled", &set.enabled, |it| json!(it)),
+        one("forced", &set.forced, |it: &Forced| json!(it.label())),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn drain(stamp: &Stamp) -> view::Drain {
+    view::Drain { by: stamp.by.clone(), reason: stamp.reason.clone(), at: time(stamp.at) }
+}
+
+/// Every site, with its endpoints counted.
+pub(super) fn sites(snapshot: &Snapshot) -> Vec<view::Site> {
+    let mut counts: BTreeMap<&Ident, (usize, usize)> = BTreeMap::new();
+    for table in snapshot.profiles.iter() {
+        for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
+            if let Some(site) = &endpoint.site {
+                let count = counts.entry(site).or_default();
+                count.0 += 1;
+                count.1 += usize::from(state.status.is_healthy());
+            }
+        }
+    }
+    let count = |it: &SiteState| counts.get(&it.site.name).copied().unwrap_or_default();
+    snapshot.sites.iter().map(|it| site(it, count(it))).collect()
+}
+
+fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
+    let location = state.site.location.as_ref().map(|it| view::Location {
+        latitude: it.latitude,
+        longitude: it.longitude,
+        region: it.region.clone(),
+    });
+    view::Site {
+        name: state.site.name.to_string(),
+        location,
+        drained: state.drained.is_some(),
+        drain: state.drained.as_ref().map(drain),
+        endpoints,
+        healthy,
+    }
+}
+
+/// One look at everything.
+pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> view::Status {
+    let mut status = view::Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: time(started),
+        ready,
+        generation: snapshot.generation,
+        zones: snapshot.zones.iter().map(|it| it.zone.name().to_string()).collect(),
+        profiles: snapshot.profiles.len(),
+        endpoints: BTreeMap::new(),
+        failing_open: Vec::new(),
+        degraded: Vec::new(),
+        drained_sites: Vec::new(),
+        overridden: Vec::new(),
+    };
+    status.zones.sort();
+    for table in snapshot.profiles.iter() {
+        let profile = table.profile.name.to_string();
+        if table.is_fail_open() {
+            status.failing_open.push(profile.clone());
+        }
+        for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
+            *status.endpoints.entry(state.status.label().to_owned()).or_default() += 1;
+            let name = |reason| view::EndpointRef {
+                profile: profile.clone(),
+                endpoint: endpoint.name.to_string(),
+                reason,
+            };
+            if state.status == EndpointStatus::Degraded {
+                let forced = state.forced().map(|_| "forced down".to_owned());
+                let probed = || state.facts.probed.last().and_then(|it| it.reason);
+                status.degraded.push(name(forced.or_else(probed)));
+            }
+            let kinds: Vec<&str> = state.facts.overrides.kinds().collect();
+            if !kinds.is_empty() {
+                status.overridden.push(name(Some(kinds.join(", "))));
+            }
+        }
+    }
+    let drained = snapshot.sites.iter().filter(|it| it.drained.is_some());
+    status.drained_sites = drained.map(|it| it.site.name.to_string()).collect();
+    status
+}

@@ -1,0 +1,37 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{complain, say};
+
+/// Reads the files as `farol serve` would, and starts nothing. Exits with 0 if they are right, with 1 if not.
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// Configuration files, or directories of *.toml files
+    #[arg(required = true, value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        match crate::settings::load(&self.paths) {
+            Ok(settings) => {
+                settings.warnings.iter().for_each(|it| complain(&format!("warning: {it}")));
+                let (model, files) = (&settings.model, settings.files.len());
+                let endpoints: usize = model.profiles.iter().map(|it| it.endpoints.len()).sum();
+                say(&format!(
+                    "ok: {} zones, {} sites, {} profiles, {endpoints} endpoints in {files} files",
+                    model.zones.len(),
+                    model.sites.len(),
+                    model.profiles.len(),
+                ))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(problems) => {
+                complain(&problems.to_string());
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+}

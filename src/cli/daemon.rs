@@ -1,0 +1,214 @@
+//! The daemon as a whole: what `serve` and `demo` run. Wires the rooms together, and ends them in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+use prometheus::Registry;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{Api, router};
+use crate::clock::Clock;
+use crate::control::{Control, Handle, Load, World};
+use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
+use crate::metrics::{ControlMetrics, DnsCounters, Metrics, ProbeMetrics};
+use crate::probe::Prober;
+use crate::settings::Settings;
+use crate::snapshot::Live;
+use crate::store::Store;
+
+/// Verdicts that may wait for the control task; further ones wait in the prober.
+const VERDICTS: usize = 1024;
+/// Descriptors for everything but probes and DNS over TCP: sockets, logs, state, the API.
+const RESERVED_FILES: u64 = 256;
+/// How long tasks may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A daemon that answers already.
+pub(super) struct Daemon {
+    server: Server,
+    control: Handle,
+    api: Arc<Api>,
+    tasks: JoinSet<&'static str>,
+    stop: CancellationToken,
+    dns: Vec<SocketAddr>,
+    admin: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts everything. When it returns, queries are answered and the API is served. Must be called on a runtime.
+    pub(super) fn start(settings: Settings, load: Load) -> anyhow::Result<Self> {
+        let clock = Clock::start();
+        let started = Clock::time_of_day();
+        settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
+        let store = Arc::new(Store::open(&settings.state.dir)?);
+        let token = read_token(&store, &settings)?;
+        let loaded = store.load()?;
+        if let Some(aside) = &loaded.set_aside {
+            let (file, why) = (aside.file.display(), &aside.why);
+            tracing::error!(event = "state_set_aside", %file, why, "the stored overrides can't be read ({why}); they were put aside as {file}, and none is in force");
+        }
+
+        let workers = Sockets::workers(settings.server.workers);
+        let seed = getrandom::u64().context("the operating system gives no random numbers")?;
+        let world = World::new(&settings.model, loaded.overrides, workers, seed, started);
+        let live = Arc::new(Live::new(world.snapshot().clone(), workers));
+        let counters = Arc::new(DnsCounters::new(workers));
+
+        let registry = Registry::new();
+        let probe_metrics = ProbeMetrics::register(&registry)?;
+        let control_metrics = ControlMetrics::register(&registry, started)?;
+        let metrics = Metrics::new(registry, live.clone(), counters.clone(), clock);
+
+        let sockets = Sockets::bind(&settings.server.listen, settings.server.workers)?;
+        let dns = sockets.addresses().to_vec();
+        let (admin_socket, admin) = bind_admin(settings.admin.listen)?;
+        let context = DnsContext {
+            live: live.clone(),
+            counters,
+            identity: Arc::new(Identity {
+                version: settings.server.version,
+                id: settings.server.id,
+            }),
+            tcp: TcpLimits {
+                connections: settings.server.tcp_max_connections,
+                idle: settings.server.tcp_idle_timeout,
+            },
+        };
+        let server = Server::start(sockets, &context).context("could not start the DNS workers")?;
+
+        let (changes, verdicts) = mpsc::channel(VERDICTS);
+        let connections = probe_connections(settings.server.tcp_max_connections);
+        let (prober, watch) = Prober::new(clock, probe_metrics, changes, connections);
+        let (control, handle) =
+            Control::new(world, live.clone(), store, watch, verdicts, load, control_metrics);
+        let api = Arc::new(Api {
+            live,
+            control: handle.clone(),
+            metrics,
+            clock,
+            started,
+            token,
+            ready: AtomicBool::new(false),
+        });
+        let stop = CancellationToken::new();
+        let mut daemon = Self {
+            server,
+            control: handle,
+            api: api.clone(),
+            tasks: JoinSet::new(),
+            stop: stop.clone(),
+            dns,
+            admin,
+        };
+        let (control_stop, prober_stop) = (stop.clone(), stop.clone());
+        daemon.spawn("control", async move { control.run(control_stop).await });
+        daemon.spawn("prober", async move { prober.run(prober_stop).await });
+        let serve = axum::serve(admin_socket, router(api))
+            .with_graceful_shutdown(async move { stop.cancelled().await });
+        daemon.spawn("api", async move {
+            if let Err(error) = serve.await {
+                tracing::error!(event = "api_failed", %error, "the API ended");
+            }
+        });
+        daemon.announce();
+        Ok(daemon)
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    fn announce(&self) {
+        let snapshot = self.api.live.load();
+        let dns: Vec<String> = self.dns.iter().map(ToString::to_string).collect();
+        let (dns, admin, profiles) = (dns.join(", "), self.admin, snapshot.profiles.len());
+        tracing::info!(
+            event = "started",
+            dns,
+            %admin,
+            profiles,
+            generation = snapshot.generation,
+            "answering DNS at {dns}; API and metrics at http://{admin}; {profiles} profiles",
+        );
+    }
+
+    /// Talks to the control task.
+    pub(super) fn control(&self) -> &Handle {
+        &self.control
+    }
+
+    /// Runs until `stop` is cancelled, then ends everything: probes and changes first, answers last.
+    ///
+    /// # Errors
+    /// When a task that the daemon can't do without ended by itself.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let outcome = tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(()),
+            Some(ended) = self.tasks.join_next() => Err(match ended {
+                Ok(name) => anyhow::anyhow!("the {name} task ended by itself"),
+                Err(error) => anyhow::Error::new(error).context("a task panicked"),
+            }),
+        };
+        self.stop.cancel();
+        let drain = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, drain).await.is_err() {
+            tracing::warn!(event = "slow_stop", "some tasks were still running after {GRACE:?}");
+        }
+        let server = self.server;
+        tokio::task::spawn_blocking(move || server.stop())
+            .await
+            .context("the DNS workers did not end")?;
+        outcome
+    }
+}
+
+fn read_token(store: &Store, settings: &Settings) -> anyhow::Result<crate::store::AdminToken> {
+    let token = store.admin_token()?;
+    let file = settings.state.dir.join("admin.token");
+    let file = file.display();
+    if token.created {
+        tracing::info!(event = "token_created", %file, "the API's token was made: {file}");
+    }
+    if token.too_open {
+        tracing::warn!(event = "token_too_open", %file, "others may read {file}; run: chmod 600 {file}");
+    }
+    Ok(token)
+}
+
+fn bind_admin(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let failed = || match address.port() {
+        0 => format!("could not listen on {address} for the API"),
+        _ => format!(
+            "could not listen on TCP {address} for the API; stop what uses it, or set `admin.listen` to another address or port"
+        ),
+    };
+    let listener = std::net::TcpListener::bind(address).with_context(failed)?;
+    listener.set_nonblocking(true).with_context(failed)?;
+    let address = listener.local_addr().with_context(failed)?;
+    Ok((TcpListener::from_std(listener).with_context(failed)?, address))
+}
+
+/// How many sockets probes may have open: what the process may open at all, less what the rest needs.
+fn probe_connections(tcp_connections: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX);
+    if setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_err()
+    {
+        tracing::warn!(event = "file_limit", "the limit of open files could not be raised");
+    }
+    let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let reserved = RESERVED_FILES + tcp_connections as u64;
+    let left = now.saturating_sub(reserved).max(64);
+    usize::try_from(left).unwrap_or(usize::MAX).min(tokio::sync::Semaphore::MAX_PERMITS)
+}

@@ -1,0 +1,81 @@
+//! The command line: one file per verb.
+
+mod check;
+mod daemon;
+mod serve;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// A global traffic manager: DNS that answers with endpoints that are healthy and wanted.
+#[derive(Debug, Parser)]
+#[command(name = "farol", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the daemon: probe the sites, answer DNS queries, serve the API
+    Serve(serve::Serve),
+    /// Check configuration files and say everything that is wrong with them
+    Check(check::Check),
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Human,
+    /// One JSON object per line
+    Json,
+}
+
+/// Runs the program. What went wrong goes to standard error, with its causes.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.verb {
+        Verb::Serve(verb) => verb.run(),
+        Verb::Check(verb) => verb.run(),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format!("farol: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes a line to standard output. A reader that has gone away (`farol … | head`) is no error.
+fn say(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("could not write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error; there is nowhere to complain about failing at that.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Sends logs to standard error. `filter` is a level, or directives like `farol=debug,hyper=info`.
+fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).with_context(|| {
+        format!("--log-level: `{filter}` is no level; write error, warn, info, debug or trace")
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let ansi = std::io::stderr().is_terminal();
+    let started = match format {
+        LogFormat::Human => builder.with_ansi(ansi).with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("logs could not be started: {error}"))
+}

@@ -1,0 +1,76 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::daemon::Daemon;
+use super::{LogFormat, complain, start_logs};
+use crate::control::{Handle, load_from};
+
+/// Runs until SIGTERM or SIGINT. SIGHUP reads the configuration anew: all of it is taken, or what runs is kept.
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// A configuration file, or a directory of *.toml files; may be given several times
+    #[arg(long, value_name = "FILE|DIR", default_value = "/etc/farol/")]
+    config: Vec<PathBuf>,
+    /// How logs look on standard error
+    #[arg(long, value_enum, default_value = "human", env = "FAROL_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or directives by module
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "FAROL_LOG")]
+    log_level: String,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        start_logs(self.log_format, &self.log_level)?;
+        let load = load_from(self.config);
+        let settings = match load() {
+            Ok(settings) => settings,
+            Err(problems) => {
+                complain(&problems.to_string());
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.context("could not start the async runtime")?.block_on(async {
+            let stop = CancellationToken::new();
+            let daemon = Daemon::start(settings, load)?;
+            let signals = obey(daemon.control().clone(), stop.clone());
+            let running = daemon.run(stop.clone());
+            tokio::pin!(running);
+            tokio::select! {
+                ended = &mut running => ended?,
+                told = signals => {
+                    told?;
+                    stop.cancel();
+                    running.await?;
+                }
+            }
+            tracing::info!(event = "stopped", "stopped");
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Does what signals say until one of them says to stop.
+async fn obey(control: Handle, stop: CancellationToken) -> anyhow::Result<()> {
+    let listen = |kind| signal(kind).context("could not listen for signals");
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = stop.cancelled() => break,
+            // How it went is logged by the control task.
+            _ = hang_up.recv() => drop(control.reload().await),
+        }
+    }
+    tracing::info!(event = "stopping", "told to stop: answering what has come in");
+    Ok(())
+}
