@@ -78,8 +78,7 @@ impl Zone {
         records: impl IntoIterator<Item = Record>,
     ) -> Result<Self, Vec<ZoneError>> {
         let mut errors = Vec::new();
-        let mut nodes: BTreeMap<Name, BTreeMap<RecordType, (u32, Vec<Box<[u8]>>)>> =
-            BTreeMap::new();
+        let mut nodes: BTreeMap<Name, Node> = BTreeMap::new();
         for record in records {
             if !record.owner.is_within(&name) {
                 errors.push(ZoneError::OutOfZone { owner: record.owner, zone: name.clone() });
@@ -92,7 +91,7 @@ impl Zone {
                 data.push(record.data);
             }
         }
-        let into_sets = |sets: BTreeMap<RecordType, (u32, Vec<Box<[u8]>>)>| {
+        let into_sets = |sets: Node| {
             let set = |(record_type, (ttl, data)): (_, (_, Vec<_>))| RecordSet {
                 record_type,
                 ttl,
@@ -170,6 +169,9 @@ impl Zone {
         names.filter(|it| it.is_within(&self.name) && !has_address(it)).collect()
     }
 }
+
+/// The record sets of one name while they are gathered: the lowest TTL so far, and the data.
+type Node = BTreeMap<RecordType, (u32, Vec<Box<[u8]>>)>;
 
 fn check_apex(
     name: &Name,
