@@ -15,7 +15,8 @@ use profile::PROFILE;
 const TTL_MAX: i64 = (1 << 31) - 1;
 const NAME: &str = "1 to 63 of a-z, 0-9 and `-`";
 const DOMAIN: &str = "a domain name such as \"gtm.example.\"";
-const PROBE_ADDRESS: &str = "an IP address, with a port if need be: \"192.0.2.1\", \"192.0.2.1:8443\", \"[2001:db8::1]:8443\"";
+const PROBE_ADDRESS: &str = "an IP address, with a port if need be: \
+     \"192.0.2.1\", \"192.0.2.1:8443\", \"[2001:db8::1]:8443\"";
 
 pub(super) static ROOT: Schema = Schema {
     heading: "",
