@@ -1,5 +1,7 @@
 //! Configuration files on disk, as an operator writes them.
 
+#![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -117,7 +119,7 @@ fn missing_files_are_told_with_what_to_do() {
     for (paths, expected) in [
         (
             vec![PathBuf::from("/nowhere/farol.toml")],
-            "/nowhere/farol.toml: `/nowhere/farol.toml` can't be read",
+            "/nowhere/farol.toml: \"/nowhere/farol.toml\" can't be read",
         ),
         (vec![], "no configuration is named; name a file"),
     ] {

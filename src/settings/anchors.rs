@@ -39,16 +39,14 @@ fn parse(path: &Path, content: &[u8]) -> Result<TrustAnchors, String> {
     let mut certificates = Vec::new();
     for (index, certificate) in CertificateDer::pem_slice_iter(content).enumerate() {
         let number = index + 1;
-        let broken = |why: String| {
-            format!("certificate {number} of `{}` can't be used: {why}", path.display())
-        };
+        let broken = |why: String| format!("certificate {number} of {path:?} can't be used: {why}");
         let certificate = certificate.map_err(|error| broken(error.to_string()))?;
         certificates.push(Box::from(certificate.as_ref()));
         // What probes can't trust later is refused now.
         store.add(certificate).map_err(|error| broken(error.to_string()))?;
     }
     if certificates.is_empty() {
-        return Err(format!("`{}` has no certificate in it", path.display()));
+        return Err(format!("{path:?} has no certificate in it"));
     }
     Ok(TrustAnchors { file: path.to_owned(), certificates: certificates.into() })
 }
@@ -87,9 +85,9 @@ mod tests {
         assert_eq!((first.certificates.len(), reads.get()), (2, 1));
         assert!(std::sync::Arc::ptr_eq(&first.certificates, &second.certificates));
         for (file, expected) in [
-            ("empty.pem", "`empty.pem` has no certificate in it"),
-            ("bad.pem", "certificate 1 of `bad.pem` can't be used"),
-            ("none.pem", "`none.pem` can't be read"),
+            ("empty.pem", "\"empty.pem\" has no certificate in it"),
+            ("bad.pem", "certificate 1 of \"bad.pem\" can't be used"),
+            ("none.pem", "\"none.pem\" can't be read"),
         ] {
             let why = files.read(Path::new(file)).unwrap_err();
             assert!(why.contains(expected), "{why}");

@@ -27,8 +27,8 @@ impl<'a> Library<'a> {
     /// # Errors
     /// A phrase that says what is wrong with the file.
     pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let content = (self.read)(path)
-            .map_err(|error| format!("`{}` can't be read: {error}", path.display()))?;
+        let content =
+            (self.read)(path).map_err(|error| format!("{path:?} can't be read: {error}"))?;
         let mut files = self.files.borrow_mut();
         if !files.iter().any(|it| it == path) {
             files.push(path.to_owned());

@@ -45,7 +45,8 @@ pub(super) fn merge(sources: &[Source], log: &Log) -> Merged {
 /// Joins one top-level entry of a file with what other files say there.
 fn add(root: &mut Table, key: String, node: Node, log: &Log) {
     let Some(known) = ROOT.find(&key) else {
-        log.error(Problem::at(&node.place, &key, unknown(&key, &ROOT)));
+        let path = key.escape_debug().to_string();
+        log.error(Problem::at(&node.place, path, unknown(&key, &ROOT)));
         return;
     };
     let fits = match known.accepts {
@@ -67,7 +68,7 @@ fn add(root: &mut Table, key: String, node: Node, log: &Log) {
             for (inner, node) in more.0 {
                 match present.get(&inner) {
                     Some(first) => {
-                        let path = format!("{key}.{inner}");
+                        let path = format!("{key}.{}", inner.escape_debug());
                         log.error(Problem::at(&node.place, path, twice(&first.place)));
                     }
                     None => present.0.push((inner, node)),

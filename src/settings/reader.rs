@@ -37,7 +37,8 @@ impl<'a> Section<'a> {
         let section = Self { place: &node.place, path, table, schema, log };
         for (key, node) in &table.0 {
             if schema.find(key).is_none() {
-                log.error(Problem::at(&node.place, section.key(key), unknown(key, schema)));
+                let path = section.key(&key.escape_debug().to_string());
+                log.error(Problem::at(&node.place, path, unknown(key, schema)));
             }
         }
         Some(section)
@@ -227,7 +228,7 @@ impl<'a> Section<'a> {
         match (&node.value, &key.accepts) {
             (Value::Table(table), Accepts::Named(schema)) => {
                 let open = |(inner, node): &'a (String, Node)| {
-                    let path = format!("{}.{inner}", self.key(name));
+                    let path = format!("{}.{}", self.key(name), inner.escape_debug());
                     Some((inner.as_str(), Section::open(node, path, schema, self.log)?))
                 };
                 table.0.iter().filter_map(open).collect()

@@ -44,6 +44,7 @@ fn line(key: &Key, out: &mut String) {
         Default::Value(value) => (format!("Default: {value}"), value, ""),
         Default::Derived(words, example) => (format!("Default: {words}"), example, "# "),
     };
+    out.push('\n');
     comment(key.meaning, out);
     comment(&format!("Takes {}. {default}.", key.accepts), out);
     out.push_str(&format!("{prefix}{} = {shown}\n", key.name));

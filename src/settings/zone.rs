@@ -206,7 +206,7 @@ fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) ->
     let (place, text) = section.read("file", |node, _| {
         let path = node.place.resolve(text(node).ok_or_else(String::new)?);
         let text = String::from_utf8(library.read(&path)?)
-            .map_err(|_| format!("`{}` is not UTF-8", path.display()))?;
+            .map_err(|_| format!("{path:?} is not UTF-8"))?;
         Ok::<_, String>((Place::file(&path), text))
     })?;
     let (records, bad) = zone_file::parse(&text, zone);

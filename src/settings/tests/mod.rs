@@ -239,6 +239,10 @@ fn names_are_defined_once_and_used_as_defined() {
     );
     bad("[monitor.'A b']", &["monitor.A b: as a monitor's name, write 1 to 63"]);
     bad("[[site]]\nname = 'x_y'", &["site[x_y].name: found \"x_y\"; write 1 to 63"]);
+    bad(
+        "[monitor.\"a\\nb\"]\n\"c\\nd\" = 1",
+        &["monitor.a\\nb.c\\nd: no such key", "monitor.a\\nb: as a"],
+    );
     bad("[[site]]", &["conf/a.toml:13: site[#2].name: is missing; write 1 to 63"]);
 }
 

@@ -82,10 +82,10 @@ fn values_are_held_to_their_ranges() {
             "protocol = 'https', tls = { verify = 'yes' }",
             "monitor.tls.verify: found \"yes\"; write true or false",
         ),
-        ("protocol = 'https', tls = { ca_file = 'no.pem' }", "`conf/no.pem` can't be read"),
+        ("protocol = 'https', tls = { ca_file = 'no.pem' }", "\"conf/no.pem\" can't be read"),
         (
             "protocol = 'https', tls = { ca_file = 'static.zone' }",
-            "`conf/static.zone` has no certificate",
+            "\"conf/static.zone\" has no certificate",
         ),
     ] {
         bad(&inline(keys), &[expected]);

@@ -93,9 +93,9 @@ fn zones_are_checked() {
         ),
         (
             "nameservers = 'a'\nfile = 'none.zone'",
-            "zone[y.].file: found \"none.zone\"; `conf/none.zone` can't be read",
+            "zone[y.].file: found \"none.zone\"; \"conf/none.zone\" can't be read",
         ),
-        ("nameservers = 'a'\nfile = 'latin.zone'", "`conf/latin.zone` is not UTF-8"),
+        ("nameservers = 'a'\nfile = 'latin.zone'", "\"conf/latin.zone\" is not UTF-8"),
         ("nameservers = 'a'\nfile = 7", "zone[y.].file: found 7; write the path of a zone file"),
         (
             "file = 'own.zone'\nsoa = { serial = 1 }",

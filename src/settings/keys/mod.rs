@@ -1,0 +1,204 @@
+//! Every key that a configuration may have.
+
+mod monitor;
+mod profile;
+
+pub(super) use monitor::MONITOR;
+
+use std::time::Duration;
+
+use super::schema::Accepts::{Duration as Span, Integer, Named, Number, Table, Tables, Text};
+use super::schema::{Key, Schema};
+use profile::PROFILE;
+
+/// RFC 2181 8.
+const TTL_MAX: i64 = (1 << 31) - 1;
+const NAME: &str = "1 to 63 of a-z, 0-9 and `-`";
+const DOMAIN: &str = "a domain name such as \"gtm.example.\"";
+const PROBE_ADDRESS: &str = "an IP address, with a port if need be: \
+     \"192.0.2.1\", \"192.0.2.1:8443\", \"[2001:db8::1]:8443\"";
+
+pub(super) static ROOT: Schema = Schema {
+    heading: "",
+    meaning: "",
+    keys: &[
+        Key::table("server", Table(&SERVER)),
+        Key::table("admin", Table(&ADMIN)),
+        Key::table("state", Table(&STATE)),
+        Key::table("zone", Tables(&ZONE)),
+        Key::table("site", Tables(&SITE)),
+        Key::table("monitor", Named(&MONITOR)),
+        Key::table("profile", Tables(&PROFILE)),
+    ],
+};
+
+static SERVER: Schema = Schema {
+    heading: "[server]",
+    meaning: "How queries are taken.",
+    keys: &[
+        Key::value(
+            "listen",
+            Text("an IP address with a port such as \"0.0.0.0:53\", or a list of 1 to 64 of them"),
+            r#"["0.0.0.0:53", "[::]:53"]"#,
+            "Where queries are answered, over UDP and TCP.",
+        ),
+        Key::derived(
+            "workers",
+            Integer(1, 1024),
+            "the number of cores",
+            "2",
+            "Threads that answer over UDP.",
+        ),
+        Key::value(
+            "tcp_max_connections",
+            Integer(1, 100_000),
+            "1000",
+            "TCP connections that are open at the same time.",
+        ),
+        Key::value(
+            "tcp_idle_timeout",
+            Span(Duration::from_secs(2), Duration::from_secs(3600)),
+            "\"10s\"",
+            "How long a TCP connection may be silent before it is closed (RFC 7766).",
+        ),
+        Key::derived(
+            "version",
+            Text("a text of 1 to 255 octets"),
+            "none, such queries are refused",
+            "\"farol\"",
+            "The answer to version.bind in class CHAOS.",
+        ),
+        Key::derived(
+            "id",
+            Text("a text of 1 to 255 octets"),
+            "none, such queries are refused",
+            "\"ns1\"",
+            "The answer to id.server in class CHAOS.",
+        ),
+    ],
+};
+
+static ADMIN: Schema = Schema {
+    heading: "[admin]",
+    meaning: "The HTTP API, the dashboard and the metrics.",
+    keys: &[Key::value(
+        "listen",
+        Text("an IP address with a port such as \"127.0.0.1:8053\""),
+        "\"127.0.0.1:8053\"",
+        "Where they are served.",
+    )],
+};
+
+static STATE: Schema = Schema {
+    heading: "[state]",
+    meaning: "What survives a restart: operators' changes and the last verdicts.",
+    keys: &[Key::value(
+        "dir",
+        Text("the path of a directory"),
+        "\"/var/lib/farol\"",
+        "Where it is kept; made if it is missing. A relative path starts at this file's directory.",
+    )],
+};
+
+static ZONE: Schema = Schema {
+    heading: "[[zone]]",
+    meaning: "A zone that Farol is authoritative for. There must be one at least.",
+    keys: &[
+        Key::required("name", Text(DOMAIN), "\"gtm.example.\"", "Its apex."),
+        Key::required(
+            "nameservers",
+            Text("a domain name, or a list of 1 to 32 of them"),
+            r#"["ns1.example.", "ns2.example."]"#,
+            "The nameservers, from which Farol makes the SOA and NS records. Left out, as `ttl` and `soa` are then, if \
+             `file` brings those records.",
+        ),
+        Key::derived(
+            "file",
+            Text("the path of a zone file"),
+            "no static records",
+            "\"gtm.example.zone\"",
+            "Static records, RFC 1035 text. A relative path starts at this file's directory.",
+        ),
+        Key::value(
+            "ttl",
+            Integer(0, TTL_MAX),
+            "3600",
+            "Seconds that resolvers may keep the SOA and NS records that Farol makes.",
+        ),
+        Key::table("soa", Table(&SOA)),
+    ],
+};
+
+static SOA: Schema = Schema {
+    heading: "[zone.soa]",
+    meaning: "The SOA record that Farol makes from `nameservers`; times in seconds.",
+    keys: &[
+        Key::derived(
+            "mname",
+            Text(DOMAIN),
+            "the first nameserver",
+            "\"ns1.gtm.example.\"",
+            "The primary nameserver.",
+        ),
+        Key::derived(
+            "rname",
+            Text(
+                "a mailbox as a domain name: \"hostmaster.gtm.example.\" is hostmaster@gtm.example",
+            ),
+            "hostmaster in the zone",
+            "\"hostmaster.gtm.example.\"",
+            "Who answers for the zone.",
+        ),
+        Key::derived(
+            "serial",
+            Integer(0, (1 << 32) - 1),
+            "a hash of the zone's records and the names of its profiles",
+            "2026080101",
+            "The version of the zone's data.",
+        ),
+        Key::value(
+            "refresh",
+            Integer(0, TTL_MAX),
+            "3600",
+            "From one look by a secondary to the next.",
+        ),
+        Key::value("retry", Integer(0, TTL_MAX), "600", "The same after a look that failed."),
+        Key::value(
+            "expire",
+            Integer(0, TTL_MAX),
+            "604800",
+            "When a secondary without contact gives up.",
+        ),
+        Key::value(
+            "minimum",
+            Integer(0, TTL_MAX),
+            "60",
+            "How long resolvers may keep negative answers; the SOA's TTL caps it.",
+        ),
+    ],
+};
+
+static SITE: Schema = Schema {
+    heading: "[[site]]",
+    meaning: "A location that endpoints are part of and that operators drain as a whole.",
+    keys: &[
+        Key::required("name", Text(NAME), "\"seattle\"", "Its name."),
+        Key::table("location", Table(&LOCATION)),
+    ],
+};
+
+static LOCATION: Schema = Schema {
+    heading: "[site.location]",
+    meaning: "Where the site is. Without this table its place is unknown.",
+    keys: &[
+        Key::required("latitude", Number(-90.0, 90.0), "47.6", "Degrees north."),
+        Key::required("longitude", Number(-180.0, 180.0), "-122.3", "Degrees east."),
+        Key::derived(
+            "region",
+            Text("an ISO 3166 code such as \"US\" or \"US-WA\""),
+            "none",
+            "\"US-WA\"",
+            "The country, or its subdivision.",
+        ),
+    ],
+};

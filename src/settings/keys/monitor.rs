@@ -1,0 +1,150 @@
+use std::time::Duration;
+
+use super::PROBE_ADDRESS;
+use crate::settings::schema::Accepts::{Boolean, Duration as Span, Integer, OneOf, Table, Text};
+use crate::settings::schema::{Key, Schema};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(in crate::settings) static MONITOR: Schema = Schema {
+    heading: "[monitor.NAME]",
+    meaning: "How endpoints are probed. A profile names the table, or has the same keys inline, as in \
+              `{ protocol = \"tcp\", port = 443 }`. An endpoint may override single keys inline.",
+    keys: &[
+        Key::value(
+            "protocol",
+            OneOf(&["http", "https", "tcp", "none"]),
+            "\"http\"",
+            "What a probe is. With \"none\" nothing is probed and the endpoint always counts as healthy.",
+        ),
+        Key::derived(
+            "port",
+            Integer(1, 65_535),
+            "80 with http, 443 with https; tcp needs it",
+            "8443",
+            "The port that is probed.",
+        ),
+        Key::derived(
+            "host",
+            Text("a host name or an IP address, without a port"),
+            "the profile's name; needed where that is a wildcard",
+            "\"app.gtm.example\"",
+            "The Host header and the name in TLS, which the certificate must be for.",
+        ),
+        Key::derived(
+            "address",
+            Text(PROBE_ADDRESS),
+            "each address of the target",
+            "\"192.0.2.1\"",
+            "What is probed instead of the target.",
+        ),
+        Key::value(
+            "path",
+            Text(
+                "a path that starts with `/`, with an optional query, percent-encoded, up to 2048 octets",
+            ),
+            "\"/\"",
+            "What http and https ask for.",
+        ),
+        Key::value("method", OneOf(&["GET", "HEAD"]), "\"GET\"", "How http and https ask."),
+        Key::derived(
+            "headers",
+            Text("a table of up to 16 header names and their values in visible ASCII"),
+            "none",
+            r#"{ Authorization = "Bearer token" }"#,
+            "Further request headers. Their values are never shown.",
+        ),
+        Key::value(
+            "expected_status",
+            Text(
+                "a list of 1 to 8 statuses from 100 to 599, or ranges of them such as \"200-299\"",
+            ),
+            r#"["200"]"#,
+            "The statuses that pass. Any other fails, redirects too.",
+        ),
+        Key::value(
+            "interval",
+            Span(Duration::from_millis(100), HOUR),
+            "\"10s\"",
+            "From the start of one probe to the start of the next.",
+        ),
+        Key::derived(
+            "timeout",
+            Span(MILLISECOND, HOUR),
+            "half of `interval`, at most 5s",
+            "\"5s\"",
+            "For a whole probe. Less than `interval`.",
+        ),
+        Key::derived(
+            "fast_interval",
+            Span(MILLISECOND, HOUR),
+            "a quarter of `interval`, or `timeout` if that is longer",
+            "\"5s\"",
+            "The interval while a verdict is in doubt. At most `interval`.",
+        ),
+        Key::value(
+            "tolerated_failures",
+            Integer(0, 20),
+            "3",
+            "One more failure in a row than this turns an endpoint Degraded.",
+        ),
+        Key::value(
+            "required_successes",
+            Integer(1, 20),
+            "2",
+            "Successes in a row that turn it Online again.",
+        ),
+        Key::table("tls", Table(&TLS)),
+        Key::table("flap", Table(&FLAP)),
+    ],
+};
+
+static TLS: Schema = Schema {
+    heading: "[monitor.NAME.tls]",
+    meaning: "What https probes demand of TLS.",
+    keys: &[
+        Key::derived(
+            "verify",
+            Boolean,
+            "true",
+            "false",
+            "Whether the certificate's chain, name and dates are checked.",
+        ),
+        Key::derived(
+            "ca_file",
+            Text("the path of a PEM file with certificates"),
+            "the operating system's authorities",
+            "\"ca.pem\"",
+            "Certificate authorities to trust. A relative path starts at this file's directory.",
+        ),
+    ],
+};
+
+static FLAP: Schema = Schema {
+    heading: "[monitor.NAME.flap]",
+    meaning: "An endpoint that keeps going down must prove itself for longer.",
+    keys: &[
+        Key::value(
+            "count",
+            Integer(0, 255),
+            "3",
+            "How many times it may go down within `window` freely; 0 turns this off.",
+        ),
+        Key::value("window", Span(SECOND, DAY), "\"10m\"", "How far back going down is counted."),
+        Key::value(
+            "hold_down",
+            Span(SECOND, DAY),
+            "\"30s\"",
+            "How long successes must last then; doubles with each further time.",
+        ),
+        Key::value(
+            "max",
+            Span(SECOND, DAY),
+            "\"10m\"",
+            "Where doubling ends. At least `hold_down`.",
+        ),
+    ],
+};

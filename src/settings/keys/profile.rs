@@ -1,0 +1,108 @@
+use super::{DOMAIN, NAME, PROBE_ADDRESS, TTL_MAX};
+use crate::settings::schema::Accepts::{Boolean, Integer, OneOf, Tables, Text};
+use crate::settings::schema::{Key, Schema};
+
+const ADDRESSES: &str = "an IP address, or a list of 1 to 64 of them";
+
+pub(super) static PROFILE: Schema = Schema {
+    heading: "[[profile]]",
+    meaning: "How one name is answered.",
+    keys: &[
+        Key::required(
+            "name",
+            Text(DOMAIN),
+            "\"app.gtm.example.\"",
+            "The name, in one of the zones; `*.gtm.example.` stands for all that have no records.",
+        ),
+        Key::value("enabled", Boolean, "true", "Whether it is answered with addresses at all."),
+        Key::required(
+            "method",
+            OneOf(&["priority", "weighted"]),
+            "\"weighted\"",
+            "How one of several endpoints is chosen: the first that is healthy, or shares by weight.",
+        ),
+        Key::value("ttl", Integer(0, TTL_MAX), "30", "Seconds that resolvers may keep an answer."),
+        Key::derived(
+            "monitor",
+            Text("the name of a `[monitor.NAME]` table, or an inline table with its keys"),
+            "a monitor with all defaults",
+            "\"web\"",
+            "How the endpoints are probed.",
+        ),
+        Key::value(
+            "family",
+            OneOf(&["by-method", "any"]),
+            "\"by-method\"",
+            "With \"any\", `priority` too looks only at endpoints with an address of the type asked for.",
+        ),
+        Key::value(
+            "when_none_healthy",
+            OneOf(&["serve_all", "last_healthy", "fallback", "nodata", "servfail"]),
+            "\"serve_all\"",
+            "What is answered while no endpoint is healthy.",
+        ),
+        Key::derived(
+            "fallback",
+            Text(ADDRESSES),
+            "none",
+            r#"["192.0.2.99"]"#,
+            "The answer while none is healthy; goes with when_none_healthy = \"fallback\".",
+        ),
+        Key::value(
+            "panic_threshold",
+            Integer(0, 100),
+            "0",
+            "While less than this percentage of the weight is healthy, all endpoints count as healthy.",
+        ),
+        Key::table("endpoint", Tables(&ENDPOINT)),
+    ],
+};
+
+static ENDPOINT: Schema = Schema {
+    heading: "[[profile.endpoint]]",
+    meaning: "One place that traffic can go. A profile has one at least.",
+    keys: &[
+        Key::required("name", Text(NAME), "\"seattle\"", "Its name, unique in the profile."),
+        Key::derived(
+            "site",
+            Text("the name of a `[[site]]`: 1 to 63 of a-z, 0-9 and `-`"),
+            "none",
+            "\"seattle\"",
+            "The site that it is part of.",
+        ),
+        Key::required(
+            "target",
+            Text(ADDRESSES),
+            r#"["192.0.2.10", "2001:db8::10"]"#,
+            "What is answered.",
+        ),
+        Key::derived(
+            "address",
+            Text(PROBE_ADDRESS),
+            "the monitor's `address`, or else each address of the target",
+            "\"10.0.0.10\"",
+            "What is probed instead of the target.",
+        ),
+        Key::value("enabled", Boolean, "true", "Whether it is in service."),
+        Key::value(
+            "weight",
+            Integer(0, 65_535),
+            "1",
+            "Its share among its equals; 0 serves only where all others have 0 too.",
+        ),
+        Key::derived(
+            "priority",
+            Integer(1, 65_535),
+            "the order of writing: 1, 2, 3…",
+            "1",
+            "Lower is preferred; equals share by weight.",
+        ),
+        Key::derived(
+            "monitor",
+            Text("an inline table with keys of `[monitor.NAME]`"),
+            "the profile's",
+            r#"{ path = "/ready" }"#,
+            "Keys that override those of the profile's monitor.",
+        ),
+    ],
+};
