@@ -71,8 +71,9 @@ pub struct Prober {
 impl Prober {
     /// A prober that watches nothing yet, and the handle that says what to watch.
     ///
-    /// `max_connections` bounds the sockets of probes under way, so that probing never takes the descriptors that answering
-    /// needs. When `changes` is full, changes wait in the prober, in order, and probing goes on.
+    /// `max_connections` bounds the sockets of probes under way, so that probing never takes the descriptors that
+    /// answering needs; the last probe that fits may exceed it by its further addresses. When `changes` is full, changes
+    /// wait in the prober, in order, and probing goes on.
     pub fn new(
         clock: Clock,
         metrics: ProbeMetrics,

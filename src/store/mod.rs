@@ -102,7 +102,10 @@ pub enum StoreError {
         source: getrandom::Error,
     },
     /// The token's file holds no usable token.
-    #[error("`{}` holds no token: write one of at least 16 characters, or remove the file and a new one is made", path.display())]
+    #[error(
+        "`{}` holds no token: write one of at least 16 characters, or remove the file and a new one is made",
+        path.display()
+    )]
     NoToken {
         /// The file.
         path: PathBuf,
