@@ -108,3 +108,6 @@ pub type Load = Arc<dyn Fn() -> Result<Settings, Problems> + Send + Sync>;
 pub fn load_from(paths: Vec<PathBuf>) -> Load {
     Arc::new(move || crate::settings::load(&paths))
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,8 +102,8 @@ impl World {
             for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
                 if endpoint.probe.monitor.protocol != Protocol::None {
                     let key = key(&table.profile, endpoint);
-                    let probed = state.facts.probed.clone();
-                    watches.push(Watch { key, target: endpoint.probe.clone(), probed });
+                    let (target, probed) = (endpoint.probe.clone(), state.facts.probed.clone());
+                    watches.push(Watch { key, target, verdict: state.facts.verdict, probed });
                 }
             }
         }
@@ -279,19 +279,19 @@ impl World {
     ) -> ProfileTable {
         let place = |endpoint: &Endpoint| before.and_then(|it| it.position(&endpoint.name));
         let facts = |endpoint: &Endpoint| {
-            let known = place(endpoint).zip(before).and_then(|(at, table)| {
-                let same = table.profile.endpoints.get(at)?.probe == endpoint.probe;
-                table.endpoints.get(at).filter(|_| same).map(|it| &it.facts)
+            let known = before.zip(place(endpoint)).and_then(|(table, at)| {
+                let known = &table.endpoints.get(at)?.facts;
+                Some((&table.profile.endpoints.get(at)?.probe, known))
             });
+            // Where it is probed at the same place but otherwise, the verdict holds until the new probes say more: an
+            // endpoint that is down must not be served for a change of its interval.
+            let verdict = known.filter(|(probe, _)| probe.addresses == endpoint.probe.addresses);
+            let probed = known.filter(|(probe, _)| **probe == endpoint.probe);
+            let key = key(profile, endpoint);
             EndpointFacts {
-                verdict: known.map_or(Verdict::Unknown, |it| it.verdict),
-                probed: known.map(|it| it.probed.clone()).unwrap_or_default(),
-                overrides: self
-                    .overrides
-                    .endpoints
-                    .get(&key(profile, endpoint))
-                    .cloned()
-                    .unwrap_or_default(),
+                verdict: verdict.map_or(Verdict::Unknown, |(_, it)| it.verdict),
+                probed: probed.map(|(_, it)| it.probed.clone()).unwrap_or_default(),
+                overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
                 drained: self.is_drained(endpoint),
             }
         };

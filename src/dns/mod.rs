@@ -14,3 +14,6 @@ mod udp;
 pub use responder::Identity;
 pub use server::{BindError, Context, Server, Sockets};
 pub use tcp::TcpLimits;
+
+#[cfg(test)]
+mod tests;

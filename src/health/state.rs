@@ -35,6 +35,11 @@ pub struct Health {
 }
 
 impl Health {
+    /// Starts from what is believed already, without evidence against it.
+    pub fn believing(verdict: Verdict) -> Self {
+        Self { verdict, ..Self::default() }
+    }
+
     /// What is believed.
     pub fn verdict(&self) -> Verdict {
         self.verdict
@@ -174,6 +179,14 @@ mod tests {
         check(&monitor(3, 2), "+", "U");
         check(&monitor(3, 2), "-", "d");
         check(&monitor(3, 2), "..+", "??U");
+    }
+
+    #[test]
+    fn a_belief_that_is_brought_along_needs_a_full_run_to_turn() {
+        let monitor = monitor(1, 2);
+        let mut health = Health::believing(Verdict::Degraded);
+        assert!(!health.observe(Outcome::Passed, &monitor, Moment::default()));
+        assert!(health.observe(Outcome::Passed, &monitor, Moment::default()));
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub struct Watch {
     pub key: EndpointKey,
     /// Where and how. An endpoint whose protocol is [`None`](crate::model::Protocol::None) is not probed.
     pub target: ProbeTarget,
+    /// What is believed of the endpoint when it is watched for the first time; it is served by that until enough results
+    /// speak against it.
+    pub verdict: Verdict,
     /// Where the results go.
     pub probed: Arc<Probed>,
 }

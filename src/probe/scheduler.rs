@@ -154,7 +154,7 @@ impl<W: World> Scheduler<W> {
             Ok((_, result)) => result,
             Err(error) => broken(&error, endpoint, now.since(probe.started)),
         };
-        let Watch { key, target, probed } = &endpoint.watch;
+        let Watch { key, target, probed, .. } = &endpoint.watch;
         let turned = endpoint.health.observe(result.outcome, &target.monitor, now);
         self.metrics.observe(&result);
         if turned {
@@ -209,7 +209,8 @@ impl<W: World> Scheduler<W> {
         let id = Id(self.last_id);
         let delay = first_delay(watch.target.monitor.interval, self.draws.next());
         self.agenda.add(now + delay, id);
-        self.endpoints.insert(id, Endpoint { watch, health: Health::default(), probe: None });
+        let health = Health::believing(watch.verdict);
+        self.endpoints.insert(id, Endpoint { watch, health, probe: None });
     }
 
     /// Forgets an endpoint's probe under way, and what was not yet told of it.

@@ -135,7 +135,7 @@ fn watch(name: &str, port: u16) -> Watch {
     let addresses = [SocketAddr::from(([192, 0, 2, 1], port))];
     let monitor = Arc::new(monitor(Protocol::Tcp));
     let target = ProbeTarget { addresses: addresses.into(), monitor };
-    Watch { key: key(name), target, probed: Arc::default() }
+    Watch { key: key(name), target, verdict: Verdict::Unknown, probed: Arc::default() }
 }
 
 /// Whether `gap` is `interval`, give or take the jitter and the timers' own grain.

@@ -1,0 +1,285 @@
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use prometheus::Registry;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::clock::Clock;
+use crate::metrics::{ControlMetrics, ProbeMetrics};
+use crate::model::{Change as Field, EndpointStatus, Forced, Model, Overrides, Timestamp, Verdict};
+use crate::probe::{Prober, VerdictChange};
+use crate::settings::load_text;
+use crate::snapshot::{Live, Snapshot};
+use crate::store::Store;
+
+const CONFIG: &str = r#"
+[[zone]]
+name = "z."
+nameservers = ["ns.elsewhere."]
+[[site]]
+name = "sea"
+[monitor.tcp]
+protocol = "tcp"
+port = 9
+[[profile]]
+name = "app.z."
+method = "weighted"
+monitor = "tcp"
+endpoint = [{ name = "a", site = "sea", target = "127.0.0.1" }, { name = "b", target = "127.0.0.2" }]
+[[profile]]
+name = "www.z."
+method = "priority"
+monitor = "tcp"
+endpoint = [{ name = "a", site = "sea", target = "127.0.0.1" }]
+"#;
+
+fn model(text: &str) -> Model {
+    load_text(Path::new("farol.toml"), text).unwrap().model
+}
+
+fn world() -> World {
+    World::new(&model(CONFIG), Overrides::default(), 1, 7, Timestamp(0))
+}
+
+fn stamp() -> Stamp {
+    Stamp { by: "ann".to_owned(), reason: None, at: Timestamp(0) }
+}
+
+fn key(profile: &str, endpoint: &str) -> EndpointKey {
+    EndpointKey { profile: profile.parse().unwrap(), endpoint: endpoint.parse().unwrap() }
+}
+
+fn drain(drained: bool) -> Change {
+    Change::Site { name: "sea".parse().unwrap(), drained }
+}
+
+/// The statuses of a profile's endpoints, by initial.
+fn statuses(snapshot: &Snapshot, profile: &str) -> String {
+    let table = snapshot.profile(&profile.parse().unwrap()).unwrap();
+    table.endpoints.iter().map(|it| it.status.label().chars().next().unwrap()).collect()
+}
+
+/// What the prober would say of an endpoint.
+fn verdict(world: &World, profile: &str, endpoint: &str, verdict: Verdict) -> VerdictChange {
+    let key = key(profile, endpoint);
+    let table = world.snapshot().profile(&key.profile).unwrap();
+    let at = table.position(&key.endpoint).unwrap();
+    let probed = table.endpoints[at].facts.probed.clone();
+    VerdictChange { key, verdict, at: Timestamp(0), reason: None, probed }
+}
+
+#[test]
+fn verdicts_are_published_together_and_touch_only_their_profile() {
+    let mut world = world();
+    let before = world.snapshot().clone();
+    world.observe(&verdict(&world, "app.z.", "a", Verdict::Degraded));
+    world.observe(&verdict(&world, "app.z.", "b", Verdict::Online));
+    assert!(world.is_edited());
+    let transitions = world.publish(Timestamp(5));
+    let after = world.snapshot();
+    assert_eq!((before.generation, after.generation), (1, 2));
+    assert_eq!(
+        (statuses(&before, "app.z."), statuses(after, "app.z.")),
+        ("CC".into(), "DO".into())
+    );
+    assert_eq!(transitions.len(), 2);
+    assert_eq!(
+        (transitions[0].from, transitions[0].to),
+        (EndpointStatus::CheckingEndpoint, EndpointStatus::Degraded)
+    );
+    assert!(Arc::ptr_eq(&before.zones, &after.zones));
+    let www = |it: &Snapshot| it.profile(&"www.z.".parse().unwrap()).unwrap().clone();
+    assert!(Arc::ptr_eq(&www(&before), &www(after)));
+}
+
+#[test]
+fn a_drain_moves_every_endpoint_of_its_site() {
+    let mut world = world();
+    for (drained, app, www) in [(true, "DC", "D"), (false, "CC", "C")] {
+        let mut overrides = world.overrides().clone();
+        world.plan(&mut overrides, &drain(drained), &stamp()).unwrap();
+        world.override_with(overrides);
+        world.publish(Timestamp(1));
+        assert_eq!(statuses(world.snapshot(), "app.z."), app);
+        assert_eq!(statuses(world.snapshot(), "www.z."), www);
+        assert_eq!(world.snapshot().sites[0].drained.is_some(), drained);
+    }
+}
+
+#[test]
+fn what_does_not_exist_cannot_be_changed() {
+    let world = world();
+    let change =
+        |profile, endpoint| Change::Endpoint(key(profile, endpoint), EndpointChange::default());
+    let mut overrides = Overrides::default();
+    let mut refused =
+        |change: Change| world.plan(&mut overrides, &change, &stamp()).unwrap_err().to_string();
+    assert_eq!(refused(change("no.z.", "a")), "no profile is called `no.z.`");
+    assert_eq!(refused(change("app.z.", "c")), "profile `app.z.` has no endpoint `c`");
+    let site = Change::Site { name: "sae".parse().unwrap(), drained: true };
+    assert_eq!(refused(site), "no site is called `sae`");
+    assert_eq!(overrides, Overrides::default());
+}
+
+#[test]
+fn a_reload_keeps_what_is_known_of_what_stays() {
+    let mut world = world();
+    let mut overrides = Overrides::default();
+    let weight = EndpointChange { weight: Field::Set(9), ..EndpointChange::default() };
+    world.plan(&mut overrides, &Change::Endpoint(key("app.z.", "b"), weight), &stamp()).unwrap();
+    world.override_with(overrides);
+    for (endpoint, say) in [("a", Verdict::Degraded), ("b", Verdict::Degraded)] {
+        world.observe(&verdict(&world, "app.z.", endpoint, say));
+    }
+    let table = |world: &World, name: &str| {
+        world.snapshot().profile(&name.parse().unwrap()).unwrap().clone()
+    };
+    world.publish(Timestamp(1));
+    let before = table(&world, "app.z.");
+    before.counters.count(crate::snapshot::Worker(0), 1);
+
+    // b comes first, a goes elsewhere, c is new, www.z. is gone.
+    let text = CONFIG
+        .split("[[profile]]\nname = \"www.z.\"").next().unwrap()
+        .replace("endpoint = [{ name = \"a\", site = \"sea\", target = \"127.0.0.1\" }, { name = \"b\", target = \"127.0.0.2\" }]",
+            "endpoint = [{ name = \"b\", target = \"127.0.0.2\" }, { name = \"a\", target = \"127.0.0.9\" }, { name = \"c\", target = \"127.0.0.3\" }]");
+    let (diff, _) = world.reload(&model(&text), Timestamp(2));
+    let after = table(&world, "app.z.");
+    assert_eq!(statuses(world.snapshot(), "app.z."), "DCC");
+    assert_eq!((after.endpoints[0].since, after.endpoints[0].weight), (Timestamp(1), 9));
+    assert_eq!(after.counters.answers(0), 1, "answers are counted on");
+    assert!(Arc::ptr_eq(&after.endpoints[0].facts.probed, &before.endpoints[1].facts.probed));
+    assert!(!Arc::ptr_eq(&after.endpoints[1].facts.probed, &before.endpoints[0].facts.probed));
+    assert_eq!(diff.changed, ["app.z.".parse().unwrap()]);
+    assert_eq!((diff.added.len(), diff.removed.clone()), (0, vec!["www.z.".parse().unwrap()]));
+    assert_eq!(diff.overridden, ["app.z. b"]);
+    assert!(diff.zones_or_sites, "the serial follows the configuration");
+
+    // A late word on the place where a was says nothing about where it is now.
+    let late = VerdictChange {
+        key: key("app.z.", "a"),
+        verdict: Verdict::Online,
+        at: Timestamp(0),
+        reason: None,
+        probed: before.endpoints[0].facts.probed.clone(),
+    };
+    world.observe(&late);
+    world.publish(Timestamp(3));
+    assert_eq!(statuses(world.snapshot(), "app.z."), "DCC");
+}
+
+#[test]
+fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
+    let mut world = world();
+    world.observe(&verdict(&world, "www.z.", "a", Verdict::Degraded));
+    world.reload(&model(&CONFIG.replace("port = 9", "port = 9\ninterval = \"1m\"")), Timestamp(1));
+    assert_eq!(statuses(world.snapshot(), "www.z."), "D");
+    let watch = world.watches().into_iter().find(|it| it.key == key("www.z.", "a")).unwrap();
+    assert_eq!(
+        (watch.verdict, watch.target.monitor.interval),
+        (Verdict::Degraded, Duration::from_secs(60))
+    );
+}
+
+/// A control task over a store in a temporary directory, its verdicts said by the test.
+struct Running {
+    handle: Handle,
+    live: Arc<Live>,
+    verdicts: mpsc::Sender<VerdictChange>,
+    config: Arc<Mutex<String>>,
+    dir: tempfile::TempDir,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(dir.path()).unwrap());
+        let world = world();
+        let live = Arc::new(Live::new(world.snapshot().clone(), 1));
+        let registry = Registry::new();
+        let metrics = ControlMetrics::register(&registry, Timestamp(0)).unwrap();
+        let probes = ProbeMetrics::register(&registry).unwrap();
+        let (verdicts, heard) = mpsc::channel(16);
+        // A prober that is never run: only the test says verdicts.
+        let (_, watch) = Prober::new(Clock::start(), probes, verdicts.clone(), 1);
+        let config = Arc::new(Mutex::new(CONFIG.to_owned()));
+        let text = config.clone();
+        let load: Load =
+            Arc::new(move || load_text(Path::new("farol.toml"), &text.lock().unwrap()));
+        let (control, handle) =
+            Control::new(world, live.clone(), store, watch, heard, load, metrics);
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        tasks.spawn(control.run(stop.clone()));
+        Self { handle, live, verdicts, config, dir, stop, tasks }
+    }
+
+    async fn stop(mut self) -> tempfile::TempDir {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        self.dir
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
+    let running = Running::start();
+    let change = EndpointChange { forced: Field::Set(Forced::Down), ..EndpointChange::default() };
+    let change = Change::Endpoint(key("app.z.", "a"), change);
+    let generation = running.handle.change(change, stamp()).await.unwrap();
+    assert_eq!((generation, running.live.load().generation), (2, 2));
+    assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
+    let dir = running.stop().await;
+    let stored = Store::open(dir.path()).unwrap().load().unwrap().overrides;
+    assert!(stored.endpoints[&key("app.z.", "a")].forced.is_some());
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_stored_is_not_made() {
+    let running = Running::start();
+    let file = running.dir.path().join("overrides.json");
+    std::fs::create_dir(&file).unwrap();
+    let refused = running.handle.change(drain(true), stamp()).await.unwrap_err();
+    assert!(matches!(refused, ChangeError::NotStored(_)));
+    assert_eq!(statuses(&running.live.load(), "www.z."), "C");
+    std::fs::remove_dir(&file).unwrap();
+    running.handle.change(drain(true), stamp()).await.unwrap();
+    assert_eq!(statuses(&running.live.load(), "www.z."), "D");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_verdicts_is_one_publication() {
+    let running = Running::start();
+    let world = world();
+    for endpoint in ["a", "b"] {
+        let mut change = verdict(&world, "app.z.", endpoint, Verdict::Degraded);
+        let live = running.live.load();
+        let table = live.profile(&change.key.profile).unwrap();
+        change.probed =
+            table.endpoints[table.position(&change.key.endpoint).unwrap()].facts.probed.clone();
+        running.verdicts.send(change).await.unwrap();
+    }
+    while running.live.load().generation == 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(running.live.load().generation, 2);
+    assert_eq!(statuses(&running.live.load(), "app.z."), "DD");
+}
+
+#[tokio::test]
+async fn a_broken_reload_keeps_what_runs() {
+    let running = Running::start();
+    *running.config.lock().unwrap() = CONFIG.replace("weighted", "wieghted");
+    let refused = running.handle.reload().await.unwrap_err().to_string();
+    assert!(refused.contains("wieghted"), "{refused}");
+    assert_eq!(running.live.load().generation, 1);
+    *running.config.lock().unwrap() = CONFIG.replace("www.z.", "new.z.");
+    let diff = running.handle.reload().await.unwrap();
+    assert_eq!((diff.added.len(), diff.removed.len(), diff.changed.len()), (1, 1, 0));
+    assert_eq!(running.live.load().generation, 2);
+}
