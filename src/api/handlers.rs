@@ -44,7 +44,7 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
 }
 
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
-    let text = api.metrics.render().map_err(|error| {
+    let text = api.metrics.render(api.clock.now()).map_err(|error| {
         ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("metrics could not be encoded: {error}"),

@@ -64,7 +64,7 @@ impl Daemon {
         let registry = Registry::new();
         let probe_metrics = ProbeMetrics::register(&registry)?;
         let control_metrics = ControlMetrics::register(&registry, started)?;
-        let metrics = Metrics::new(registry, live.clone(), counters.clone(), clock);
+        let metrics = Metrics::new(registry, live.clone(), counters.clone());
 
         let sockets = Sockets::bind(&settings.server.listen, settings.server.workers)?;
         let dns = sockets.addresses().to_vec();

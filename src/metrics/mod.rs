@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use prometheus::{Registry, TextEncoder};
 
-use crate::clock::Clock;
+use crate::model::Moment;
 use crate::snapshot::Live;
 
 /// The media type of what [`Metrics::render`] gives.
@@ -27,27 +27,26 @@ pub struct Metrics {
     registry: Registry,
     live: Arc<Live>,
     dns: Arc<DnsCounters>,
-    clock: Clock,
 }
 
 impl Metrics {
     /// Metrics over a registry of its own, in which others register theirs first.
-    pub fn new(registry: Registry, live: Arc<Live>, dns: Arc<DnsCounters>, clock: Clock) -> Self {
-        Self { registry, live, dns, clock }
+    pub fn new(registry: Registry, live: Arc<Live>, dns: Arc<DnsCounters>) -> Self {
+        Self { registry, live, dns }
     }
 
-    /// Everything in Prometheus's text format.
+    /// Everything in Prometheus's text format. `now` is for ages.
     ///
     /// # Errors
     /// When the encoder finds a family malformed.
-    pub fn render(&self) -> prometheus::Result<String> {
+    pub fn render(&self, now: Moment) -> prometheus::Result<String> {
         let snapshot = self.live.load();
         let mut build =
             family::Family::gauge("farol_build_info", "The program's version.", &["version"]);
         build.add(&[env!("CARGO_PKG_VERSION")], 1.0);
         let mut families = self.registry.gather();
         families.extend(state::dns(&snapshot, &self.dns));
-        families.extend(state::endpoints(&snapshot, self.clock.now()));
+        families.extend(state::endpoints(&snapshot, now));
         families.extend(build.finish());
         TextEncoder::new().encode_to_string(&families)
     }
