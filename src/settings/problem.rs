@@ -79,7 +79,7 @@ impl fmt::Display for Problem {
 pub struct Problems(pub(super) Vec<Problem>);
 
 impl Problems {
-    /// The problems in the order in which they were found: file by file where they concern one alone.
+    /// The problems by file and line.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
@@ -124,7 +124,9 @@ impl Log {
 
     /// The warnings, if there is no error.
     pub(super) fn finish(self) -> Result<Vec<Problem>, Problems> {
-        let errors = self.errors.into_inner();
+        let mut errors = self.errors.into_inner();
+        // Readers take a table's keys in an order of their own; people read a file from the top.
+        errors.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         if errors.is_empty() { Ok(self.warnings.into_inner()) } else { Err(Problems(errors)) }
     }
 }

@@ -80,7 +80,7 @@ static SERVER: Schema = Schema {
 
 static ADMIN: Schema = Schema {
     heading: "[admin]",
-    meaning: "The HTTP API, the dashboard and the metrics.",
+    meaning: "The HTTP API and the metrics.",
     keys: &[Key::value(
         "listen",
         Text("an IP address with a port such as \"127.0.0.1:8053\""),
@@ -91,7 +91,7 @@ static ADMIN: Schema = Schema {
 
 static STATE: Schema = Schema {
     heading: "[state]",
-    meaning: "What survives a restart: operators' changes and the last verdicts.",
+    meaning: "What survives a restart: operators' changes and the API's token.",
     keys: &[Key::value(
         "dir",
         Text("the path of a directory"),
@@ -109,8 +109,8 @@ static ZONE: Schema = Schema {
             "nameservers",
             Text("a domain name, or a list of 1 to 32 of them"),
             r#"["ns1.example.", "ns2.example."]"#,
-            "The nameservers, from which Farol makes the SOA and NS records. Left out, as `ttl` and `soa` are then, if \
-             `file` brings those records.",
+            "The nameservers, from which Farol makes the SOA and NS records. Left out where `file` brings those records, and \
+             then so are `ttl` and `soa`.",
         ),
         Key::derived(
             "file",
