@@ -189,9 +189,9 @@ fn several_files_are_one_configuration() {
             "[[site]]\nname = 'seattle'\n[monitor.web]\n[[zone]]\nname = 'Z'\nnameservers = 'ns.x.'\n",
         ],
         &[
+            "conf/b.toml:2: site[seattle].name: found \"seattle\"; is written twice, the first time at conf/a.toml:5",
             "conf/b.toml:3: monitor.web: is written twice, the first time at conf/a.toml:6",
             "conf/b.toml:5: zone[Z].name: found \"Z\"; is written twice, the first time at conf/a.toml:2",
-            "conf/b.toml:2: site[seattle].name: found \"seattle\"; is written twice, the first time at conf/a.toml:5",
         ],
     );
     // What the broken file would have had is not missed.
@@ -241,7 +241,7 @@ fn names_are_defined_once_and_used_as_defined() {
     bad("[[site]]\nname = 'x_y'", &["site[x_y].name: found \"x_y\"; write 1 to 63"]);
     bad(
         "[monitor.\"a\\nb\"]\n\"c\\nd\" = 1",
-        &["monitor.a\\nb.c\\nd: no such key", "monitor.a\\nb: as a"],
+        &["monitor.a\\nb: as a", "monitor.a\\nb.c\\nd: no such key"],
     );
     bad("[[site]]", &["conf/a.toml:13: site[#2].name: is missing; write 1 to 63"]);
 }
