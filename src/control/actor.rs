@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::world::Transition;
 use super::{ChangeError, Command, Diff, Handle, Load, ReloadError, World};
 use crate::clock::Clock;
 use crate::metrics::ControlMetrics;
-use crate::model::Overrides;
+use crate::model::{EndpointKey, EndpointStatus, Ident, Overrides, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::settings::{Problems, Settings};
 use crate::snapshot::{Live, Snapshot};
@@ -37,6 +38,8 @@ pub struct Control {
     metrics: ControlMetrics,
     /// Snapshots that a worker may still hold: they are freed here, not there.
     retired: Vec<Arc<Snapshot>>,
+    /// The verdicts since the last publication, for the log.
+    reasons: HashMap<EndpointKey, (Verdict, Option<String>)>,
     /// When to publish what has changed.
     due: Option<Instant>,
     saving: Option<Saving>,
@@ -81,6 +84,7 @@ impl Control {
             load,
             metrics,
             retired: Vec::new(),
+            reasons: HashMap::new(),
             due: None,
             saving: None,
             loading: None,
@@ -116,15 +120,8 @@ impl Control {
     }
 
     fn observe(&mut self, change: &VerdictChange) {
-        tracing::info!(
-            event = "verdict",
-            profile = %change.key.profile,
-            endpoint = %change.key.endpoint,
-            verdict = ?change.verdict,
-            reason = change.reason.as_deref().unwrap_or_default(),
-            "probes of {} {} now say {:?}", change.key.profile, change.key.endpoint, change.verdict,
-        );
         self.world.observe(change);
+        self.reasons.insert(change.key.clone(), (change.verdict, change.reason.clone()));
         self.due.get_or_insert_with(|| Instant::now() + COALESCE);
     }
 
@@ -250,22 +247,34 @@ impl Control {
         self.retired.push(self.live.publish(self.world.snapshot().clone()));
         self.free_retired();
         self.metrics.published(started.elapsed());
-        for it in transitions {
-            tracing::info!(
-                event = "transition",
-                profile = %it.key.profile,
-                endpoint = %it.key.endpoint,
-                site = it.site.as_ref().map(|it| it.as_str()).unwrap_or_default(),
-                from = it.from.label(),
-                to = it.to.label(),
-                generation = self.world.snapshot().generation,
-                "{} {} is {} (was {})", it.key.profile, it.key.endpoint, it.to.label(), it.from.label(),
-            );
+        for transition in transitions {
+            let reason = self.reasons.remove(&transition.key).and_then(|(_, reason)| reason);
+            log_transition(transition, reason.as_deref().unwrap_or_default());
+        }
+        // Probes that changed their mind about an endpoint whose status is an operator's word.
+        for (key, (verdict, reason)) in self.reasons.drain() {
+            let (profile, endpoint) = (&key.profile, &key.endpoint);
+            let reason = reason.unwrap_or_default();
+            tracing::info!(event = "verdict", %profile, %endpoint, ?verdict, reason, "probes of {profile} {endpoint} say {verdict:?}, and its status stays");
         }
     }
 
     fn free_retired(&mut self) {
         self.retired.retain(|it| Arc::strong_count(it) > 1);
+    }
+}
+
+fn log_transition(transition: &Transition, reason: &str) {
+    let Transition { key, site, from, to } = transition;
+    let (profile, endpoint) = (&key.profile, &key.endpoint);
+    let site = site.as_ref().map(Ident::as_str).unwrap_or_default();
+    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let (was, is) = (from.label(), to.label());
+    // The first good word of every endpoint after a start is no news.
+    if (*from, *to) == (EndpointStatus::CheckingEndpoint, EndpointStatus::Online) {
+        tracing::debug!(event = "transition", %profile, %endpoint, site, from = was, to = is, reason, "{profile} {endpoint} is {is} (was {was})");
+    } else {
+        tracing::info!(event = "transition", %profile, %endpoint, site, from = was, to = is, reason, "{profile} {endpoint} is {is} (was {was}){because}");
     }
 }
 
