@@ -205,14 +205,11 @@ impl World {
     /// Puts another configuration in force and makes its snapshot. Endpoints that are probed as before keep what is known of
     /// them.
     pub fn reload(&mut self, model: &Model, now: Timestamp) -> (Diff, Vec<Transition>) {
-        if self.is_edited() {
-            self.publish(now);
-        }
+        let mut transitions = if self.is_edited() { self.publish(now) } else { Vec::new() };
         let before = self.snapshot.clone();
         self.compile(model, now);
         let after = self.snapshot.clone();
         let mut diff = Diff { generation: after.generation, ..Diff::default() };
-        let mut transitions = Vec::new();
         for table in after.profiles.iter() {
             let name = &table.profile.name;
             match before.profile(name) {
