@@ -1,8 +1,16 @@
-//! The command line: one file per verb.
+//! The command line: one file per noun, or per verb that needs none.
 
 mod check;
+mod client;
 mod daemon;
+mod endpoint;
+mod explain;
+mod output;
+mod profile;
+mod reload;
 mod serve;
+mod site;
+mod status;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -11,6 +19,8 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// A global traffic manager: DNS that answers with endpoints that are healthy and wanted.
+///
+/// Exit codes: 0 when it went well, 1 when not, 2 for a command line that makes no sense; `status` has its own.
 #[derive(Debug, Parser)]
 #[command(name = "farol", version, arg_required_else_help = true)]
 struct Cli {
@@ -24,6 +34,18 @@ enum Verb {
     Serve(serve::Serve),
     /// Check configuration files and say everything that is wrong with them
     Check(check::Check),
+    /// One look at everything: what is degraded, failing open, drained or overridden
+    Status(status::Status),
+    /// Look at profiles: the names that are answered, and how
+    Profile(profile::Profile),
+    /// Look at endpoints, and change them while the daemon runs
+    Endpoint(endpoint::Endpoint),
+    /// Look at sites, and move the traffic away from one or back
+    Site(site::Site),
+    /// Say how a name is answered, and why
+    Explain(explain::Explain),
+    /// Have the daemon read its configuration anew
+    Reload(reload::Reload),
 }
 
 /// How logs look.
@@ -41,6 +63,12 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Serve(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Status(verb) => verb.run(),
+        Verb::Profile(verb) => verb.run(),
+        Verb::Endpoint(verb) => verb.run(),
+        Verb::Site(verb) => verb.run(),
+        Verb::Explain(verb) => verb.run(),
+        Verb::Reload(verb) => verb.run(),
     };
     match done {
         Ok(code) => code,
