@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod daemon;
+mod demo;
 mod endpoint;
 mod explain;
 mod output;
@@ -34,6 +35,8 @@ enum Verb {
     Serve(serve::Serve),
     /// Check configuration files and say everything that is wrong with them
     Check(check::Check),
+    /// Try it: a daemon and three sites on this machine, one of which fails now and then
+    Demo(demo::Demo),
     /// One look at everything: what is degraded, failing open, drained or overridden
     Status(status::Status),
     /// Look at profiles: the names that are answered, and how
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Serve(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Demo(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),

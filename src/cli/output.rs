@@ -105,7 +105,7 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let names: Vec<String> = header.iter().map(|it| it.trim_start_matches('>').into()).collect();
     table.set_header(pick(&names));
-    rows.iter().for_each(|row| drop(table.add_row(pick(row))));
+    table.add_rows(rows.iter().map(|row| pick(row)));
     for (column, at) in table.column_iter_mut().zip(&used) {
         column.set_padding((0, 2));
         if header.get(*at).is_some_and(|it| it.starts_with('>')) {
