@@ -13,7 +13,7 @@ mod serve;
 mod site;
 mod status;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -85,17 +85,22 @@ pub fn main() -> ExitCode {
 
 /// Writes a line to standard output. A reader that has gone away (`farol … | head`) is no error.
 fn say(text: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+    match write_line(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("could not write to standard output")
         }
         _ => Ok(()),
     }
 }
 
+/// Writes a line to standard output, for those who go on only while somebody reads it.
+fn write_line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
 /// Writes a line to standard error; there is nowhere to complain about failing at that.
 fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Sends logs to standard error. `filter` is a level, or directives like `farol=debug,hyper=info`.
@@ -103,8 +108,8 @@ fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).with_context(|| {
         format!("--log-level: `{filter}` is no level; write error, warn, info, debug or trace")
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let ansi = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let ansi = io::stderr().is_terminal();
     let started = match format {
         LogFormat::Human => builder.with_ansi(ansi).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),

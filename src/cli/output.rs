@@ -16,8 +16,13 @@ const PLAIN: &str = "\x1b[0m";
 
 /// Writes text for people, its known words coloured if standard output is a terminal and `NO_COLOR` is not set.
 pub(super) fn show(text: &str) -> anyhow::Result<()> {
+    say(&dress(text))
+}
+
+/// Text for people as standard output takes it: in colours, or plain.
+pub(super) fn dress(text: &str) -> String {
     let text = text.trim_end();
-    if wants_colour() { say(&paint(text)) } else { say(text) }
+    if wants_colour() { paint(text) } else { text.to_owned() }
 }
 
 /// Writes an answer of the API as it is, only laid out for reading.
@@ -32,7 +37,7 @@ fn wants_colour() -> bool {
 
 /// Colours the words of states, after the layout is done: escapes have no width that a table could know.
 fn paint(text: &str) -> String {
-    let colour = |word: &str| match word.trim_end_matches([',', ':', ';']) {
+    let colour = |word: &str| match word.trim_end_matches([',', ':', ';', '.']) {
         "Online" | "Unmonitored" | "ready" | "well" => Some(GREEN),
         "Degraded" | "DEGRADED" | "refused" | "failing" => Some(RED),
         "Drained" | "drained" | "CheckingEndpoint" | "CheckingEndpoints" | "starting" => {
@@ -115,11 +120,13 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     table.trim_fmt()
 }
 
-/// Names and what belongs to them, one a line; empty ones are left out.
+/// Names and what belongs to them, one a line or more; empty ones are left out.
 pub(super) fn list(pairs: &[(&str, String)]) -> String {
     let pairs: Vec<_> = pairs.iter().filter(|it| !it.1.is_empty()).collect();
     let width = pairs.iter().map(|it| it.0.chars().count()).max().unwrap_or_default();
-    pairs.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+    let under = format!("\n{:width$}  ", "");
+    let line = |value: &str| value.replace('\n', &under);
+    pairs.iter().map(|(name, value)| format!("{name:width$}  {}\n", line(value))).collect()
 }
 
 /// "60 %", "33.33 %".
@@ -130,6 +137,11 @@ pub(super) fn percent(share: f64) -> String {
 /// "3m ago" for a time in RFC 3339; what is no time is shown as it is.
 pub(super) fn ago(time: &str) -> String {
     age(time, Timestamp::now()).map_or_else(|| time.to_owned(), |it| format!("{it} ago"))
+}
+
+/// "3m" since a time in RFC 3339; what is no time is shown as it is.
+pub(super) fn lasting(since: &str) -> String {
+    age(since, Timestamp::now()).unwrap_or_else(|| since.to_owned())
 }
 
 /// "3m" for a time in RFC 3339 that lies before `now`.
@@ -185,6 +197,12 @@ mod tests {
         let rows = vec![row(["seattle", "", "60 %"]), row(["rio", "", "6.67 %"])];
         let lines = ["NAME      SHARE", "seattle    60 %", "rio      6.67 %"];
         assert_eq!(table(&["NAME", "NOTE", ">SHARE"], rows), lines.join("\n"));
+    }
+
+    #[test]
+    fn lists_are_aligned() {
+        let pairs = [("a", "x\ny".to_owned()), ("none", String::new()), ("bcd", "z".to_owned())];
+        assert_eq!(list(&pairs), "a    x\n     y\nbcd  z\n");
     }
 
     #[test]

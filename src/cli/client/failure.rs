@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 
 use super::options::DEFAULT_SERVER;
@@ -22,8 +23,10 @@ pub(in crate::cli) enum Failure {
         "no daemon answers at {server} ({why}): is `farol serve` running? Use --server or FAROL_SERVER to name another"
     )]
     NoDaemon { server: String, why: String },
-    /// Somebody is there, whom the client can't trust or understand.
-    #[error("no TLS with {server}: {why}")]
+    /// Somebody is there whom the client can't trust, or who speaks no TLS.
+    #[error(
+        "no TLS with {server}: {why}; is it https, and does this system trust its certificate?"
+    )]
     Tls { server: String, why: String },
     /// It took too long.
     #[error("{server} did not answer in time; is it overloaded, or a firewall in between?")]
@@ -31,7 +34,13 @@ pub(in crate::cli) enum Failure {
     /// The connection broke.
     #[error("the connection to {server} broke: {why}")]
     Broken { server: String, why: String },
-    /// The token is missing or wrong.
+    /// There is no token.
+    #[error(
+        "{server} wants a token, and none was given ({tried}); give it with --token-file, FAROL_TOKEN_FILE or \
+         FAROL_TOKEN (the daemon keeps it in `admin.token` in its state directory)"
+    )]
+    NoToken { server: String, tried: String },
+    /// The token is wrong.
     #[error(
         "{server} did not accept {token}; give its token with --token-file, FAROL_TOKEN_FILE or FAROL_TOKEN \
          (the daemon keeps it in `admin.token` in its state directory)"
@@ -75,17 +84,23 @@ impl Failure {
 /// What is at the bottom of an error; what libraries say on the way there tells people nothing.
 fn root(error: &(dyn Error + 'static)) -> String {
     let bottom = chain(error).last().map(ToString::to_string).unwrap_or_default();
-    // "Connection refused (os error 111)": the number is of no use to anyone.
-    let text = bottom.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
+    plain(&bottom)
+}
+
+/// "Connection refused (os error 111)" as it reads inside a sentence.
+pub(super) fn plain(text: &str) -> String {
+    let mut letters = text.split(" (os error").next().unwrap_or_default().chars();
     letters.next().map(|it| it.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn has_tls(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|it| {
-        let inner = it.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        it.is::<rustls::Error>() || inner.is_some_and(|it| it.is::<rustls::Error>())
-    })
+    chain(error).any(is_tls)
+}
+
+/// An error of sockets hides the one that it wraps from the chain of sources.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || wrapped.is_some_and(|it| is_tls(it))
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -122,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_root_of_an_error_is_short() {
-        let error = std::io::Error::from_raw_os_error(111);
+        let error = io::Error::from_raw_os_error(111);
         assert_eq!(root(&error), "connection refused");
     }
 }

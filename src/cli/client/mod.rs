@@ -122,10 +122,13 @@ impl Client {
         }
         Err(match (status, serde_json::from_str::<view::Problem>(&text)) {
             (_, Err(_)) => self.stranger(status, "its answer is no problem report"),
-            (StatusCode::UNAUTHORIZED, Ok(_)) => Failure::Unauthorized {
-                server: self.server().to_owned(),
-                token: self.token.to_string(),
-            },
+            (StatusCode::UNAUTHORIZED, Ok(_)) => {
+                let (server, token) = (self.server().to_owned(), self.token.to_string());
+                match self.token.value() {
+                    Some(_) => Failure::Unauthorized { server, token },
+                    None => Failure::NoToken { server, tried: token },
+                }
+            }
             (_, Ok(problem)) => Failure::Refused { detail: problem.detail },
         })
     }

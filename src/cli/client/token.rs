@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
+use super::failure::{Failure, plain};
 
 /// Where a daemon with default settings keeps it.
 pub(super) const DEFAULT_FILE: &str = "/var/lib/farol/admin.token";
@@ -37,9 +37,7 @@ impl Token {
             },
             Err(error) => Self {
                 value: None,
-                origin: format!(
-                    "a request without a token (none was given; {DEFAULT_FILE}: {error})"
-                ),
+                origin: format!("{DEFAULT_FILE}: {}", plain(&error.to_string())),
             },
         })
     }
@@ -51,7 +49,8 @@ impl Token {
                 origin: format!("the token of {} ({origin})", file.display()),
             }),
             Err(error) => {
-                Err(Failure::TokenFile { file: file.to_owned(), origin, why: error.to_string() })
+                let why = plain(&error.to_string());
+                Err(Failure::TokenFile { file: file.to_owned(), origin, why })
             }
         }
     }
@@ -71,7 +70,7 @@ impl Token {
     }
 }
 
-/// Where it came from.
+/// Where it came from; where none was found, why.
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.origin)

@@ -7,6 +7,7 @@ mod directory;
 mod show;
 mod sites;
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -71,7 +72,7 @@ impl Demo {
         for change in config::ports_that_changed(dns.port(), daemon.admin().port(), sites.port()) {
             print(&change)?;
         }
-        print(&what_to_try(dns, client.server(), &token_file, &file))?;
+        print(&what_to_try(dns, client.server(), sites.port(), &token_file, &file))?;
 
         let stop = CancellationToken::new();
         let signals = obey(daemon.control().clone(), stop.clone());
@@ -79,13 +80,19 @@ impl Demo {
         tokio::pin!(running);
         tokio::select! {
             ended = &mut running => ended?,
-            shown = Show::new(client, dns, sites).run() => shown?,
+            shown = Show::new(client, dns, sites).run() => shown.or_else(unless_unread)?,
             told = signals => told?,
             () = after(self.seconds) => {}
         }
         stop.cancel();
         running.await
     }
+}
+
+/// A reader that has gone away (`farol demo | head`) ends the demo well.
+fn unless_unread(error: anyhow::Error) -> anyhow::Result<()> {
+    let cause = error.downcast_ref::<io::Error>();
+    if cause.is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe) { Ok(()) } else { Err(error) }
 }
 
 async fn after(seconds: Option<u64>) {
@@ -99,19 +106,22 @@ async fn after(seconds: Option<u64>) {
 fn what_to_try(
     dns: std::net::SocketAddr,
     server: &str,
+    site_port: u16,
     token_file: &Path,
     config: &Path,
 ) -> String {
     // As it was typed, so that it works from the same directory.
     let farol = std::env::args().next().unwrap_or_else(|| "farol".to_owned());
     let dig = format!("dig @{} -p {}", dns.ip(), dns.port());
-    let (token_file, config) = (token_file.display(), config.display());
+    let ca_file = config.with_file_name(config::CA_FILE);
+    let (token_file, ca_file, config) = (token_file.display(), ca_file.display(), config.display());
     format!(
         "Farol answers for gtm.example. on {dns}. Three HTTPS sites run on this machine; every few seconds one fails.
 
 Ask it, from another terminal:
   {dig} app.gtm.example
   {dig} www.gtm.example +short
+  curl --cacert {ca_file} --resolve app.gtm.example:{site_port}:$({dig} app.gtm.example +short) https://app.gtm.example:{site_port}/
   curl -s {server}/metrics | grep farol_answers_total
   curl -s -H \"Authorization: Bearer $(cat {token_file})\" {server}/v1/profiles/app.gtm.example
 

@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use anyhow::Context;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::asker::Asker;
 use super::sites::Sites;
 use crate::api::view;
 use crate::cli::client::Client;
-use crate::cli::output::{one_line, percent, show};
+use crate::cli::output::{dress, one_line, percent};
+use crate::cli::write_line;
 
 /// The profile that is watched.
 const PROFILE: &str = "app.gtm.example.";
@@ -29,6 +31,11 @@ const PAGE: usize = 15;
 const BAR: usize = 10;
 /// The width of an endpoint's column.
 const COLUMN: usize = BAR + 14;
+
+/// Shows a line. Fails when nobody reads any more.
+fn show(text: &str) -> anyhow::Result<()> {
+    write_line(&dress(text)).context("could not write to standard output")
+}
 
 /// Asks, counts and tells.
 #[derive(Debug)]
@@ -48,7 +55,7 @@ impl Show {
         Self { client, dns, sites, started, answers: HashMap::new(), unanswered: 0, lines: 0 }
     }
 
-    /// Goes on until it is dropped.
+    /// Goes on until it is dropped, or nobody reads any more.
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let mut asker = Asker::new(self.dns, PROFILE).await?;
         let mut profile = self.look().await?;
@@ -143,7 +150,7 @@ fn line(
         }
     }
     if unanswered > 0 {
-        reasons.push(format!("{unanswered} queries unanswered"));
+        reasons.push(format!("unanswered: {unanswered}"));
     }
     text.push_str(&reasons.join("; "));
     text.trim_end().to_owned()
@@ -259,7 +266,7 @@ mod tests {
         assert_eq!(
             line(9, &ill(), &answers, 1),
             "    9s  Degraded     0 % (  0)  ████████··  75 % ( 75)  ███·······  25 % ( 25)  \
-             seattle: connect: refused; 1 queries unanswered"
+             seattle: connect: refused; unanswered: 1"
         );
     }
 }

@@ -1,5 +1,5 @@
 use crate::api::view;
-use crate::cli::output::{ago, list, one_line, override_in_words, percent, table};
+use crate::cli::output::{ago, lasting, list, one_line, override_in_words, percent, table};
 
 /// The endpoints of these profiles, with the probe's reason for those that fail; below, what operators changed.
 pub(in crate::cli) fn endpoint_table(profiles: &[view::Profile]) -> String {
@@ -89,7 +89,7 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
         ("profile", profile.to_owned()),
         ("site", endpoint.site.clone().unwrap_or_default()),
         ("target", addresses(endpoint)),
-        ("status", format!("{}, since {}{note}", endpoint.status, ago(&endpoint.since))),
+        ("status", format!("{} for {}{note}", endpoint.status, lasting(&endpoint.since))),
         ("enabled", endpoint.enabled.to_string()),
         ("drained", if endpoint.drained { "drained" } else { "" }.to_owned()),
         ("weight", endpoint.weight.to_string()),
@@ -97,7 +97,7 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
         ("share", percent(endpoint.share)),
         ("monitor", monitor(&endpoint.monitor)),
         ("last probe", endpoint.last_probe.as_ref().map(last_probe).unwrap_or_default()),
-        ("overrides", overrides.join("\n           ")),
+        ("overrides", overrides.join("\n")),
     ])
 }
 
@@ -136,7 +136,7 @@ mod tests {
         assert!(line(0).ends_with("WEIGHT  PRIORITY  SHARE  NOTE"), "{text}");
         assert!(line(1).contains("192.0.2.1  Degraded"), "{text}");
         assert!(line(1).ends_with("    60         1   60 %  connect: refused"), "{text}");
-        assert!(line(2).ends_with("    40*        1   40 %"), "{text}");
+        assert!(line(2).ends_with("    40*         1   40 %"), "{text}");
         assert!(line(4).starts_with("* orlando: weight 40 by admin, "), "{text}");
         assert!(line(4).ends_with(" ago: less load"), "{text}");
     }
