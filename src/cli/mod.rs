@@ -29,25 +29,19 @@ struct Cli {
     verb: Verb,
 }
 
+/// A verb without a text here has one at its own arguments.
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the daemon: probe the sites, answer DNS queries, serve the API
     Serve(serve::Serve),
     /// Check configuration files and say everything that is wrong with them
     Check(check::Check),
-    /// Try it: a daemon and three sites on this machine, one of which fails now and then
     Demo(demo::Demo),
-    /// One look at everything: what is degraded, failing open, drained or overridden
     Status(status::Status),
-    /// Look at profiles: the names that are answered, and how
     Profile(profile::Profile),
-    /// Look at endpoints, and change them while the daemon runs
     Endpoint(endpoint::Endpoint),
-    /// Look at sites, and move the traffic away from one or back
     Site(site::Site),
-    /// Say how a name is answered, and why
     Explain(explain::Explain),
-    /// Have the daemon read its configuration anew
     Reload(reload::Reload),
 }
 

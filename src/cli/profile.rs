@@ -93,7 +93,7 @@ fn render(profile: &view::Profile) -> String {
         ("when none is healthy", none_healthy.trim_end().to_owned()),
         ("panic threshold", panic),
     ]);
-    format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile)))
+    format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true))
 }
 
 #[cfg(test)]

@@ -145,3 +145,51 @@ async fn answer(stream: TcpStream, acceptor: &TlsAcceptor, text: &str) -> std::i
     stream.write_all(response.as_bytes()).await?;
     stream.shutdown().await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::authority::Authority;
+    use super::*;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::{ClientConfig, RootCertStore};
+    use tokio_rustls::TlsConnector;
+
+    fn connector(authority: &Authority) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        let pem = authority.pem();
+        roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        Arc::new(builder.with_root_certificates(roots).with_no_client_auth()).into()
+    }
+
+    #[tokio::test]
+    async fn a_site_answers_fails_and_comes_back() {
+        let address = IpAddr::from([127, 0, 0, 14]);
+        let plan = Plan {
+            sites: [("rio".to_owned(), address)].into(),
+            hosts: vec!["app.gtm.example".to_owned()],
+        };
+        let authority = Authority::new().unwrap();
+        let sites = Sites::start(&plan, authority.server(&plan.hosts).unwrap()).await.unwrap();
+        let address = SocketAddr::new(address, sites.port());
+
+        let stream = TcpStream::connect(address).await.unwrap();
+        let host = "app.gtm.example".try_into().unwrap();
+        let mut stream = connector(&authority).connect(host, stream).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: app.gtm.example\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nhello from rio\n"), "{answer}");
+
+        for is_up in [false, true] {
+            sites.set("rio", is_up);
+            while TcpStream::connect(address).await.is_ok() != is_up {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}

@@ -131,6 +131,7 @@ impl Endpoint {
 }
 
 async fn list(client: &Client, output: Output, profile: Option<String>) -> anyhow::Result<()> {
+    let named = profile.is_some();
     let (profiles, text) = match profile {
         Some(name) => {
             let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
@@ -143,7 +144,7 @@ async fn list(client: &Client, output: Output, profile: Option<String>) -> anyho
     };
     match output {
         Output::Json => show_json(&text),
-        Output::Table => show(&endpoint_table(&profiles)),
+        Output::Table => show(&endpoint_table(&profiles, named)),
     }
 }
 

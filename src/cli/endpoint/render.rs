@@ -2,18 +2,18 @@ use crate::api::view;
 use crate::cli::output::{ago, lasting, list, one_line, override_in_words, percent, table};
 
 /// The endpoints of these profiles, with the probe's reason for those that fail; below, what operators changed.
-pub(in crate::cli) fn endpoint_table(profiles: &[view::Profile]) -> String {
-    let alone = profiles.len() == 1;
+/// Of a single profile that the reader named, each line need not say the name again.
+pub(in crate::cli) fn endpoint_table(profiles: &[view::Profile], named: bool) -> String {
     let mut rows = Vec::new();
     let mut overrides = String::new();
     for profile in profiles {
         for endpoint in &profile.endpoints {
             let mut row = row(endpoint);
-            row.insert(0, if alone { String::new() } else { profile.name.clone() });
+            row.insert(0, if named { String::new() } else { profile.name.clone() });
             rows.push(row);
             for it in &endpoint.overrides {
                 let (name, words) = (&endpoint.name, override_in_words(it));
-                overrides.push_str(&match alone {
+                overrides.push_str(&match named {
                     true => format!("* {name}: {words}\n"),
                     false => format!("* {} {name}: {words}\n", profile.name),
                 });
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_table_has_reasons_and_marks_overrides() {
-        let text = endpoint_table(&[samples::profile()]);
+        let text = endpoint_table(&[samples::profile()], true);
         // The times go on while the test runs.
         let line = |at: usize| text.lines().nth(at).unwrap_or_default();
         assert!(line(0).starts_with("ENDPOINT  SITE"), "{text}");
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn several_profiles_are_told_apart() {
-        let text = endpoint_table(&[samples::profile(), samples::profile()]);
+        let text = endpoint_table(&[samples::profile(), samples::profile()], false);
         assert!(text.starts_with("PROFILE           ENDPOINT"), "{text}");
         assert!(text.contains("* app.gtm.example. orlando: weight"), "{text}");
     }
