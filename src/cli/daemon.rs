@@ -147,6 +147,16 @@ impl Daemon {
         &self.control
     }
 
+    /// Where queries are answered, with real ports.
+    pub(super) fn dns(&self) -> &[SocketAddr] {
+        &self.dns
+    }
+
+    /// Where the API is served, with its real port.
+    pub(super) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// Runs until `stop` is cancelled, then ends everything: probes and changes first, answers last.
     ///
     /// # Errors

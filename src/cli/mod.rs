@@ -1,16 +1,27 @@
-//! The command line: one file per verb.
+//! The command line: one file per noun, or per verb that needs none.
 
 mod check;
+mod client;
 mod daemon;
+mod demo;
+mod endpoint;
+mod explain;
+mod output;
+mod profile;
+mod reload;
 mod serve;
+mod site;
+mod status;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// A global traffic manager: DNS that answers with endpoints that are healthy and wanted.
+///
+/// Exit codes: 0 when it went well, 1 when not, 2 for a command line that makes no sense; `status` has its own.
 #[derive(Debug, Parser)]
 #[command(name = "farol", version, arg_required_else_help = true)]
 struct Cli {
@@ -18,12 +29,20 @@ struct Cli {
     verb: Verb,
 }
 
+/// A verb without a text here has one at its own arguments.
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the daemon: probe the sites, answer DNS queries, serve the API
     Serve(serve::Serve),
     /// Check configuration files and say everything that is wrong with them
     Check(check::Check),
+    Demo(demo::Demo),
+    Status(status::Status),
+    Profile(profile::Profile),
+    Endpoint(endpoint::Endpoint),
+    Site(site::Site),
+    Explain(explain::Explain),
+    Reload(reload::Reload),
 }
 
 /// How logs look.
@@ -41,6 +60,13 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Serve(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Demo(verb) => verb.run(),
+        Verb::Status(verb) => verb.run(),
+        Verb::Profile(verb) => verb.run(),
+        Verb::Endpoint(verb) => verb.run(),
+        Verb::Site(verb) => verb.run(),
+        Verb::Explain(verb) => verb.run(),
+        Verb::Reload(verb) => verb.run(),
     };
     match done {
         Ok(code) => code,
@@ -53,17 +79,22 @@ pub fn main() -> ExitCode {
 
 /// Writes a line to standard output. A reader that has gone away (`farol … | head`) is no error.
 fn say(text: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+    match write_line(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("could not write to standard output")
         }
         _ => Ok(()),
     }
 }
 
+/// Writes a line to standard output, for those who go on only while somebody reads it.
+fn write_line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
 /// Writes a line to standard error; there is nowhere to complain about failing at that.
 fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Sends logs to standard error. `filter` is a level, or directives like `farol=debug,hyper=info`.
@@ -71,8 +102,8 @@ fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).with_context(|| {
         format!("--log-level: `{filter}` is no level; write error, warn, info, debug or trace")
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let ansi = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let ansi = io::stderr().is_terminal();
     let started = match format {
         LogFormat::Human => builder.with_ansi(ansi).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),

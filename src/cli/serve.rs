@@ -57,7 +57,7 @@ impl Serve {
 }
 
 /// Does what signals say until one of them says to stop.
-async fn obey(control: Handle, stop: CancellationToken) -> anyhow::Result<()> {
+pub(super) async fn obey(control: Handle, stop: CancellationToken) -> anyhow::Result<()> {
     let listen = |kind| signal(kind).context("could not listen for signals");
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;

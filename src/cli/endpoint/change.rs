@@ -1,0 +1,114 @@
+use super::{Clear, Client, Field, Forced, Output, Set, Which, find};
+use crate::api::view;
+use crate::cli::output::{acknowledged, list, percent, show, show_json};
+
+pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Result<()> {
+    let patch = view::EndpointPatch {
+        weight: set.weight.map(|it| Some(it.into())),
+        priority: set.priority.map(|it| Some(it.into())),
+        enabled: set.enabled.map(Some),
+        forced: set.forced.map(|it| match it {
+            Forced::Up => Some("up".to_owned()),
+            Forced::Down => Some("down".to_owned()),
+            Forced::None => None,
+        }),
+        reason: set.reason,
+    };
+    let before = find(client, &set.which).await?;
+    send(client, output, &set.which, &before.value, &patch).await
+}
+
+pub(super) async fn clear(client: &Client, output: Output, clear: Clear) -> anyhow::Result<()> {
+    let before = find(client, &clear.which).await?;
+    let in_force = |name: &str| before.value.overrides.iter().any(|it| it.field == name);
+    let is_cleared = |field: Field, name: &str| match clear.field.as_slice() {
+        [] => in_force(name),
+        named => named.contains(&field),
+    };
+    let patch = view::EndpointPatch {
+        weight: is_cleared(Field::Weight, "weight").then_some(None),
+        priority: is_cleared(Field::Priority, "priority").then_some(None),
+        enabled: is_cleared(Field::Enabled, "enabled").then_some(None),
+        forced: is_cleared(Field::Forced, "forced").then_some(None),
+        reason: clear.reason.clone(),
+    };
+    if clear.field.is_empty() && before.value.overrides.is_empty() {
+        return match output {
+            Output::Json => show_json(&before.text),
+            Output::Table => show("No override is in force: nothing to clear."),
+        };
+    }
+    send(client, output, &clear.which, &before.value, &patch).await
+}
+
+async fn send(
+    client: &Client,
+    output: Output,
+    which: &Which,
+    before: &view::Endpoint,
+    patch: &view::EndpointPatch,
+) -> anyhow::Result<()> {
+    let path = ["profiles", &which.profile, "endpoints", &which.endpoint];
+    let answer = client.patch::<view::Changed<view::Endpoint>>(&path, patch).await?;
+    match output {
+        Output::Json => show_json(&answer.text),
+        Output::Table => show(&report(&which.profile, before, &answer.value)),
+    }
+}
+
+/// What a change did: every value that is another one now.
+fn report(
+    profile: &str,
+    before: &view::Endpoint,
+    changed: &view::Changed<view::Endpoint>,
+) -> String {
+    let now = &changed.now;
+    let forced = |it: &view::Endpoint| it.forced.clone().unwrap_or_else(|| "none".to_owned());
+    let change = |before: String, now: String| match before == now {
+        true => String::new(),
+        false => format!("{before} → {now}"),
+    };
+    let changes = list(&[
+        ("  weight", change(before.weight.to_string(), now.weight.to_string())),
+        ("  priority", change(before.priority.to_string(), now.priority.to_string())),
+        ("  enabled", change(before.enabled.to_string(), now.enabled.to_string())),
+        ("  forced", change(forced(before), forced(now))),
+        ("  status", change(before.status.clone(), now.status.clone())),
+        ("  share", change(percent(before.share), percent(now.share))),
+    ]);
+    let changes = match changes.as_str() {
+        "" => "  no value is another one now\n".to_owned(),
+        _ => changes,
+    };
+    format!("{profile} {}\n{changes}{}", now.name, acknowledged(changed.generation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[track_caller]
+    fn check(now: view::Endpoint, lines: &[&str]) {
+        let changed = view::Changed { generation: 7, now };
+        let text = report("app.gtm.example", &samples::endpoint("seattle"), &changed);
+        assert_eq!(text.lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn a_report_shows_what_is_another_one_now() {
+        let now = samples::endpoint("seattle");
+        let end = "Every worker answers by it since generation 7.";
+        check(now.clone(), &["app.gtm.example seattle", "  no value is another one now", end]);
+        let forced = Some("down".to_owned());
+        let now = view::Endpoint { weight: 20, share: 12.5, forced, ..now };
+        let lines = [
+            "app.gtm.example seattle",
+            "  weight  60 → 20",
+            "  forced  none → down",
+            "  share   60 % → 12.5 %",
+            end,
+        ];
+        check(now, &lines);
+    }
+}

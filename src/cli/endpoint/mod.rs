@@ -1,0 +1,170 @@
+//! `farol endpoint …`: look at endpoints, and change them while the daemon runs.
+
+mod change;
+mod render;
+#[cfg(test)]
+pub(super) mod samples;
+
+pub(super) use render::endpoint_table;
+
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::client::{Answer, Client, ClientOptions, Failure, Output};
+use super::output::{show, show_json};
+use crate::api::view;
+use crate::settings::nearest;
+
+/// Look at endpoints, and change their weight, priority or service while the daemon runs.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  farol endpoint list app.gtm.example
+  farol endpoint set app.gtm.example seattle --weight 20 --reason 'less load while we upgrade'
+  farol endpoint set app.gtm.example seattle --forced down
+  farol endpoint clear app.gtm.example seattle weight
+  farol endpoint clear app.gtm.example seattle")]
+pub(super) struct Endpoint {
+    #[command(flatten)]
+    client: ClientOptions,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Endpoints with their status, weight and share of the answers
+    List {
+        /// Only this profile's
+        profile: Option<String>,
+    },
+    /// Everything about one endpoint
+    Show(Which),
+    /// Change an endpoint; the change beats the configuration, and lasts until it is cleared
+    Set(Set),
+    /// Clear changes, so that the configuration is in force again
+    Clear(Clear),
+}
+
+/// An endpoint of a profile.
+#[derive(Args, Debug)]
+struct Which {
+    /// The profile's name, like app.gtm.example
+    profile: String,
+    /// The endpoint's name in it
+    endpoint: String,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    group(ArgGroup::new("change").args(["weight", "priority", "enabled", "forced"]).required(true).multiple(true)),
+    after_help = "Examples:
+  farol endpoint set app.gtm.example seattle --weight 20 --reason 'less load while we upgrade'
+  farol endpoint set app.gtm.example seattle --enabled false
+  farol endpoint set app.gtm.example seattle --forced none   # back to what the probes say"
+)]
+struct Set {
+    #[command(flatten)]
+    which: Which,
+    /// Its weight, 0 to 65535
+    #[arg(long, value_name = "N")]
+    weight: Option<u16>,
+    /// Its priority, 1 to 65535; the lowest answers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    priority: Option<u16>,
+    /// Whether it is in service
+    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set)]
+    enabled: Option<bool>,
+    /// Take it for healthy or failing, whatever its probes say
+    #[arg(long, value_enum)]
+    forced: Option<Forced>,
+    /// Why, for those who come after
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Forced {
+    Up,
+    Down,
+    None,
+}
+
+#[derive(Args, Debug)]
+struct Clear {
+    #[command(flatten)]
+    which: Which,
+    /// What to clear; all that is in force when nothing is named
+    #[arg(value_enum)]
+    field: Vec<Field>,
+    /// Why, for those who come after
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Field {
+    Weight,
+    Priority,
+    Enabled,
+    Forced,
+}
+
+impl Endpoint {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        self.client.run(async |client, output| match self.verb {
+            Verb::List { profile } => list(&client, output, profile).await,
+            Verb::Show(which) => {
+                let found = find(&client, &which).await?;
+                match output {
+                    Output::Json => show_json(&found.text),
+                    Output::Table => show(&render::endpoint(&which.profile, &found.value)),
+                }
+            }
+            Verb::Set(set) => change::set(&client, output, set).await,
+            Verb::Clear(clear) => change::clear(&client, output, clear).await,
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn list(client: &Client, output: Output, profile: Option<String>) -> anyhow::Result<()> {
+    let named = profile.is_some();
+    let (profiles, text) = match profile {
+        Some(name) => {
+            let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
+            (vec![answer.value], answer.text)
+        }
+        None => {
+            let answer = client.get::<view::Profiles>(&["profiles"]).await?;
+            (answer.value.profiles, answer.text)
+        }
+    };
+    match output {
+        Output::Json => show_json(&text),
+        Output::Table => show(&endpoint_table(&profiles, named)),
+    }
+}
+
+/// One endpoint out of its profile, which is what the API gives.
+async fn find(client: &Client, which: &Which) -> Result<Answer<view::Endpoint>, Failure> {
+    #[derive(Deserialize)]
+    struct Texts {
+        endpoints: Vec<Box<RawValue>>,
+    }
+    let answer = client.get::<view::Profile>(&["profiles", &which.profile]).await?;
+    let texts: Result<Texts, _> = serde_json::from_str(&answer.text);
+    let texts = texts.map(|it| it.endpoints).unwrap_or_default();
+    let name = which.endpoint.to_ascii_lowercase();
+    let view::Profile { name: profile, endpoints, .. } = answer.value;
+    let near = nearest(&name, endpoints.iter().map(|it| it.name.as_str())).map(str::to_owned);
+    let found = endpoints.into_iter().zip(texts).find(|(it, _)| it.name == name);
+    found.map(|(value, text)| Answer { value, text: text.get().to_owned() }).ok_or_else(|| {
+        let near = near.map(|it| format!("; did you mean {it}?")).unwrap_or_default();
+        Failure::Missing {
+            what: format!("profile `{profile}` has no endpoint `{}`{near}", which.endpoint),
+        }
+    })
+}

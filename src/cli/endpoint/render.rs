@@ -1,0 +1,159 @@
+use crate::api::view;
+use crate::cli::output::{ago, lasting, list, one_line, override_in_words, percent, table};
+
+/// The endpoints of these profiles, with the probe's reason for those that fail; below, what operators changed.
+/// Of a single profile that the reader named, each line need not say the name again.
+pub(in crate::cli) fn endpoint_table(profiles: &[view::Profile], named: bool) -> String {
+    let mut rows = Vec::new();
+    let mut overrides = String::new();
+    for profile in profiles {
+        for endpoint in &profile.endpoints {
+            let mut row = row(endpoint);
+            row.insert(0, if named { String::new() } else { profile.name.clone() });
+            rows.push(row);
+            for it in &endpoint.overrides {
+                let (name, words) = (&endpoint.name, override_in_words(it));
+                overrides.push_str(&match named {
+                    true => format!("* {name}: {words}\n"),
+                    false => format!("* {} {name}: {words}\n", profile.name),
+                });
+            }
+        }
+    }
+    if rows.is_empty() {
+        return "The configuration has no endpoint.".to_owned();
+    }
+    let header = [
+        "PROFILE",
+        "ENDPOINT",
+        "SITE",
+        "TARGET",
+        "STATUS",
+        "SINCE",
+        ">WEIGHT",
+        ">PRIORITY",
+        ">SHARE",
+        "NOTE",
+    ];
+    let table = table(&header, rows);
+    if overrides.is_empty() { table } else { format!("{table}\n\n{overrides}") }
+}
+
+fn row(endpoint: &view::Endpoint) -> Vec<String> {
+    let mark = |field: &str| {
+        if endpoint.overrides.iter().any(|it| it.field == field) { "*" } else { "" }
+    };
+    vec![
+        endpoint.name.clone(),
+        endpoint.site.clone().unwrap_or_default(),
+        addresses(endpoint),
+        format!("{}{}{}", endpoint.status, mark("enabled"), mark("forced")),
+        ago(&endpoint.since),
+        format!("{}{}", endpoint.weight, mark("weight")),
+        format!("{}{}", endpoint.priority, mark("priority")),
+        percent(endpoint.share),
+        note(endpoint),
+    ]
+}
+
+/// What else there is to know about its status.
+fn note(endpoint: &view::Endpoint) -> String {
+    let mut notes = Vec::new();
+    if let Some(forced) = &endpoint.forced {
+        notes.push(format!("forced {forced}"));
+    }
+    if let Some(reason) = endpoint.last_probe.as_ref().and_then(|it| it.reason.as_deref()) {
+        notes.push(one_line(reason));
+    }
+    if let Some(until) = &endpoint.held_down_until {
+        notes.push(format!("held down until {until}"));
+    }
+    if endpoint.stale {
+        notes.push("stale: probing has stopped".to_owned());
+    }
+    notes.join("; ")
+}
+
+fn addresses(endpoint: &view::Endpoint) -> String {
+    let addresses: Vec<String> = endpoint.target.iter().map(ToString::to_string).collect();
+    addresses.join(", ")
+}
+
+/// Everything about one endpoint.
+pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
+    let note = note(endpoint);
+    let note = if note.is_empty() { note } else { format!(" ({note})") };
+    let overrides: Vec<String> = endpoint.overrides.iter().map(override_in_words).collect();
+    list(&[
+        ("endpoint", endpoint.name.clone()),
+        ("profile", profile.to_owned()),
+        ("site", endpoint.site.clone().unwrap_or_default()),
+        ("target", addresses(endpoint)),
+        ("status", format!("{} for {}{note}", endpoint.status, lasting(&endpoint.since))),
+        ("enabled", endpoint.enabled.to_string()),
+        ("drained", if endpoint.drained { "drained" } else { "" }.to_owned()),
+        ("weight", endpoint.weight.to_string()),
+        ("priority", endpoint.priority.to_string()),
+        ("share", percent(endpoint.share)),
+        ("monitor", monitor(&endpoint.monitor)),
+        ("last probe", endpoint.last_probe.as_ref().map(last_probe).unwrap_or_default()),
+        ("overrides", overrides.join("\n")),
+    ])
+}
+
+fn monitor(monitor: &view::Monitor) -> String {
+    let host = monitor.host.as_ref().map(|it| format!(", host {it}")).unwrap_or_default();
+    let path = monitor.path.as_deref().unwrap_or_default();
+    match monitor.addresses.as_slice() {
+        [] => monitor.protocol.clone(),
+        addresses => format!(
+            "{} to {}{path}{host}, every {} s, down after {} failures, up after {} successes",
+            monitor.protocol,
+            addresses.join(" and "),
+            monitor.interval_seconds,
+            u16::from(monitor.tolerated_failures) + 1,
+            monitor.required_successes,
+        ),
+    }
+}
+
+fn last_probe(probe: &view::LastProbe) -> String {
+    let reason = probe.reason.as_ref().map(|it| format!(": {}", one_line(it))).unwrap_or_default();
+    format!("{} {} in {:.1} ms{reason}", probe.result, ago(&probe.at), probe.seconds * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn a_table_has_reasons_and_marks_overrides() {
+        let text = endpoint_table(&[samples::profile()], true);
+        // The times go on while the test runs.
+        let line = |at: usize| text.lines().nth(at).unwrap_or_default();
+        assert!(line(0).starts_with("ENDPOINT  SITE"), "{text}");
+        assert!(line(0).ends_with("WEIGHT  PRIORITY  SHARE  NOTE"), "{text}");
+        assert!(line(1).contains("192.0.2.1  Degraded"), "{text}");
+        assert!(line(1).ends_with("    60         1   60 %  connect: refused"), "{text}");
+        assert!(line(2).ends_with("    40*         1   40 %"), "{text}");
+        assert!(line(4).starts_with("* orlando: weight 40 by admin, "), "{text}");
+        assert!(line(4).ends_with(" ago: less load"), "{text}");
+    }
+
+    #[test]
+    fn several_profiles_are_told_apart() {
+        let text = endpoint_table(&[samples::profile(), samples::profile()], false);
+        assert!(text.starts_with("PROFILE           ENDPOINT"), "{text}");
+        assert!(text.contains("* app.gtm.example. orlando: weight"), "{text}");
+    }
+
+    #[test]
+    fn one_endpoint_is_shown_in_full() {
+        let text = endpoint("app.gtm.example.", &samples::profile().endpoints[0]);
+        let monitor = "monitor     https to 192.0.2.1:443/healthz, host app.gtm.example, every 10 s, \
+                       down after 4 failures, up after 2 successes\n";
+        assert!(text.contains(monitor), "{text}");
+        assert!(text.contains(" in 1.5 ms: connect: refused\n"), "{text}");
+    }
+}

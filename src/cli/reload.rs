@@ -1,0 +1,80 @@
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::client::{ClientOptions, Output};
+use super::output::{acknowledged, list, show, show_json};
+use crate::api::view;
+
+/// Have the daemon read its configuration anew: all of it is taken, or what runs is kept.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  farol check /etc/farol/ && farol reload")]
+pub(super) struct Reload {
+    #[command(flatten)]
+    client: ClientOptions,
+}
+
+impl Reload {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        self.client.run(async |client, output| {
+            let answer = client.post::<view::Reloaded>(&["reload"], &()).await?;
+            match output {
+                Output::Json => show_json(&answer.text),
+                Output::Table => show(&render(&answer.value)),
+            }
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn render(it: &view::Reloaded) -> String {
+    let zones = if it.zones_or_sites_changed { "changed" } else { "" };
+    let changes = list(&[
+        ("  added", it.added.join(", ")),
+        ("  removed", it.removed.join(", ")),
+        ("  changed", it.changed.join(", ")),
+        ("  zones or sites", zones.to_owned()),
+    ]);
+    let mut text = match changes.as_str() {
+        "" => "Reloaded; nothing is different.\n".to_owned(),
+        changes => format!("Reloaded.\n{changes}"),
+    };
+    if !it.overridden.is_empty() {
+        let overridden: String = it.overridden.iter().map(|it| format!("  {it}\n")).collect();
+        text.push_str(&format!("Overrides stay in force over the configuration:\n{overridden}"));
+    }
+    text + &acknowledged(it.generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_says_what_is_different() {
+        let same = view::Reloaded {
+            generation: 7,
+            added: Vec::new(),
+            removed: Vec::new(),
+            changed: Vec::new(),
+            zones_or_sites_changed: false,
+            overridden: Vec::new(),
+        };
+        let end = "Every worker answers by it since generation 7.";
+        assert_eq!(render(&same), format!("Reloaded; nothing is different.\n{end}"));
+        let other = view::Reloaded {
+            added: vec!["a.".to_owned(), "b.".to_owned()],
+            overridden: vec!["a. seattle".to_owned()],
+            ..same
+        };
+        let lines = [
+            "Reloaded.",
+            "  added  a., b.",
+            "Overrides stay in force over the configuration:",
+            "  a. seattle",
+            end,
+        ];
+        assert_eq!(render(&other), lines.join("\n"));
+    }
+}

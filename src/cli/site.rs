@@ -1,0 +1,146 @@
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::client::{ClientOptions, Output};
+use super::output::{acknowledged, by, count, show, show_json, table};
+use crate::api::view;
+
+/// Look at sites, and move the traffic away from one or back.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  farol site list
+  farol site drain seattle --reason 'new firewall'
+  farol site undrain seattle")]
+pub(super) struct Site {
+    #[command(flatten)]
+    client: ClientOptions,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Every site with its endpoints counted
+    List,
+    /// Move the traffic away from a site: no answer names its endpoints any more
+    Drain(Which),
+    /// Bring a site back
+    Undrain(Which),
+}
+
+#[derive(Args, Debug)]
+struct Which {
+    /// The site's name
+    name: String,
+    /// Why, for those who come after
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl Site {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        self.client.run(async |client, output| {
+            let (which, verb) = match self.verb {
+                Verb::List => {
+                    let answer = client.get::<view::Sites>(&["sites"]).await?;
+                    return match output {
+                        Output::Json => show_json(&answer.text),
+                        Output::Table => show(&site_table(&answer.value.sites)),
+                    };
+                }
+                Verb::Drain(which) => (which, "drain"),
+                Verb::Undrain(which) => (which, "undrain"),
+            };
+            let before = client.get::<view::Sites>(&["sites"]).await?.value.sites;
+            let before =
+                before.iter().find(|it| it.name == which.name).is_some_and(|it| it.drained);
+            let body = view::DrainRequest { reason: which.reason };
+            let path = ["sites", &which.name, verb];
+            let answer = client.post::<view::Changed<view::Site>>(&path, &body).await?;
+            match output {
+                Output::Json => show_json(&answer.text),
+                Output::Table => show(&report(before, &answer.value)),
+            }
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn state(drained: bool) -> &'static str {
+    if drained { "drained" } else { "in service" }
+}
+
+fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
+    let site = &changed.now;
+    let change = match before == site.drained {
+        true => format!("was {} already", state(before)),
+        false => format!("{} → {}", state(before), state(site.drained)),
+    };
+    let healthy = match (site.drained, site.endpoints) {
+        (_, 0) => "no endpoint is in it".to_owned(),
+        (true, number) => format!("answers name none of its {}", count(number, "endpoint")),
+        (false, number) => format!("{} of its {} healthy", site.healthy, count(number, "endpoint")),
+    };
+    let end = acknowledged(changed.generation);
+    format!("{}: {change}; {healthy}\n{end}", site.name)
+}
+
+fn site_table(sites: &[view::Site]) -> String {
+    let row = |it: &view::Site| {
+        let drain = it.drain.as_ref().map(|it| by(&it.by, &it.at, it.reason.as_deref()));
+        let region = it.location.as_ref().and_then(|it| it.region.clone());
+        vec![
+            it.name.clone(),
+            region.unwrap_or_default(),
+            state(it.drained).to_owned(),
+            format!("{}/{}", it.healthy, it.endpoints),
+            drain.map(|it| format!("drained {it}")).unwrap_or_default(),
+        ]
+    };
+    match sites {
+        [] => "The configuration has no site.".to_owned(),
+        all => {
+            table(&["SITE", "REGION", "STATE", ">HEALTHY", "NOTE"], all.iter().map(row).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(drained: bool) -> view::Site {
+        view::Site {
+            name: "seattle".to_owned(),
+            location: None,
+            drained,
+            drain: None,
+            endpoints: 2,
+            healthy: 1,
+        }
+    }
+
+    #[test]
+    fn a_drain_says_what_it_did() {
+        let told = |before, drained| {
+            let changed = view::Changed { generation: 7, now: site(drained) };
+            report(before, &changed).lines().next().unwrap().to_owned()
+        };
+        assert_eq!(
+            told(false, true),
+            "seattle: in service → drained; answers name none of its 2 endpoints"
+        );
+        assert_eq!(
+            told(true, false),
+            "seattle: drained → in service; 1 of its 2 endpoints healthy"
+        );
+        assert!(told(true, true).starts_with("seattle: was drained already; "));
+    }
+
+    #[test]
+    fn sites_are_listed_without_empty_columns() {
+        let lines = ["SITE     STATE       HEALTHY", "seattle  in service      1/2"];
+        assert_eq!(site_table(&[site(false)]), lines.join("\n"));
+    }
+}
