@@ -5,6 +5,8 @@ use clap::Args;
 
 use super::{complain, say};
 
+/// Check configuration files and say everything that is wrong with them
+///
 /// Reads the files as `farol serve` would, and starts nothing. Exits with 0 if they are right, with 1 if not.
 #[derive(Args, Debug)]
 pub(super) struct Check {

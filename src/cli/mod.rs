@@ -29,12 +29,10 @@ struct Cli {
     verb: Verb,
 }
 
-/// A verb without a text here has one at its own arguments.
+/// Each has its text at its own arguments.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Run the daemon: probe the sites, answer DNS queries, serve the API
     Serve(serve::Serve),
-    /// Check configuration files and say everything that is wrong with them
     Check(check::Check),
     Demo(demo::Demo),
     Status(status::Status),

@@ -10,6 +10,8 @@ use super::daemon::Daemon;
 use super::{LogFormat, complain, start_logs};
 use crate::control::{Handle, load_from};
 
+/// Run the daemon: probe the sites, answer DNS queries, serve the API
+///
 /// Runs until SIGTERM or SIGINT. SIGHUP reads the configuration anew: all of it is taken, or what runs is kept.
 #[derive(Args, Debug)]
 pub(super) struct Serve {
