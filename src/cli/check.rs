@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::output::count;
 use super::{complain, say};
 
 /// Check configuration files and say everything that is wrong with them
@@ -23,10 +24,12 @@ impl Check {
                 let (model, files) = (&settings.model, settings.files.len());
                 let endpoints: usize = model.profiles.iter().map(|it| it.endpoints.len()).sum();
                 say(&format!(
-                    "ok: {} zones, {} sites, {} profiles, {endpoints} endpoints in {files} files",
-                    model.zones.len(),
-                    model.sites.len(),
-                    model.profiles.len(),
+                    "ok: {}, {}, {}, {} in {}",
+                    count(model.zones.len(), "zone"),
+                    count(model.sites.len(), "site"),
+                    count(model.profiles.len(), "profile"),
+                    count(endpoints, "endpoint"),
+                    count(files, "file"),
                 ))?;
                 Ok(ExitCode::SUCCESS)
             }

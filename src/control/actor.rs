@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::world::Transition;
-use super::{ChangeError, Command, Diff, Handle, Load, ReloadError, World};
+use super::{Change, ChangeError, Command, Diff, Handle, Load, ReloadError, World};
 use crate::clock::Clock;
 use crate::metrics::ControlMetrics;
-use crate::model::{EndpointKey, EndpointStatus, Ident, Overrides, Verdict};
+use crate::model::{EndpointKey, EndpointStatus, Ident, Overrides, Stamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::settings::{Problems, Settings};
 use crate::snapshot::{Live, Snapshot};
@@ -50,10 +50,15 @@ pub struct Control {
 struct Saving {
     written: JoinHandle<Result<(), StoreError>>,
     overrides: Overrides,
-    replies: Vec<Reply>,
+    accepted: Vec<Accepted>,
 }
 
-type Reply = oneshot::Sender<Result<u64, ChangeError>>;
+/// A change that fits the model, and who waits for it.
+struct Accepted {
+    change: Change,
+    stamp: Stamp,
+    reply: oneshot::Sender<Result<u64, ChangeError>>,
+}
 
 /// A configuration that is being read.
 struct Loading {
@@ -127,55 +132,50 @@ impl Control {
 
     fn take(&mut self, commands: Vec<Command>) {
         let mut overrides = self.world.overrides().clone();
-        let mut replies = Vec::new();
+        let mut accepted = Vec::new();
         for command in commands {
             match command {
                 Command::Reload { reply } => self.start_loading(reply),
                 Command::Change { change, stamp, reply } => {
                     match self.world.plan(&mut overrides, &change, &stamp) {
-                        Ok(()) => {
-                            tracing::info!(
-                                event = "change",
-                                by = stamp.by,
-                                reason = stamp.reason.as_deref().unwrap_or_default(),
-                                ?change,
-                                "an operator's change",
-                            );
-                            replies.push(reply);
-                        }
+                        Ok(()) => accepted.push(Accepted { change, stamp, reply }),
                         Err(error) => drop(reply.send(Err(error))),
                     }
                 }
             }
         }
-        if replies.is_empty() {
+        if accepted.is_empty() {
             return;
         }
         let (store, written) = (self.store.clone(), overrides.clone());
         let written = tokio::task::spawn_blocking(move || store.save(&written));
-        self.saving = Some(Saving { written, overrides, replies });
+        self.saving = Some(Saving { written, overrides, accepted });
     }
 
     /// Puts the changes in force that are on the disk now, or refuses them.
     fn saved(&mut self, written: Result<Result<(), StoreError>, ()>) {
-        let Some(Saving { overrides, replies, .. }) = self.saving.take() else { return };
-        match written {
+        let Some(Saving { overrides, accepted, .. }) = self.saving.take() else { return };
+        let refused = match written {
             Ok(Ok(())) => {
+                accepted.iter().for_each(|it| log_change(&it.change, &it.stamp));
                 self.world.override_with(overrides);
                 self.publish();
                 let generation = self.world.snapshot().generation;
-                replies.into_iter().for_each(|reply| drop(reply.send(Ok(generation))));
+                accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(generation))));
+                return;
             }
-            Ok(Err(error)) => {
-                let error = Arc::new(error);
-                tracing::error!(event = "store_failed", error = %chain(&*error), "changes were refused: they can't be stored");
-                let refused = || ChangeError::NotStored(error.clone());
-                replies.into_iter().for_each(|reply| drop(reply.send(Err(refused()))));
-            }
-            Err(()) => {
-                tracing::error!(event = "store_failed", "changes were refused: the store panicked");
-                replies.into_iter().for_each(|reply| drop(reply.send(Err(ChangeError::Stopping))));
-            }
+            Ok(Err(error)) => Some(Arc::new(error)),
+            Err(()) => None,
+        };
+        let error = refused.as_deref().map_or("the store panicked".to_owned(), |it| chain(it));
+        tracing::error!(
+            event = "store_failed",
+            error,
+            "changes were refused: they can't be stored"
+        );
+        for it in accepted {
+            let refusal = refused.clone().map_or(ChangeError::Stopping, ChangeError::NotStored);
+            drop(it.reply.send(Err(refusal)));
         }
     }
 
@@ -262,6 +262,12 @@ impl Control {
     fn free_retired(&mut self) {
         self.retired.retain(|it| Arc::strong_count(it) > 1);
     }
+}
+
+fn log_change(change: &Change, stamp: &Stamp) {
+    let (by, reason) = (&stamp.by, stamp.reason.as_deref().unwrap_or_default());
+    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    tracing::info!(event = "change", by, %change, reason, "{by} changed {change}{because}");
 }
 
 fn log_transition(transition: &Transition, reason: &str) {

@@ -9,6 +9,7 @@ mod world;
 pub use actor::Control;
 pub use world::{Diff, World};
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,6 +30,20 @@ pub enum Change {
         /// Whether it is to be drained.
         drained: bool,
     },
+}
+
+impl fmt::Display for Change {
+    /// "app.example. seattle: weight 20, forced cleared" or "site seattle: drained".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(key, change) => {
+                write!(f, "{} {}: {change}", key.profile, key.endpoint)
+            }
+            Self::Site { name, drained } => {
+                write!(f, "site {name}: {}", if *drained { "drained" } else { "undrained" })
+            }
+        }
+    }
 }
 
 /// Why a change was refused.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::{Forced, Ident, Name, Timestamp};
 
@@ -99,6 +100,24 @@ impl EndpointChange {
     }
 }
 
+impl fmt::Display for EndpointChange {
+    /// What it does to each field: "weight 20, forced cleared".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let forced = match self.forced {
+            Change::Keep => Change::Keep,
+            Change::Clear => Change::Clear,
+            Change::Set(forced) => Change::Set(forced.label()),
+        };
+        let fields = [
+            self.weight.in_words("weight"),
+            self.priority.in_words("priority"),
+            self.enabled.in_words("enabled"),
+            forced.in_words("forced"),
+        ];
+        f.write_str(&fields.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// What a change does to one field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Change<T> {
@@ -109,6 +128,16 @@ pub enum Change<T> {
     Clear,
     /// Sets the override.
     Set(T),
+}
+
+impl<T: fmt::Display> Change<T> {
+    fn in_words(&self, field: &str) -> Option<String> {
+        match self {
+            Self::Keep => None,
+            Self::Clear => Some(format!("{field} cleared")),
+            Self::Set(value) => Some(format!("{field} {value}")),
+        }
+    }
 }
 
 impl<T: Copy> Change<T> {
@@ -140,6 +169,7 @@ mod tests {
             forced: Change::Set(Forced::Up),
             ..Default::default()
         };
+        assert_eq!(second.to_string(), "weight cleared, forced up");
         second.apply(&mut overrides, &stamp("bob"));
         assert_eq!(overrides.weight, None);
         assert_eq!(overrides.enabled, Some(Stamped { value: false, stamp: stamp("ann") }));
