@@ -21,6 +21,7 @@ pub(crate) struct Home {
     directory: TempDir,
     listen: Vec<String>,
     admin: String,
+    state: PathBuf,
 }
 
 impl Home {
@@ -28,7 +29,8 @@ impl Home {
     pub(crate) fn new(config: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let listen = vec![format!("{}:0", loopback())];
-        let home = Self { directory, listen, admin: format!("{}:0", loopback()) };
+        let (admin, state) = (format!("{}:0", loopback()), directory.path().join("state"));
+        let home = Self { directory, listen, admin, state };
         home.write("farol.toml", config);
         home
     }
@@ -44,6 +46,11 @@ impl Home {
         Self { admin: address.to_owned(), ..self }
     }
 
+    /// Keeps its state in this directory instead.
+    pub(crate) fn state(self, directory: &Path) -> Self {
+        Self { state: directory.to_owned(), ..self }
+    }
+
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join(file)
     }
@@ -53,9 +60,9 @@ impl Home {
     }
 
     fn spawn(&self) -> Running {
-        let (listen, admin) = (&self.listen, &self.admin);
+        let (listen, admin, state) = (&self.listen, &self.admin, &self.state);
         let text = format!(
-            "[server]\nlisten = {listen:?}\n[admin]\nlisten = {admin:?}\n[state]\ndir = \"state\"\n"
+            "[server]\nlisten = {listen:?}\n[admin]\nlisten = {admin:?}\n[state]\ndir = {state:?}\n"
         );
         self.write("here.toml", &text);
         let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
@@ -72,7 +79,7 @@ impl Home {
         };
         let text = |key: &str| started[key].as_str().unwrap().to_owned();
         let dns = text("dns").split(", ").map(|it| it.parse().unwrap()).collect();
-        let token = fs::read_to_string(self.path("state/admin.token")).unwrap();
+        let token = fs::read_to_string(self.state.join("admin.token")).unwrap();
         let api = Http::new(text("admin").parse().unwrap()).with_token(token.trim());
         Daemon { running, dns, api, home: self }
     }
@@ -177,8 +184,14 @@ impl Daemon {
 
     /// Tells it to stop, which must end well.
     #[track_caller]
-    pub(crate) fn stop(mut self) -> Home {
+    pub(crate) fn stop(self) -> Home {
         self.signal(Signal::TERM);
+        self.exit()
+    }
+
+    /// Waits for its end, which must be a good one.
+    #[track_caller]
+    pub(crate) fn exit(mut self) -> Home {
         let status = self.running.wait();
         assert_eq!(status.code(), Some(0), "{status}\n{}", self.log());
         assert!(self.log().contains(r#""event":"stopped""#), "{}", self.log());

@@ -41,17 +41,12 @@ impl Http {
     }
 
     #[track_caller]
-    pub(crate) fn patch(&self, path: &str, body: &str) -> Response {
-        self.send("PATCH", path, body)
-    }
-
-    #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &str) -> Response {
         self.send("POST", path, body)
     }
 
     #[track_caller]
-    fn send(&self, method: &str, path: &str, body: &str) -> Response {
+    pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> Response {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (host, length) = (self.address, body.len());
