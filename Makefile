@@ -15,7 +15,7 @@ test: ## install the programs that tests need, then run every test
 lint: ## check format, lints and documentation; any warning fails
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 bench: ## install what benchmarks need, then run all of them
 	tests/install-tools
