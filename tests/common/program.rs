@@ -28,12 +28,6 @@ impl Program {
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process_group(Pid::from_child(&self.child), signal).unwrap();
     }
-
-    #[track_caller]
-    pub(crate) fn assert_runs(&mut self) {
-        let ended = self.child.try_wait().unwrap();
-        assert!(ended.is_none(), "it ended: {ended:?}");
-    }
 }
 
 impl Drop for Program {
