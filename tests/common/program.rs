@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::{fs, io};
+use std::{env, fs};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -20,7 +20,7 @@ impl Program {
     pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
         let file = fs::File::create(log).unwrap();
         let command = command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
-        let child = installed(command.process_group(0).spawn(), command);
+        let child = spawn(command.process_group(0));
         Self { child, log: log.to_owned() }
     }
 
@@ -47,7 +47,7 @@ impl Drop for Program {
 #[track_caller]
 pub(crate) fn run(command: &mut Command, input: &str) -> Output {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = installed(command.spawn(), command);
+    let mut child = spawn(command);
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
     let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
@@ -57,9 +57,11 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Output {
 }
 
 #[track_caller]
-fn installed(child: io::Result<Child>, command: &Command) -> Child {
-    let program = command.get_program().display();
-    child.unwrap_or_else(|error| match error.kind() {
+fn spawn(command: &mut Command) -> Child {
+    // Debian keeps daemons where only root looks for programs.
+    command.env("PATH", format!("{}:/usr/sbin:/sbin", env::var("PATH").unwrap_or_default()));
+    let program = command.get_program().display().to_string();
+    command.spawn().unwrap_or_else(|error| match error.kind() {
         ErrorKind::NotFound => panic!("{program} is not installed; run: tests/install-tools"),
         _ => panic!("{program}: {error}"),
     })
