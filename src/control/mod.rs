@@ -1,7 +1,7 @@
 //! The one writer: merges configuration, verdicts and operators' changes, and publishes what follows from them. A change is
 //! taken whole or refused whole, and is on the disk before it is acknowledged.
 //!
-//! [`world`] says what follows from what, without I/O; [`actor`] is the task that carries it out.
+//! `world` says what follows from what, without I/O; `actor` is the task that carries it out.
 
 mod actor;
 mod world;

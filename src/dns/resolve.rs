@@ -43,6 +43,8 @@ pub(super) fn resolve<'s>(
         record_type: query.record_type,
         name,
         offset: HEADER,
+        visited: Vec::new(),
+        redirects: Vec::new(),
     };
     for _ in 0..MAX_LINKS {
         match chase.step() {
@@ -86,6 +88,10 @@ struct Chase<'c, 's, 'b> {
     name: FoldedName,
     /// Where it stands in the message.
     offset: usize,
+    /// The aliases that led here: one that comes again is the end of a loop.
+    visited: Vec<FoldedName>,
+    /// The owners of DNAMEs that are in the answer: no record is there twice (RFC 2181 5).
+    redirects: Vec<FoldedName>,
 }
 
 impl<'s> Chase<'_, 's, '_> {
@@ -170,18 +176,23 @@ impl<'s> Chase<'_, 's, '_> {
         self.offset =
             self.message.record(Section::Answer, owner, RecordType::CNAME, ttl, target)?;
         let Some(name) = FoldedName::new(target) else { return Ok(Next::Done) };
-        self.name = name;
+        self.visited.push(std::mem::replace(&mut self.name, name));
+        let is_loop = self.visited.iter().any(|it| it.as_wire() == self.name.as_wire());
         let zone = self.snapshot.zones.find(self.name.as_wire());
         let is_here = zone.is_some_and(|it| it.zone.name() == self.zone.zone.name());
         // ANY is never followed through an alias (RFC 8482).
-        let goes_on = is_here && self.record_type != RecordType::ANY;
+        let goes_on = is_here && !is_loop && self.record_type != RecordType::ANY;
         Ok(if goes_on { Next::Alias } else { Next::Done })
     }
 
     /// Answers with a DNAME and the CNAME that follows from it (RFC 6672 3.1).
     fn redirect(&mut self, suffix: usize, set: &RecordSet) -> Result<Next, Full> {
         let owner = self.owner(suffix);
-        self.message.set(Section::Answer, owner.placed(&self.name), set)?;
+        let placed = owner.placed(&self.name);
+        if !self.redirects.iter().any(|it| it.as_wire() == placed.wire) {
+            self.message.set(Section::Answer, placed, set)?;
+            self.redirects.extend(FoldedName::new(placed.wire));
+        }
         let Some(target) = set.data.first() else { return Ok(Next::Done) };
         let kept = self.name.as_wire().len() - suffix;
         let mut redirected = Vec::with_capacity(kept + target.len());

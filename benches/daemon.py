@@ -1,0 +1,78 @@
+"""Runs the release build of the daemon on loopback addresses, for benchmarks."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/farol"
+HEAD = """
+[server]
+listen = ["127.0.0.1:0"]
+[admin]
+listen = "127.0.0.1:0"
+[state]
+dir = "state"
+[[zone]]
+name = "gtm.example."
+file = "gtm.zone"
+[monitor.none]
+protocol = "none"
+"""
+ZONE = "$TTL 300\n@ SOA ns hostmaster 1 3600 600 604800 60\n@ NS ns\nns A 192.0.2.53\n"
+
+
+def build():
+    """Brings the release build up to date."""
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
+
+
+def profile(name, method, endpoints, first=0):
+    """A profile with so many endpoints that aren't probed; the first ones weigh more."""
+    lines = [f'[[profile]]\nname = "{name}.gtm.example."\nmethod = "{method}"\nmonitor = "none"']
+    for number in range(endpoints):
+        address = first + number
+        target = f"10.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
+        weight = (endpoints - number) * 10
+        lines.append(f'[[profile.endpoint]]\nname = "e{number}"\ntarget = "{target}"\nweight = {weight}')
+    return "\n".join(lines) + "\n"
+
+
+class Daemon:
+    """A daemon that answers; ends with the block."""
+
+    def __init__(self, profiles, static=""):
+        self.directory = tempfile.TemporaryDirectory(prefix="farol-bench-")
+        path = pathlib.Path(self.directory.name)
+        (path / "gtm.zone").write_text(ZONE + static)
+        (path / "farol.toml").write_text(HEAD + profiles)
+        command = [PROGRAM, "serve", "--log-format", "json", "--config", path / "farol.toml"]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            event = json.loads(line) if line.startswith("{") else {"message": line}
+            if event.get("event") == "started":
+                self.host, port = event["dns"].rsplit(":", 1)
+                self.port = int(port)
+                return
+        raise SystemExit(f"the daemon did not start: {event}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.directory.cleanup()
+
+    def cpu_seconds(self):
+        """User and system time that the process has used."""
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
+        user, system = stat.rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self):
+        """The memory that the process has in RAM."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024

@@ -1,0 +1,276 @@
+//! What operators do at run time: changes over the API, drains, explanations, and what is refused.
+
+#![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use common::daemon::Daemon;
+use common::dns::{Query, Reply, exchange};
+use common::http::Http;
+use common::wait_until;
+use serde_json::{Value, json};
+
+/// Two profiles over two sites; nothing is probed.
+const CONFIG: &str = "
+    [[zone]]
+    name = 'gtm.example.'
+    nameservers = 'ns.example.'
+    [[site]]
+    name = 'seattle'
+    [[site]]
+    name = 'orlando'
+    [[profile]]
+    name = 'app.gtm.example.'
+    method = 'weighted'
+    monitor = { protocol = 'none' }
+    endpoint = [
+        { name = 'west', site = 'seattle', target = '192.0.2.1', weight = 80 },
+        { name = 'east', site = 'orlando', target = '192.0.2.2', weight = 20 },
+    ]
+    [[profile]]
+    name = 'www.gtm.example.'
+    method = 'priority'
+    monitor = { protocol = 'none' }
+    endpoint = [
+        { name = 'main', site = 'seattle', target = '192.0.2.3' },
+        { name = 'spare', site = 'orlando', target = '192.0.2.4' },
+    ]
+";
+const APP: &str = "/v1/profiles/app.gtm.example./endpoints/west";
+
+/// The addresses of so many answers, without repetition.
+fn seen(daemon: &Daemon, name: &str) -> Vec<String> {
+    let mut seen: Vec<String> = (0..100).flat_map(|_| daemon.answers(name, "A")).collect();
+    seen.sort();
+    seen.dedup();
+    seen
+}
+
+/// Endpoints and their shares, as `/v1/explain` tells them.
+fn shares(daemon: &Daemon, name: &str) -> Vec<(String, f64, String)> {
+    let explained = daemon.api.must("GET", &format!("/v1/explain?name={name}&type=A"), "");
+    let text = |it: &Value| it.as_str().unwrap().to_owned();
+    let endpoints = explained["endpoints"].as_array().unwrap().iter();
+    endpoints
+        .map(|it| (text(&it["name"]), it["share"].as_f64().unwrap(), text(&it["why"])))
+        .collect()
+}
+
+#[test]
+fn an_acknowledged_change_is_what_every_worker_answers() {
+    const CLIENTS: usize = 8; // the kernel spreads their sockets over the workers
+    let daemon = Daemon::start(&format!("[server]\nworkers = 4\n{CONFIG}"));
+    let old = "192.0.2.1";
+    for _ in 0..5 {
+        daemon.api.must("PATCH", APP, r#"{"weight": 80}"#);
+        let (done, olds) = (AtomicBool::new(false), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            let ask = || {
+                let (socket, query) = (daemon.client(), Query::new("app.gtm.example.", "A").wire());
+                let mut last_old = None;
+                while !done.load(Ordering::SeqCst) {
+                    let asked = Instant::now();
+                    let reply = Reply::read(&exchange(&socket, &query).unwrap());
+                    if reply.data() == [old] {
+                        last_old = Some(asked);
+                        olds.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+                last_old
+            };
+            let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask)).collect();
+            wait_until("stream of old answers", || olds.load(Ordering::SeqCst) > 100);
+            daemon.api.must("PATCH", APP, r#"{"weight": 0}"#);
+            let acknowledged = Instant::now();
+            seen(&daemon, "app.gtm.example.");
+            done.store(true, Ordering::SeqCst);
+            for client in clients {
+                let last_old = client.join().unwrap();
+                assert!(
+                    last_old.is_none_or(|it| it < acknowledged),
+                    "asked later, answered by the old"
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn a_change_shows_its_author_and_is_undone_by_null() {
+    let daemon = Daemon::start(CONFIG);
+    let body = r#"{"weight": 0, "enabled": false, "forced": "down", "reason": "maintenance"}"#;
+    let changed = daemon.api.must("PATCH", APP, body);
+    assert_eq!((&changed["weight"], &changed["enabled"]), (&json!(0), &json!(false)));
+    assert_eq!((&changed["forced"], &changed["status"]), (&json!("down"), &json!("Disabled")));
+    let overrides = changed["overrides"].as_array().unwrap();
+    assert_eq!(overrides.len(), 3, "{changed}");
+    assert!(overrides.iter().all(|it| it["by"] == "admin" && it["reason"] == "maintenance"));
+    assert_eq!(seen(&daemon, "app.gtm.example."), ["192.0.2.2"]);
+    let undone =
+        daemon.api.must("PATCH", APP, r#"{"weight": null, "enabled": null, "forced": null}"#);
+    assert_eq!((&undone["weight"], &undone["overrides"]), (&json!(80), &json!([])));
+    assert_eq!(seen(&daemon, "app.gtm.example."), ["192.0.2.1", "192.0.2.2"]);
+}
+
+#[test]
+fn wrong_requests_are_told_what_would_be_right() {
+    let daemon = Daemon::start(CONFIG);
+    let before = daemon.api.must("GET", "/v1/profiles", "");
+    for (method, path, body, status, detail) in [
+        (
+            "PATCH",
+            APP,
+            "{}",
+            400,
+            "the body changes nothing; send weight, priority, enabled or forced",
+        ),
+        (
+            "PATCH",
+            APP,
+            r#"{"weight": 70000}"#,
+            400,
+            "weight: found 70000; write a whole number from 0 to 65535",
+        ),
+        (
+            "PATCH",
+            APP,
+            r#"{"weight": -1}"#,
+            400,
+            "weight: found -1; write a whole number from 0 to 65535",
+        ),
+        (
+            "PATCH",
+            APP,
+            r#"{"priority": 0}"#,
+            400,
+            "priority: found 0; write a whole number from 1 to 65535",
+        ),
+        (
+            "PATCH",
+            APP,
+            r#"{"forced": "sideways"}"#,
+            400,
+            "forced: found `sideways`; write `up`, `down` or null",
+        ),
+        (
+            "PATCH",
+            APP,
+            r#"{"wieght": 5}"#,
+            400,
+            "the body: unknown field `wieght`, expected one of `weight`",
+        ),
+        ("PATCH", APP, r#"{"weight": "5"}"#, 400, "the body: invalid type: string \"5\""),
+        ("PATCH", APP, r#"{"weight": 5"#, 400, "the body: EOF while parsing"),
+        (
+            "PATCH",
+            "/v1/profiles/ap.gtm.example./endpoints/west",
+            "{}",
+            404,
+            "no profile is called `ap.gtm.example.`; did you mean app.gtm.example.?",
+        ),
+        (
+            "PATCH",
+            "/v1/profiles/app.gtm.example./endpoints/wets",
+            "{}",
+            404,
+            "has no endpoint `wets`; did you mean west?",
+        ),
+        (
+            "GET",
+            "/v1/profiles/nothing.like.it.",
+            "",
+            404,
+            "no profile is called `nothing.like.it.`",
+        ),
+        (
+            "POST",
+            "/v1/sites/seatle/drain",
+            "",
+            404,
+            "no site is called `seatle`; did you mean seattle?",
+        ),
+        (
+            "POST",
+            "/v1/sites/seattle/drain",
+            r#"{"why": "x"}"#,
+            400,
+            "unknown field `why`, expected `reason`",
+        ),
+        ("GET", "/v1/explain", "", 400, "missing field `name`; send ?name=NAME"),
+        ("GET", "/v1/explain?name=app.gtm.example.&type=NONSENSE", "", 400, "type: "),
+        ("GET", "/v1/explain?name=a..b&type=A", "", 400, "name: `a..b`"),
+        ("DELETE", APP, "", 405, "does not take this method"),
+        ("GET", "/v2/profiles", "", 404, "the API begins with /v1"),
+    ] {
+        let response = daemon.api.send(method, path, body);
+        assert_eq!(response.status, status, "{method} {path} {body}: {}", response.body);
+        let problem = response.json();
+        let told = problem["detail"].as_str().unwrap();
+        assert!(told.contains(detail), "{method} {path} {body}: {told}");
+        assert_eq!(problem["status"], status);
+    }
+    assert_eq!(daemon.api.must("GET", "/v1/profiles", ""), before, "nothing has changed");
+}
+
+#[test]
+fn without_the_token_nothing_is_told_or_done() {
+    let daemon = Daemon::start(CONFIG);
+    let nobody = Http::new(daemon.api.address);
+    for client in [nobody.clone(), nobody.with_token("0123456789abcdef"), nobody.with_token("")] {
+        for (method, path) in
+            [("GET", "/v1/status"), ("GET", "/v1/profiles"), ("PATCH", APP), ("POST", "/v1/reload")]
+        {
+            let response = client.send(method, path, r#"{"weight": 0}"#);
+            assert_eq!(response.status, 401, "{method} {path}");
+            assert!(response.json()["detail"].as_str().unwrap().contains("Authorization: Bearer"));
+        }
+    }
+    for open in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(nobody.get(open).status, 200, "{open}");
+    }
+    assert_eq!(daemon.endpoint("app.gtm.example.", "west")["weight"], 80);
+}
+
+#[test]
+fn draining_a_site_moves_all_its_endpoints() {
+    let daemon = Daemon::start(CONFIG);
+    let both = ["192.0.2.1", "192.0.2.2"];
+    assert_eq!(seen(&daemon, "app.gtm.example."), both);
+    assert_eq!(seen(&daemon, "www.gtm.example."), ["192.0.2.3"]);
+
+    let site = daemon.api.must("POST", "/v1/sites/seattle/drain", r#"{"reason": "upgrade"}"#);
+    assert_eq!((&site["drained"], &site["drain"]["reason"]), (&json!(true), &json!("upgrade")));
+    assert_eq!((&site["endpoints"], &site["healthy"]), (&json!(2), &json!(0)));
+    assert_eq!(seen(&daemon, "app.gtm.example."), ["192.0.2.2"]);
+    assert_eq!(seen(&daemon, "www.gtm.example."), ["192.0.2.4"]);
+    assert_eq!(daemon.status("www.gtm.example.", "main"), "Drained");
+    assert_eq!(daemon.api.must("GET", "/v1/status", "")["drained_sites"], json!(["seattle"]));
+
+    daemon.api.must("POST", "/v1/sites/seattle/undrain", "");
+    assert_eq!(seen(&daemon, "app.gtm.example."), both);
+    assert_eq!(seen(&daemon, "www.gtm.example."), ["192.0.2.3"]);
+}
+
+#[test]
+fn explain_tells_the_shares_that_are_answered() {
+    let daemon = Daemon::start(CONFIG);
+    let row = |name: &str, share: f64, why: &str| (name.to_owned(), share, why.to_owned());
+    let (app, www) = ("app.gtm.example.", "www.gtm.example.");
+    assert_eq!(shares(&daemon, app), [row("west", 80.0, "answers"), row("east", 20.0, "answers")]);
+    let lower = "a lower priority number has a candidate";
+    assert_eq!(shares(&daemon, www), [row("main", 100.0, "answers"), row("spare", 0.0, lower)]);
+    daemon.api.must("PATCH", APP, r#"{"weight": 60}"#);
+    assert_eq!(shares(&daemon, app), [row("west", 75.0, "answers"), row("east", 25.0, "answers")]);
+    daemon.api.must("POST", "/v1/sites/orlando/drain", "");
+    assert_eq!(shares(&daemon, app), [row("west", 100.0, "answers"), row("east", 0.0, "drained")]);
+    daemon.api.must("POST", "/v1/sites/orlando/undrain", "");
+
+    // One worker's answers are as told, to a small constant.
+    let answered: Vec<String> = (0..400).flat_map(|_| daemon.answers(app, "A")).collect();
+    let west = answered.iter().filter(|it| *it == "192.0.2.1").count();
+    assert!(west.abs_diff(300) <= 20, "{west} of 400");
+}
