@@ -10,6 +10,7 @@ mod output;
 mod profile;
 mod reload;
 mod serve;
+mod signals;
 mod site;
 mod status;
 

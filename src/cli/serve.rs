@@ -3,12 +3,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::Daemon;
+use super::signals::Signals;
 use super::{LogFormat, complain, start_logs};
-use crate::control::{Handle, load_from};
+use crate::control::load_from;
 
 /// Run the daemon: probe the sites, answer DNS queries, serve the API
 ///
@@ -39,15 +39,15 @@ impl Serve {
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.context("could not start the async runtime")?.block_on(async {
+            let signals = Signals::listen()?;
             let stop = CancellationToken::new();
             let daemon = Daemon::start(settings, load)?;
-            let signals = obey(daemon.control().clone(), stop.clone());
+            let told = signals.obey(daemon.control().clone());
             let running = daemon.run(stop.clone());
             tokio::pin!(running);
             tokio::select! {
                 ended = &mut running => ended?,
-                told = signals => {
-                    told?;
+                () = told => {
                     stop.cancel();
                     running.await?;
                 }
@@ -56,23 +56,4 @@ impl Serve {
             Ok(ExitCode::SUCCESS)
         })
     }
-}
-
-/// Does what signals say until one of them says to stop.
-pub(super) async fn obey(control: Handle, stop: CancellationToken) -> anyhow::Result<()> {
-    let listen = |kind| signal(kind).context("could not listen for signals");
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            () = stop.cancelled() => break,
-            // How it went is logged by the control task.
-            _ = hang_up.recv() => drop(control.reload().await),
-        }
-    }
-    tracing::info!(event = "stopping", "told to stop: answering what has come in");
-    Ok(())
 }

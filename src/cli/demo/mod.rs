@@ -23,7 +23,7 @@ use self::sites::Sites;
 use super::client::{Client, Token};
 use super::daemon::Daemon;
 use super::output::show as print;
-use super::serve::obey;
+use super::signals::Signals;
 use super::{LogFormat, start_logs};
 use crate::control::load_from;
 
@@ -66,6 +66,7 @@ impl Demo {
         let load = load_from(vec![file.clone()]);
         let settings = load().map_err(|problems| anyhow::anyhow!("{problems}"))?;
         let token_file = settings.state.dir.join("admin.token");
+        let signals = Signals::listen()?;
         let daemon = Daemon::start(settings, load)?;
         let dns = *daemon.dns().first().context("the demo's daemon listens nowhere")?;
         let client = Client::new(&format!("http://{}", daemon.admin()), Token::of(&token_file)?)?;
@@ -75,13 +76,13 @@ impl Demo {
         print(&what_to_try(dns, client.server(), sites.port(), &token_file, &file))?;
 
         let stop = CancellationToken::new();
-        let signals = obey(daemon.control().clone(), stop.clone());
+        let told = signals.obey(daemon.control().clone());
         let running = daemon.run(stop.clone());
         tokio::pin!(running);
         tokio::select! {
             ended = &mut running => ended?,
             shown = Show::new(client, dns, sites).run() => shown.or_else(unless_unread)?,
-            told = signals => told?,
+            () = told => {}
             () = after(self.seconds) => {}
         }
         stop.cancel();
