@@ -205,9 +205,7 @@ fn questions_get_their_answers() {
 #[test]
 fn alias_loops_end() {
     let answer = ask(&mut responder_for(ZONE), &query("loop.z.", 1, 0, &[]), Way::Udp);
-    let shown = shown(&answer);
-    assert!(shown.starts_with("NOERROR aa | loop.z 600 CNAME | pool.z 600 CNAME"), "{shown}");
-    assert_eq!(shown.matches("CNAME").count(), 16);
+    assert_eq!(shown(&answer), "NOERROR aa | loop.z 600 CNAME | pool.z 600 CNAME", "each once");
 }
 
 #[test]
