@@ -7,7 +7,7 @@ use super::render::percent;
 use super::view;
 use crate::model::{Family, Ident, Name, RecordType, WhenNoneHealthy};
 use crate::routing::{Basis, Draw, Standing};
-use crate::snapshot::{Explained, ProfileTable, Snapshot, explain};
+use crate::snapshot::{Explained, Picked, ProfileTable, Snapshot, explain};
 
 /// Explains a query with this draw.
 pub(super) fn render(
@@ -37,6 +37,9 @@ pub(super) fn render(
         Explained::NoSuchName => "NXDOMAIN: the name does not exist".to_owned(),
         Explained::Delegated => "referral: the name is delegated to other nameservers".to_owned(),
         Explained::Redirected => "alias: a DNAME above the name redirects it".to_owned(),
+        Explained::Transfer => "REFUSED: zones are not transferred".to_owned(),
+        Explained::Meta => format!("an error: no name has records of type {record_type}"),
+        Explained::Any => "HINFO \"RFC8482\": ask for one type".to_owned(),
         Explained::Static => "static records from the zone".to_owned(),
         Explained::Alias(target) => format!("alias for {target}: ask about that name"),
         Explained::NoData => format!("NODATA: the name exists, and has no {record_type} record"),
@@ -52,23 +55,24 @@ fn describe(
     view: &mut view::Explanation,
     table: &ProfileTable,
     family: Family,
-    picked: Option<usize>,
+    picked: Picked,
     endpoints: &[(Standing, f64)],
 ) {
     let profile = &table.profile;
     view.profile = Some(profile.name.to_string());
     view.method = Some(profile.method.label().to_owned());
     view.ttl = Some(profile.ttl);
-    let chosen = picked.and_then(|at| profile.endpoints.get(at));
+    let chosen = match picked {
+        Picked::Endpoint(at) => profile.endpoints.get(at),
+        Picked::Fallback | Picked::NoData | Picked::ServFail => None,
+    };
     view.picked = chosen.map(|it| it.name.to_string());
     view.answers = match (chosen, &profile.when_none_healthy) {
         (Some(endpoint), _) => endpoint.addresses.of(family).collect(),
-        (None, WhenNoneHealthy::Fallback(addresses))
-            if table.basis(family) == Basis::NoneHealthy =>
-        {
+        (None, WhenNoneHealthy::Fallback(addresses)) if picked == Picked::Fallback => {
             addresses.of(family).collect()
         }
-        _ => Vec::new(),
+        (None, _) => Vec::new(),
     };
     let states = profile.endpoints.iter().zip(&table.endpoints).zip(endpoints);
     let explained = states.map(|((endpoint, state), (standing, share))| view::ExplainedEndpoint {
@@ -84,12 +88,7 @@ fn describe(
     view.endpoints = explained.collect();
 }
 
-fn outcome(
-    table: &Arc<ProfileTable>,
-    family: Family,
-    basis: Basis,
-    picked: Option<usize>,
-) -> String {
+fn outcome(table: &Arc<ProfileTable>, family: Family, basis: Basis, picked: Picked) -> String {
     let profile = &table.profile;
     let record_type = family.record_type();
     let health = match basis {
@@ -100,21 +99,15 @@ fn outcome(
         Basis::NoneHealthy => "no endpoint is healthy; ",
         Basis::NoneInService => "no endpoint is in service; ",
     };
-    let answer = match (picked, &profile.when_none_healthy) {
-        (Some(_), WhenNoneHealthy::ServeAll | WhenNoneHealthy::LastHealthy)
-            if basis == Basis::NoneHealthy =>
-        {
-            format!(
-                "{record_type} all the same (when_none_healthy = {})",
-                profile.when_none_healthy.label()
-            )
+    let answer = match picked {
+        Picked::Endpoint(_) if basis == Basis::NoneHealthy => {
+            let rule = profile.when_none_healthy.label();
+            format!("{record_type} all the same (when_none_healthy = {rule})")
         }
-        (Some(_), _) => format!("{record_type} by {}", profile.method.label()),
-        (None, WhenNoneHealthy::Fallback(_)) if basis == Basis::NoneHealthy => {
-            "the fallback addresses".to_owned()
-        }
-        (None, WhenNoneHealthy::ServFail) if basis == Basis::NoneHealthy => "SERVFAIL".to_owned(),
-        (None, _) => format!("NODATA: the choice has no {record_type} record"),
+        Picked::Endpoint(_) => format!("{record_type} by {}", profile.method.label()),
+        Picked::Fallback => "the fallback addresses".to_owned(),
+        Picked::NoData => format!("NODATA: the choice has no {record_type} record"),
+        Picked::ServFail => "SERVFAIL (when_none_healthy = servfail)".to_owned(),
     };
     format!("{health}{answer}")
 }

@@ -17,7 +17,7 @@ use super::error::ApiError;
 use super::render::{self, Now};
 use super::{Api, explain as explanation, view};
 use crate::clock::Clock;
-use crate::control::{Change, ChangeError, ReloadError};
+use crate::control::{Change, ChangeError, ReloadError, chain};
 use crate::metrics::MEDIA_TYPE;
 use crate::model::{
     self, EndpointChange, EndpointKey, Forced, Ident, Name, Protocol, RecordType, Stamp, Verdict,
@@ -76,23 +76,15 @@ pub(super) async fn change_endpoint(
     Extension(author): Extension<Author>,
     Path((profile, endpoint)): Path<(String, String)>,
     body: Result<Bytes, BytesRejection>,
-) -> Answer<view::Changed<view::Endpoint>> {
-    let snapshot = api.live.load();
-    let table = find_profile(&snapshot, &profile)?;
-    let at = find_endpoint(table, &endpoint)?;
+) -> Answer<view::Changed<Option<view::Endpoint>>> {
+    let key = find_key(&api.live.load(), &profile, &endpoint)?;
     let patch: view::EndpointPatch = read_body(&body?)?;
     let change = endpoint_change(&patch)?;
-    let name = table.profile.endpoints.get(at).map(|it| it.name.clone());
-    let name = name.ok_or_else(|| no_endpoint(table, &endpoint))?;
-    let key = EndpointKey { profile: table.profile.name.clone(), endpoint: name };
     let stamp = stamp(author, patch.reason)?;
-    let generation = make(&api, Change::Endpoint(key.clone(), change), stamp).await?;
-    let snapshot = api.live.load();
-    let table = find_profile(&snapshot, &profile)?;
-    let at = find_endpoint(table, &endpoint)?;
-    let now =
-        render::endpoint(table, at, now(&api)).ok_or_else(|| no_endpoint(table, &endpoint))?;
-    Ok(Json(view::Changed { generation, now }))
+    let snapshot = make(&api, Change::Endpoint(key.clone(), change), stamp).await?;
+    let table = snapshot.profile(&key.profile);
+    let now = table.and_then(|it| render::endpoint(it, it.position(&key.endpoint)?, now(&api)));
+    Ok(Json(view::Changed { generation: snapshot.generation, now }))
 }
 
 pub(super) async fn sites(State(api): State<Arc<Api>>) -> Json<view::Sites> {
@@ -104,7 +96,7 @@ pub(super) async fn drain(
     author: Extension<Author>,
     site: Path<String>,
     body: Result<Bytes, BytesRejection>,
-) -> Answer<view::Changed<view::Site>> {
+) -> Answer<view::Changed<Option<view::Site>>> {
     set_drained(api, author, site, body, true).await
 }
 
@@ -113,7 +105,7 @@ pub(super) async fn undrain(
     author: Extension<Author>,
     site: Path<String>,
     body: Result<Bytes, BytesRejection>,
-) -> Answer<view::Changed<view::Site>> {
+) -> Answer<view::Changed<Option<view::Site>>> {
     set_drained(api, author, site, body, false).await
 }
 
@@ -123,15 +115,14 @@ async fn set_drained(
     Path(site): Path<String>,
     body: Result<Bytes, BytesRejection>,
     drained: bool,
-) -> Answer<view::Changed<view::Site>> {
+) -> Answer<view::Changed<Option<view::Site>>> {
     let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
     let body = body?;
     let request = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
     let stamp = stamp(author, request.reason)?;
-    let generation = make(&api, Change::Site { name, drained }, stamp).await?;
-    let snapshot = api.live.load();
+    let snapshot = make(&api, Change::Site { name, drained }, stamp).await?;
     let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
-    Ok(Json(view::Changed { generation, now: now.ok_or_else(|| no_site(&snapshot, &site))? }))
+    Ok(Json(view::Changed { generation: snapshot.generation, now }))
 }
 
 /// The query of `GET /v1/explain`.
@@ -181,21 +172,23 @@ pub(super) async fn reload(State(api): State<Arc<Api>>) -> Answer<view::Reloaded
                 changed: names(diff.changed),
                 zones_or_sites_changed: diff.zones_or_sites,
                 overridden: diff.overridden,
+                unmatched_overrides: diff.unmatched,
+                needs_restart: diff.needs_restart.into_iter().map(str::to_owned).collect(),
             }))
         }
         Err(error @ ReloadError::Invalid(_)) => Err(ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             format!("what runs is kept:\n{error}"),
         )),
-        Err(error @ (ReloadError::Stopping | ReloadError::Superseded)) => {
+        Err(error @ (ReloadError::Stopping | ReloadError::Broken)) => {
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))
         }
     }
 }
 
-/// Makes a change and waits until every worker answers by it.
-async fn make(api: &Api, change: Change, stamp: Stamp) -> Result<u64, ApiError> {
-    let generation = api.control.change(change, stamp).await.map_err(|error| {
+/// Makes a change and waits until every worker answers by it. Gives the snapshot that has it.
+async fn make(api: &Api, change: Change, stamp: Stamp) -> Result<Arc<Snapshot>, ApiError> {
+    let made = api.control.change(change, stamp).await.map_err(|error| {
         let snapshot = api.live.load();
         match &error {
             ChangeError::NoProfile(name) => no_profile(&snapshot, &name.to_string()),
@@ -205,15 +198,19 @@ async fn make(api: &Api, change: Change, stamp: Stamp) -> Result<u64, ApiError> 
             },
             ChangeError::NoSite(name) => no_site(&snapshot, name.as_str()),
             ChangeError::NotStored(source) => {
-                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, format!("{error}: {source}"))
+                let detail = format!("{error}: {}", chain(&**source));
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, detail)
+            }
+            ChangeError::Broken => {
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
             }
             ChangeError::Stopping => {
                 ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }
         }
     })?;
-    acknowledged(api, generation).await;
-    Ok(generation)
+    acknowledged(api, made.generation).await;
+    Ok(made)
 }
 
 async fn acknowledged(api: &Api, generation: u64) {
@@ -321,9 +318,15 @@ fn find_profile<'s>(snapshot: &'s Snapshot, text: &str) -> Result<&'s Arc<Profil
     name.and_then(|it| snapshot.profile(&it)).ok_or_else(|| no_profile(snapshot, text))
 }
 
-fn find_endpoint(table: &ProfileTable, text: &str) -> Result<usize, ApiError> {
-    let name: Option<Ident> = text.parse().ok();
-    name.and_then(|it| table.position(&it)).ok_or_else(|| no_endpoint(table, text))
+/// The endpoint's name; whether it exists is for the control task to say.
+fn find_key(snapshot: &Snapshot, profile: &str, endpoint: &str) -> Result<EndpointKey, ApiError> {
+    let name: Name = profile.parse().map_err(|_| no_profile(snapshot, profile))?;
+    let endpoint = match (endpoint.parse(), snapshot.profile(&name)) {
+        (Ok(endpoint), _) => endpoint,
+        (Err(_), Some(table)) => return Err(no_endpoint(table, endpoint)),
+        (Err(_), None) => return Err(no_profile(snapshot, profile)),
+    };
+    Ok(EndpointKey { profile: name, endpoint })
 }
 
 fn no_profile(snapshot: &Snapshot, text: &str) -> ApiError {

@@ -191,6 +191,7 @@ pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> vi
         degraded: Vec::new(),
         drained_sites: Vec::new(),
         overridden: Vec::new(),
+        unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
     };
     status.zones.sort();
     for table in snapshot.profiles.iter() {

@@ -21,7 +21,7 @@ pub struct Status {
     pub profiles: usize,
     /// How many endpoints are in each status; statuses that none is in are left out.
     pub endpoints: std::collections::BTreeMap<String, usize>,
-    /// Profiles whose answers may name failing endpoints, because none or too few are healthy.
+    /// Profiles of which none or too few endpoints are healthy, so that `when_none_healthy` or `panic_threshold` decides.
     pub failing_open: Vec<String>,
     /// Endpoints that are Degraded.
     pub degraded: Vec<EndpointRef>,
@@ -29,6 +29,10 @@ pub struct Status {
     pub drained_sites: Vec<String>,
     /// Endpoints with an operator's change in force.
     pub overridden: Vec<EndpointRef>,
+    /// Overrides of endpoints and sites that the configuration doesn't have: "profile endpoint", or a site. They come back
+    /// into force with what they are of.
+    #[serde(default)]
+    pub unmatched_overrides: Vec<String>,
 }
 
 /// Names an endpoint.
@@ -70,7 +74,7 @@ pub struct Profile {
     pub fallback: Vec<IpAddr>,
     /// Percent of the weight that must be healthy; 0 is off.
     pub panic_threshold: u8,
-    /// Whether answers may name failing endpoints now.
+    /// Whether none or too few endpoints are healthy, so that `when_none_healthy` or `panic_threshold` decides.
     pub fail_open: bool,
     /// Its endpoints, in the configuration's order.
     pub endpoints: Vec<Endpoint>,
@@ -210,7 +214,7 @@ pub struct Drain {
 pub struct Changed<T> {
     /// The generation of the snapshot that has the change.
     pub generation: u64,
-    /// What was changed, as it is now.
+    /// What was changed, as it is now; nothing when the configuration doesn't have it.
     #[serde(flatten)]
     pub now: T,
 }
@@ -230,6 +234,12 @@ pub struct Reloaded {
     pub zones_or_sites_changed: bool,
     /// Overrides that stay in force over the configuration: "profile endpoint", or a drained site.
     pub overridden: Vec<String>,
+    /// Overrides of what the configuration doesn't have.
+    #[serde(default)]
+    pub unmatched_overrides: Vec<String>,
+    /// Keys that were changed and are read at the start only.
+    #[serde(default)]
+    pub needs_restart: Vec<String>,
 }
 
 /// Why a name is answered as it is.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, router};
 use crate::clock::Clock;
-use crate::control::{Control, Handle, Load, World};
+use crate::control::{Control, Handle, Load, Parts, Running, World};
 use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
 use crate::metrics::{ControlMetrics, DnsCounters, Metrics, ProbeMetrics};
 use crate::probe::Prober;
@@ -57,6 +57,7 @@ impl Daemon {
 
         let workers = Sockets::workers(settings.server.workers);
         let seed = getrandom::u64().context("the operating system gives no random numbers")?;
+        let running = Running::of(&settings);
         let world = World::new(&settings.model, loaded.overrides, workers, seed, started);
         let live = Arc::new(Live::new(world.snapshot().clone(), workers));
         let counters = Arc::new(DnsCounters::new(workers));
@@ -86,8 +87,18 @@ impl Daemon {
         let (changes, verdicts) = mpsc::channel(VERDICTS);
         let connections = probe_connections(settings.server.tcp_max_connections);
         let (prober, watch) = Prober::new(clock, probe_metrics, changes, connections);
-        let (control, handle) =
-            Control::new(world, live.clone(), store, watch, verdicts, load, control_metrics);
+        let (control, handle) = Control::new(
+            world,
+            Parts {
+                live: live.clone(),
+                store,
+                prober: watch,
+                verdicts,
+                load,
+                running,
+                metrics: control_metrics,
+            },
+        );
         let api = Arc::new(Api {
             live,
             control: handle.clone(),

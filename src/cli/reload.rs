@@ -40,9 +40,15 @@ fn render(it: &view::Reloaded) -> String {
         "" => "Reloaded; nothing is different.\n".to_owned(),
         changes => format!("Reloaded.\n{changes}"),
     };
-    if !it.overridden.is_empty() {
-        let overridden: String = it.overridden.iter().map(|it| format!("  {it}\n")).collect();
-        text.push_str(&format!("Overrides stay in force over the configuration:\n{overridden}"));
+    for (title, names) in [
+        ("Overrides stay in force over the configuration:", &it.overridden),
+        ("Overrides are kept for what the configuration doesn't have:", &it.unmatched_overrides),
+        ("Changed, but read at the start only; restart for them:", &it.needs_restart),
+    ] {
+        if !names.is_empty() {
+            let names: String = names.iter().map(|it| format!("  {it}\n")).collect();
+            text.push_str(&format!("{title}\n{names}"));
+        }
     }
     text + &acknowledged(it.generation)
 }
@@ -60,12 +66,15 @@ mod tests {
             changed: Vec::new(),
             zones_or_sites_changed: false,
             overridden: Vec::new(),
+            unmatched_overrides: Vec::new(),
+            needs_restart: Vec::new(),
         };
         let end = "Every worker answers by it since generation 7.";
         assert_eq!(render(&same), format!("Reloaded; nothing is different.\n{end}"));
         let other = view::Reloaded {
             added: vec!["a.".to_owned(), "b.".to_owned()],
             overridden: vec!["a. seattle".to_owned()],
+            needs_restart: vec!["server.listen".to_owned()],
             ..same
         };
         let lines = [
@@ -73,6 +82,8 @@ mod tests {
             "  added  a., b.",
             "Overrides stay in force over the configuration:",
             "  a. seattle",
+            "Changed, but read at the start only; restart for them:",
+            "  server.listen",
             end,
         ];
         assert_eq!(render(&other), lines.join("\n"));

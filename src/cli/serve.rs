@@ -38,7 +38,8 @@ impl Serve {
             }
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.context("could not start the async runtime")?.block_on(async {
+        let runtime = runtime.context("could not start the async runtime")?;
+        let served = runtime.block_on(async {
             let signals = Signals::listen()?;
             let stop = CancellationToken::new();
             let daemon = Daemon::start(settings, load)?;
@@ -54,6 +55,9 @@ impl Serve {
             }
             tracing::info!(event = "stopped", "stopped");
             Ok(ExitCode::SUCCESS)
-        })
+        });
+        // A file that is still being read for a reload keeps nobody waiting.
+        runtime.shutdown_background();
+        served
     }
 }

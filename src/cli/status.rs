@@ -73,9 +73,14 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
         }
     };
     section("Degraded:", endpoints(&status.degraded, "REASON"));
-    section("Failing open, so answers may name failing endpoints:", status.failing_open.join("\n"));
+    section(
+        "None or too few endpoints healthy (when_none_healthy, panic_threshold):",
+        status.failing_open.join("\n"),
+    );
     section("Sites that are drained:", status.drained_sites.join("\n"));
     section("Overrides in force:", endpoints(&status.overridden, "OVERRIDES"));
+    let unmatched = status.unmatched_overrides.join("\n");
+    section("Overrides of what the configuration doesn't have:", unmatched);
     text.push_str(if is_well(status) {
         "\nAll is well."
     } else {
@@ -120,6 +125,7 @@ mod tests {
             degraded: Vec::new(),
             drained_sites: Vec::new(),
             overridden: Vec::new(),
+            unmatched_overrides: Vec::new(),
         }
     }
 
@@ -152,7 +158,7 @@ mod tests {
             "  PROFILE           ENDPOINT  REASON",
             "  app.gtm.example.  seattle   connect: refused",
             "",
-            "Failing open, so answers may name failing endpoints:",
+            "None or too few endpoints healthy (when_none_healthy, panic_threshold):",
             "  www.gtm.example.",
             "",
             "Sites that are drained:",

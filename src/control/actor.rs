@@ -7,11 +7,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::world::Transition;
-use super::{Change, ChangeError, Command, Diff, Handle, Load, ReloadError, World};
+use super::reload::Diff;
+use super::world::{Changes, World};
+use super::{Change, ChangeError, Command, Handle, Load, ReloadError, Running, chain, journal};
 use crate::clock::Clock;
 use crate::metrics::ControlMetrics;
-use crate::model::{EndpointKey, EndpointStatus, Ident, Overrides, Stamp, Verdict};
+use crate::model::{EndpointKey, Overrides, Stamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::settings::{Problems, Settings};
 use crate::snapshot::{Live, Snapshot};
@@ -26,16 +27,29 @@ const COMMANDS: usize = 256;
 /// Operators' changes that one write to the disk takes.
 const BATCH: usize = 64;
 
+/// What the control task works with.
+pub struct Parts {
+    /// Where snapshots are published; the world's is live already.
+    pub live: Arc<Live>,
+    /// Where overrides are kept.
+    pub store: Arc<Store>,
+    /// Who is told what to probe.
+    pub prober: ProbeHandle,
+    /// What the prober says.
+    pub verdicts: mpsc::Receiver<VerdictChange>,
+    /// What a reload reads.
+    pub load: Load,
+    /// The settings that count until the next start.
+    pub running: Running,
+    /// What is counted.
+    pub metrics: ControlMetrics,
+}
+
 /// The control task.
 pub struct Control {
     world: World,
-    live: Arc<Live>,
-    store: Arc<Store>,
-    prober: ProbeHandle,
-    verdicts: mpsc::Receiver<VerdictChange>,
+    parts: Parts,
     commands: mpsc::Receiver<Command>,
-    load: Load,
-    metrics: ControlMetrics,
     /// Snapshots that a worker may still hold: they are freed here, not there.
     retired: Vec<Arc<Snapshot>>,
     /// The verdicts since the last publication, for the log.
@@ -57,37 +71,29 @@ struct Saving {
 struct Accepted {
     change: Change,
     stamp: Stamp,
-    reply: oneshot::Sender<Result<u64, ChangeError>>,
+    reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>>,
 }
 
 /// A configuration that is being read.
 struct Loading {
     read: JoinHandle<Result<Settings, Problems>>,
-    reply: oneshot::Sender<Result<Diff, ReloadError>>,
+    replies: Vec<ReloadReply>,
+    /// Who asked when this had begun already: the files are read again for them.
+    again: Vec<ReloadReply>,
 }
+
+type ReloadReply = oneshot::Sender<Result<Diff, ReloadError>>;
 
 impl Control {
     /// A control task over a world whose snapshot is live, and the handle to talk to it.
-    pub fn new(
-        world: World,
-        live: Arc<Live>,
-        store: Arc<Store>,
-        prober: ProbeHandle,
-        verdicts: mpsc::Receiver<VerdictChange>,
-        load: Load,
-        metrics: ControlMetrics,
-    ) -> (Self, Handle) {
+    pub fn new(world: World, parts: Parts) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS);
-        prober.watch(world.watches());
+        parts.prober.watch(world.watches());
+        journal::unmatched(&world.snapshot().unmatched_overrides);
         let control = Self {
             world,
-            live,
-            store,
-            prober,
-            verdicts,
+            parts,
             commands,
-            load,
-            metrics,
             retired: Vec::new(),
             reasons: HashMap::new(),
             due: None,
@@ -105,9 +111,12 @@ impl Control {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = reached(self.due) => self.publish(),
-                Some(verdict) = self.verdicts.recv() => self.observe(&verdict),
+                Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
-                read = finished(self.loading.as_mut().map(|it| &mut it.read)) => self.loaded(read),
+                // What a change was checked against stays until the change is in force.
+                read = finished(self.loading.as_mut().map(|it| &mut it.read)), if self.saving.is_none() => {
+                    self.loaded(read);
+                }
                 // One write at a time: what comes meanwhile waits, and is then written together.
                 count = self.commands.recv_many(&mut commands, BATCH), if self.saving.is_none() => {
                     if count == 0 {
@@ -135,7 +144,7 @@ impl Control {
         let mut accepted = Vec::new();
         for command in commands {
             match command {
-                Command::Reload { reply } => self.start_loading(reply),
+                Command::Reload { reply } => self.ask_to_load(reply),
                 Command::Change { change, stamp, reply } => {
                     match self.world.plan(&mut overrides, &change, &stamp) {
                         Ok(()) => accepted.push(Accepted { change, stamp, reply }),
@@ -147,7 +156,7 @@ impl Control {
         if accepted.is_empty() {
             return;
         }
-        let (store, written) = (self.store.clone(), overrides.clone());
+        let (store, written) = (self.parts.store.clone(), overrides.clone());
         let written = tokio::task::spawn_blocking(move || store.save(&written));
         self.saving = Some(Saving { written, overrides, accepted });
     }
@@ -157,11 +166,11 @@ impl Control {
         let Some(Saving { overrides, accepted, .. }) = self.saving.take() else { return };
         let refused = match written {
             Ok(Ok(())) => {
-                accepted.iter().for_each(|it| log_change(&it.change, &it.stamp));
+                accepted.iter().for_each(|it| journal::changed(&it.change, &it.stamp));
                 self.world.override_with(overrides);
                 self.publish();
-                let generation = self.world.snapshot().generation;
-                accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(generation))));
+                let snapshot = self.world.snapshot();
+                accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(snapshot.clone()))));
                 return;
             }
             Ok(Err(error)) => Some(Arc::new(error)),
@@ -174,63 +183,56 @@ impl Control {
             "changes were refused: they can't be stored"
         );
         for it in accepted {
-            let refusal = refused.clone().map_or(ChangeError::Stopping, ChangeError::NotStored);
+            let refusal = refused.clone().map_or(ChangeError::Broken, ChangeError::NotStored);
             drop(it.reply.send(Err(refusal)));
         }
     }
 
-    fn start_loading(&mut self, reply: oneshot::Sender<Result<Diff, ReloadError>>) {
-        let load = self.load.clone();
-        let read = tokio::task::spawn_blocking(move || load());
-        if let Some(earlier) = self.loading.replace(Loading { read, reply }) {
-            drop(earlier.reply.send(Err(ReloadError::Superseded)));
+    fn ask_to_load(&mut self, reply: ReloadReply) {
+        match &mut self.loading {
+            Some(loading) => loading.again.push(reply),
+            None => self.start_loading(vec![reply]),
         }
     }
 
+    fn start_loading(&mut self, replies: Vec<ReloadReply>) {
+        let load = self.parts.load.clone();
+        let read = tokio::task::spawn_blocking(move || load());
+        self.loading = Some(Loading { read, replies, again: Vec::new() });
+    }
+
     fn loaded(&mut self, read: Result<Result<Settings, Problems>, ()>) {
-        let Some(Loading { reply, .. }) = self.loading.take() else { return };
+        let Some(Loading { replies, again, .. }) = self.loading.take() else { return };
         let result = match read {
-            Ok(Ok(settings)) => {
-                settings
-                    .warnings
-                    .iter()
-                    .for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
-                Ok(self.reload(&settings))
-            }
+            Ok(Ok(settings)) => Ok(self.reload(&settings)),
             Ok(Err(problems)) => {
-                self.metrics.reloaded(false, Clock::time_of_day());
-                tracing::error!(
-                    event = "reload_refused",
-                    "the configuration has errors, so what runs is kept:\n{problems}",
-                );
+                journal::reload_refused(&problems);
                 Err(ReloadError::Invalid(problems))
             }
-            Err(()) => Err(ReloadError::Stopping),
+            Err(()) => {
+                tracing::error!(
+                    event = "reload_refused",
+                    "reading the configuration panicked, so what runs is kept"
+                );
+                Err(ReloadError::Broken)
+            }
         };
-        drop(reply.send(result));
+        self.parts.metrics.reloaded(result.is_ok(), Clock::time_of_day());
+        replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
+        if !again.is_empty() {
+            self.start_loading(again);
+        }
     }
 
     fn reload(&mut self, settings: &Settings) -> Diff {
-        let now = Clock::time_of_day();
+        settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
         let started = Instant::now();
-        let (diff, transitions) = self.world.reload(&settings.model, now);
+        let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
+        diff.needs_restart = self.parts.running.differing(settings);
         self.due = None;
-        self.put_live(started, &transitions);
-        self.prober.watch(self.world.watches());
-        self.metrics.reloaded(true, now);
-        tracing::info!(
-            event = "reloaded",
-            generation = diff.generation,
-            added = diff.added.len(),
-            removed = diff.removed.len(),
-            changed = diff.changed.len(),
-            overridden = diff.overridden.len(),
-            "the configuration was reloaded: {} profiles added, {} removed, {} changed; {} overrides stay in force",
-            diff.added.len(),
-            diff.removed.len(),
-            diff.changed.len(),
-            diff.overridden.len(),
-        );
+        self.put_live(started, &changes);
+        self.parts.prober.watch(self.world.watches());
+        journal::reloaded(&diff);
         diff
     }
 
@@ -238,49 +240,23 @@ impl Control {
         self.due = None;
         if self.world.is_edited() {
             let started = Instant::now();
-            let transitions = self.world.publish(Clock::time_of_day());
-            self.put_live(started, &transitions);
+            let changes = self.world.publish(Clock::time_of_day());
+            self.put_live(started, &changes);
         }
     }
 
-    fn put_live(&mut self, started: Instant, transitions: &[Transition]) {
-        self.retired.push(self.live.publish(self.world.snapshot().clone()));
+    fn put_live(&mut self, started: Instant, changes: &Changes) {
+        self.retired.push(self.parts.live.publish(self.world.snapshot().clone()));
         self.free_retired();
-        self.metrics.published(started.elapsed());
-        for transition in transitions {
-            let reason = self.reasons.remove(&transition.key).and_then(|(_, reason)| reason);
-            log_transition(transition, reason.as_deref().unwrap_or_default());
-        }
-        // Probes that changed their mind about an endpoint whose status is an operator's word.
+        self.parts.metrics.published(started.elapsed());
+        journal::published(changes, |key| self.reasons.remove(key)?.1);
         for (key, (verdict, reason)) in self.reasons.drain() {
-            let (profile, endpoint) = (&key.profile, &key.endpoint);
-            let reason = reason.unwrap_or_default();
-            tracing::info!(event = "verdict", %profile, %endpoint, ?verdict, reason, "probes of {profile} {endpoint} say {verdict:?}, and its status stays");
+            journal::verdict(&key, verdict, &reason.unwrap_or_default());
         }
     }
 
     fn free_retired(&mut self) {
         self.retired.retain(|it| Arc::strong_count(it) > 1);
-    }
-}
-
-fn log_change(change: &Change, stamp: &Stamp) {
-    let (by, reason) = (&stamp.by, stamp.reason.as_deref().unwrap_or_default());
-    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    tracing::info!(event = "change", by, %change, reason, "{by} changed {change}{because}");
-}
-
-fn log_transition(transition: &Transition, reason: &str) {
-    let Transition { key, site, from, to } = transition;
-    let (profile, endpoint) = (&key.profile, &key.endpoint);
-    let site = site.as_ref().map(Ident::as_str).unwrap_or_default();
-    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    let (was, is) = (from.label(), to.label());
-    // The first good word of every endpoint after a start is no news.
-    if (*from, *to) == (EndpointStatus::CheckingEndpoint, EndpointStatus::Online) {
-        tracing::debug!(event = "transition", %profile, %endpoint, site, from = was, to = is, reason, "{profile} {endpoint} is {is} (was {was})");
-    } else {
-        tracing::info!(event = "transition", %profile, %endpoint, site, from = was, to = is, reason, "{profile} {endpoint} is {is} (was {was}){because}");
     }
 }
 
@@ -297,10 +273,4 @@ async fn finished<T>(task: Option<&mut JoinHandle<T>>) -> Result<T, ()> {
         Some(task) => task.await.map_err(|_| ()),
         None => std::future::pending().await,
     }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |it| it.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,13 +1,17 @@
 //! The one writer: merges configuration, verdicts and operators' changes, and publishes what follows from them. A change is
 //! taken whole or refused whole, and is on the disk before it is acknowledged.
 //!
-//! `world` says what follows from what, without I/O; `actor` is the task that carries it out.
+//! `world` and `reload` say what follows from what, without I/O; `actor` is the task that carries it out, and `journal` what
+//! it says of it.
 
 mod actor;
+mod journal;
+mod reload;
 mod world;
 
-pub use actor::Control;
-pub use world::{Diff, World};
+pub use actor::{Control, Parts};
+pub use reload::Diff;
+pub use world::World;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,7 +20,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp};
-use crate::settings::{Problems, Settings};
+use crate::settings::{Admin, Problems, Server, Settings, State};
+use crate::snapshot::Snapshot;
 
 /// An operator's change.
 #[derive(Clone, Debug)]
@@ -61,20 +66,23 @@ pub enum ChangeError {
     /// It could not be made durable, so it was not made at all.
     #[error("the change could not be stored, so it was not made")]
     NotStored(#[source] Arc<crate::store::StoreError>),
+    /// Storing it panicked.
+    #[error("the change could not be stored, which is a fault in Farol; look at its log")]
+    Broken,
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,
 }
 
 /// Why a reload kept what runs.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ReloadError {
     /// The configuration has errors.
     #[error("{0}")]
     Invalid(Problems),
-    /// Another reload was asked for meanwhile, which reads the newer files.
-    #[error("a later reload took the place of this one")]
-    Superseded,
+    /// Reading it panicked.
+    #[error("reading the configuration failed, which is a fault in Farol; look at its log")]
+    Broken,
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,
@@ -88,16 +96,22 @@ pub struct Handle {
 
 #[derive(Debug)]
 enum Command {
-    Change { change: Change, stamp: Stamp, reply: oneshot::Sender<Result<u64, ChangeError>> },
-    Reload { reply: oneshot::Sender<Result<Diff, ReloadError>> },
+    Change {
+        change: Change,
+        stamp: Stamp,
+        reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>>,
+    },
+    Reload {
+        reply: oneshot::Sender<Result<Diff, ReloadError>>,
+    },
 }
 
 impl Handle {
-    /// Makes a change. Gives the generation of the snapshot that has it; it is on the disk by then.
+    /// Makes a change. Gives the snapshot that has it; it is live, and the change on the disk, by then.
     ///
     /// # Errors
     /// When it names what doesn't exist, or can't be stored; nothing has changed then.
-    pub async fn change(&self, change: Change, stamp: Stamp) -> Result<u64, ChangeError> {
+    pub async fn change(&self, change: Change, stamp: Stamp) -> Result<Arc<Snapshot>, ChangeError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Change { change, stamp, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Stopping)?;
@@ -114,6 +128,47 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| ReloadError::Stopping)?;
         answer.await.map_err(|_| ReloadError::Stopping)?
     }
+}
+
+/// The settings that are read at the start only.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// How queries are taken.
+    pub server: Server,
+    /// The HTTP API.
+    pub admin: Admin,
+    /// What survives a restart.
+    pub state: State,
+}
+
+impl Running {
+    /// The settings that count until the next start.
+    pub fn of(settings: &Settings) -> Self {
+        let Settings { server, admin, state, .. } = settings;
+        Self { server: server.clone(), admin: admin.clone(), state: state.clone() }
+    }
+
+    /// The keys whose values in `settings` are others.
+    fn differing(&self, settings: &Settings) -> Vec<&'static str> {
+        let (server, new) = (&self.server, &settings.server);
+        let keys = [
+            ("server.listen", server.listen != new.listen),
+            ("server.workers", server.workers != new.workers),
+            ("server.version", server.version != new.version),
+            ("server.id", server.id != new.id),
+            ("server.tcp_max_connections", server.tcp_max_connections != new.tcp_max_connections),
+            ("server.tcp_idle_timeout", server.tcp_idle_timeout != new.tcp_idle_timeout),
+            ("admin.listen", self.admin != settings.admin),
+            ("state.dir", self.state != settings.state),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+}
+
+/// An error with its causes, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |it| it.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// What a reload reads.

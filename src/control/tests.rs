@@ -79,7 +79,7 @@ fn verdicts_are_published_together_and_touch_only_their_profile() {
     world.observe(&verdict(&world, "app.z.", "a", Verdict::Degraded));
     world.observe(&verdict(&world, "app.z.", "b", Verdict::Online));
     assert!(world.is_edited());
-    let transitions = world.publish(Timestamp(5));
+    let transitions = world.publish(Timestamp(5)).transitions;
     let after = world.snapshot();
     assert_eq!((before.generation, after.generation), (1, 2));
     assert_eq!(
@@ -123,6 +123,50 @@ fn what_does_not_exist_cannot_be_changed() {
     let site = Change::Site { name: "sae".parse().unwrap(), drained: true };
     assert_eq!(refused(site), "no site is called `sae`");
     assert_eq!(overrides, Overrides::default());
+}
+
+#[test]
+fn an_override_of_what_is_gone_is_shown_and_can_be_cleared() {
+    let mut world = world();
+    let change = |weight| {
+        let change = EndpointChange { weight, ..EndpointChange::default() };
+        Change::Endpoint(key("app.z.", "b"), change)
+    };
+    let mut overrides = Overrides::default();
+    for change in [change(Field::Set(9)), drain(true)] {
+        world.plan(&mut overrides, &change, &stamp()).unwrap();
+    }
+    world.override_with(overrides);
+    let text = CONFIG
+        .replace("[[site]]\nname = \"sea\"", "")
+        .replace("site = \"sea\", ", "")
+        .replace(", { name = \"b\", target = \"127.0.0.2\" }", "");
+    let (diff, _) = world.reload(&model(&text), Timestamp(1));
+    assert_eq!(diff.unmatched, ["app.z. b", "sea"]);
+    assert_eq!(diff.overridden, Vec::<String>::new());
+    assert_eq!(*world.snapshot().unmatched_overrides, *diff.unmatched);
+
+    let mut overrides = world.overrides().clone();
+    assert!(world.plan(&mut overrides, &change(Field::Set(1)), &stamp()).is_err());
+    assert!(world.plan(&mut overrides, &drain(true), &stamp()).is_err());
+    world.plan(&mut overrides, &change(Field::Clear), &stamp()).unwrap();
+    world.plan(&mut overrides, &drain(false), &stamp()).unwrap();
+    world.override_with(overrides);
+    world.publish(Timestamp(2));
+    assert!(world.snapshot().unmatched_overrides.is_empty());
+    assert_eq!(*world.overrides(), Overrides::default());
+}
+
+#[test]
+fn the_edges_of_failing_open_are_told() {
+    let mut world = world();
+    let mut edges = Vec::new();
+    for say in [Verdict::Online, Verdict::Degraded, Verdict::Degraded, Verdict::Online] {
+        world.observe(&verdict(&world, "www.z.", "a", say));
+        edges.extend(world.publish(Timestamp(1)).fail_open);
+    }
+    let www: Name = "www.z.".parse().unwrap();
+    assert_eq!(edges, [(www.clone(), true), (www, false)]);
 }
 
 #[test]
@@ -212,8 +256,17 @@ impl Running {
         let text = config.clone();
         let load: Load =
             Arc::new(move || load_text(Path::new("farol.toml"), &text.lock().unwrap()));
-        let (control, handle) =
-            Control::new(world, live.clone(), store, watch, heard, load, metrics);
+        let settings = load_text(Path::new("farol.toml"), CONFIG).unwrap();
+        let parts = Parts {
+            live: live.clone(),
+            store,
+            prober: watch,
+            verdicts: heard,
+            load,
+            running: super::Running::of(&settings),
+            metrics,
+        };
+        let (control, handle) = Control::new(world, parts);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         tasks.spawn(control.run(stop.clone()));
         Self { handle, live, verdicts, config, dir, stop, tasks }
@@ -231,8 +284,8 @@ async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
     let running = Running::start();
     let change = EndpointChange { forced: Field::Set(Forced::Down), ..EndpointChange::default() };
     let change = Change::Endpoint(key("app.z.", "a"), change);
-    let generation = running.handle.change(change, stamp()).await.unwrap();
-    assert_eq!((generation, running.live.load().generation), (2, 2));
+    let made = running.handle.change(change, stamp()).await.unwrap();
+    assert_eq!((made.generation, running.live.load().generation), (2, 2));
     assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
     let dir = running.stop().await;
     let stored = Store::open(dir.path()).unwrap().load().unwrap().overrides;
@@ -282,4 +335,18 @@ async fn a_broken_reload_keeps_what_runs() {
     let diff = running.handle.reload().await.unwrap();
     assert_eq!((diff.added.len(), diff.removed.len(), diff.changed.len()), (1, 1, 0));
     assert_eq!(running.live.load().generation, 2);
+}
+
+#[tokio::test]
+async fn every_reload_that_is_asked_for_is_done() {
+    let running = Running::start();
+    *running.config.lock().unwrap() = format!("[server]\nid = \"x\"\n{CONFIG}");
+    let asked: Vec<_> = (0..8).map(|_| running.handle.clone()).collect();
+    let mut tasks = JoinSet::new();
+    for handle in asked {
+        tasks.spawn(async move { handle.reload().await.map(|it| it.needs_restart) });
+    }
+    while let Some(done) = tasks.join_next().await {
+        assert_eq!(done.unwrap().unwrap(), ["server.id"]);
+    }
 }

@@ -1,18 +1,13 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Change, ChangeError};
-use crate::metrics::COUNTED_RCODES;
 use crate::model::{
-    Endpoint, EndpointKey, EndpointStatus, Ident, Model, Name, Overrides, Profile, Protocol, Stamp,
-    Timestamp, Verdict,
+    Endpoint, EndpointKey, EndpointStatus, Ident, Model, Name, Overrides, Profile, Protocol, Site,
+    Stamp, Timestamp,
 };
 use crate::probe::{VerdictChange, Watch};
-use crate::routing::mix;
-use crate::snapshot::{
-    AnswerCounters, EndpointFacts, ProfileTable, SiteState, Slots, Snapshot, WorkerCounters,
-    ZoneTable, Zones,
-};
+use crate::snapshot::{EndpointFacts, EndpointState, ProfileTable, SiteState, Snapshot};
 
 /// Everything that is known, and the snapshot that follows from it. Pure: whoever calls says what time it is.
 ///
@@ -20,29 +15,41 @@ use crate::snapshot::{
 /// burst of changes is one new snapshot, which costs only the profiles concerned.
 #[derive(Debug)]
 pub struct World {
-    snapshot: Arc<Snapshot>,
-    overrides: Overrides,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) overrides: Overrides,
     edits: BTreeMap<u32, Vec<EndpointFacts>>,
-    sites_changed: bool,
-    workers: usize,
-    seed: u64,
+    overrides_changed: bool,
+    pub(super) workers: usize,
+    pub(super) seed: u64,
 }
 
-/// What a reload changed.
+/// What a publication changed that people should hear of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diff {
-    /// Profiles that are new.
-    pub added: Vec<Name>,
-    /// Profiles that are gone.
-    pub removed: Vec<Name>,
-    /// Profiles that read otherwise now.
-    pub changed: Vec<Name>,
-    /// Whether zones or sites changed.
-    pub zones_or_sites: bool,
-    /// Overrides that beat the configuration, as "profile endpoint" or "site".
-    pub overridden: Vec<String>,
-    /// The generation of the snapshot that has it all.
-    pub generation: u64,
+pub struct Changes {
+    /// Endpoints that came into another status.
+    pub transitions: Vec<Transition>,
+    /// Profiles that began to answer without heeding health (true), or heed it again (false).
+    pub fail_open: Vec<(Name, bool)>,
+}
+
+impl Changes {
+    /// Notes how a profile's new table differs from its former one.
+    pub(super) fn add(&mut self, before: &ProfileTable, after: &ProfileTable) {
+        let pairs = after.profile.endpoints.iter().zip(&after.endpoints);
+        let transition = |(endpoint, state): (&Endpoint, &EndpointState)| {
+            let old = before.endpoints.get(before.position(&endpoint.name)?)?;
+            (old.status != state.status).then(|| Transition {
+                key: key(&after.profile, endpoint),
+                site: endpoint.site.clone(),
+                from: old.status,
+                to: state.status,
+            })
+        };
+        self.transitions.extend(pairs.filter_map(transition));
+        if before.is_fail_open() != after.is_fail_open() {
+            self.fail_open.push((after.profile.name.clone(), after.is_fail_open()));
+        }
+    }
 }
 
 /// An endpoint that came into another status.
@@ -72,7 +79,7 @@ impl World {
             snapshot: Arc::default(),
             overrides,
             edits: BTreeMap::new(),
-            sites_changed: false,
+            overrides_changed: false,
             workers,
             seed,
         };
@@ -92,7 +99,7 @@ impl World {
 
     /// Whether something has changed since the snapshot was made.
     pub fn is_edited(&self) -> bool {
-        self.sites_changed || !self.edits.is_empty()
+        self.overrides_changed || !self.edits.is_empty()
     }
 
     /// What is to be probed.
@@ -131,10 +138,13 @@ impl World {
     ) -> Result<(), ChangeError> {
         match change {
             Change::Endpoint(key, change) => {
-                let table = self.snapshot.profile(&key.profile);
-                let table = table.ok_or_else(|| ChangeError::NoProfile(key.profile.clone()))?;
-                if table.position(&key.endpoint).is_none() {
-                    return Err(ChangeError::NoEndpoint(key.clone()));
+                // An override of what is configured no more can still be cleared.
+                let is_clearing = change.only_clears() && overrides.endpoints.contains_key(key);
+                match self.snapshot.profile(&key.profile) {
+                    _ if is_clearing => {}
+                    Some(table) if table.position(&key.endpoint).is_some() => {}
+                    Some(_) => return Err(ChangeError::NoEndpoint(key.clone())),
+                    None => return Err(ChangeError::NoProfile(key.profile.clone())),
                 }
                 let mut changed = overrides.endpoints.remove(key).unwrap_or_default();
                 change.apply(&mut changed, stamp);
@@ -143,7 +153,8 @@ impl World {
                 }
             }
             Change::Site { name, drained } => {
-                if self.snapshot.site(name).is_none() {
+                let is_clearing = !drained && overrides.drained_sites.contains_key(name);
+                if self.snapshot.site(name).is_none() && !is_clearing {
                     return Err(ChangeError::NoSite(name.clone()));
                 }
                 if *drained {
@@ -170,153 +181,47 @@ impl World {
                 facts.overrides = wanted;
             }
         }
+        self.overrides_changed |= before != self.overrides;
         if before.drained_sites != self.overrides.drained_sites {
-            self.sites_changed = true;
             self.drain_as_wanted();
         }
     }
 
-    /// Makes a snapshot of everything that has changed. Gives the endpoints whose status is another one now.
-    pub fn publish(&mut self, now: Timestamp) -> Vec<Transition> {
-        let mut transitions = Vec::new();
+    /// Makes a snapshot of everything that has changed.
+    pub fn publish(&mut self, now: Timestamp) -> Changes {
+        let mut changes = Changes::default();
         let mut replaced = Vec::with_capacity(self.edits.len());
         for (slot, facts) in std::mem::take(&mut self.edits) {
             let Some(before) = self.snapshot.profiles.get(slot) else { continue };
             let (profile, counters) = (before.profile.clone(), before.counters.clone());
             let after = ProfileTable::new(profile, facts, counters, Some(before), now);
-            transitions.extend(compare(before, &after));
+            changes.add(before, &after);
             replaced.push((slot, Arc::new(after)));
         }
-        let sites = if std::mem::take(&mut self.sites_changed) {
-            let sites = self.snapshot.sites.iter().map(|it| it.site.clone());
-            sites.map(|site| self.site_state(site)).collect()
-        } else {
-            self.snapshot.sites.clone()
-        };
-        self.snapshot = Arc::new(Snapshot {
+        let mut next = Snapshot {
             generation: self.snapshot.generation + 1,
-            zones: self.snapshot.zones.clone(),
             profiles: self.snapshot.profiles.with(replaced),
-            sites,
-        });
-        transitions
-    }
-
-    /// Puts another configuration in force and makes its snapshot. Endpoints that are probed as before keep what is known of
-    /// them.
-    pub fn reload(&mut self, model: &Model, now: Timestamp) -> (Diff, Vec<Transition>) {
-        let mut transitions = if self.is_edited() { self.publish(now) } else { Vec::new() };
-        let before = self.snapshot.clone();
-        self.compile(model, now);
-        let after = self.snapshot.clone();
-        let mut diff = Diff { generation: after.generation, ..Diff::default() };
-        for table in after.profiles.iter() {
-            let name = &table.profile.name;
-            match before.profile(name) {
-                None => diff.added.push(name.clone()),
-                Some(old) => {
-                    transitions.extend(compare(old, table));
-                    if old.profile != table.profile {
-                        diff.changed.push(name.clone());
-                    }
-                }
-            }
+            ..Snapshot::clone(&self.snapshot)
+        };
+        if std::mem::take(&mut self.overrides_changed) {
+            let sites = self.snapshot.sites.iter().map(|it| it.site.clone());
+            next.sites = sites.map(|site| self.site_state(site)).collect();
+            next.unmatched_overrides = self.unmatched_overrides();
         }
-        let gone = before.profiles.iter().filter(|it| after.profile(&it.profile.name).is_none());
-        diff.removed = gone.map(|it| it.profile.name.clone()).collect();
-        diff.zones_or_sites = !same_zones(&before.zones, &after.zones)
-            || !before.sites.iter().map(|it| &it.site).eq(after.sites.iter().map(|it| &it.site));
-        diff.overridden = self.overrides_by_name();
-        (diff, transitions)
+        self.snapshot = Arc::new(next);
+        changes
     }
 
-    fn overrides_by_name(&self) -> Vec<String> {
-        let endpoints = self.overrides.endpoints.keys();
-        let endpoints = endpoints.map(|it| format!("{} {}", it.profile, it.endpoint));
-        let sites = self.overrides.drained_sites.keys().map(Ident::to_string);
-        endpoints.chain(sites).collect()
+    /// The overrides of endpoints and sites that the configuration doesn't have, by name. They come back into force with what
+    /// they are of.
+    pub(super) fn unmatched_overrides(&self) -> Arc<[String]> {
+        let endpoints = self.overrides.endpoints.keys().filter(|it| self.locate(it).is_none());
+        let sites = self.overrides.drained_sites.keys();
+        let sites = sites.filter(|it| self.snapshot.site(it).is_none());
+        endpoints.map(ToString::to_string).chain(sites.map(Ident::to_string)).collect()
     }
 
-    /// Makes the whole snapshot from a model, keeping what is known of whatever is still there.
-    fn compile(&mut self, model: &Model, now: Timestamp) {
-        let before = self.snapshot.clone();
-        let table =
-            |profile: &Arc<Profile>| self.table(profile, before.profile(&profile.name), now);
-        let profiles: Slots<ProfileTable> = model.profiles.iter().map(table).collect();
-        let mut by_zone: HashMap<Name, Vec<(u32, &Profile)>> = HashMap::new();
-        let apexes: std::collections::HashSet<&[u8]> =
-            model.zones.iter().map(|it| it.name().as_wire()).collect();
-        for (slot, profile) in (0..).zip(&model.profiles) {
-            let mut above = crate::model::suffixes(profile.name.as_wire());
-            let apex = above.find(|it| apexes.contains(it)).and_then(|it| Name::from_wire(it).ok());
-            if let Some(apex) = apex {
-                by_zone.entry(apex).or_default().push((slot, profile));
-            }
-        }
-        let zone = |zone: &Arc<crate::model::Zone>| {
-            let responses = before.zones.get(zone.name()).map(|it| it.responses.clone());
-            let responses = responses
-                .unwrap_or_else(|| Arc::new(WorkerCounters::new(self.workers, COUNTED_RCODES)));
-            let profiles = by_zone.get(zone.name()).cloned().unwrap_or_default();
-            ZoneTable::new(zone.clone(), profiles, responses)
-        };
-        self.snapshot = Arc::new(Snapshot {
-            generation: before.generation + 1,
-            zones: Arc::new(Zones::new(model.zones.iter().map(zone))),
-            profiles,
-            sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),
-        });
-    }
-
-    fn table(
-        &self,
-        profile: &Arc<Profile>,
-        before: Option<&Arc<ProfileTable>>,
-        now: Timestamp,
-    ) -> ProfileTable {
-        let place = |endpoint: &Endpoint| before.and_then(|it| it.position(&endpoint.name));
-        let facts = |endpoint: &Endpoint| {
-            let known = before.zip(place(endpoint)).and_then(|(table, at)| {
-                let known = &table.endpoints.get(at)?.facts;
-                Some((&table.profile.endpoints.get(at)?.probe, known))
-            });
-            // Where it is probed at the same place but otherwise, the verdict holds until the new probes say more: an
-            // endpoint that is down must not be served for a change of its interval.
-            let verdict = known.filter(|(probe, _)| probe.addresses == endpoint.probe.addresses);
-            let probed = known.filter(|(probe, _)| **probe == endpoint.probe);
-            let key = key(profile, endpoint);
-            EndpointFacts {
-                verdict: verdict.map_or(Verdict::Unknown, |(_, it)| it.verdict),
-                probed: probed.map(|(_, it)| it.probed.clone()).unwrap_or_default(),
-                overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
-                drained: self.is_drained(endpoint),
-            }
-        };
-        let facts = profile.endpoints.iter().map(facts).collect();
-        let names =
-            |it: &Profile| it.endpoints.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
-        let counters = match before {
-            Some(before) if names(&before.profile) == names(profile) => before.counters.clone(),
-            _ => {
-                let answers = |it: &Endpoint| {
-                    let at = place(it);
-                    before
-                        .zip(at)
-                        .map(|(before, at)| before.counters.answers(at))
-                        .unwrap_or_default()
-                };
-                let carried = profile.endpoints.iter().map(answers).collect();
-                Arc::new(AnswerCounters::new(self.workers, carried, self.seed_of(&profile.name)))
-            }
-        };
-        ProfileTable::new(profile.clone(), facts, counters, before.map(|it| &**it), now)
-    }
-
-    fn seed_of(&self, name: &Name) -> u64 {
-        name.as_wire().iter().fold(self.seed, |seed, octet| mix(seed ^ u64::from(*octet)))
-    }
-
-    fn is_drained(&self, endpoint: &Endpoint) -> bool {
+    pub(super) fn is_drained(&self, endpoint: &Endpoint) -> bool {
         endpoint.site.as_ref().is_some_and(|it| self.overrides.drained_sites.contains_key(it))
     }
 
@@ -336,7 +241,7 @@ impl World {
         }
     }
 
-    fn site_state(&self, site: crate::model::Site) -> SiteState {
+    pub(super) fn site_state(&self, site: Site) -> SiteState {
         let drained = self.overrides.drained_sites.get(&site.name).cloned();
         SiteState { site, drained }
     }
@@ -355,27 +260,7 @@ impl World {
     }
 }
 
-fn key(profile: &Profile, endpoint: &Endpoint) -> EndpointKey {
+/// An endpoint's name among all profiles.
+pub(super) fn key(profile: &Profile, endpoint: &Endpoint) -> EndpointKey {
     EndpointKey { profile: profile.name.clone(), endpoint: endpoint.name.clone() }
-}
-
-/// The endpoints of both tables whose status differs.
-fn compare(before: &ProfileTable, after: &ProfileTable) -> Vec<Transition> {
-    let pairs = after.profile.endpoints.iter().zip(&after.endpoints);
-    let transition = |(endpoint, state): (&Endpoint, &crate::snapshot::EndpointState)| {
-        let old = before.endpoints.get(before.position(&endpoint.name)?)?;
-        (old.status != state.status).then(|| Transition {
-            key: key(&after.profile, endpoint),
-            site: endpoint.site.clone(),
-            from: old.status,
-            to: state.status,
-        })
-    };
-    pairs.filter_map(transition).collect()
-}
-
-fn same_zones(before: &Zones, after: &Zones) -> bool {
-    let same =
-        |it: &Arc<ZoneTable>| before.get(it.zone.name()).is_some_and(|old| old.zone == it.zone);
-    before.iter().count() == after.iter().count() && after.iter().all(same)
 }

@@ -4,6 +4,7 @@
 use super::message::{ExtendedError, Full, Message, Placed, Section};
 use super::query::{FoldedName, HEADER, Query, Rcode};
 use crate::model::{Family, MAX_NAME, Name, RecordSet, RecordType, suffixes};
+use crate::routing::Basis;
 use crate::snapshot::{Decision, Found, Node, ProfileTable, Snapshot, Worker, ZoneTable};
 
 /// The most aliases that one answer follows (as NSD and BIND bound it); what is found until then is sent.
@@ -15,6 +16,8 @@ const ANY_TTL: u32 = 3600;
 
 const FAIL_OPEN: ExtendedError =
     ExtendedError::Other("no endpoint is healthy: answering all the same");
+const PANIC: ExtendedError =
+    ExtendedError::Other("too few endpoints are healthy: all are treated as healthy");
 const NONE_HEALTHY: ExtendedError = ExtendedError::Other("no endpoint is healthy");
 
 /// Fills in the answer to a question of class IN. Gives back the zone that answers, unless none does.
@@ -25,7 +28,7 @@ pub(super) fn resolve<'s>(
     message: &mut Message<'_>,
 ) -> Option<&'s ZoneTable> {
     let name = FoldedName::new(query.name)?;
-    let Some(zone) = find_zone(snapshot, name.as_wire(), query.record_type) else {
+    let Some(zone) = snapshot.zones.find_for(name.as_wire(), query.record_type) else {
         message.rcode = Rcode::Refused;
         message.extended_error = Some(ExtendedError::NotAuthoritative);
         return None;
@@ -57,18 +60,6 @@ pub(super) fn resolve<'s>(
         }
     }
     Some(zone)
-}
-
-/// The deepest zone that holds the name; for DS at a zone's apex the zone above it, if it is ours (RFC 4035 3.1.4.1).
-fn find_zone<'s>(
-    snapshot: &'s Snapshot,
-    name: &[u8],
-    record_type: RecordType,
-) -> Option<&'s ZoneTable> {
-    let zone = snapshot.zones.find(name)?;
-    let asks_parent = record_type == RecordType::DS && zone.zone.name().as_wire() == name;
-    let above = suffixes(name).nth(1).filter(|_| asks_parent);
-    Some(above.and_then(|it| snapshot.zones.find(it)).unwrap_or(zone))
 }
 
 enum Next {
@@ -138,11 +129,15 @@ impl<'s> Chase<'_, 's, '_> {
     }
 
     fn decide(&mut self, profile: &'s ProfileTable, family: Family) -> Result<Next, Full> {
-        if profile.basis(family).is_fail_open() {
-            self.message.extended_error = Some(FAIL_OPEN);
-        }
         let counters = &profile.counters;
-        let answer = match profile.decide(family, counters.draw(self.worker, family)) {
+        let decision = profile.decide(family, counters.draw(self.worker, family));
+        let answers = matches!(decision, Decision::Endpoint(..) | Decision::Fallback(_));
+        self.message.extended_error = match profile.basis(family) {
+            Basis::Healthy | Basis::NoneInService => None,
+            Basis::Panic => Some(PANIC),
+            Basis::NoneHealthy => Some(if answers { FAIL_OPEN } else { NONE_HEALTHY }),
+        };
+        let answer = match decision {
             Decision::Endpoint(endpoint, answer) => {
                 counters.count(self.worker, endpoint);
                 answer
@@ -155,7 +150,6 @@ impl<'s> Chase<'_, 's, '_> {
             Decision::ServFail => {
                 self.message.rcode = Rcode::ServFail;
                 self.message.authoritative = false;
-                self.message.extended_error = Some(NONE_HEALTHY);
                 return Ok(Next::Done);
             }
         };

@@ -1,6 +1,7 @@
 //! The responder, bytes in and bytes out. Answers are read by another parser than the one that is tested.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use domain::base::Message;
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use super::query::HEADER;
 use super::responder::{Identity, Path as Way, Responder};
 use crate::metrics::{COUNTED_RCODES, DnsCounters};
-use crate::model::{Model, Name, Profile, Timestamp};
+use crate::model::{Model, Name, Profile, Timestamp, Verdict, Zone};
 use crate::settings::load_text;
 use crate::snapshot::{
     AnswerCounters, EndpointFacts, Live, ProfileTable, Reader, Snapshot, Worker, WorkerCounters,
@@ -73,21 +74,44 @@ fn model(zone: &str) -> Model {
 }
 
 fn responder_for(zone: &str) -> Responder {
-    let model = model(zone);
+    responder_over(&model(zone), |_| Verdict::Unknown)
+}
+
+/// Answers p.z. by a profile of two endpoints, of which so many are down.
+fn unhealthy_responder(rule: &str, threshold: u8, down: usize) -> Responder {
+    let text = format!(
+        r#"
+        [[zone]]
+        name = "z."
+        nameservers = ["ns1.elsewhere."]
+        [[profile]]
+        name = "p.z."
+        method = "weighted"
+        when_none_healthy = "{rule}"
+        panic_threshold = {threshold}
+        endpoint = [{{ name = "a", target = "192.0.2.1" }}, {{ name = "b", target = "192.0.2.2" }}]
+        "#
+    );
+    let model = load_text(Path::new("farol.toml"), &text).unwrap().model;
+    responder_over(&model, |at| if at < down { Verdict::Degraded } else { Verdict::Online })
+}
+
+fn responder_over(model: &Model, verdict: impl Fn(usize) -> Verdict) -> Responder {
     let profiles: Vec<(u32, &Profile)> = (0..).zip(model.profiles.iter().map(|it| &**it)).collect();
     let table = |profile: &Arc<Profile>| {
-        let facts = profile.endpoints.iter().map(|_| EndpointFacts::default()).collect();
-        let counters = Arc::new(AnswerCounters::new(1, vec![0; profile.endpoints.len()].into(), 1));
+        let facts = |at| EndpointFacts { verdict: verdict(at), ..EndpointFacts::default() };
+        let endpoints = profile.endpoints.len();
+        let counters = Arc::new(AnswerCounters::new(1, vec![0; endpoints + 1].into(), 1));
+        let facts = (0..endpoints).map(facts).collect();
         ProfileTable::new(profile.clone(), facts, counters, None, Timestamp(0))
     };
     let counted = Arc::new(WorkerCounters::new(1, COUNTED_RCODES));
-    let zones =
-        model.zones.iter().map(|it| ZoneTable::new(it.clone(), profiles.clone(), counted.clone()));
+    let zone = |it: &Arc<Zone>| ZoneTable::new(it.clone(), profiles.clone(), counted.clone());
     let snapshot = Snapshot {
         generation: 1,
-        zones: Arc::new(Zones::new(zones)),
+        zones: Arc::new(Zones::new(model.zones.iter().map(zone))),
         profiles: model.profiles.iter().map(table).collect(),
-        sites: Arc::new([]),
+        ..Snapshot::default()
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));
     let identity = Identity { version: Some("farol".to_owned()), id: None };
@@ -319,6 +343,21 @@ fn refusals_say_why_to_who_understands() {
     let answer =
         ask(&mut responder_for(ZONE), &query("y.", 1, 0, &[&opt(1232, 0, 0, &[])]), Way::Udp);
     assert!(answer.ends_with(&[0, 15, 0, 2, 0, 20]), "extended error 20");
+}
+
+#[test]
+fn answers_that_do_not_heed_health_say_so() {
+    for (rule, threshold, expected) in [
+        ("serve_all", 0, "no endpoint is healthy: answering all the same"),
+        ("nodata", 0, "no endpoint is healthy"),
+        ("servfail", 0, "no endpoint is healthy"),
+        ("serve_all", 60, "too few endpoints are healthy: all are treated as healthy"),
+    ] {
+        let down = if threshold == 0 { 2 } else { 1 };
+        let mut responder = unhealthy_responder(rule, threshold, down);
+        let answer = ask(&mut responder, &query("p.z.", 1, 0, &[&opt(1232, 0, 0, &[])]), Way::Udp);
+        assert!(answer.ends_with(expected.as_bytes()), "{rule} {threshold}");
+    }
 }
 
 #[test]

@@ -98,6 +98,12 @@ pub struct ProbeTally {
 }
 
 impl Probed {
+    /// A record for probes of another kind at the same place: when they were last heard counts on.
+    pub fn continuing(before: &Probed) -> Self {
+        let latest = Latest { heard: before.heard(), ..Latest::default() };
+        Self { latest: Mutex::new(latest), ..Self::default() }
+    }
+
     /// Takes in a result, and how long the endpoint is held down after it.
     pub fn record(&self, result: ProbeResult, now: Moment, held_down_until: Option<Moment>) {
         let counter = match result.outcome {
@@ -167,5 +173,7 @@ mod tests {
         assert_eq!(probed.heard(), Some(at(2)));
         assert_eq!(probed.last().map(|it| it.outcome), Some(Outcome::Void));
         assert_eq!(probed.held_down_until(), Some(at(9)));
+        let next = Probed::continuing(&probed);
+        assert_eq!((next.heard(), next.tally()), (Some(at(2)), ProbeTally::default()));
     }
 }

@@ -2,7 +2,7 @@ use prometheus::proto::MetricFamily;
 
 use super::dns::{BUCKETS, DnsCounters, by_rcode};
 use super::family::{Family, histogram};
-use crate::model::{Endpoint, EndpointStatus, Ident, Moment, Verdict};
+use crate::model::{Endpoint, EndpointStatus, Forced, Ident, Moment, Verdict, WhenNoneHealthy};
 use crate::snapshot::{EndpointState, ProfileTable, Snapshot};
 
 /// The label of answers that named no endpoint but the fallback addresses.
@@ -58,7 +58,7 @@ pub(super) fn endpoints(snapshot: &Snapshot, now: Moment) -> Vec<MetricFamily> {
     let mut families = EndpointFamilies::new();
     let mut fail_open = Family::gauge(
         "farol_profile_fail_open",
-        "Whether answers may name failing endpoints, because none or too few are healthy.",
+        "Whether none or too few endpoints are healthy, so that when_none_healthy or panic_threshold decides.",
         &["profile"],
     );
     for table in snapshot.profiles.iter() {
@@ -147,9 +147,8 @@ impl EndpointFamilies {
             self.answers.add(&[profile, endpoint.name.as_str()], table.counters.answers(at) as f64);
             self.endpoint(profile, endpoint, state, now);
         }
-        let fallback = table.counters.fallback_answers();
-        if fallback > 0 {
-            self.answers.add(&[profile, FALLBACK], fallback as f64);
+        if matches!(table.profile.when_none_healthy, WhenNoneHealthy::Fallback(_)) {
+            self.answers.add(&[profile, FALLBACK], table.counters.fallback_answers() as f64);
         }
     }
 
@@ -157,7 +156,7 @@ impl EndpointFamilies {
         let name = endpoint.name.as_str();
         let site = endpoint.site.as_ref().map(Ident::as_str).unwrap_or_default();
         let healthy = match state.forced() {
-            Some(forced) => forced == crate::model::Forced::Up,
+            Some(forced) => forced == Forced::Up,
             None => state.facts.verdict != Verdict::Degraded,
         };
         self.up.add(&[profile, name, site], f64::from(u8::from(healthy)));

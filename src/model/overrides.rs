@@ -21,6 +21,13 @@ pub struct EndpointKey {
     pub endpoint: Ident,
 }
 
+impl fmt::Display for EndpointKey {
+    /// "app.example. seattle".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.profile, self.endpoint)
+    }
+}
+
 /// The changes in force on one endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointOverrides {
@@ -89,6 +96,14 @@ impl EndpointChange {
     /// Whether it asks for nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether it sets nothing.
+    pub fn only_clears(&self) -> bool {
+        fn sets<T>(change: &Change<T>) -> bool {
+            matches!(change, Change::Set(_))
+        }
+        !(sets(&self.weight) || sets(&self.priority) || sets(&self.enabled) || sets(&self.forced))
     }
 
     /// Puts the change into `overrides`, stamped.
@@ -174,6 +189,10 @@ mod tests {
         assert_eq!(overrides.weight, None);
         assert_eq!(overrides.enabled, Some(Stamped { value: false, stamp: stamp("ann") }));
         assert_eq!(overrides.forced, Some(Stamped { value: Forced::Up, stamp: stamp("bob") }));
+        assert!(
+            !second.only_clears()
+                && EndpointChange { weight: Change::Clear, ..Default::default() }.only_clears()
+        );
         assert!(!overrides.is_empty() && EndpointOverrides::default().is_empty());
     }
 }

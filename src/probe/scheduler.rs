@@ -184,8 +184,11 @@ impl<W: World> Scheduler<W> {
             if watch.target.monitor.protocol == Protocol::None {
                 continue;
             }
-            let unchanged =
-                former.get(&watch.key).is_some_and(|(_, it)| it.watch.target == watch.target);
+            // A new record means that what was believed counts no more, even of an equal target: it may have been another
+            // one in between.
+            let unchanged = former.get(&watch.key).is_some_and(|(_, it)| {
+                it.watch.target == watch.target && Arc::ptr_eq(&it.watch.probed, &watch.probed)
+            });
             match former.remove(&watch.key) {
                 Some((id, endpoint)) if unchanged => {
                     self.endpoints.insert(id, Endpoint { watch, ..endpoint });

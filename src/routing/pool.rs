@@ -15,7 +15,7 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// Whether answers may name endpoints that probes found failing.
+    /// Whether health can't decide, because none or too few are healthy.
     pub const fn is_fail_open(self) -> bool {
         matches!(self, Self::Panic | Self::NoneHealthy)
     }

@@ -51,24 +51,26 @@ impl WorkerCounters {
     }
 }
 
+/// How many of a profile's counters number its draws: one for each family.
+const DRAWS: usize = Family::ALL.len();
+
 /// What the workers have drawn from and answered with one profile. It outlives the tables that are prepared anew when
 /// something changes.
 #[derive(Debug)]
 pub struct AnswerCounters {
     /// First the draws by family, then the answers by endpoint, then those from the fallback addresses.
     counters: WorkerCounters,
-    /// Counted before the profile's endpoints were configured anew.
+    /// Counted before the profile's endpoints were configured anew, in the same order without the draws.
     carried: Box<[u64]>,
-    endpoints: usize,
     seed: u64,
 }
 
 impl AnswerCounters {
-    /// Counters for a profile whose endpoints have answered `carried` times already. `seed` makes its draws differ from
-    /// other profiles'.
+    /// Counters for a profile whose endpoints, and fallback addresses behind them, have answered `carried` times already.
+    /// `seed` makes its draws differ from other profiles'.
     pub fn new(workers: usize, carried: Box<[u64]>, seed: u64) -> Self {
-        let endpoints = carried.len();
-        Self { counters: WorkerCounters::new(workers, 3 + endpoints), carried, endpoints, seed }
+        let counters = WorkerCounters::new(workers, DRAWS + carried.len());
+        Self { counters, carried, seed }
     }
 
     /// The next draw of this worker's sequence for a family.
@@ -80,23 +82,28 @@ impl AnswerCounters {
 
     /// Counts an answer that named an endpoint.
     pub fn count(&self, worker: Worker, endpoint: usize) {
-        self.counters.add(worker, 2 + endpoint, 1);
+        self.counters.add(worker, DRAWS + endpoint, 1);
     }
 
     /// Counts an answer from the fallback addresses.
     pub fn count_fallback(&self, worker: Worker) {
-        self.counters.add(worker, 2 + self.endpoints, 1);
+        self.count(worker, self.fallback());
     }
 
     /// How many answers named this endpoint.
     pub fn answers(&self, endpoint: usize) -> u64 {
         let carried = self.carried.get(endpoint).copied().unwrap_or_default();
-        carried.wrapping_add(self.counters.sum(2 + endpoint))
+        carried.wrapping_add(self.counters.sum(DRAWS + endpoint))
     }
 
     /// How many answers came from the fallback addresses.
     pub fn fallback_answers(&self) -> u64 {
-        self.counters.sum(2 + self.endpoints)
+        self.answers(self.fallback())
+    }
+
+    /// The fallback addresses count behind the endpoints.
+    fn fallback(&self) -> usize {
+        self.carried.len().saturating_sub(1)
     }
 }
 
@@ -118,7 +125,7 @@ mod tests {
 
     #[test]
     fn draws_are_numbered_by_worker_and_family() {
-        let counters = AnswerCounters::new(2, Box::new([7, 0]), 1);
+        let counters = AnswerCounters::new(2, Box::new([7, 0, 4]), 1);
         let first = counters.draw(Worker(0), Family::V4);
         let second = counters.draw(Worker(0), Family::V4);
         let others = [counters.draw(Worker(0), Family::V6), counters.draw(Worker(1), Family::V4)];
@@ -128,7 +135,7 @@ mod tests {
         counters.count_fallback(Worker(0));
         assert_eq!(
             (counters.answers(0), counters.answers(1), counters.fallback_answers()),
-            (8, 0, 1)
+            (8, 0, 5)
         );
     }
 }

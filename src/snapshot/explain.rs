@@ -24,6 +24,12 @@ pub enum Explained {
     Delegated,
     /// The name lies below a DNAME.
     Redirected,
+    /// Zones are not transferred: REFUSED.
+    Transfer,
+    /// The type is one that no name has records of: FORMERR or NOTIMP.
+    Meta,
+    /// Every type was asked for: a HINFO record that says no (RFC 8482).
+    Any,
     /// The zone has static records of this type.
     Static,
     /// The name is an alias for another one.
@@ -38,11 +44,24 @@ pub enum Explained {
         family: Family,
         /// Whether health was heeded.
         basis: Basis,
-        /// The endpoint that this draw met, unless the answer names none.
-        picked: Option<usize>,
+        /// What this draw met.
+        picked: Picked,
         /// Each endpoint's standing and its part of the answers, from 0 to 1.
         endpoints: Vec<(Standing, f64)>,
     },
+}
+
+/// What a draw met; see [`Decision`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picked {
+    /// The endpoint at this place of the profile.
+    Endpoint(usize),
+    /// The fallback addresses.
+    Fallback,
+    /// Nothing of this type.
+    NoData,
+    /// SERVFAIL.
+    ServFail,
 }
 
 /// Explains what a query for `name` gets with this draw.
@@ -52,10 +71,12 @@ pub fn explain(
     record_type: RecordType,
     draw: Draw,
 ) -> Explanation {
-    let Some(zone) = snapshot.zones.find(name.as_wire()) else {
+    let Some(zone) = snapshot.zones.find_for(name.as_wire(), record_type) else {
         return Explanation { zone: None, found: Explained::NotOurs };
     };
     let found = match zone.find(name.as_wire(), record_type) {
+        _ if matches!(record_type, RecordType::AXFR | RecordType::IXFR) => Explained::Transfer,
+        _ if record_type.is_meta() && record_type != RecordType::ANY => Explained::Meta,
         Found::Nothing => Explained::NoSuchName,
         Found::Cut { .. } => Explained::Delegated,
         Found::Dname { .. } => Explained::Redirected,
@@ -66,6 +87,11 @@ pub fn explain(
             match (profile, Family::of(record_type), target) {
                 (Some(table), Some(family), _) => explain_profile(table, family, draw),
                 (_, _, Some(target)) => Explained::Alias(target),
+                _ if record_type == RecordType::ANY
+                    && (profile.is_some() || !node.sets.is_empty()) =>
+                {
+                    Explained::Any
+                }
                 _ if node.find(record_type).is_some() => Explained::Static,
                 _ => Explained::NoData,
             }
@@ -76,8 +102,10 @@ pub fn explain(
 
 fn explain_profile(table: &Arc<ProfileTable>, family: Family, draw: Draw) -> Explained {
     let picked = match table.decide(family, draw) {
-        Decision::Endpoint(endpoint, _) => Some(endpoint),
-        Decision::Fallback(_) | Decision::NoData | Decision::ServFail => None,
+        Decision::Endpoint(endpoint, _) => Picked::Endpoint(endpoint),
+        Decision::Fallback(_) => Picked::Fallback,
+        Decision::NoData => Picked::NoData,
+        Decision::ServFail => Picked::ServFail,
     };
     let endpoints = (0..table.endpoints.len())
         .filter_map(|it| Some((table.standing(family, it)?, table.share(family, it))))

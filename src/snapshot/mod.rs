@@ -11,7 +11,7 @@ mod zone;
 
 pub use answer::{Answer, QUESTION};
 pub use counters::{AnswerCounters, Worker, WorkerCounters};
-pub use explain::{Explained, Explanation, explain};
+pub use explain::{Explained, Explanation, Picked, explain};
 pub use live::{Live, Reader};
 pub use profile::{Decision, EndpointFacts, EndpointState, ProfileTable};
 pub use slots::Slots;
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub profiles: Slots<ProfileTable>,
     /// The sites.
     pub sites: Arc<[SiteState]>,
+    /// Overrides of endpoints and sites that the configuration doesn't have, by name.
+    pub unmatched_overrides: Arc<[String]>,
 }
 
 /// A site at one instant.

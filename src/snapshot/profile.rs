@@ -150,7 +150,7 @@ impl ProfileTable {
         self.family(family).prepared.basis
     }
 
-    /// Whether answers of either family may name endpoints that probes found failing.
+    /// Whether health can't decide in either family, because none or too few endpoints are healthy.
     pub fn is_fail_open(&self) -> bool {
         Family::ALL.into_iter().any(|family| self.basis(family).is_fail_open())
     }

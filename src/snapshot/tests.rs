@@ -75,7 +75,7 @@ fn table(
     before: Option<&ProfileTable>,
     at: i64,
 ) -> ProfileTable {
-    let counters = Arc::new(AnswerCounters::new(1, vec![0; facts.len()].into(), 1));
+    let counters = Arc::new(AnswerCounters::new(1, vec![0; facts.len() + 1].into(), 1));
     ProfileTable::new(Arc::new(profile.clone()), facts.to_vec(), counters, before, Timestamp(at))
 }
 
@@ -248,7 +248,10 @@ fn explaining_is_the_same_decision() {
     let Explained::Profile { picked, endpoints, .. } = explained("app.z.", RecordType::A) else {
         panic!("a profile answers")
     };
-    assert_eq!((picked, endpoints[1].1), (Some(1), 1.0));
+    assert_eq!((picked, endpoints[1].1), (Picked::Endpoint(1), 1.0));
+    assert!(matches!(explained("app.z.", RecordType::ANY), Explained::Any));
+    assert!(matches!(explained("z.", RecordType::AXFR), Explained::Transfer));
+    assert!(matches!(explained("z.", RecordType::OPT), Explained::Meta));
     assert!(matches!(explained("app.z.", RecordType::TXT), Explained::NoData));
     assert!(matches!(explained("txt.z.", RecordType::TXT), Explained::Static));
     assert!(

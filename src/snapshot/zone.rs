@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::counters::WorkerCounters;
-use crate::model::{MAX_NAME, Name, Profile, RecordSet, RecordType, Zone};
+use crate::model::{MAX_NAME, Name, Profile, RecordSet, RecordType, Zone, suffixes};
 
 /// The most labels that a name of 255 octets can have, and the root.
 const MAX_LABELS: usize = MAX_NAME / 2 + 1;
@@ -162,9 +162,18 @@ impl Zones {
 
     /// The deepest zone that holds this name (wire format, lower case).
     pub fn find(&self, name: &[u8]) -> Option<&Arc<ZoneTable>> {
-        let labels = crate::model::suffixes(name).count().saturating_sub(1);
-        let suffixes = crate::model::suffixes(name).skip(labels.saturating_sub(self.most_labels));
+        let labels = suffixes(name).count().saturating_sub(1);
+        let suffixes = suffixes(name).skip(labels.saturating_sub(self.most_labels));
         suffixes.into_iter().find_map(|suffix| self.tables.get(suffix))
+    }
+
+    /// The zone that answers a question: the deepest that holds the name, but for DS at a zone's apex the zone above it, if
+    /// that is ours (RFC 4035 3.1.4.1).
+    pub fn find_for(&self, name: &[u8], record_type: RecordType) -> Option<&Arc<ZoneTable>> {
+        let zone = self.find(name)?;
+        let asks_parent = record_type == RecordType::DS && zone.zone.name().as_wire() == name;
+        let above = suffixes(name).nth(1).filter(|_| asks_parent);
+        Some(above.and_then(|it| self.find(it)).unwrap_or(zone))
     }
 
     /// The zone of exactly this apex.

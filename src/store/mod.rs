@@ -1,8 +1,9 @@
 //! What must survive a restart: the operators' overrides and the first token. Files in one directory, which one
 //! instance has for itself. Everything blocks; call it where blocking hurts nobody.
 //!
-//! - **Guarantees**: a file is replaced whole or not at all, and is on the disk when [`Store::save`] returns. What can't
-//!   be read is put aside and reported, never overwritten and never fatal.
+//! - **Guarantees**: a file is replaced whole or not at all, and is on the disk when [`Store::save`] returns. What is
+//!   there but makes no sense is put aside and reported, never overwritten and never fatal; a file that the disk will not
+//!   give is an error.
 //! - **Assumption**: the file system renames atomically and honours `fsync` and advisory locks, as local ones do.
 
 mod envelope;
@@ -168,7 +169,8 @@ impl Store {
     /// Writes the overrides. When this returns, they are on the disk.
     ///
     /// # Errors
-    /// When the disk is full, read-only, forbidden…; the file then holds what it held before.
+    /// When the disk is full, read-only, forbidden…; the file then holds what it held before, unless all but the last step
+    /// was done and the disk broke at syncing the directory.
     pub fn save(&self, overrides: &Overrides) -> Result<(), StoreError> {
         let path = self.dir.join(OVERRIDES);
         let written = envelope::seal(overrides::to_json(overrides))

@@ -1,0 +1,95 @@
+//! What the control task says in the log. Each event has a stable name and fields (docs/OPERATING.md), and a sentence.
+
+use super::Change;
+use super::reload::Diff;
+use super::world::{Changes, Transition};
+use crate::model::{EndpointKey, EndpointStatus, Ident, Stamp, Verdict};
+use crate::settings::Problems;
+
+/// An operator's change that is on the disk.
+pub(super) fn changed(change: &Change, stamp: &Stamp) {
+    let (by, reason) = (&stamp.by, stamp.reason.as_deref().unwrap_or_default());
+    let because = because(reason);
+    tracing::info!(event = "change", by, %change, reason, "{by} changed {change}{because}");
+}
+
+/// What a publication changed. `reason` takes what the probes said of an endpoint since the last one.
+pub(super) fn published(changes: &Changes, mut reason: impl FnMut(&EndpointKey) -> Option<String>) {
+    for it in &changes.transitions {
+        transition(it, &reason(&it.key).unwrap_or_default());
+    }
+    for (profile, fails_open) in &changes.fail_open {
+        if *fails_open {
+            tracing::warn!(event = "fail_open", %profile, "{profile}: none or too few endpoints are healthy; when_none_healthy or panic_threshold decides");
+        } else {
+            tracing::info!(event = "fail_open_ended", %profile, "{profile} is answered by health again");
+        }
+    }
+}
+
+fn transition(transition: &Transition, reason: &str) {
+    let Transition { key, site, from, to } = transition;
+    let (profile, endpoint) = (&key.profile, &key.endpoint);
+    let site = site.as_ref().map(Ident::as_str).unwrap_or_default();
+    let (because, was, is) = (because(reason), from.label(), to.label());
+    // The first good word of every endpoint after a start is no news.
+    if (*from, *to) == (EndpointStatus::CheckingEndpoint, EndpointStatus::Online) {
+        tracing::debug!(event = "transition", %profile, %endpoint, site, from = was, to = is, reason, "{key} is {is} (was {was})");
+    } else {
+        tracing::info!(event = "transition", %profile, %endpoint, site, from = was, to = is, reason, "{key} is {is} (was {was}){because}");
+    }
+}
+
+/// Probes that changed their mind about an endpoint whose status is an operator's word.
+pub(super) fn verdict(key: &EndpointKey, verdict: Verdict, reason: &str) {
+    let (profile, endpoint) = (&key.profile, &key.endpoint);
+    tracing::info!(event = "verdict", %profile, %endpoint, ?verdict, reason, "probes of {key} say {verdict:?}, and its status stays");
+}
+
+/// A reload that was taken.
+pub(super) fn reloaded(diff: &Diff) {
+    let (added, removed) = (diff.added.len(), diff.removed.len());
+    let (changed, overridden) = (diff.changed.len(), diff.overridden.join(", "));
+    tracing::info!(
+        event = "reloaded",
+        generation = diff.generation,
+        added,
+        removed,
+        changed,
+        overridden,
+        "the configuration was reloaded: {added} profiles added, {removed} removed, {changed} changed; overrides stay in force on: {}",
+        if overridden.is_empty() { "nothing" } else { &overridden },
+    );
+    if !diff.needs_restart.is_empty() {
+        let keys = diff.needs_restart.join(", ");
+        tracing::warn!(
+            event = "needs_restart",
+            keys,
+            "changed, but read at the start only, so restart for them: {keys}"
+        );
+    }
+    unmatched(&diff.unmatched);
+}
+
+/// A reload that was refused.
+pub(super) fn reload_refused(problems: &Problems) {
+    tracing::error!(
+        event = "reload_refused",
+        "the configuration has errors, so what runs is kept:\n{problems}"
+    );
+}
+
+/// Overrides of what the configuration doesn't have.
+pub(super) fn unmatched(names: &[String]) {
+    for name in names {
+        tracing::warn!(
+            event = "override_unmatched",
+            name,
+            "an override is kept for {name}, which the configuration doesn't have: it comes back into force with it; clear it if it is not wanted"
+        );
+    }
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}

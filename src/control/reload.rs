@@ -1,0 +1,188 @@
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::world::{Changes, World, key};
+use crate::health::Probed;
+use crate::metrics::COUNTED_RCODES;
+use crate::model::{Endpoint, Ident, Model, Name, Profile, Timestamp, Verdict, Zone, suffixes};
+use crate::routing::mix;
+use crate::snapshot::{
+    AnswerCounters, EndpointFacts, ProfileTable, Slots, Snapshot, WorkerCounters, ZoneTable, Zones,
+};
+
+/// What a reload changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// Profiles that are new.
+    pub added: Vec<Name>,
+    /// Profiles that are gone.
+    pub removed: Vec<Name>,
+    /// Profiles that read otherwise now.
+    pub changed: Vec<Name>,
+    /// Whether zones or sites changed.
+    pub zones_or_sites: bool,
+    /// Overrides that beat the configuration, as "profile endpoint" or "site".
+    pub overridden: Vec<String>,
+    /// Overrides of what the configuration doesn't have, likewise.
+    pub unmatched: Vec<String>,
+    /// Keys whose new values count only after a restart.
+    pub needs_restart: Vec<&'static str>,
+    /// The generation of the snapshot that has it all.
+    pub generation: u64,
+}
+
+impl World {
+    /// Puts another configuration in force and makes its snapshot. Endpoints that are probed as before keep what is known of
+    /// them.
+    pub fn reload(&mut self, model: &Model, now: Timestamp) -> (Diff, Changes) {
+        let mut changes = if self.is_edited() { self.publish(now) } else { Changes::default() };
+        let before = self.snapshot.clone();
+        self.compile(model, now);
+        let after = self.snapshot.clone();
+        let mut diff = Diff { generation: after.generation, ..Diff::default() };
+        for table in after.profiles.iter() {
+            let name = &table.profile.name;
+            match before.profile(name) {
+                None => diff.added.push(name.clone()),
+                Some(old) => {
+                    changes.add(old, table);
+                    if old.profile != table.profile {
+                        diff.changed.push(name.clone());
+                    }
+                }
+            }
+        }
+        let gone = before.profiles.iter().filter(|it| after.profile(&it.profile.name).is_none());
+        diff.removed = gone.map(|it| it.profile.name.clone()).collect();
+        let sites = |it: &Snapshot| it.sites.iter().map(|it| it.site.clone()).collect::<Vec<_>>();
+        diff.zones_or_sites =
+            !same_zones(&before.zones, &after.zones) || sites(&before) != sites(&after);
+        diff.unmatched = after.unmatched_overrides.to_vec();
+        diff.overridden = self.overrides_by_name();
+        diff.overridden.retain(|it| !diff.unmatched.contains(it));
+        (diff, changes)
+    }
+
+    fn overrides_by_name(&self) -> Vec<String> {
+        let endpoints = self.overrides.endpoints.keys().map(ToString::to_string);
+        let sites = self.overrides.drained_sites.keys().map(Ident::to_string);
+        endpoints.chain(sites).collect()
+    }
+
+    /// Makes the whole snapshot from a model, keeping what is known of whatever is still there.
+    pub(super) fn compile(&mut self, model: &Model, now: Timestamp) {
+        let before = self.snapshot.clone();
+        let table =
+            |profile: &Arc<Profile>| self.table(profile, before.profile(&profile.name), now);
+        let profiles: Slots<ProfileTable> = model.profiles.iter().map(table).collect();
+        let by_zone = profiles_by_zone(model);
+        let zone = |zone: &Arc<Zone>| {
+            let responses = before.zones.get(zone.name()).map(|it| it.responses.clone());
+            let responses = responses
+                .unwrap_or_else(|| Arc::new(WorkerCounters::new(self.workers, COUNTED_RCODES)));
+            let profiles = by_zone.get(zone.name().as_wire()).cloned().unwrap_or_default();
+            ZoneTable::new(zone.clone(), profiles, responses)
+        };
+        self.snapshot = Arc::new(Snapshot {
+            generation: before.generation + 1,
+            zones: Arc::new(Zones::new(model.zones.iter().map(zone))),
+            profiles,
+            sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),
+            unmatched_overrides: Arc::new([]),
+        });
+        let unmatched = self.unmatched_overrides();
+        Arc::make_mut(&mut self.snapshot).unmatched_overrides = unmatched;
+    }
+
+    fn table(
+        &self,
+        profile: &Arc<Profile>,
+        before: Option<&Arc<ProfileTable>>,
+        now: Timestamp,
+    ) -> ProfileTable {
+        let facts = profile.endpoints.iter().map(|it| self.facts(profile, it, before)).collect();
+        let counters = self.counters(profile, before);
+        ProfileTable::new(profile.clone(), facts, counters, before.map(|it| &**it), now)
+    }
+
+    /// What is known of an endpoint that may have been configured otherwise before. Where it is probed at the same place but
+    /// otherwise, the verdict holds until the new probes say more: an endpoint that is down must not be served for a change
+    /// of its interval.
+    fn facts(
+        &self,
+        profile: &Profile,
+        endpoint: &Endpoint,
+        before: Option<&Arc<ProfileTable>>,
+    ) -> EndpointFacts {
+        let known = before.and_then(|table| {
+            let at = table.position(&endpoint.name)?;
+            Some((&table.profile.endpoints.get(at)?.probe, &table.endpoints.get(at)?.facts))
+        });
+        let (verdict, probed) = match known {
+            Some((probe, known)) if *probe == endpoint.probe => {
+                (known.verdict, known.probed.clone())
+            }
+            Some((probe, known)) if probe.addresses == endpoint.probe.addresses => {
+                (known.verdict, Arc::new(Probed::continuing(&known.probed)))
+            }
+            _ => (Verdict::Unknown, Arc::default()),
+        };
+        EndpointFacts {
+            verdict,
+            probed,
+            overrides: self
+                .overrides
+                .endpoints
+                .get(&key(profile, endpoint))
+                .cloned()
+                .unwrap_or_default(),
+            drained: self.is_drained(endpoint),
+        }
+    }
+
+    /// The counters of a profile: the same where its endpoints are, else new ones that count on.
+    fn counters(
+        &self,
+        profile: &Profile,
+        before: Option<&Arc<ProfileTable>>,
+    ) -> Arc<AnswerCounters> {
+        let names =
+            |it: &Profile| it.endpoints.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+        match before {
+            Some(before) if names(&before.profile) == names(profile) => before.counters.clone(),
+            _ => {
+                let answers = |it: &Endpoint| {
+                    let before = before?;
+                    Some(before.counters.answers(before.position(&it.name)?))
+                };
+                let carried = profile.endpoints.iter().map(|it| answers(it).unwrap_or_default());
+                let fallback = before.map(|it| it.counters.fallback_answers()).unwrap_or_default();
+                let carried = carried.chain([fallback]).collect();
+                Arc::new(AnswerCounters::new(self.workers, carried, self.seed_of(&profile.name)))
+            }
+        }
+    }
+
+    fn seed_of(&self, name: &Name) -> u64 {
+        name.as_wire().iter().fold(self.seed, |seed, octet| mix(seed ^ u64::from(*octet)))
+    }
+}
+
+/// The profiles of each zone with their slots: the deepest zone that holds a profile has it.
+fn profiles_by_zone(model: &Model) -> HashMap<&[u8], Vec<(u32, &Profile)>> {
+    let apexes: HashSet<&[u8]> = model.zones.iter().map(|it| it.name().as_wire()).collect();
+    let mut by_zone: HashMap<&[u8], Vec<(u32, &Profile)>> = HashMap::new();
+    for (slot, profile) in (0..).zip(&model.profiles) {
+        let apex = suffixes(profile.name.as_wire()).find(|it| apexes.contains(it));
+        if let Some(apex) = apex {
+            by_zone.entry(apex).or_default().push((slot, profile));
+        }
+    }
+    by_zone
+}
+
+fn same_zones(before: &Zones, after: &Zones) -> bool {
+    let same =
+        |it: &Arc<ZoneTable>| before.get(it.zone.name()).is_some_and(|old| old.zone == it.zone);
+    before.iter().count() == after.iter().count() && after.iter().all(same)
+}
