@@ -80,6 +80,9 @@ pub(super) async fn change_endpoint(
     let key = find_key(&api.live.load(), &profile, &endpoint)?;
     let patch: view::EndpointPatch = read_body(&body?)?;
     let change = endpoint_change(&patch)?;
+    if change.is_empty() {
+        return Err(changes_nothing(&api.live.load(), &key));
+    }
     let stamp = stamp(author, patch.reason)?;
     let snapshot = make(&api, Change::Endpoint(key.clone(), change), stamp).await?;
     let table = snapshot.profile(&key.profile);
@@ -269,12 +272,19 @@ fn endpoint_change(patch: &view::EndpointPatch) -> Result<EndpointChange, ApiErr
             }
         },
     };
-    if change.is_empty() {
-        return Err(ApiError::bad_request(
-            "the body changes nothing; send weight, priority, enabled or forced (null clears an override)",
-        ));
-    }
     Ok(change)
+}
+
+fn changes_nothing(snapshot: &Snapshot, key: &EndpointKey) -> ApiError {
+    match snapshot.profile(&key.profile) {
+        None => no_profile(snapshot, &key.profile.to_string()),
+        Some(table) if table.position(&key.endpoint).is_none() => {
+            no_endpoint(table, key.endpoint.as_str())
+        }
+        Some(_) => ApiError::bad_request(
+            "the body changes nothing; send weight, priority, enabled or forced (null clears an override)",
+        ),
+    }
 }
 
 fn field<T>(value: Option<Option<T>>) -> model::Change<T> {
