@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::world::Transition;
-use super::{Change, ChangeError, Command, Diff, Handle, Load, ReloadError, World};
+use super::{Change, ChangeError, Command, Diff, Handle, Load, ReloadError, World, chain};
 use crate::clock::Clock;
 use crate::metrics::ControlMetrics;
 use crate::model::{EndpointKey, EndpointStatus, Ident, Overrides, Stamp, Verdict};
@@ -297,10 +297,4 @@ async fn finished<T>(task: Option<&mut JoinHandle<T>>) -> Result<T, ()> {
         Some(task) => task.await.map_err(|_| ()),
         None => std::future::pending().await,
     }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |it| it.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

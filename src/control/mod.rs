@@ -116,6 +116,12 @@ impl Handle {
     }
 }
 
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |it| it.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// What a reload reads.
 pub type Load = Arc<dyn Fn() -> Result<Settings, Problems> + Send + Sync>;
 
