@@ -4,12 +4,15 @@
 
 mod common;
 
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::daemon::Daemon;
-use common::dns::{Query, Reply, exchange};
+use common::dns::{Query, Reply, ask_tcp, connect, exchange};
 use common::http::Http;
 use common::wait_until;
 use serde_json::{Value, json};
@@ -203,11 +206,22 @@ fn wrong_requests_are_told_what_would_be_right() {
         ("GET", "/v1/explain", "", 400, "missing field `name`; send ?name=NAME"),
         ("GET", "/v1/explain?name=app.gtm.example.&type=NONSENSE", "", 400, "type: "),
         ("GET", "/v1/explain?name=a..b&type=A", "", 400, "name: `a..b`"),
+        ("PATCH", APP, "[]", 400, "the body: send a JSON object"),
+        ("PATCH", APP, " [5]", 400, "the body: send a JSON object"),
+        ("PATCH", APP, "", 400, "the body: send a JSON object"),
+        ("POST", "/v1/sites/seattle/drain", "[]", 400, "the body: send a JSON object"),
+        ("GET", "/v1/profiles/%ff", "", 400, "the path: "),
+        ("PATCH", "/v1/profiles/%ff/endpoints/x", "{}", 400, "the path: "),
+        ("POST", "/v1/sites/%ff/drain", "", 400, "the path: "),
+        ("POST", "/v1/sites/%ff/undrain", "", 400, "the path: "),
+        ("POST", "/metrics", "", 405, "does not take this method"),
+        ("DELETE", "/healthz", "", 405, "does not take this method"),
         ("DELETE", APP, "", 405, "does not take this method"),
         ("GET", "/v2/profiles", "", 404, "the API begins with /v1"),
     ] {
         let response = daemon.api.send(method, path, body);
         assert_eq!(response.status, status, "{method} {path} {body}: {}", response.body);
+        assert_eq!(response.media_type, "application/problem+json", "{method} {path}");
         let problem = response.json();
         let told = problem["detail"].as_str().unwrap();
         assert!(told.contains(detail), "{method} {path} {body}: {told}");
@@ -273,4 +287,51 @@ fn explain_tells_the_shares_that_are_answered() {
     let answered: Vec<String> = (0..400).flat_map(|_| daemon.answers(app, "A")).collect();
     let west = answered.iter().filter(|it| *it == "192.0.2.1").count();
     assert!(west.abs_diff(300) <= 20, "{west} of 400");
+}
+
+#[test]
+fn what_is_not_stored_says_why() {
+    let daemon = Daemon::start(CONFIG);
+    // A directory is in the way of the file, also for root.
+    let file = daemon.home.path("state/overrides.json");
+    fs::create_dir(&file).unwrap();
+    fs::write(file.join("x"), "").unwrap();
+    let refused = daemon.api.send("PATCH", APP, r#"{"weight": 5}"#);
+    assert_eq!(refused.status, 507, "{}", refused.body);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    let cause = detail.strip_prefix("the change could not be stored, so it was not made: ");
+    let logged = daemon.event("store_failed", 0)["error"].as_str().unwrap().to_owned();
+    assert_eq!(cause, Some(logged.as_str()));
+    assert!(detail.contains("os error"), "{detail}");
+    assert_eq!(daemon.endpoint("app.gtm.example.", "west")["weight"], 80);
+}
+
+#[test]
+fn half_sent_requests_keep_nobody_out() {
+    let daemon = Daemon::start(CONFIG);
+    let send = |text: &str| {
+        let mut stream = TcpStream::connect(daemon.api.address).unwrap();
+        stream.set_read_timeout(Some(common::PATIENCE)).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let half = ["", "GET /he", "PATCH / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"];
+    let mut halves: Vec<TcpStream> = (0..600).map(|it| send(half[it % half.len()])).collect();
+    let kept = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut idle = send(kept);
+    idle.read_exact(&mut [0; 15]).unwrap();
+    let started = Instant::now();
+    assert_eq!(daemon.api.get("/healthz").status, 200);
+    daemon.api.must("PATCH", APP, r#"{"weight": 5}"#);
+    // The oldest made room for the others; nobody waited for their time to run out.
+    halves[0].read_to_end(&mut Vec::new()).unwrap_or_default();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    let open = fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap().count();
+    assert!(open < 250, "{open} descriptors");
+    let mut dns = connect(daemon.dns[0]);
+    assert_eq!(ask_tcp(&mut dns, &Query::new("www.gtm.example.", "A")).unwrap().data().len(), 1);
+
+    let told = Instant::now();
+    daemon.stop();
+    assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
 }

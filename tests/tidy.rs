@@ -124,13 +124,7 @@ fn libraries_have_their_places() {
                 .code()
                 .lines()
                 .any(|it| !it.trim_start().starts_with("//") && it.contains(library));
-            // The daemon's wiring hands the API's routes to axum.
-            let is_wiring = library == "axum::" && file.path == "src/cli/daemon.rs";
-            assert!(
-                !names_it || file.module() == module || is_wiring,
-                "{} names {library}",
-                file.path
-            );
+            assert!(!names_it || file.module() == module, "{} names {library}", file.path);
         }
     }
 }

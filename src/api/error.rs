@@ -1,3 +1,4 @@
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -27,6 +28,18 @@ impl ApiError {
             detail = format!("{detail}; did you mean {}?", near.join(" or "));
         }
         Self { status: StatusCode::NOT_FOUND, detail, near }
+    }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(error: BytesRejection) -> Self {
+        Self::new(error.status(), error.body_text())
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(error: PathRejection) -> Self {
+        Self::new(error.status(), format!("the path: {}", error.body_text()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +27,8 @@ use crate::settings::nearest;
 use crate::snapshot::{ProfileTable, Snapshot};
 
 type Answer<T> = Result<Json<T>, ApiError>;
+/// What stands in the path; it may be no UTF-8.
+type FromPath<T> = Result<Path<T>, PathRejection>;
 
 /// How long first probes are spread at most (SEMANTICS of `/readyz`).
 const LONGEST_SPREAD: Duration = Duration::from_secs(10);
@@ -65,8 +67,9 @@ pub(super) async fn profiles(State(api): State<Arc<Api>>) -> Json<view::Profiles
 
 pub(super) async fn profile(
     State(api): State<Arc<Api>>,
-    Path(profile): Path<String>,
+    path: FromPath<String>,
 ) -> Answer<view::Profile> {
+    let Path(profile) = path?;
     let snapshot = api.live.load();
     Ok(Json(render::profile(find_profile(&snapshot, &profile)?, now(&api))))
 }
@@ -74,9 +77,10 @@ pub(super) async fn profile(
 pub(super) async fn change_endpoint(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
-    Path((profile, endpoint)): Path<(String, String)>,
+    path: FromPath<(String, String)>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<view::Changed<Option<view::Endpoint>>> {
+    let Path((profile, endpoint)) = path?;
     let key = find_key(&api.live.load(), &profile, &endpoint)?;
     let patch: view::EndpointPatch = read_body(&body?)?;
     let change = endpoint_change(&patch)?;
@@ -97,7 +101,7 @@ pub(super) async fn sites(State(api): State<Arc<Api>>) -> Json<view::Sites> {
 pub(super) async fn drain(
     api: State<Arc<Api>>,
     author: Extension<Author>,
-    site: Path<String>,
+    site: FromPath<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<view::Changed<Option<view::Site>>> {
     set_drained(api, author, site, body, true).await
@@ -106,7 +110,7 @@ pub(super) async fn drain(
 pub(super) async fn undrain(
     api: State<Arc<Api>>,
     author: Extension<Author>,
-    site: Path<String>,
+    site: FromPath<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<view::Changed<Option<view::Site>>> {
     set_drained(api, author, site, body, false).await
@@ -115,10 +119,11 @@ pub(super) async fn undrain(
 async fn set_drained(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
-    Path(site): Path<String>,
+    site: FromPath<String>,
     body: Result<Bytes, BytesRejection>,
     drained: bool,
 ) -> Answer<view::Changed<Option<view::Site>>> {
+    let Path(site) = site?;
     let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
     let body = body?;
     let request = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
@@ -200,9 +205,8 @@ async fn make(api: &Api, change: Change, stamp: Stamp) -> Result<Arc<Snapshot>, 
                 None => no_profile(&snapshot, &key.profile.to_string()),
             },
             ChangeError::NoSite(name) => no_site(&snapshot, name.as_str()),
-            ChangeError::NotStored(source) => {
-                let detail = format!("{error}: {}", chain(&**source));
-                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, detail)
+            ChangeError::NotStored(_) => {
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, chain(&error))
             }
             ChangeError::Broken => {
                 ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
@@ -245,14 +249,14 @@ fn is_ready(api: &Api) -> bool {
 }
 
 fn read_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // serde would take a list as well: a struct's fields in the order that they happen to have.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::bad_request(
+            "the body: send a JSON object, such as {\"reason\": \"why\"}",
+        ));
+    }
     serde_json::from_slice(body)
         .map_err(|error| ApiError::bad_request(format!("the body: {error}")))
-}
-
-impl From<BytesRejection> for ApiError {
-    fn from(error: BytesRejection) -> Self {
-        ApiError::new(error.status(), error.body_text())
-    }
 }
 
 fn endpoint_change(patch: &view::EndpointPatch) -> Result<EndpointChange, ApiError> {

@@ -2,11 +2,15 @@
 //! published; changes go to the control task.
 
 mod auth;
+mod connections;
 mod error;
 mod explain;
 mod handlers;
 mod render;
+mod server;
 pub mod view;
+
+pub use server::serve;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,9 +27,6 @@ use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::snapshot::Live;
 use crate::store::AdminToken;
-
-/// The largest body that a request may have, in octets.
-const BODY_LIMIT: usize = 64 * 1024;
 
 /// What the API reads and whom it tells.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub struct Api {
 }
 
 /// The routes of the API.
-pub fn router(api: Arc<Api>) -> Router {
+fn router(api: Arc<Api>) -> Router {
     let guarded = Router::new()
         .route("/v1/status", get(handlers::status))
         .route("/v1/profiles", get(handlers::profiles))
@@ -59,12 +60,12 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/explain", get(handlers::explain))
         .route("/v1/reload", post(handlers::reload))
         .method_not_allowed_fallback(wrong_method)
-        .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(api.clone(), auth::require_token));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(handlers::ready))
         .route("/metrics", get(handlers::metrics))
+        .method_not_allowed_fallback(wrong_method)
         .merge(guarded)
         .fallback(no_such_path)
         .with_state(api)

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, router};
+use crate::api::{self, Api};
 use crate::clock::Clock;
 use crate::control::{Control, Handle, Load, Parts, Running, World};
 use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
@@ -121,13 +121,7 @@ impl Daemon {
         let (control_stop, prober_stop) = (stop.clone(), stop.clone());
         daemon.spawn("control", async move { control.run(control_stop).await });
         daemon.spawn("prober", async move { prober.run(prober_stop).await });
-        let serve = axum::serve(admin_socket, router(api))
-            .with_graceful_shutdown(async move { stop.cancelled().await });
-        daemon.spawn("api", async move {
-            if let Err(error) = serve.await {
-                tracing::error!(event = "api_failed", %error, "the API ended");
-            }
-        });
+        daemon.spawn("api", api::serve(admin_socket, api, stop));
         daemon.announce();
         Ok(daemon)
     }

@@ -166,7 +166,7 @@ impl Running {
 }
 
 /// An error with its causes, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |it| it.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -50,6 +50,14 @@ pub enum BindError {
         /// The address.
         address: SocketAddr,
     },
+    /// Its kernel was built or started without IPv6.
+    #[error(
+        "this machine has no IPv6, so {address} can't be had; write `server.listen = [\"0.0.0.0:{}\"]`", .address.port()
+    )]
+    NoIpv6 {
+        /// The address.
+        address: SocketAddr,
+    },
     /// Anything else.
     #[error("could not listen on {transport} {address}")]
     Other {
@@ -64,6 +72,10 @@ pub enum BindError {
 
 impl BindError {
     fn new(transport: &'static str, address: SocketAddr, source: io::Error) -> Self {
+        // The standard library has no kind for it.
+        if source.raw_os_error() == Some(libc::EAFNOSUPPORT) && address.is_ipv6() {
+            return Self::NoIpv6 { address };
+        }
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::InUse { transport, address },
             io::ErrorKind::PermissionDenied => Self::NoPermission { transport, address },
@@ -263,4 +275,17 @@ fn serve_tcp(
         };
         tokio::task::LocalSet::new().block_on(&runtime, serve)
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_ipv6_is_told_what_to_write() {
+        let refused = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+        let told = BindError::new("UDP", "[::]:53".parse().unwrap(), refused).to_string();
+        assert!(told.contains("has no IPv6"), "{told}");
+        assert!(told.ends_with(r#"write `server.listen = ["0.0.0.0:53"]`"#), "{told}");
+    }
 }

@@ -1,6 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Family, Name, Profile, RecordSet, RecordType};
+use super::{Family, MAX_NAME, Name, Profile, RecordSet, RecordType, suffixes};
+
+/// The most octets that one record set takes in a message of 65,535: the rest is for the header, the longest question, and
+/// EDNS (11 octets and short options).
+const MAX_SET: usize = 65_535 - 12 - (MAX_NAME + 4) - 64;
+/// What a record takes beside its data: a pointer to its owner, type, class, TTL and length.
+const RECORD_OVERHEAD: usize = 12;
 
 /// A DNS apex that Farol is authoritative for, with its static records. Built only by [`Zone::new`], so it always has one
 /// SOA and a nameserver at the apex and no record that the RFCs forbid.
@@ -55,6 +61,10 @@ pub enum ZoneError {
     Several { owner: Name, record_type: RecordType },
     #[error("`{owner}` lies below the DNAME at `{dname}` (RFC 6672 2.4)")]
     BelowDname { owner: Name, dname: Name },
+    #[error(
+        "the {record_type} records of `{owner}` take {octets} octets, which no DNS message has room for ({MAX_SET} at most); remove some"
+    )]
+    TooLarge { owner: Name, record_type: RecordType, octets: usize },
     #[error("`{owner}` has {record_type}, a type that only questions have")]
     MetaType { owner: Name, record_type: RecordType },
     #[error(
@@ -67,7 +77,7 @@ pub enum ZoneError {
     ProfileBelowCut { profile: Name, cut: Name },
 }
 
-/// The lowest TTL and the data seen so far of one record set.
+/// The lowest TTL and the data seen so far of one record set, with repetitions.
 type Gathered = (u32, Vec<Box<[u8]>>);
 
 impl Zone {
@@ -90,14 +100,12 @@ impl Zone {
             let sets = nodes.entry(record.owner).or_default();
             let set = sets.entry(record.record_type).or_insert((record.ttl, Vec::new()));
             set.0 = set.0.min(record.ttl);
-            if !set.1.contains(&record.data) {
-                set.1.push(record.data);
-            }
+            set.1.push(record.data);
         }
         let into_set = |(record_type, (ttl, data)): (_, Gathered)| RecordSet {
             record_type,
             ttl,
-            data: data.into(),
+            data: distinct(data).into(),
         };
         let records: BTreeMap<Name, Vec<RecordSet>> = nodes
             .into_iter()
@@ -172,6 +180,13 @@ impl Zone {
     }
 }
 
+/// Each once, in the order of their first appearance. Zones may have very many records at one name.
+fn distinct(data: Vec<Box<[u8]>>) -> Vec<Box<[u8]>> {
+    let mut seen: BTreeSet<&[u8]> = BTreeSet::new();
+    let is_new: Vec<bool> = data.iter().map(|it| seen.insert(it)).collect();
+    data.into_iter().zip(is_new).filter_map(|(it, is_new)| is_new.then_some(it)).collect()
+}
+
 fn check_apex(
     name: &Name,
     records: &BTreeMap<Name, Vec<RecordSet>>,
@@ -204,15 +219,23 @@ fn read_soa(data: &[u8], ttl: u32) -> Option<Soa> {
 }
 
 fn check_nodes(zone: &Name, records: &BTreeMap<Name, Vec<RecordSet>>, errors: &mut Vec<ZoneError>) {
-    let dnames: Vec<&Name> = records
+    let dnames: BTreeMap<&[u8], &Name> = records
         .iter()
         .filter(|(_, sets)| sets.iter().any(|it| it.record_type == RecordType::DNAME))
-        .map(|(owner, _)| owner)
+        .map(|(owner, _)| (owner.as_wire(), owner))
         .collect();
     for (owner, sets) in records {
+        let above = suffixes(owner.as_wire()).skip(1).find_map(|it| dnames.get(it));
         let owner = || owner.clone();
+        errors.extend(
+            above.map(|dname| ZoneError::BelowDname { owner: owner(), dname: (*dname).clone() }),
+        );
         for set in sets {
             let record_type = set.record_type;
+            let octets = set.data.iter().map(|it| RECORD_OVERHEAD + it.len()).sum();
+            if octets > MAX_SET {
+                errors.push(ZoneError::TooLarge { owner: owner(), record_type, octets });
+            }
             if record_type.is_meta() {
                 errors.push(ZoneError::MetaType { owner: owner(), record_type });
             }
@@ -227,10 +250,6 @@ fn check_nodes(zone: &Name, records: &BTreeMap<Name, Vec<RecordSet>>, errors: &m
             let others = sets.iter().map(|it| it.record_type).filter(|it| *it != RecordType::CNAME);
             errors.extend(others.map(|other| ZoneError::CnameAndOther { owner: owner(), other }));
         }
-        let above = dnames.iter().find(|dname| **dname != &owner() && owner().is_within(dname));
-        errors.extend(
-            above.map(|dname| ZoneError::BelowDname { owner: owner(), dname: (*dname).clone() }),
-        );
     }
 }
 
@@ -300,5 +319,26 @@ mod tests {
         }
         let errors = Zone::new("z.".parse().unwrap(), []).unwrap_err();
         assert_eq!(errors, [ZoneError::NoNs, ZoneError::NoSoa]);
+    }
+
+    #[test]
+    fn a_record_set_fits_into_a_message() {
+        let address = |it: u32| record("a.z.", RecordType::A, &it.to_be_bytes());
+        let fits = (MAX_SET / 16) as u32;
+        let sizes = |count: u32| zone((0..count).chain(0..count).map(address).collect());
+        assert!(sizes(fits).is_ok(), "repetitions don't count");
+        let told = sizes(fits + 1).unwrap_err()[0].to_string();
+        assert!(told.starts_with("the A records of `a.z.` take 65216 octets"), "{told}");
+    }
+
+    #[test]
+    fn large_zones_are_checked_in_no_time() {
+        // Comparing each with each takes minutes here.
+        let address = |it: u32| record("a.z.", RecordType::A, &it.to_be_bytes());
+        let dname = |it: u32| record(&format!("n{it}.z."), RecordType::DNAME, b"\x01y\x00");
+        let started = std::time::Instant::now();
+        assert_eq!(zone((0..100_000).map(address).collect()).unwrap_err().len(), 1);
+        assert!(zone((0..50_000).map(dname).collect()).is_ok());
+        assert!(started.elapsed() < std::time::Duration::from_secs(10));
     }
 }

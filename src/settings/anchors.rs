@@ -8,7 +8,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::files::Library;
+use super::files::{FILE_MOST, Library};
 use crate::model::TrustAnchors;
 
 /// Reads each file once, however many monitors name it, so that they share the certificates.
@@ -28,7 +28,7 @@ impl<'a> AnchorFiles<'a> {
         if let Some(known) = self.read.borrow().get(path) {
             return known.clone();
         }
-        let read = self.library.read(path).and_then(|content| parse(path, &content));
+        let read = self.library.read(path, FILE_MOST).and_then(|content| parse(path, &content));
         self.read.borrow_mut().insert(path.to_owned(), read.clone());
         read
     }
@@ -67,7 +67,7 @@ mod tests {
     fn a_file_is_read_once_and_must_hold_certificates() {
         let reads = Cell::new(0);
         let two = format!("{}\n# and\n{}", authority(), authority());
-        let read = |path: &Path| {
+        let read = |path: &Path, _| {
             reads.set(reads.get() + 1);
             match path.to_str() {
                 Some("ca.pem") => Ok(two.clone().into_bytes()),

@@ -27,12 +27,11 @@ mod zone_file;
 
 pub use problem::{Problem, Problems, nearest};
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use files::{Library, Source};
+use files::{Library, ReadFile, Source, read_file};
 use problem::{Log, Place};
 use reader::{Section, text};
 use tree::Node;
@@ -96,8 +95,7 @@ pub struct State {
 /// # Errors
 /// Everything that is wrong, never only the first problem.
 pub fn load(paths: &[PathBuf]) -> Result<Settings, Problems> {
-    let read = |path: &Path| std::fs::read(path);
-    let (library, log) = (Library::new(&read), Log::default());
+    let (library, log) = (Library::new(&read_file), Log::default());
     if paths.is_empty() {
         let message = "no configuration is named; name a file, or a directory of `*.toml` files";
         log.error(Problem::at(&Place::file(Path::new("")), "", message));
@@ -113,14 +111,11 @@ pub fn load(paths: &[PathBuf]) -> Result<Settings, Problems> {
 /// Everything that is wrong, never only the first problem.
 pub fn load_text(file: &Path, text: &str) -> Result<Settings, Problems> {
     let source = Source { path: file.into(), text: text.to_owned() };
-    load_sources(&[source], &|path| std::fs::read(path))
+    load_sources(&[source], &read_file)
 }
 
 /// Reads texts from memory, and the files that they name by a function.
-fn load_sources(
-    sources: &[Source],
-    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
-) -> Result<Settings, Problems> {
+fn load_sources(sources: &[Source], read: ReadFile<'_>) -> Result<Settings, Problems> {
     settings(sources, true, Library::new(read), Log::default())
 }
 
@@ -135,7 +130,10 @@ fn settings(
     let root = Section::open(&merged.root, String::new(), &keys::ROOT, &log);
     let parts = root.and_then(|root| {
         let model = build::model(&root, whole && merged.complete, &library, &log);
-        Some((server(&root)?, admin(&root)?, state(&root)?, model))
+        let server = server(&root);
+        let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
+        let state = state(&root);
+        Some((server?, admin?, state?, model))
     });
     let warnings = log.finish()?;
     let Some((server, admin, state, model)) = parts else {
@@ -165,11 +163,16 @@ fn server(root: &Section<'_>) -> Option<Server> {
         Some(_) => listen,
         None => Some(vec![SocketAddr::from(([0; 4], 53)), SocketAddr::from(([0_u16; 8], 53))]),
     };
-    let repeated = listen.iter().flatten().enumerate().find(|(index, address)| {
-        address.port() != 0 && listen.iter().flatten().take(*index).any(|it| it == *address)
-    });
-    if let Some((_, address)) = repeated {
-        section.wrong("listen", format!("{address} is in the list twice; remove one"));
+    let earlier = |index| listen.iter().flatten().take(index);
+    for (index, address) in listen.iter().flatten().enumerate() {
+        let Some(other) = earlier(index).find(|it| overlap(it, address)) else { continue };
+        let message = if other == address {
+            format!("{address} is in the list twice; remove one")
+        } else {
+            format!("{other} and {address} overlap; remove one of them")
+        };
+        section.wrong("listen", message);
+        break;
     }
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Some(Server {
@@ -182,9 +185,22 @@ fn server(root: &Section<'_>) -> Option<Server> {
     })
 }
 
-fn admin(root: &Section<'_>) -> Option<Admin> {
-    let listen = root.table("admin")?.parse("listen", |text| text.parse().map_err(|_| ""));
-    Some(Admin { listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8053))) })
+/// Whether two sockets can't listen there at the same time. A wildcard address takes the port on every address of its family.
+fn overlap(a: &SocketAddr, b: &SocketAddr) -> bool {
+    let is_wildcard = a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && (a == b || is_wildcard)
+}
+
+fn admin(root: &Section<'_>, dns: &[SocketAddr]) -> Option<Admin> {
+    let section = root.table("admin")?;
+    let listen = section.parse("listen", |text| text.parse().map_err(|_| ""));
+    let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8053)));
+    if let Some(other) = dns.iter().find(|it| overlap(it, &listen)) {
+        let message =
+            format!("{listen} overlaps with {other} of `server.listen`; take another port");
+        section.wrong("listen", message);
+    }
+    Some(Admin { listen })
 }
 
 fn state(root: &Section<'_>) -> Option<State> {

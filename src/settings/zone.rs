@@ -1,6 +1,8 @@
 //! Zones: their own records, made or from a file.
 
-use super::files::Library;
+use std::collections::HashMap;
+
+use super::files::{Library, ZONE_FILE_MOST, decode};
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
 use super::tree::{Node, quoted};
@@ -41,6 +43,10 @@ struct File {
     place: Place,
     records: Vec<Line<Record>>,
 }
+
+/// The last line that has a record of this owner and type, or of this owner: of two things that exclude each other, more
+/// often the newer is the slip.
+type Lines<'a> = HashMap<(&'a Name, Option<RecordType>), usize>;
 
 impl<'a> ZoneDraft<'a> {
     /// Reads one `[[zone]]`. None without a usable name; what else is wrong is only told to the log.
@@ -98,11 +104,17 @@ impl<'a> ZoneDraft<'a> {
             let serial = apex.serial.unwrap_or_else(|| self.hash(apex, &records, profiles));
             records.push(apex.record(&self.name, RecordType::SOA, apex.soa(serial)));
         }
-        let tell = |error: &ZoneError| {
-            let place = self.place_of(error);
-            log.error(Problem::at(&place, self.section.path.as_str(), error.to_string()));
-        };
-        Zone::new(self.name.clone(), records).map_err(|errors| errors.iter().for_each(tell)).ok()
+        match Zone::new(self.name.clone(), records) {
+            Ok(zone) => Some(zone),
+            Err(errors) => {
+                let lines = self.file.as_ref().map(File::lines).unwrap_or_default();
+                for error in errors {
+                    let place = self.place_of(&error, &lines);
+                    log.error(Problem::at(&place, self.section.path.as_str(), error.to_string()));
+                }
+                None
+            }
+        }
     }
 
     /// Equal for equal zones, whatever the order of records, so that instances with one configuration agree; never 0.
@@ -119,7 +131,7 @@ impl<'a> ZoneDraft<'a> {
     }
 
     /// The line of the record that an error is about, else the file, else the table.
-    fn place_of(&self, error: &ZoneError) -> Place {
+    fn place_of(&self, error: &ZoneError, lines: &Lines<'_>) -> Place {
         let Some(file) = &self.file else { return self.section.place.clone() };
         let (owner, record_type) = match error {
             ZoneError::OutOfZone { owner, .. } | ZoneError::BelowDname { owner, .. } => {
@@ -128,20 +140,25 @@ impl<'a> ZoneDraft<'a> {
             ZoneError::MisplacedSoa { owner } => (owner, Some(RecordType::SOA)),
             ZoneError::CnameAndOther { owner, other } => (owner, Some(*other)),
             ZoneError::Several { owner, record_type }
+            | ZoneError::TooLarge { owner, record_type, .. }
             | ZoneError::MetaType { owner, record_type } => (owner, Some(*record_type)),
             ZoneError::ManySoa(_) | ZoneError::BrokenSoa => (&self.name, Some(RecordType::SOA)),
             _ => return file.place.clone(),
         };
-        let concerned = |it: &&Line<Record>| {
-            it.value.owner == *owner && record_type.is_none_or(|ours| ours == it.value.record_type)
-        };
-        // The last: of two things that exclude each other, more often the newer is the slip.
-        let line = file.records.iter().rev().find(concerned).map(|it| it.line);
-        Place { line, ..file.place.clone() }
+        Place { line: lines.get(&(owner, record_type)).copied(), ..file.place.clone() }
     }
 }
 
 impl File {
+    fn lines(&self) -> Lines<'_> {
+        let mut lines = Lines::new();
+        for Line { line, value } in &self.records {
+            lines.insert((&value.owner, Some(value.record_type)), *line);
+            lines.insert((&value.owner, None), *line);
+        }
+        lines
+    }
+
     fn at(&self, line: usize) -> Place {
         Place { line: Some(line), ..self.place.clone() }
     }
@@ -205,7 +222,7 @@ fn mailbox(text: &str) -> Result<Name, String> {
 fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) -> Option<File> {
     let (place, text) = section.read("file", |node, _| {
         let path = node.place.resolve(text(node).ok_or_else(String::new)?);
-        let text = String::from_utf8(library.read(&path)?)
+        let text = decode(library.read(&path, ZONE_FILE_MOST)?)
             .map_err(|_| format!("{path:?} is not UTF-8"))?;
         Ok::<_, String>((Place::file(&path), text))
     })?;

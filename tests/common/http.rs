@@ -16,6 +16,8 @@ pub(crate) struct Http {
 
 pub(crate) struct Response {
     pub(crate) status: u16,
+    /// The value of Content-Type, or nothing.
+    pub(crate) media_type: String,
     pub(crate) body: String,
 }
 
@@ -61,7 +63,9 @@ impl Http {
         stream.read_to_string(&mut response).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").expect("a whole head");
         let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
-        Response { status, body: body.to_owned() }
+        let media_type = head.lines().find_map(|it| it.strip_prefix("content-type: "));
+        let media_type = media_type.unwrap_or_default().to_owned();
+        Response { status, media_type, body: body.to_owned() }
     }
 
     /// Asks as one who has to, and must succeed.

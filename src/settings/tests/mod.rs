@@ -4,6 +4,8 @@ mod monitors;
 mod samples;
 mod zones;
 
+use std::io;
+
 use super::*;
 use crate::model::*;
 
@@ -29,10 +31,11 @@ const ENDPOINT: &str = "[[profile.endpoint]]\nname = 'x'\ntarget = '192.0.2.2'\n
 
 const ZONE_FILE: &str = "@ 60 IN SOA ns hostmaster 7 1 1 1 30\n NS ns\nns A 192.0.2.53\n";
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read(path: &Path, _most: u64) -> io::Result<Vec<u8>> {
     match path.to_str() {
         Some("conf/own.zone") => Ok(ZONE_FILE.into()),
         Some("conf/static.zone") => Ok("txt TXT hello\nns A 192.0.2.53".into()),
+        Some("conf/marked.zone") => Ok(format!("\u{feff}{ZONE_FILE}").into()),
         Some("conf/bad.zone") => Ok("a A 192.0.2.1\n\nb A nonsense\nc A 192.0.2.1".into()),
         Some("conf/conflict.zone") => {
             Ok("app TXT fine\napp A 192.0.2.9\nother.example. A 192.0.2.9".into())
@@ -159,6 +162,9 @@ fn server_admin_and_state_are_checked() {
         ("listen = []", "found a list of 0; write"),
         ("listen = ['127.0.0.1:53', 7]", "server.listen: found 7; write"),
         ("listen = ['127.0.0.1:53', '127.0.0.1:53']", "127.0.0.1:53 is in the list twice"),
+        ("listen = ['0.0.0.0:53', '127.0.0.1:53']", "0.0.0.0:53 and 127.0.0.1:53 overlap"),
+        ("listen = ['[::1]:53', '[::]:53']", "[::1]:53 and [::]:53 overlap; remove one"),
+        ("listen = '0.0.0.0:8053'", "127.0.0.1:8053 overlaps with 0.0.0.0:8053 of `server.listen`"),
         ("workers = 0", "found 0; write a whole number from 1 to 1024"),
         ("workers = '2'", r#"found "2"; write a whole number"#),
         ("workers = 2.0", "found 2; write a whole number"),
@@ -173,6 +179,17 @@ fn server_admin_and_state_are_checked() {
     ] {
         bad(&format!("[server]\n{key}"), &[expected]);
     }
+    for apart in [
+        "['0.0.0.0:53', '[::]:53', '127.0.0.1:54']",
+        "['0.0.0.0:0', '127.0.0.1:0']",
+        "['127.0.0.1:53', '127.0.0.2:53']",
+    ] {
+        good(&format!("{BASE}[server]\nlisten = {apart}"));
+    }
+    bad(
+        "[server]\nlisten = '53'\n[admin]\nlisten = 'localhost'",
+        &["server.listen: found", "admin.listen: found"],
+    );
     bad("[admin]\nlisten = 'localhost'", &["admin.listen: found \"localhost\"; write an IP"]);
     bad("[admin]\nlisten = ['127.0.0.1:1']", &["admin.listen: found a list of 1; write an IP"]);
     bad("[state]\ndir = ''", &["state.dir: found \"\"; write the path of a directory"]);

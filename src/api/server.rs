@@ -1,0 +1,250 @@
+//! Serves the API's connections. Whoever reaches the port may connect, token or not, so whatever a connection takes has a
+//! bound: how many there are, how long a request may take to arrive, how large it may be. When all places are taken, the
+//! connection that has been silent for longest makes room, so that an operator always gets in.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::connections::{Connections, Phase, Place};
+use super::error::ApiError;
+use super::{Api, router};
+
+/// Connections at a time; the daemon keeps descriptors for them.
+const CONNECTIONS: usize = 128;
+/// Connections beyond those that may be about to end, having made room.
+const ENDING: usize = 16;
+/// How long a request's head may take, counted from the answer before it; its body may take as long again.
+const ARRIVAL: Duration = Duration::from_secs(10);
+/// How long a client may take to read an answer, at least; at most twice as long.
+const READING: Duration = Duration::from_secs(60);
+/// The largest head that a request may have, in octets, and its most headers.
+const HEAD_LIMIT: usize = 16 * 1024;
+const HEADERS: usize = 64;
+/// The largest body that a request may have, in octets.
+const BODY_LIMIT: usize = 64 * 1024;
+/// How long requests that have arrived may take when their connection has to end.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long to wait after accept(2) failed, for lack of descriptors say.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Failures no further apart than this are one burst, which is logged once.
+const BURST: Duration = Duration::from_secs(60);
+
+type App = TowerToHyperService<Router>;
+
+/// Serves the API until `stop` is cancelled; then lets requests that have arrived be answered, and ends.
+pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken) {
+    let app = TowerToHyperService::new(router(api));
+    let mut connections = Connections::default();
+    let mut tasks = JoinSet::new();
+    let mut failed: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(ended) = tasks.join_next_with_id() => match ended {
+                Ok((id, ())) => connections.leave(id),
+                Err(error) => {
+                    connections.leave(error.id());
+                    tracing::error!(event = "api_panicked", %error, "a request to the API panicked");
+                }
+            },
+            accepted = listener.accept(), if tasks.len() < CONNECTIONS + ENDING => match accepted {
+                Ok((stream, _)) => {
+                    if connections.len() >= CONNECTIONS && !connections.end_most_silent() {
+                        continue; // every other one is being worked for
+                    }
+                    let place = Arc::new(Place::new(&stop));
+                    let task = tasks.spawn(converse(stream, app.clone(), place.clone()));
+                    connections.admit(task.id(), place);
+                }
+                Err(error) => {
+                    if failed.is_none_or(|it| it.elapsed() > BURST) {
+                        tracing::error!(event = "accept_failed", %error, "the API can't take a connection: {error}");
+                    }
+                    failed = Some(Instant::now());
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    // Each has been told to end, and does so within the grace period.
+    while tasks.join_next().await.is_some() {}
+}
+
+/// One client's connection, from the first octet to the last. How it failed is the client's own concern.
+async fn converse(io: impl AsyncRead + AsyncWrite + Unpin, app: App, place: Arc<Place>) {
+    let answer = service_fn(|request| answer(&app, &place, request));
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(ARRIVAL)
+            .max_buf_size(HEAD_LIMIT)
+            .max_headers(HEADERS)
+            .serve_connection(TokioIo::new(io), answer)
+    );
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = place.end.cancelled() => {}
+        () = is_not_read(&place) => return,
+    }
+    // Of the first request hyper would wait for the rest; of later ones it does not.
+    if place.phase().0 != Phase::Arriving {
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(GRACE, connection).await;
+    }
+}
+
+/// Ends when the client does not read its answer.
+async fn is_not_read(place: &Place) {
+    loop {
+        sleep(READING).await;
+        let (phase, since) = place.phase();
+        if phase == Phase::Answered && since.elapsed() >= READING {
+            return;
+        }
+    }
+}
+
+async fn answer(
+    app: &App,
+    place: &Place,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    place.enter(Phase::Arriving);
+    let whole = whole(request).await;
+    place.enter(Phase::Handling);
+    let response = match whole {
+        Ok(request) => app.call(request).await,
+        Err(error) => Ok(error.into_response()),
+    };
+    place.enter(Phase::Answered);
+    response
+}
+
+/// The request with all of its body: what handles it never waits for the client.
+async fn whole(request: Request<Incoming>) -> Result<Request<Body>, ApiError> {
+    let (head, body) = request.into_parts();
+    let too_long = || {
+        let detail = format!("the body is longer than {BODY_LIMIT} octets");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    };
+    if body.size_hint().lower() > BODY_LIMIT as u64 {
+        return Err(too_long());
+    }
+    let body = match timeout(ARRIVAL, Limited::new(body, BODY_LIMIT).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_long()),
+        Ok(Err(error)) => return Err(ApiError::bad_request(format!("the body: {error}"))),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} s", ARRIVAL.as_secs());
+            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail));
+        }
+    };
+    Ok(Request::from_parts(head, Body::from(body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::post;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    const HEAD: &str = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n";
+
+    /// A connection over which these octets were sent, its server's task, and what ends it. A body of "slow" takes half a second to
+    /// be answered.
+    async fn connect(sent: &str) -> (DuplexStream, JoinSet<()>, Arc<Place>) {
+        let handler = async |body: String| {
+            if body == "slow" {
+                sleep(Duration::from_millis(500)).await;
+            }
+            if body == "long" { "x".repeat(1 << 20) } else { body }
+        };
+        let app = TowerToHyperService::new(Router::new().route("/", post(handler)));
+        let (mut client, server) = duplex(4096);
+        let place = Arc::new(Place::new(&CancellationToken::new()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(converse(server, app, place.clone()));
+        client.write_all(sent.as_bytes()).await.unwrap();
+        (client, tasks, place)
+    }
+
+    /// What comes back until the connection ends, and how many seconds that takes.
+    async fn rest(mut client: DuplexStream) -> (String, u64) {
+        let (started, mut text) = (Instant::now(), String::new());
+        client.read_to_string(&mut text).await.unwrap();
+        (text, started.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_arrives_in_time_or_not_at_all() {
+        let large = HEAD.replace(" 4", " 70000");
+        let headers = HEAD.replace("\r\n\r\n", &"\r\nA: b".repeat(65)) + "\r\n\r\n";
+        for (sent, status, seconds) in [
+            ("", "", 10),
+            ("POST / HTTP/1.1\r\nHo", "", 10),
+            (&HEAD[..HEAD.len() - 1], "", 10),
+            (HEAD, "HTTP/1.1 408 ", 10),
+            (&format!("{HEAD}ab"), "HTTP/1.1 408 ", 10),
+            (&format!("{HEAD}abcd"), "HTTP/1.1 200 ", 10), // then it may send another
+            (&format!("{large}ab"), "HTTP/1.1 413 ", 0),
+            (&headers, "HTTP/1.1 431 ", 0),
+        ] {
+            let (client, mut tasks, _) = connect(sent).await;
+            let (text, took) = rest(client).await;
+            assert!(text.starts_with(status) && text.is_empty() == status.is_empty(), "{text}");
+            assert_eq!(took, seconds, "{sent}: {text}");
+            if text.contains(" 408 ") || text.contains(" 413 ") {
+                assert!(text.contains("application/problem+json"), "{text}");
+            }
+            tasks.join_next().await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_has_arrived_is_waited_for_at_the_end() {
+        for (sent, answered) in [
+            ("", false),
+            ("POST / HT", false),
+            (HEAD, false),
+            (&format!("{HEAD}slow"), true),
+            (&format!("{HEAD}abcd"), true),
+            (&format!("{HEAD}abcdPOST / HT"), true),
+        ] {
+            let (client, mut tasks, place) = connect(sent).await;
+            sleep(Duration::from_millis(1)).await;
+            place.end.cancel();
+            let (text, took) = rest(client).await;
+            assert_eq!((text.contains(" 200 OK"), took), (answered, 0), "{sent}: {text}");
+            tasks.join_next().await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_not_kept_for_ever() {
+        let started = Instant::now();
+        let (_client, mut tasks, _) = connect(&format!("{HEAD}long")).await;
+        tasks.join_next().await.unwrap().unwrap();
+        assert!(started.elapsed() <= 2 * READING, "{:?}", started.elapsed());
+    }
+}
