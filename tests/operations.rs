@@ -323,15 +323,16 @@ fn half_sent_requests_keep_nobody_out() {
     let started = Instant::now();
     assert_eq!(daemon.api.get("/healthz").status, 200);
     daemon.api.must("PATCH", APP, r#"{"weight": 5}"#);
-    // The oldest made room for the others; nobody waited for their time to run out.
+    // The oldest made room for the others; nobody waited for the ten seconds that a request may take.
     halves[0].read_to_end(&mut Vec::new()).unwrap_or_default();
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     let open = fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap().count();
     assert!(open < 250, "{open} descriptors");
     let mut dns = connect(daemon.dns[0]);
     assert_eq!(ask_tcp(&mut dns, &Query::new("www.gtm.example.", "A")).unwrap().data().len(), 1);
 
+    // Nor is a stop held up for the five seconds that tasks may take to end.
     let told = Instant::now();
     daemon.stop();
-    assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
 }
