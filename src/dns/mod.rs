@@ -7,6 +7,7 @@ mod query;
 mod resolve;
 mod responder;
 mod server;
+mod supervise;
 mod sys;
 mod tcp;
 mod udp;
