@@ -1,6 +1,7 @@
 //! Authoritative DNS: one responder, bytes in and bytes out, under small loops for UDP and TCP. Answering needs nothing but
 //! memory: it goes on from the last snapshot whatever fails elsewhere.
 
+mod burst;
 mod connections;
 mod message;
 mod query;

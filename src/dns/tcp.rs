@@ -146,12 +146,12 @@ fn answer(shared: &Shared, message: &[u8], client: IpAddr, answers: &mut Vec<u8>
     let start = answers.len();
     answers.resize(start + MESSAGE_SIZE, 0);
     let mut responder = shared.responder.borrow_mut();
-    responder.enter();
+    let mut answering = responder.enter();
     // In units of 100 ms (RFC 7828 3.1).
     let keepalive = u16::try_from(shared.limits.idle.as_millis() / 100).unwrap_or(u16::MAX);
     let room = answers.get_mut(start + 2..).unwrap_or_default();
-    let length = responder.respond(message, client, Path::Tcp { keepalive }, room);
-    responder.leave();
+    let length = answering.respond(message, client, Path::Tcp { keepalive }, room);
+    drop(answering);
     if let (Some(prefix), Ok(length)) = (answers.get_mut(start..start + 2), u16::try_from(length)) {
         prefix.copy_from_slice(&length.to_be_bytes());
     }

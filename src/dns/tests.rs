@@ -73,6 +73,11 @@ fn model(zone: &str) -> Model {
 }
 
 fn responder_for(zone: &str) -> Responder {
+    responder_and_counters(zone).0
+}
+
+/// With what it counts.
+pub(super) fn responder_and_counters(zone: &str) -> (Responder, Arc<DnsCounters>) {
     let model = model(zone);
     let profiles: Vec<(u32, &Profile)> = (0..).zip(model.profiles.iter().map(|it| &**it)).collect();
     let table = |profile: &Arc<Profile>| {
@@ -91,7 +96,9 @@ fn responder_for(zone: &str) -> Responder {
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));
     let identity = Identity { version: Some("farol".to_owned()), id: None };
-    Responder::new(Reader::new(live, Worker(0)), Arc::new(DnsCounters::new(1)), Arc::new(identity))
+    let counters = Arc::new(DnsCounters::new(1));
+    let reader = Reader::new(live, Worker(0));
+    (Responder::new(reader, counters.clone(), Arc::new(identity)), counters)
 }
 
 /// A query: header with these flags and counts, one question, and whatever follows.
@@ -115,9 +122,7 @@ fn opt(size: u16, version: u8, flags: u8, options: &[u8]) -> Vec<u8> {
 
 fn ask(responder: &mut Responder, packet: &[u8], way: Way) -> Vec<u8> {
     let mut answer = vec![0; 65_535];
-    responder.enter();
-    let length = responder.respond(packet, CLIENT, way, &mut answer);
-    responder.leave();
+    let length = responder.enter().respond(packet, CLIENT, way, &mut answer);
     answer.truncate(length);
     answer
 }
@@ -438,5 +443,17 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn only_queries_are_counted_as_queries() {
+    let (mut responder, counters) = responder_and_counters(ZONE);
+    let good = query("txt.z.", 16, 0, &[]);
+    let faulty = good[..good.len() - 1].to_vec();
+    let answer = query("txt.z.", 16, 0x80, &[]);
+    for (packet, counted) in [(good, 1), (faulty, 2), (answer, 2), (vec![0; 11], 2), (vec![], 2)] {
+        ask(&mut responder, &packet, Way::Udp);
+        assert_eq!(counters.count_queries(), counted, "{packet:?}");
     }
 }
