@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 /// One client may hold no more than this part of all connections while others are there.
 const CLIENT_PART: usize = 4;
+/// So many connections may be on their way out beside those within the limit, for newcomers not to wait for each of them.
+const ENDING: usize = 16;
 
 /// The table of places. A place is taken from the admission until the connection is really gone, also while it is being ended.
 #[derive(Clone)]
@@ -40,9 +42,9 @@ impl Connections {
         Self { most: most.max(1), open: Rc::default(), next: 0 }
     }
 
-    /// Whether another connection may be admitted. No, while one more than the limit is there: one of them is being ended.
+    /// Whether another connection may be admitted now. Not while too many that had to make room are still there.
     pub(super) fn has_room(&self) -> bool {
-        self.open.borrow().len() <= self.most
+        self.open.borrow().len() < self.most + ENDING
     }
 
     /// Gives a connection its place. Where all are taken, the idlest connection has to go; where this client has its part,
@@ -132,14 +134,11 @@ mod tests {
     async fn a_place_is_taken_until_the_connection_is_gone() {
         let mut connections = Connections::new(2);
         let now = Instant::now();
-        let mut tickets: Vec<Ticket> =
-            (0..2).map(|it| connections.admit(client(it), now)).collect();
-        assert!(connections.has_room(), "for one that takes another's place");
-        tickets.push(connections.admit(client(2), now + Duration::from_secs(1)));
-        let gone = evicted(&tickets);
-        assert_eq!(gone.len(), 1);
-        assert!(!connections.has_room(), "the one that has to go is still there");
-        tickets.remove(gone[0]);
+        let admit = |it| connections.admit(client(it), now + Duration::from_secs(it.into()));
+        let mut tickets: Vec<Ticket> = (0..18).map(admit).collect();
+        assert_eq!(evicted(&tickets), (0..16).collect::<Vec<_>>());
+        assert!(!connections.has_room(), "those that have to go are still there");
+        tickets.remove(0);
         assert!(connections.has_room());
     }
 }
