@@ -5,19 +5,26 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::daemon::{Daemon, Home};
 use common::dns::{Query, ask_tcp, connect, framed, next_reply};
+use common::wait_until;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use socket2::SockRef;
 
 const LIMIT: usize = 16;
 
 fn daemon() -> Daemon {
+    daemon_with("2s")
+}
+
+fn daemon_with(idle: &str) -> Daemon {
     let config = format!(
-        "[server]\ntcp_idle_timeout = '2s'\ntcp_max_connections = {LIMIT}\n
+        "[server]\ntcp_idle_timeout = '{idle}'\ntcp_max_connections = {LIMIT}\n
          [[zone]]\nname = 'gtm.example.'\nfile = 'gtm.zone'\n"
     );
     let home = Home::new(&config);
@@ -39,6 +46,13 @@ fn large() -> Query {
 fn assert_served(daemon: &Daemon) {
     let reply = ask_tcp(&mut connect(daemon.dns[0]), &query()).unwrap();
     assert_eq!(reply.data(), ["192.0.2.1"]);
+}
+
+/// How often something was not answered for this reason.
+fn dropped(daemon: &Daemon, reason: &str) -> u64 {
+    let metrics = daemon.api.get("/metrics").body;
+    let prefix = format!("farol_dns_dropped_total{{reason=\"{reason}\"}} ");
+    metrics.lines().find_map(|it| it.strip_prefix(&prefix)).unwrap().parse().unwrap()
 }
 
 /// Whether the server has closed the connection, after it has said all that it had to say.
@@ -146,6 +160,59 @@ fn beyond_the_limit_newcomers_are_served() {
 }
 
 #[test]
+fn who_has_to_make_room_is_really_gone() {
+    let daemon = daemon_with("10m");
+    let files = || fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap().count();
+    let before = files();
+    let mut greedy = Vec::new();
+    for _ in 0..LIMIT / 2 {
+        let mut stream = connect(daemon.dns[0]);
+        SockRef::from(&stream).set_recv_buffer_size(4096).unwrap();
+        stream.write_all(&large().framed()).unwrap();
+        assert_eq!(next_reply(&mut stream).unwrap().answer.len(), 200);
+        // More than buffers hold: the server waits for its answers to be read.
+        stream.set_nonblocking(true).unwrap();
+        let _ = stream.write(&large().framed().repeat(500));
+        greedy.push(stream);
+    }
+    // A quarter of the places is one client's part.
+    wait_until("as few connections as allowed", || files() <= before + LIMIT / 4);
+    assert_served(&daemon);
+    assert!(dropped(&daemon, "evicted") >= LIMIT as u64 / 4);
+    daemon.stop();
+}
+
+#[test]
+fn connections_that_cannot_be_accepted_are_counted_and_logged_once() {
+    let daemon = daemon();
+    let pid = Pid::from_raw(daemon.process().cast_signed());
+    let few = Rlimit { current: Some(3), ..getrlimit(Resource::Nofile) };
+    let allowed = prlimit(pid, Resource::Nofile, few).unwrap();
+    let mut stream = connect(daemon.dns[0]);
+    daemon.event("accept_failed", 0);
+    // Some more of the same burst.
+    let attempts = Instant::now();
+    wait_until("attempts", || attempts.elapsed() > Duration::from_millis(200));
+    prlimit(pid, Resource::Nofile, allowed).unwrap();
+    assert_eq!(ask_tcp(&mut stream, &query()).unwrap().data(), ["192.0.2.1"]);
+    assert!(dropped(&daemon, "accept_failed") >= 2);
+    assert_eq!(daemon.log().matches("accept_failed").count(), 1);
+}
+
+#[test]
+fn scraps_end_the_connection_that_sends_them() {
+    let daemon = daemon_with("10m");
+    for scrap in [&[][..], &[0; 11]] {
+        let mut stream = connect(daemon.dns[0]);
+        stream.write_all(&[query().framed(), framed(scrap)].concat()).unwrap();
+        assert_eq!(next_reply(&mut stream).unwrap().data(), ["192.0.2.1"], "it came before");
+        assert!(is_closed(&mut stream));
+    }
+    assert_eq!(dropped(&daemon, "short"), 2);
+    assert_served(&daemon);
+}
+
+#[test]
 fn strangers_get_no_transfer_and_change_nothing() {
     let daemon = daemon();
     let mut stream = connect(daemon.dns[0]);
@@ -166,8 +233,8 @@ fn garbage_in_frames_harms_nobody() {
     let daemon = daemon();
     let answer = Query { flags: 0x8000, ..query() };
     let mut stream = connect(daemon.dns[0]);
-    // Scraps and answers are passed over in silence, what is malformed is told so.
-    let frames = [framed(&[]), framed(&[1, 2, 3]), answer.framed(), query().framed()].concat();
+    // Answers are passed over in silence, what is malformed is told so.
+    let frames = [answer.framed(), answer.framed(), query().framed()].concat();
     stream.write_all(&frames).unwrap();
     assert_eq!(next_reply(&mut stream).unwrap().data(), ["192.0.2.1"]);
     stream.write_all(&framed(&query().wire()[..15])).unwrap();

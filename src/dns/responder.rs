@@ -9,7 +9,7 @@ use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Quer
 use super::resolve::resolve;
 use crate::metrics::{DnsCounters, Drop, Transport};
 use crate::model::RecordType;
-use crate::snapshot::{Reader, Worker};
+use crate::snapshot::{Entered, Reader, Worker};
 
 /// One answer in so many is timed.
 const SAMPLING: u64 = 64;
@@ -40,26 +40,41 @@ pub(super) struct Responder {
     reader: Reader,
     counters: Arc<DnsCounters>,
     identity: Arc<Identity>,
+    /// How many there were, for sampling.
+    packets: u64,
 }
 
 impl Responder {
     pub(super) fn new(reader: Reader, counters: Arc<DnsCounters>, identity: Arc<Identity>) -> Self {
-        Self { reader, counters, identity }
+        Self { reader, counters, identity, packets: 0 }
     }
 
-    /// Says that packets have come in and are about to be answered.
-    pub(super) fn enter(&mut self) {
-        self.reader.enter();
-    }
-
-    /// Says that their answers are sent.
-    pub(super) fn leave(&mut self) {
-        self.reader.leave();
+    /// Begins to answer a batch of packets that have come in; its answers are made when this is dropped.
+    pub(super) fn enter(&mut self) -> Answering<'_> {
+        let Self { reader, counters, identity, packets } = self;
+        let worker = reader.worker();
+        Answering { worker, entered: reader.enter(), counters, identity, packets }
     }
 
     /// Counts something that was not answered.
     pub(super) fn dropped(&self, why: Drop) {
         self.counters.dropped(self.reader.worker(), why);
+    }
+}
+
+/// A worker that answers a batch. While it lives, changes that are published wait for it.
+pub(super) struct Answering<'r> {
+    worker: Worker,
+    entered: Entered<'r>,
+    counters: &'r DnsCounters,
+    identity: &'r Identity,
+    packets: &'r mut u64,
+}
+
+impl Answering<'_> {
+    /// Counts something that was not answered.
+    pub(super) fn dropped(&self, why: Drop) {
+        self.counters.dropped(self.worker, why);
     }
 
     /// Answers one packet into `answer`, which holds at least 1,232 octets. Gives the answer's length; 0 is silence.
@@ -70,21 +85,18 @@ impl Responder {
         path: Path,
         answer: &mut [u8],
     ) -> usize {
-        let worker = self.reader.worker();
-        let transport = match path {
-            Path::Udp => Transport::Udp,
-            Path::Tcp { .. } => Transport::Tcp,
-        };
-        let number = self.counters.query(worker, transport, client);
-        let started = number.is_multiple_of(SAMPLING).then(Instant::now);
-        let length = self.dispatch(worker, packet, path, answer);
-        if let Some(started) = started {
-            self.counters.took(worker, started.elapsed());
+        *self.packets = self.packets.wrapping_add(1);
+        let started = self.packets.is_multiple_of(SAMPLING).then(Instant::now);
+        let length = self.dispatch(packet, client, path, answer);
+        if let Some(started) = started
+            && length > 0
+        {
+            self.counters.took(self.worker, started.elapsed());
         }
         length
     }
 
-    fn dispatch(&mut self, worker: Worker, packet: &[u8], path: Path, answer: &mut [u8]) -> usize {
+    fn dispatch(&mut self, packet: &[u8], client: IpAddr, path: Path, answer: &mut [u8]) -> usize {
         let start = |answer, question, edns: Option<_>| match path {
             Path::Udp => {
                 let size = edns.map_or(UDP_SIZE_WITHOUT_EDNS, |it: Edns| it.size.into());
@@ -100,25 +112,36 @@ impl Responder {
                 0
             }
             Packet::Faulty(faulty) => {
+                self.asked(client, path);
                 let question = faulty.question.unwrap_or_default();
                 let mut message = start(answer, question, faulty.edns);
                 message.rcode = faulty.rcode;
                 if faulty.rcode == Rcode::NotImp {
                     message.extended_error = Some(ExtendedError::NotSupported);
                 }
-                self.counters.outside(worker, faulty.rcode as u16);
+                self.counters.outside(self.worker, faulty.rcode as u16);
                 message.finish(faulty.header)
             }
             Packet::Query(query) => {
+                self.asked(client, path);
                 let mut message = start(answer, query.question, query.edns);
-                self.answer(worker, &query, &mut message);
+                self.answer(&query, &mut message);
                 message.finish(query.header)
             }
         }
     }
 
-    fn answer(&mut self, worker: Worker, query: &Query<'_>, message: &mut Message<'_>) {
-        let record_type = query.record_type;
+    /// Counts a query, be it a faulty one; scraps and answers are none.
+    fn asked(&self, client: IpAddr, path: Path) {
+        let transport = match path {
+            Path::Udp => Transport::Udp,
+            Path::Tcp { .. } => Transport::Tcp,
+        };
+        self.counters.query(self.worker, transport, client);
+    }
+
+    fn answer(&mut self, query: &Query<'_>, message: &mut Message<'_>) {
+        let (worker, record_type) = (self.worker, query.record_type);
         let is_transfer = matches!(record_type, RecordType::AXFR | RecordType::IXFR);
         if UNSUPPORTED_TYPES.contains(&record_type.0) {
             message.rcode = Rcode::NotImp;
@@ -128,7 +151,7 @@ impl Responder {
         } else if query.class == CLASS_CHAOS {
             self.introduce(query, message);
         } else if query.class == CLASS_IN {
-            if let Some(zone) = resolve(self.reader.snapshot(), worker, query, message) {
+            if let Some(zone) = resolve(self.entered.snapshot(), worker, query, message) {
                 zone.responses.add(worker, message.rcode as usize, 1);
                 return;
             }

@@ -1,9 +1,8 @@
-//! Binds the sockets and keeps the threads that answer running: one that panics is counted and starts again.
+//! Binds the sockets, and starts and stops the threads that answer.
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -11,6 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
 use super::responder::{Identity, Responder};
+use super::supervise::supervised;
 use super::tcp::{self, TcpLimits};
 use super::{sys, udp};
 use crate::metrics::DnsCounters;
@@ -18,6 +18,8 @@ use crate::snapshot::{Live, Reader, Worker};
 
 /// Room for bursts while a worker is busy, in octets; the kernel may allow less.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// Room for answers while the device is busy, in octets: what does not fit is dropped, since no worker waits.
+const SEND_BUFFER: usize = 1 << 20;
 /// TCP connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
@@ -138,6 +140,7 @@ fn bind_udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     socket.set_reuse_port(shared)?;
     if shared {
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.set_send_buffer_size(SEND_BUFFER)?;
     }
     socket.bind(&address.into())?;
     let socket = UdpSocket::from(socket);
@@ -221,37 +224,13 @@ impl Server {
     }
 }
 
-/// Runs `serve` until it ends by itself; a panic is counted, and it starts again.
-fn supervised<E: std::fmt::Display>(
-    context: &Context,
-    worker: Worker,
-    name: &str,
-    mut serve: impl FnMut() -> Result<(), E>,
-) {
-    loop {
-        match catch_unwind(AssertUnwindSafe(&mut serve)) {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => {
-                tracing::error!(event = "worker_failed", worker = name, %error, "a DNS worker failed; it starts again");
-                thread::sleep(std::time::Duration::from_millis(100));
-            }
-            Err(_) => {
-                context.counters.panicked(worker);
-                tracing::error!(
-                    event = "worker_panicked",
-                    worker = name,
-                    "a DNS worker panicked; it starts again"
-                );
-            }
-        }
-    }
-}
-
 fn serve_udp(sockets: &[UdpSocket], context: &Context, worker: Worker, stop: &PipeReader) {
     let name = format!("udp-{}", worker.0);
-    supervised(context, worker, &name, || {
-        udp::serve(sockets, &mut context.responder(worker), stop.as_fd())
-    });
+    supervised(
+        &name,
+        || context.counters.panicked(worker),
+        || udp::serve(sockets, &mut context.responder(worker), stop.as_fd()),
+    );
 }
 
 fn serve_tcp(
@@ -260,7 +239,8 @@ fn serve_tcp(
     worker: Worker,
     stop: &CancellationToken,
 ) {
-    supervised(context, worker, "tcp", || -> io::Result<()> {
+    let panicked = || context.counters.panicked(worker);
+    supervised("tcp", panicked, || -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listeners: io::Result<Vec<TcpListener>> =
             listeners.iter().map(TcpListener::try_clone).collect();
@@ -269,7 +249,6 @@ fn serve_tcp(
         let serve = async {
             let listeners: io::Result<Vec<_>> =
                 listeners.into_iter().map(tokio::net::TcpListener::from_std).collect();
-            let panicked = || context.counters.panicked(worker);
             tcp::serve(listeners?, responder, context.tcp, stop.clone(), panicked).await;
             Ok(())
         };

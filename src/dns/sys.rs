@@ -106,18 +106,26 @@ impl Batch {
     }
 
     /// Lets each packet be answered: `respond` gets the packet, the client's address and room for the answer, and gives the
-    /// answer's length, 0 for silence. A packet from port 0 can't be answered.
-    pub(super) fn answer(&mut self, mut respond: impl FnMut(&[u8], IpAddr, &mut [u8]) -> usize) {
+    /// answer's length, 0 for silence. A packet from port 0 can't be answered; gives the number of those.
+    pub(super) fn answer(
+        &mut self,
+        mut respond: impl FnMut(&[u8], IpAddr, &mut [u8]) -> usize,
+    ) -> usize {
+        let mut unanswerable = 0;
         for slot in self.slots.iter_mut().take(self.received) {
-            let Some((client, port)) = address(&slot.peer) else { continue };
             let packet = slot.packet.get(..slot.packet_length).unwrap_or_default();
-            if port != 0 {
-                slot.answer_length = respond(packet, client, &mut slot.answer).min(UDP_SIZE);
+            match address(&slot.peer) {
+                Some((client, 1..)) => {
+                    slot.answer_length = respond(packet, client, &mut slot.answer).min(UDP_SIZE);
+                }
+                _ => unanswerable += 1,
             }
         }
+        unanswerable
     }
 
-    /// Sends the answers, each from the address that its query was sent to. Gives the number that could not be sent.
+    /// Sends the answers, each from the address that its query was sent to, without waiting for a device that is stuck. Gives
+    /// the number that could not be sent.
     pub(super) fn send(&mut self, socket: &UdpSocket) -> usize {
         // SAFETY: all-zero iovecs and mmsghdrs are valid.
         let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
@@ -143,7 +151,8 @@ impl Batch {
             let rest = headers.get_mut(sent..count).unwrap_or_default();
             // SAFETY: each header points into its own slot and vector, which live until the call is over.
             let done = unsafe {
-                libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as _, 0)
+                let flags = libc::MSG_DONTWAIT as _;
+                libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as _, flags)
             };
             match usize::try_from(done) {
                 Ok(done) if done > 0 => sent += done,
@@ -253,22 +262,41 @@ fn write_control<T: Copy>(
     }
 }
 
-/// Waits until one of the sockets has a packet, or `stop` is closed at its other end. Tells whether to stop.
-///
-/// # Errors
-/// What poll(2) says, but for interruptions.
-pub(super) fn wait(sockets: &[UdpSocket], stop: BorrowedFd<'_>) -> io::Result<bool> {
-    let poll = |fd: RawFd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let mut polled: Vec<libc::pollfd> = Vec::with_capacity(1 + sockets.len());
-    polled.push(poll(stop.as_raw_fd()));
-    polled.extend(sockets.iter().map(|it| poll(it.as_raw_fd())));
-    // SAFETY: the array lives until the call is over, and its length is its own.
-    let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as _, -1) };
-    if ready < 0 {
-        let error = io::Error::last_os_error();
-        return if error.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(error) };
+/// Tells which of a worker's sockets have packets.
+pub(super) struct Poller<'s> {
+    sockets: &'s [UdpSocket],
+    /// First the pipe that tells to stop, then the sockets in their order, all open for as long as they are borrowed.
+    polled: Box<[libc::pollfd]>,
+    _stop: BorrowedFd<'s>,
+}
+
+impl<'s> Poller<'s> {
+    pub(super) fn new(sockets: &'s [UdpSocket], stop: BorrowedFd<'s>) -> Self {
+        let poll = |fd: RawFd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let all = std::iter::once(stop.as_raw_fd()).chain(sockets.iter().map(AsRawFd::as_raw_fd));
+        Self { sockets, polled: all.map(poll).collect(), _stop: stop }
     }
-    Ok(polled.first().is_some_and(|it| it.revents != 0))
+
+    /// Waits until one of the sockets has a packet or an error, or `stop` is closed at its other end. Tells whether to stop.
+    ///
+    /// # Errors
+    /// What poll(2) says, but for interruptions.
+    pub(super) fn wait(&mut self) -> io::Result<bool> {
+        // SAFETY: the array lives until the call is over, and its length is its own.
+        let ready = unsafe { libc::poll(self.polled.as_mut_ptr(), self.polled.len() as _, -1) };
+        if ready < 0 {
+            let error = io::Error::last_os_error();
+            self.polled.iter_mut().for_each(|it| it.revents = 0);
+            return if error.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(error) };
+        }
+        Ok(self.polled.first().is_some_and(|it| it.revents != 0))
+    }
+
+    /// The sockets that had something at the last wait.
+    pub(super) fn ready(&self) -> impl Iterator<Item = &'s UdpSocket> {
+        let polled = self.polled.iter().skip(1);
+        self.sockets.iter().zip(polled).filter(|(_, it)| it.revents != 0).map(|(socket, _)| socket)
+    }
 }
 
 /// Makes a UDP socket fit for answering: the address that a packet was sent to comes with it where the socket is bound to
@@ -304,66 +332,12 @@ fn set_option(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::SocketAddr;
-    use std::os::fd::AsFd;
+mod tests;
 
-    /// Asks an upper-casing server that is bound to `bound`, at `asked`, and gives what was answered and from where.
-    fn exchange(bound: &str, asked: &str) -> (Vec<u8>, SocketAddr) {
-        let server = UdpSocket::bind(bound).unwrap();
-        prepare(&server).unwrap();
-        let port = server.local_addr().unwrap().port();
-        let client =
-            UdpSocket::bind(if asked.contains(':') { "[::1]:0" } else { "127.0.0.1:0" }).unwrap();
-        let asked = SocketAddr::new(asked.parse().unwrap(), port);
-        client.send_to(b"hello", asked).unwrap();
-        client.send_to(b"silence", asked).unwrap();
-        let (stop, _writer) = io::pipe().unwrap();
-        assert!(!wait(std::slice::from_ref(&server), stop.as_fd()).unwrap());
-        let mut batch = Batch::new();
-        let mut received = 0;
-        while received < 2 {
-            received += batch.receive(&server).unwrap();
-            batch.answer(|packet, _, answer| {
-                if packet == b"silence" {
-                    return 0;
-                }
-                answer[..packet.len()].copy_from_slice(&packet.to_ascii_uppercase());
-                packet.len()
-            });
-            assert_eq!(batch.send(&server), 0);
-        }
-        let mut answer = [0; 64];
-        let (length, from) = client.recv_from(&mut answer).unwrap();
-        (answer[..length].to_vec(), from)
-    }
-
-    #[test]
-    fn answers_leave_from_the_address_that_was_asked() {
-        for (bound, asked) in [
-            ("0.0.0.0:0", "127.0.0.1"),
-            ("0.0.0.0:0", "127.0.0.7"),
-            ("127.0.0.8:0", "127.0.0.8"),
-            ("[::]:0", "::1"),
-            ("[::1]:0", "::1"),
-        ] {
-            let (answer, from) = exchange(bound, asked);
-            assert_eq!(answer, b"HELLO", "{bound}");
-            assert_eq!(from.ip(), asked.parse::<IpAddr>().unwrap(), "{bound}");
-        }
-    }
-
-    #[test]
-    fn closing_the_pipe_ends_the_wait() {
-        let (stop, writer) = io::pipe().unwrap();
-        drop(writer);
-        assert!(wait(&[], stop.as_fd()).unwrap());
-    }
-
-    #[test]
-    fn an_empty_socket_gives_nothing() {
-        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert_eq!(Batch::new().receive(&server).unwrap(), 0);
-    }
+/// Lets an IPv4 packet have come from port 0, as only raw sockets, which take a privilege, can send it.
+#[cfg(test)]
+fn forge_port_zero(peer: &mut libc::sockaddr_storage) {
+    let peer: *mut libc::sockaddr_storage = peer;
+    // SAFETY: a sockaddr_storage is large enough and aligned for a sockaddr_in, of which every bit pattern is valid.
+    unsafe { (*peer.cast::<libc::sockaddr_in>()).sin_port = 0 };
 }

@@ -1,30 +1,39 @@
 //! DNS over TCP (RFC 7766): length-framed messages, pipelined, answered in order. One thread with a runtime of its own, so
-//! that whatever clients do here, nothing else waits.
+//! that whatever clients do here, nothing else waits; and each client has its turn.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::burst::Burst;
 use super::connections::{Connections, Ticket};
+use super::query::HEADER;
 use super::responder::{Path, Responder};
 use crate::metrics::Drop;
 
-/// Answers are written when this much has gathered, or when no whole query is left.
+/// Messages that one client gets answered before the others have their turn.
+const TURN: usize = 64;
+/// A turn is over, too, when so many octets of answers have gathered.
 const WRITE_AT: usize = 16 * 1024;
 /// How much is read at a time.
 const READ_SIZE: usize = 4096;
-/// The most that one message can be, and its length.
-const MESSAGE_SIZE: usize = 2 + 65_535;
+/// The most that one message can be.
+const MESSAGE_SIZE: usize = 65_535;
+/// Connections that are accepted and not yet served; then the kernel's backlog holds them.
+const ACCEPTED: usize = 16;
 /// How long to wait after accept(2) failed, for lack of descriptors say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long clients have, when the server stops, to take the answers to what they had sent.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// What TCP clients may take.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +47,10 @@ pub struct TcpLimits {
 /// What all connections share. They run on one thread, so borrows never meet: none is held over an await.
 struct Shared {
     responder: RefCell<Responder>,
-    connections: RefCell<Connections>,
+    /// Where each answer is made before its used part goes to its connection.
+    scratch: RefCell<Box<[u8]>>,
     limits: TcpLimits,
+    stop: CancellationToken,
 }
 
 /// Accepts and answers until `stop` is cancelled; then lets connections answer what they have read, and ends.
@@ -50,31 +61,19 @@ pub(super) async fn serve(
     stop: CancellationToken,
     panicked: impl Fn(),
 ) {
-    let connections = RefCell::new(Connections::new(limits.connections));
-    let shared = Rc::new(Shared { responder: RefCell::new(responder), connections, limits });
+    let shared = Rc::new(Shared::new(responder, limits, stop));
+    let mut connections = Connections::new(limits.connections);
     let mut accepting = JoinSet::new();
-    let (accepted, mut incoming) = tokio::sync::mpsc::channel(64);
+    let (accepted, mut incoming) = mpsc::channel(ACCEPTED);
     for listener in listeners {
-        let accepted = accepted.clone();
-        accepting.spawn_local(async move {
-            loop {
-                match listener.accept().await {
-                    Ok((stream, client)) => {
-                        if accepted.send((stream, client.ip())).await.is_err() {
-                            return;
-                        }
-                    }
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                }
-            }
-        });
+        accepting.spawn_local(accept(shared.clone(), listener, accepted.clone()));
     }
     let mut serving = JoinSet::new();
     loop {
         tokio::select! {
-            () = stop.cancelled() => break,
-            Some((stream, client)) = incoming.recv() => {
-                let ticket = shared.connections.borrow_mut().admit(client, Instant::now(), &stop);
+            () = shared.stop.cancelled() => break,
+            Some((stream, client)) = incoming.recv(), if connections.has_room() => {
+                let ticket = connections.admit(client, Instant::now());
                 serving.spawn_local(converse(shared.clone(), stream, client, ticket));
             }
             Some(ended) = serving.join_next() => if ended.is_err() { panicked() },
@@ -82,48 +81,99 @@ pub(super) async fn serve(
     }
     accepting.shutdown().await;
     let finish = async { while serving.join_next().await.is_some() {} };
-    // Each connection has been told to end; one that does not read its answers is not waited for.
-    let _ = timeout(Duration::from_secs(1), finish).await;
+    // Each connection ends by itself; one that does not read its answers is not waited for.
+    let _ = timeout(STOP_GRACE, finish).await;
 }
 
-/// One client's connection, from the first octet to the last.
-async fn converse(shared: Rc<Shared>, stream: TcpStream, client: IpAddr, ticket: Ticket) {
-    let id = ticket.id;
-    let ended = exchange(&shared, stream, client, ticket).await;
-    shared.connections.borrow_mut().leave(id);
-    if ended.is_err() {
-        shared.responder.borrow().dropped(Drop::BrokenStream);
+/// Accepts connections at one address, as long as somebody takes them.
+async fn accept(
+    shared: Rc<Shared>,
+    listener: TcpListener,
+    accepted: mpsc::Sender<(TcpStream, IpAddr)>,
+) {
+    let mut burst = Burst::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, client)) => {
+                if accepted.send((stream, client.ip())).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                shared.dropped(Drop::AcceptFailed);
+                if burst.begins(Instant::now().into_std()) {
+                    tracing::warn!(event = "accept_failed", %error, "could not accept a DNS connection; it is tried again");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
+/// One client's connection, from the first octet to the last. Its place is given back when this is over, also by a panic.
+async fn converse(shared: Rc<Shared>, mut stream: TcpStream, client: IpAddr, ticket: Ticket) {
+    let unsent = Cell::new(false);
+    let ended = tokio::select! {
+        // Whoever has to make room does so at once, whether it sends, reads or neither.
+        biased;
+        () = ticket.evicted() => Err(Drop::Evicted),
+        ended = exchange(&shared, &mut stream, client, &ticket, &unsent) => {
+            ended.map_err(|_| Drop::BrokenStream)
+        }
+    };
+    if let Err(why) = ended {
+        shared.dropped(why);
+    }
+    if unsent.get() {
+        // Answers that nobody reads do not stay in the kernel's memory.
+        let _ = stream.set_zero_linger();
+    }
+}
+
+/// Answers what comes, until the client has no more to say or the server stops. `unsent` says whether answers wait for the
+/// client to read.
+///
+/// # Errors
+/// When the connection breaks, or the client takes too long.
 async fn exchange(
     shared: &Shared,
-    mut stream: TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     client: IpAddr,
-    ticket: Ticket,
+    ticket: &Ticket,
+    unsent: &Cell<bool>,
 ) -> io::Result<()> {
     let idle = shared.limits.idle;
     let mut unread = Vec::new();
     let mut answers = Vec::new();
     let mut deadline = Instant::now() + idle;
+    let mut since_yield = 0;
     loop {
-        while let Some((message, rest)) = split_message(&unread) {
-            answer(shared, message, client, &mut answers);
-            let used = unread.len() - rest.len();
-            unread.drain(..used);
+        let turn = shared.take_turn(&mut unread, client, &mut answers);
+        if turn.messages > 0 {
             deadline = Instant::now() + idle;
-            shared.connections.borrow_mut().touch(ticket.id, Instant::now());
-            if answers.len() >= WRITE_AT {
-                write(&mut stream, &mut answers, idle).await?;
-            }
+            ticket.touch(Instant::now());
         }
-        write(&mut stream, &mut answers, idle).await?;
+        unsent.set(!answers.is_empty());
+        write(stream, &mut answers, idle).await?;
+        unsent.set(false);
+        since_yield += turn.messages;
+        if turn.end == TurnEnd::Scrap {
+            return Ok(());
+        }
+        if turn.end == TurnEnd::Over || since_yield >= TURN {
+            yield_now().await;
+            since_yield = 0;
+        }
+        if turn.end == TurnEnd::Over {
+            continue;
+        }
+        trim(&mut unread);
         unread.reserve(READ_SIZE);
         let read = tokio::select! {
-            // What has arrived is answered before the connection is ended.
+            // What has arrived is answered before the server stops.
             biased;
             read = timeout_at(deadline, stream.read_buf(&mut unread)) => read,
-            () = ticket.end.cancelled() => return Ok(()),
+            () = shared.stop.cancelled() => return Ok(()),
         };
         match read {
             Ok(Ok(0)) if unread.is_empty() => return Ok(()),
@@ -136,34 +186,123 @@ async fn exchange(
     }
 }
 
+/// What came of a turn.
+struct Turn {
+    messages: usize,
+    end: TurnEnd,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TurnEnd {
+    /// No whole message is left.
+    Dry,
+    /// There may be more, for another turn.
+    Over,
+    /// A message that is too short for a header: this is no DNS client.
+    Scrap,
+}
+
+impl Shared {
+    fn new(responder: Responder, limits: TcpLimits, stop: CancellationToken) -> Self {
+        let scratch = RefCell::new(vec![0; MESSAGE_SIZE].into());
+        Self { responder: RefCell::new(responder), scratch, limits, stop }
+    }
+
+    fn dropped(&self, why: Drop) {
+        self.responder.borrow().dropped(why);
+    }
+
+    /// Answers whole messages, which are taken from `unread`, until a turn is over.
+    fn take_turn(&self, unread: &mut Vec<u8>, client: IpAddr, answers: &mut Vec<u8>) -> Turn {
+        let mut turn = Turn { messages: 0, end: TurnEnd::Dry };
+        let Some(first) = split_message(unread) else { return turn };
+        let mut responder = self.responder.borrow_mut();
+        let mut answering = responder.enter();
+        let mut scratch = self.scratch.borrow_mut();
+        // In units of 100 ms (RFC 7828 3.1).
+        let keepalive = u16::try_from(self.limits.idle.as_millis() / 100).unwrap_or(u16::MAX);
+        let (mut next, mut left) = (Some(first), unread.len());
+        while let Some((message, rest)) = next {
+            let length = answering.respond(message, client, Path::Tcp { keepalive }, &mut scratch);
+            if let (Some(answer @ [_, ..]), Ok(prefix)) =
+                (scratch.get(..length), u16::try_from(length))
+            {
+                answers.extend_from_slice(&prefix.to_be_bytes());
+                answers.extend_from_slice(answer);
+            }
+            turn.messages += 1;
+            left = rest.len();
+            if message.len() < HEADER {
+                turn.end = TurnEnd::Scrap;
+                break;
+            }
+            if turn.messages >= TURN || answers.len() >= WRITE_AT {
+                turn.end = TurnEnd::Over;
+                break;
+            }
+            next = split_message(rest);
+        }
+        unread.drain(..unread.len() - left);
+        turn
+    }
+}
+
 /// The first whole message, without its length, and what comes after it.
 fn split_message(unread: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = unread.split_first_chunk::<2>()?;
     rest.split_at_checked(u16::from_be_bytes(*length).into())
 }
 
-fn answer(shared: &Shared, message: &[u8], client: IpAddr, answers: &mut Vec<u8>) {
-    let start = answers.len();
-    answers.resize(start + MESSAGE_SIZE, 0);
-    let mut responder = shared.responder.borrow_mut();
-    responder.enter();
-    // In units of 100 ms (RFC 7828 3.1).
-    let keepalive = u16::try_from(shared.limits.idle.as_millis() / 100).unwrap_or(u16::MAX);
-    let room = answers.get_mut(start + 2..).unwrap_or_default();
-    let length = responder.respond(message, client, Path::Tcp { keepalive }, room);
-    responder.leave();
-    if let (Some(prefix), Ok(length)) = (answers.get_mut(start..start + 2), u16::try_from(length)) {
-        prefix.copy_from_slice(&length.to_be_bytes());
-    }
-    answers.truncate(if length == 0 { start } else { start + 2 + length });
-}
-
-async fn write(stream: &mut TcpStream, answers: &mut Vec<u8>, idle: Duration) -> io::Result<()> {
+async fn write(
+    stream: &mut (impl AsyncWrite + Unpin),
+    answers: &mut Vec<u8>,
+    idle: Duration,
+) -> io::Result<()> {
     if !answers.is_empty() {
         timeout(idle, stream.write_all(answers)).await.map_err(|_| io::ErrorKind::TimedOut)??;
         answers.clear();
-        // A connection that once had a large answer does not hold its memory while it is idle.
-        answers.shrink_to(READ_SIZE);
+        trim(answers);
     }
     Ok(())
+}
+
+/// A connection that once had a large message does not hold its memory while it is idle.
+fn trim(buffer: &mut Vec<u8>) {
+    if buffer.is_empty() && buffer.capacity() > WRITE_AT {
+        *buffer = Vec::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::tests::responder_and_counters;
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::task::Poll;
+
+    #[tokio::test]
+    async fn one_clients_turn_is_short_however_much_it_sends() {
+        // An answer, to which there is no answer: nothing is ever written, so no write ever waits.
+        let message = [&[0, 12, 0, 0, 0x80][..], &[0; 9]].concat();
+        let (mut client, mut server) = tokio::io::duplex(1 << 20);
+        client.write_all(&message.repeat(50_000)).await.unwrap();
+        let (responder, counters) = responder_and_counters("");
+        let limits = TcpLimits { connections: 1, idle: Duration::from_secs(60) };
+        let shared = Shared::new(responder, limits, CancellationToken::new());
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let ticket = Connections::new(1).admit(address, Instant::now());
+        let unsent = Cell::new(false);
+        let mut exchange = pin!(exchange(&shared, &mut server, address, &ticket, &unsent));
+        let seen = || counters.count_dropped(Drop::Response);
+        for turn in 1..4 {
+            let ended = poll_fn(|cx| Poll::Ready(exchange.as_mut().poll(cx))).await;
+            assert!(ended.is_pending());
+            assert!(seen() > 0 && seen() <= turn * 2 * TURN as u64, "{}", seen());
+            yield_now().await;
+        }
+        drop(client);
+        exchange.await.unwrap();
+        assert_eq!(seen(), 50_000);
+    }
 }

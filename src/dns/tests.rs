@@ -74,6 +74,11 @@ fn model(zone: &str) -> Model {
 }
 
 fn responder_for(zone: &str) -> Responder {
+    responder_and_counters(zone).0
+}
+
+/// With what it counts.
+pub(super) fn responder_and_counters(zone: &str) -> (Responder, Arc<DnsCounters>) {
     responder_over(&model(zone), |_| Verdict::Unknown)
 }
 
@@ -93,10 +98,14 @@ fn unhealthy_responder(rule: &str, threshold: u8, down: usize) -> Responder {
         "#
     );
     let model = load_text(Path::new("farol.toml"), &text).unwrap().model;
-    responder_over(&model, |at| if at < down { Verdict::Degraded } else { Verdict::Online })
+    let verdict = |at| if at < down { Verdict::Degraded } else { Verdict::Online };
+    responder_over(&model, verdict).0
 }
 
-fn responder_over(model: &Model, verdict: impl Fn(usize) -> Verdict) -> Responder {
+fn responder_over(
+    model: &Model,
+    verdict: impl Fn(usize) -> Verdict,
+) -> (Responder, Arc<DnsCounters>) {
     let profiles: Vec<(u32, &Profile)> = (0..).zip(model.profiles.iter().map(|it| &**it)).collect();
     let table = |profile: &Arc<Profile>| {
         let facts = |at| EndpointFacts { verdict: verdict(at), ..EndpointFacts::default() };
@@ -115,7 +124,9 @@ fn responder_over(model: &Model, verdict: impl Fn(usize) -> Verdict) -> Responde
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));
     let identity = Identity { version: Some("farol".to_owned()), id: None };
-    Responder::new(Reader::new(live, Worker(0)), Arc::new(DnsCounters::new(1)), Arc::new(identity))
+    let counters = Arc::new(DnsCounters::new(1));
+    let reader = Reader::new(live, Worker(0));
+    (Responder::new(reader, counters.clone(), Arc::new(identity)), counters)
 }
 
 /// A query: header with these flags and counts, one question, and whatever follows.
@@ -139,9 +150,7 @@ fn opt(size: u16, version: u8, flags: u8, options: &[u8]) -> Vec<u8> {
 
 fn ask(responder: &mut Responder, packet: &[u8], way: Way) -> Vec<u8> {
     let mut answer = vec![0; 65_535];
-    responder.enter();
-    let length = responder.respond(packet, CLIENT, way, &mut answer);
-    responder.leave();
+    let length = responder.enter().respond(packet, CLIENT, way, &mut answer);
     answer.truncate(length);
     answer
 }
@@ -477,5 +486,17 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn only_queries_are_counted_as_queries() {
+    let (mut responder, counters) = responder_and_counters(ZONE);
+    let good = query("txt.z.", 16, 0, &[]);
+    let faulty = good[..good.len() - 1].to_vec();
+    let answer = query("txt.z.", 16, 0x80, &[]);
+    for (packet, counted) in [(good, 1), (faulty, 2), (answer, 2), (vec![0; 11], 2), (vec![], 2)] {
+        ask(&mut responder, &packet, Way::Udp);
+        assert_eq!(counters.count_queries(), counted, "{packet:?}");
     }
 }

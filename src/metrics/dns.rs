@@ -18,17 +18,29 @@ pub enum Drop {
     Short,
     /// An answer, not a query.
     Response,
+    /// A UDP packet from port 0, to which nothing can be sent.
+    PortZero,
+    /// The operating system would not say what had come in over UDP.
+    ReceiveFailed,
     /// The operating system would not send the answer.
     SendFailed,
+    /// The operating system would not hand over a TCP connection, for lack of descriptors say.
+    AcceptFailed,
+    /// A TCP connection that was ended for a newer one.
+    Evicted,
     /// A TCP client sent too slowly, did not read, or hung up in the middle of a message.
     BrokenStream,
 }
 
 impl Drop {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Short, "short"),
         (Self::Response, "response"),
+        (Self::PortZero, "port_zero"),
+        (Self::ReceiveFailed, "receive_failed"),
         (Self::SendFailed, "send_failed"),
+        (Self::AcceptFailed, "accept_failed"),
+        (Self::Evicted, "evicted"),
         (Self::BrokenStream, "broken_stream"),
     ];
 }
@@ -71,9 +83,9 @@ impl DnsCounters {
         Self(WorkerCounters::new(workers, WIDTH))
     }
 
-    /// Counts a query. Gives its number among this worker's, for sampling.
-    pub fn query(&self, worker: Worker, transport: Transport, client: IpAddr) -> u64 {
-        self.0.add(worker, QUERIES + query_index(transport, client.is_ipv6()), 1)
+    /// Counts a query.
+    pub fn query(&self, worker: Worker, transport: Transport, client: IpAddr) {
+        self.0.add(worker, QUERIES + query_index(transport, client.is_ipv6()), 1);
     }
 
     /// Counts what was not answered.
@@ -99,6 +111,11 @@ impl DnsCounters {
         self.0.add(worker, PANICS, 1);
     }
 
+    /// All queries, over whatever transport.
+    pub fn count_queries(&self) -> u64 {
+        self.queries().map(|(_, count)| count).sum()
+    }
+
     pub(super) fn queries(&self) -> impl Iterator<Item = ([&'static str; 2], u64)> {
         let transports = [(Transport::Udp, "udp"), (Transport::Tcp, "tcp")];
         let kinds = transports.into_iter().flat_map(|it| [(it, false, "ipv4"), (it, true, "ipv6")]);
@@ -107,8 +124,13 @@ impl DnsCounters {
         })
     }
 
+    /// How often something was not answered for this reason.
+    pub fn count_dropped(&self, why: Drop) -> u64 {
+        self.0.sum(DROPPED + why as usize)
+    }
+
     pub(super) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Drop::ALL.into_iter().map(|(why, label)| (label, self.0.sum(DROPPED + why as usize)))
+        Drop::ALL.into_iter().map(|(why, label)| (label, self.count_dropped(why)))
     }
 
     pub(super) fn outside_by_rcode(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -152,7 +174,10 @@ mod tests {
         let counters = DnsCounters::new(2);
         let worker = Worker(1);
         counters.query(worker, Transport::Tcp, "::1".parse().unwrap());
-        counters.dropped(worker, Drop::BrokenStream);
+        for (why, _) in Drop::ALL {
+            counters.dropped(worker, why);
+        }
+        counters.dropped(worker, Drop::Evicted);
         counters.outside(worker, 16);
         counters.took(worker, Duration::from_micros(3));
         counters.took(worker, Duration::from_secs(1));
@@ -164,7 +189,8 @@ mod tests {
             counters.queries().filter(|(_, it)| *it > 0).collect::<Vec<_>>(),
             [(["tcp", "ipv6"], 1)]
         );
-        assert_eq!(counted(counters.drops().collect()), [("broken_stream", 1)]);
+        let drops: Vec<_> = counters.drops().collect();
+        assert!(drops.iter().all(|(label, number)| *number == 1 + u64::from(*label == "evicted")));
         assert_eq!(counted(counters.outside_by_rcode().collect()), [("BADVERS", 1)]);
         assert_eq!(counters.times(), ([0, 0, 1, 1, 1, 1, 1, 1, 1, 2], 1.000_003));
         assert_eq!(counters.panics(), 1);

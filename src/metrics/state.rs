@@ -12,7 +12,7 @@ const FALLBACK: &str = "(fallback)";
 pub(super) fn dns(snapshot: &Snapshot, counters: &DnsCounters) -> Vec<MetricFamily> {
     let mut queries = Family::counter(
         "farol_dns_queries_total",
-        "Queries received, by transport and address family.",
+        "Queries received, also faulty ones, by transport and address family.",
         &["transport", "family"],
     );
     counters.queries().for_each(|(labels, count)| queries.add(&labels, count as f64));
@@ -31,7 +31,7 @@ pub(super) fn dns(snapshot: &Snapshot, counters: &DnsCounters) -> Vec<MetricFami
     }
     let mut dropped = Family::counter(
         "farol_dns_dropped_total",
-        "Packets and connections that got no answer, by reason.",
+        "Packets that got no answer and connections that were cut off, by reason.",
         &["reason"],
     );
     counters.drops().for_each(|(reason, count)| dropped.add(&[reason], count as f64));

@@ -44,8 +44,9 @@ impl Live {
         retired
     }
 
-    /// Whether every answer that is sent from now on comes from this generation or a later one. An idle worker counts: it
-    /// reads the snapshot in force before it answers again.
+    /// Whether every answer that is made from now on comes from this generation or a later one. An idle worker counts: it
+    /// reads the snapshot in force before it answers again. Answers made before are on their way: over UDP they are sent,
+    /// over TCP a client that does not read may have some of them still to come.
     pub fn is_answered_by(&self, generation: u64) -> bool {
         fence(Ordering::SeqCst);
         let reached = |at: u64| at == IDLE || at >= generation + ENTERING;
@@ -84,21 +85,14 @@ impl Reader {
     }
 
     /// Says that a batch of queries is there to be answered by the snapshot in force.
-    pub fn enter(&mut self) {
+    pub fn enter(&mut self) -> Entered<'_> {
         self.set(ENTERING);
+        // From here on the worker becomes idle again however this ends.
+        let entered = Entered(self);
         fence(Ordering::SeqCst);
-        let generation = self.cache.load().generation;
-        self.set(generation + ENTERING);
-    }
-
-    /// The snapshot in force. Between [`enter`](Self::enter) and [`leave`](Self::leave) it can only get newer.
-    pub fn snapshot(&mut self) -> &Snapshot {
-        self.cache.load()
-    }
-
-    /// Says that the batch's answers are sent.
-    pub fn leave(&mut self) {
-        self.set(IDLE);
+        let generation = entered.0.cache.load().generation;
+        entered.0.set(generation + ENTERING);
+        entered
     }
 
     fn set(&self, position: u64) {
@@ -108,10 +102,20 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
-    /// A worker that died answers nothing.
+/// A worker while it answers a batch. Only here can it see the snapshot; dropping it, also in a panic, makes the worker idle,
+/// so that no change waits for an answer that will never be made.
+pub struct Entered<'r>(&'r mut Reader);
+
+impl Entered<'_> {
+    /// The snapshot in force; during a batch it can only get newer.
+    pub fn snapshot(&mut self) -> &Snapshot {
+        self.0.cache.load()
+    }
+}
+
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.leave();
+        self.0.set(IDLE);
     }
 }
 
@@ -128,18 +132,31 @@ mod tests {
         let live = Arc::new(Live::new(snapshot(1), 2));
         let mut first = Reader::new(live.clone(), Worker(0));
         let mut second = Reader::new(live.clone(), Worker(1));
-        first.enter();
-        assert_eq!(first.snapshot().generation, 1);
+        let mut batch = first.enter();
+        assert_eq!(batch.snapshot().generation, 1);
         live.publish(snapshot(2));
         assert!(!live.is_answered_by(2), "the first still answers by 1");
-        first.leave();
+        drop(batch);
         assert!(live.is_answered_by(2), "idle workers count");
-        second.enter();
-        assert_eq!(second.snapshot().generation, 2);
+        let mut batch = second.enter();
+        assert_eq!(batch.snapshot().generation, 2);
         assert!(live.is_answered_by(2));
         live.publish(snapshot(3));
         assert!(!live.is_answered_by(3));
-        drop(second);
-        assert!(live.is_answered_by(3), "a dead worker answers nothing");
+        drop(batch);
+        assert!(live.is_answered_by(3), "the batch is over");
+    }
+
+    #[test]
+    fn a_batch_that_panics_is_over() {
+        let live = Arc::new(Live::new(snapshot(1), 1));
+        let mut reader = Reader::new(live.clone(), Worker(0));
+        let batch = std::panic::AssertUnwindSafe(|| {
+            let _batch = reader.enter();
+            panic!("a broken query");
+        });
+        assert!(std::panic::catch_unwind(batch).is_err());
+        live.publish(snapshot(2));
+        assert!(live.is_answered_by(2), "the reader lives on, idle");
     }
 }

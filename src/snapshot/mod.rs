@@ -12,7 +12,7 @@ mod zone;
 pub use answer::{Answer, QUESTION};
 pub use counters::{AnswerCounters, Worker, WorkerCounters};
 pub use explain::{Explained, Explanation, Picked, explain};
-pub use live::{Live, Reader};
+pub use live::{Entered, Live, Reader};
 pub use profile::{Decision, EndpointFacts, EndpointState, ProfileTable};
 pub use slots::Slots;
 pub use zone::{Found, Node, ZoneTable, Zones};
