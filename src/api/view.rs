@@ -37,18 +37,20 @@ pub struct Status {
 
 /// Names an endpoint.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
 pub struct EndpointRef {
+    /// The profile's name.
     pub profile: String,
+    /// The endpoint's name in it.
     pub endpoint: String,
+    /// Why it is named here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 /// Every profile.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-#[allow(missing_docs, reason = "the name says it")]
 pub struct Profiles {
+    /// In the configuration's order.
     pub profiles: Vec<Profile>,
 }
 
@@ -121,19 +123,26 @@ pub struct Endpoint {
 
 /// How an endpoint is probed.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-#[allow(missing_docs, reason = "the names are the configuration's")]
 pub struct Monitor {
+    /// `http`, `https`, `tcp` or `none`.
     pub protocol: String,
     /// Where the probes go.
     pub addresses: Vec<String>,
+    /// The Host header and the name in TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// What is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// From the start of one probe to the start of the next.
     pub interval_seconds: f64,
+    /// For a whole probe.
     pub timeout_seconds: f64,
+    /// The interval while a verdict is in doubt.
     pub fast_interval_seconds: f64,
+    /// One more failure in a row turns it Degraded.
     pub tolerated_failures: u8,
+    /// Successes in a row that turn it Online again.
     pub required_successes: u8,
 }
 
@@ -169,8 +178,8 @@ pub struct Override {
 
 /// Every site.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-#[allow(missing_docs, reason = "the name says it")]
 pub struct Sites {
+    /// In the configuration's order.
     pub sites: Vec<Site>,
 }
 
@@ -193,19 +202,23 @@ pub struct Site {
 
 /// A place on Earth.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-#[allow(missing_docs, reason = "the names are the configuration's")]
 pub struct Location {
+    /// Degrees north.
     pub latitude: f64,
+    /// Degrees east.
     pub longitude: f64,
+    /// ISO 3166-1 country or 3166-2 subdivision.
     pub region: Option<String>,
 }
 
 /// Who drained a site, when and why.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-#[allow(missing_docs, reason = "the names say it")]
 pub struct Drain {
+    /// Who drained it.
     pub by: String,
+    /// Why.
     pub reason: Option<String>,
+    /// When.
     pub at: String,
 }
 

@@ -5,9 +5,10 @@ use crate::snapshot::{Worker, WorkerCounters};
 
 /// What a query came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
 pub enum Transport {
+    /// A datagram.
     Udp,
+    /// A stream (RFC 7766).
     Tcp,
 }
 

@@ -67,9 +67,10 @@ pub struct HttpCheck {
 
 /// The methods that a probe may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names are HTTP's own")]
 pub enum HttpMethod {
+    /// Asks for the whole answer; the probe reads no further than its head.
     Get,
+    /// Asks for the head alone.
     Head,
 }
 

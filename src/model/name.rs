@@ -13,20 +13,26 @@ pub struct Name(Box<[u8]>);
 
 /// Why a text or an octet string is no domain name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's message says what it is")]
 pub enum NameError {
+    /// Nothing at all.
     #[error("a name can't be empty; the root is `.`")]
     Empty,
+    /// Two dots in a row, or a leading one.
     #[error("has an empty label (two dots in a row, or a leading dot)")]
     EmptyLabel,
+    /// A label of more than 63 octets (RFC 1035 2.3.4).
     #[error("has a label of more than 63 octets")]
     LabelTooLong,
+    /// More than 255 octets (RFC 1035 2.3.4).
     #[error("is longer than 255 octets")]
     TooLong,
+    /// A backslash that escapes nothing (RFC 1035 5.1).
     #[error("has a broken escape; write `\\.` or `\\` and three digits up to 255")]
     BadEscape,
+    /// A letter that DNS has no octet for; it has A-labels (RFC 5890).
     #[error("has characters outside ASCII; write the A-label form (xn--…)")]
     NotAscii,
+    /// Octets that are not one uncompressed name.
     #[error("is not a name in wire format")]
     BadWire,
 }

@@ -37,24 +37,35 @@ const MNEMONICS: [(u16, &str); 28] = [
     (257, "CAA"),
 ];
 
-#[allow(missing_docs, reason = "the names are the registry's own")]
 impl RecordType {
+    /// An IPv4 address (RFC 1035).
     pub const A: Self = Self(1);
+    /// A nameserver (RFC 1035).
     pub const NS: Self = Self(2);
+    /// An alias (RFC 1035).
     pub const CNAME: Self = Self(5);
+    /// A zone's start of authority (RFC 1035).
     pub const SOA: Self = Self(6);
+    /// Host information; what ANY is answered with (RFC 8482).
     pub const HINFO: Self = Self(13);
+    /// Texts (RFC 1035).
     pub const TXT: Self = Self(16);
+    /// An IPv6 address (RFC 3596).
     pub const AAAA: Self = Self(28);
+    /// An alias for everything below a name (RFC 6672).
     pub const DNAME: Self = Self(39);
+    /// EDNS, not a record of any name (RFC 6891).
     pub const OPT: Self = Self(41);
+    /// A delegation's signer, which the parent answers for (RFC 4034).
     pub const DS: Self = Self(43);
+    /// A transfer of what changed, in questions only (RFC 1995).
     pub const IXFR: Self = Self(251);
+    /// A transfer of the whole zone, in questions only (RFC 5936).
     pub const AXFR: Self = Self(252);
+    /// Every type, in questions only (RFC 8482).
     pub const ANY: Self = Self(255);
 
-    /// Whether this is a type that only questions have: OPT, and 128–255 except ANY's relatives that zones never hold
-    /// (RFC 6895 3.1).
+    /// Whether this is a type that no name has records of: OPT, and 128–255 (RFC 6895 3.1).
     pub const fn is_meta(self) -> bool {
         self.0 == Self::OPT.0 || (self.0 >= 128 && self.0 <= 255)
     }
@@ -94,9 +105,10 @@ impl FromStr for RecordType {
 
 /// The record types that profiles answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names say it")]
 pub enum Family {
+    /// A.
     V4,
+    /// AAAA.
     V6,
 }
 
