@@ -18,6 +18,7 @@ use super::render::{self, Now};
 use super::{Api, explain as explanation, view};
 use crate::clock::Clock;
 use crate::control::{Change, ChangeError, ReloadError, chain};
+use crate::health::first_verdict_within;
 use crate::metrics::MEDIA_TYPE;
 use crate::model::{
     self, EndpointChange, EndpointKey, Forced, Ident, Name, Protocol, RecordType, Stamp, Verdict,
@@ -30,8 +31,6 @@ type Answer<T> = Result<Json<T>, ApiError>;
 /// What stands in the path; it may be no UTF-8.
 type FromPath<T> = Result<Path<T>, PathRejection>;
 
-/// How long first probes are spread at most (SEMANTICS of `/readyz`).
-const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// How often it is asked whether all workers answer by a change.
 const ACKNOWLEDGE_POLL: Duration = Duration::from_micros(200);
 /// The longest reason that is kept, in characters.
@@ -188,7 +187,10 @@ pub(super) async fn reload(State(api): State<Arc<Api>>) -> Answer<view::Reloaded
             StatusCode::UNPROCESSABLE_ENTITY,
             format!("what runs is kept:\n{error}"),
         )),
-        Err(error @ (ReloadError::Stopping | ReloadError::Broken)) => {
+        Err(error @ ReloadError::Broken) => {
+            Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+        }
+        Err(error @ ReloadError::Stopping) => {
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))
         }
     }
@@ -240,7 +242,7 @@ fn is_ready(api: &Api) -> bool {
             let monitor = &endpoint.probe.monitor;
             state.facts.verdict != Verdict::Unknown
                 || monitor.protocol == Protocol::None
-                || elapsed >= monitor.interval.min(LONGEST_SPREAD) + monitor.timeout
+                || elapsed >= first_verdict_within(monitor.interval, monitor.timeout)
         })
     };
     let ready = snapshot.profiles.iter().all(has_verdict);

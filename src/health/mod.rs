@@ -7,6 +7,6 @@ mod state;
 mod status;
 
 pub use probed::{Phase, PhaseTimes, ProbeResult, ProbeTally, Probed};
-pub use schedule::{first_delay, next_start};
+pub use schedule::{first_delay, first_verdict_within, next_start};
 pub use state::{Health, Outcome};
 pub use status::{endpoint_status, profile_status};

@@ -11,6 +11,12 @@ pub fn first_delay(interval: Duration, draw: f64) -> Duration {
     interval.min(LONGEST_SPREAD).mul_f64(draw)
 }
 
+/// By when, counted from the start of watching, an endpoint has had its chance of a verdict: the longest first wait and one
+/// whole probe.
+pub fn first_verdict_within(interval: Duration, timeout: Duration) -> Duration {
+    interval.min(LONGEST_SPREAD) + timeout
+}
+
 /// When the next probe starts: `interval` after the start of the last one, jittered by ±10 %, but not before `now`, when
 /// the last one's result came. `draw` is uniform in `[0, 1)`.
 pub fn next_start(last_start: Moment, interval: Duration, draw: f64, now: Moment) -> Moment {
@@ -30,6 +36,8 @@ mod tests {
         assert_eq!(first_delay(4 * SECOND, 0.5), 2 * SECOND);
         assert_eq!(first_delay(60 * SECOND, 0.5), 5 * SECOND);
         assert_eq!(first_delay(60 * SECOND, 0.0), Duration::ZERO);
+        assert_eq!(first_verdict_within(4 * SECOND, SECOND), 5 * SECOND);
+        assert_eq!(first_verdict_within(60 * SECOND, 5 * SECOND), 15 * SECOND);
     }
 
     #[test]

@@ -237,6 +237,20 @@ async fn what_is_unchanged_goes_on_as_if_nothing_had_happened() {
     assert!(bench.changes.try_recv().is_err(), "the unchanged one keeps its verdict");
 }
 
+/// The endpoint was another one in between, of which the prober never heard: its listener has forgotten the verdict.
+#[tokio::test(start_paused = true)]
+async fn an_equal_target_with_a_new_record_starts_afresh() {
+    let mut bench = Bench::start(Script::default());
+    let endpoint = watch("a", 80);
+    bench.handle.watch(vec![endpoint.clone()]);
+    let first = bench.changes.recv().await.unwrap();
+    let again = Watch { probed: Arc::default(), ..endpoint };
+    bench.handle.watch(vec![again.clone()]);
+    let second = bench.changes.recv().await.unwrap();
+    assert_eq!((first.verdict, second.verdict), (Verdict::Online, Verdict::Online));
+    assert!(Arc::ptr_eq(&second.probed, &again.probed));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_removed_endpoints_probe_ends_without_a_result() {
     let bench = Bench::start(Script { takes: 1000 * SECOND, ..Script::default() });
