@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use prometheus::Registry;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::health::Probed;
@@ -246,7 +246,8 @@ async fn an_equal_target_with_a_new_record_starts_afresh() {
     let first = bench.changes.recv().await.unwrap();
     let again = Watch { probed: Arc::default(), ..endpoint };
     bench.handle.watch(vec![again.clone()]);
-    let second = bench.changes.recv().await.unwrap();
+    let second =
+        timeout(100 * SECOND, bench.changes.recv()).await.expect("it starts afresh").unwrap();
     assert_eq!((first.verdict, second.verdict), (Verdict::Online, Verdict::Online));
     assert!(Arc::ptr_eq(&second.probed, &again.probed));
 }

@@ -145,6 +145,20 @@ fn the_deepest_zone_answers() {
 }
 
 #[test]
+fn the_parent_answers_for_the_signer_of_a_child_that_is_ours_too() {
+    let zones = Zones::new([zone("z.", &["sub.z. NS"], &[]), zone("sub.z.", &[], &[])]);
+    for (query, record_type, apex) in [
+        ("sub.z.", RecordType::DS, "z."),
+        ("sub.z.", RecordType::SOA, "sub.z."),
+        ("x.sub.z.", RecordType::DS, "sub.z."),
+        ("z.", RecordType::DS, "z."),
+    ] {
+        let found = zones.find_for(name(query).as_wire(), record_type).unwrap();
+        assert_eq!(*found.zone.name(), name(apex), "{query} {record_type}");
+    }
+}
+
+#[test]
 fn names_of_255_octets_are_looked_up() {
     let zone = zone("z.", &["*.z. TXT"], &[]);
     let long = format!("{}z.", "a.".repeat(126));
