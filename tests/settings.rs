@@ -77,7 +77,7 @@ fn the_demo_is_what_it_says() {
 fn a_bogus_key_is_refused_in_every_table_of_every_sample() {
     let mut tables = 0;
     for sample in samples().iter().filter(|it| it.extension().is_some_and(|it| it == "toml")) {
-        let text = fs::read_to_string(&sample).unwrap();
+        let text = fs::read_to_string(sample).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let headers = lines.iter().enumerate().filter(|(_, line)| line.starts_with('['));
         // Behind each header, at the top, and in each inline table.

@@ -14,7 +14,7 @@ pub(super) struct Layers {
     /// Keep state in this directory, as `state.dir`
     #[arg(long, value_name = "DIR")]
     state_dir: Option<String>,
-    /// Set one key of [server], [admin], [state]…: `--set server.workers=4`; may be given several times
+    /// Set one key of a single table: `--set server.workers=4`; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
 }
