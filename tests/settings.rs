@@ -2,18 +2,27 @@
 
 #![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use farol::settings::{Problems, Settings, load, load_text};
+use common::authority::Authority;
+use common::daemon::Home;
+use common::dns::Query;
+use farol::settings::{Inputs, Problems, Settings, load_text};
+
+fn load(files: &[PathBuf]) -> Result<Settings, Problems> {
+    farol::settings::load(&Inputs::from(files.to_vec()))
+}
 
 fn samples() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let entries = fs::read_dir(directory).unwrap().map(|it| it.unwrap().path());
-    let mut samples: Vec<PathBuf> =
-        entries.filter(|it| it.extension().is_some_and(|it| it == "toml")).collect();
+    let mut samples: Vec<PathBuf> = entries.collect();
     samples.sort();
-    assert!(samples.len() >= 3);
+    assert!(samples.len() >= 5);
     samples
 }
 
@@ -32,6 +41,18 @@ fn every_sample_loads() {
         let settings = load(std::slice::from_ref(&sample)).unwrap_or_else(|it| panic!("{it}"));
         assert_eq!(settings.files, [sample]);
         assert!(!settings.model.profiles.is_empty());
+    }
+}
+
+#[test]
+fn the_smallest_sample_is_the_same_in_every_format() {
+    let minimal: Vec<PathBuf> =
+        samples().into_iter().filter(|it| it.file_stem().unwrap() == "minimal").collect();
+    assert_eq!(minimal.len(), 3);
+    let loaded: Vec<Settings> =
+        minimal.into_iter().map(|it| load(&[it]).unwrap_or_else(|it| panic!("{it}"))).collect();
+    for other in &loaded {
+        assert_eq!(format!("{:?}", other.model), format!("{:?}", loaded[0].model));
     }
 }
 
@@ -55,8 +76,8 @@ fn the_demo_is_what_it_says() {
 #[test]
 fn a_bogus_key_is_refused_in_every_table_of_every_sample() {
     let mut tables = 0;
-    for sample in samples() {
-        let text = fs::read_to_string(&sample).unwrap();
+    for sample in samples().iter().filter(|it| it.extension().is_some_and(|it| it == "toml")) {
+        let text = fs::read_to_string(sample).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let headers = lines.iter().enumerate().filter(|(_, line)| line.starts_with('['));
         // Behind each header, at the top, and in each inline table.
@@ -75,10 +96,10 @@ fn a_bogus_key_is_refused_in_every_table_of_every_sample() {
             damaged.push((lines.join("\n"), index + 1));
         }
         for (text, line) in damaged {
-            let problems = load_text(&sample, &text).unwrap_err();
+            let problems = load_text(sample, &text).unwrap_err();
             let [problem] = &problems.iter().collect::<Vec<_>>()[..] else { panic!("{problems}") };
             assert!(problem.key == "zzz" || problem.key.ends_with(".zzz"), "{problem}");
-            assert_eq!((problem.line, &problem.file), (Some(line), &sample), "{problem}");
+            assert_eq!((problem.line, &problem.file), (Some(line), sample), "{problem}");
             tables += 1;
         }
     }
@@ -121,7 +142,7 @@ fn missing_files_are_told_with_what_to_do() {
             vec![PathBuf::from("/nowhere/farol.toml")],
             "/nowhere/farol.toml: \"/nowhere/farol.toml\" can't be read",
         ),
-        (vec![], "no configuration is named; name a file"),
+        (vec![], "no configuration is named; name a `.toml`"),
     ] {
         let problems = load(&paths).unwrap_err();
         assert!(problems.to_string().contains(expected), "{problems}");
@@ -131,7 +152,7 @@ fn missing_files_are_told_with_what_to_do() {
         load_directory(&[])
             .unwrap_err()
             .to_string()
-            .contains("has no `*.toml` file in it; add one")
+            .contains("has no `.toml`, `.yaml`, `.yml` or `.json` file in it; add one")
     );
 }
 
@@ -146,4 +167,89 @@ fn paths_start_at_the_file_that_names_them() {
         settings.files.iter().map(|it| it.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, ["farol.toml", "z.zone"]);
     assert_eq!(settings.warnings, []);
+}
+
+/// What a configuration names is as much part of it as the files themselves.
+#[test]
+fn a_reload_without_a_file_that_is_named_keeps_what_runs() {
+    for (table, file, content) in [
+        ("file = 'gtm.zone'\n", "gtm.zone", "txt TXT hello\n".to_owned()),
+        (
+            "[monitor.web]\nprotocol = 'https'\ntls = { ca_file = 'ca.pem' }\n",
+            "ca.pem",
+            Authority::new("farol tests").certificate(),
+        ),
+    ] {
+        let home = Home::new(&format!(
+            "[[zone]]\nname = 'gtm.example.'\nnameservers = 'ns1.example.'\n{table}\
+             [[profile]]\nname = 'app.gtm.example.'\nmethod = 'priority'\nmonitor = {{ protocol = 'none' }}\n\
+             [[profile.endpoint]]\nname = 'one'\ntarget = '192.0.2.1'\n"
+        ));
+        home.write(file, &content);
+        let daemon = home.start();
+        fs::remove_file(daemon.home.path(file)).unwrap();
+        let refused = daemon.reload("reload_refused").to_string();
+        for expected in [file, "can't be read: No such file", "farol.toml:"] {
+            assert!(refused.contains(expected), "{refused}\n  lacks: {expected}");
+        }
+        assert_eq!(daemon.answers("app.gtm.example.", "A"), ["192.0.2.1"]);
+        daemon.home.write(file, &content);
+        daemon.reload("reloaded");
+    }
+}
+
+/// The program with flags and variables of its own.
+fn check(args: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/minimal.yaml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
+    command.arg("check").arg(sample).args(args).envs(environment.iter().copied());
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_check_takes_the_same_layers_as_the_daemon() {
+    let address = ["--listen", "127.0.0.1:1", "--listen", "127.0.0.2:1"];
+    for (args, environment, code, expected) in [
+        (&address[..], &[][..], 0, "ok: 1 zone"),
+        (&["--listen", "53"], &[], 1, "flag --listen: server.listen: found \"53\"; write"),
+        (&["--admin-listen", "x"], &[], 1, "flag --admin-listen: admin.listen: found \"x\""),
+        (&["--state-dir", ""], &[], 1, "flag --state-dir: state.dir: found \"\""),
+        (
+            &["--set", "server.workers=0"],
+            &[],
+            1,
+            "flag --set server.workers: server.workers: found 0",
+        ),
+        (&["--set", "server.workers"], &[], 2, "write KEY=VALUE"),
+        (
+            &[],
+            &[("FAROL__SERVER__WORKERS", "0")],
+            1,
+            "environment variable FAROL__SERVER__WORKERS: server.workers: found 0; write",
+        ),
+        (&["--set", "server.workers=1"], &[("FAROL__SERVER__WORKERS", "0")], 0, "ok: 1 zone"),
+        (&[], &[("FAROL__SERVER__WORKRES", "1")], 1, "did you mean `FAROL__SERVER__WORKERS`?"),
+    ] {
+        let (found, said) = check(args, environment);
+        assert_eq!(found, Some(code), "{args:?} {environment:?}: {said}");
+        assert!(said.contains(expected), "{said}\n  lacks: {expected}");
+    }
+}
+
+#[test]
+fn layers_outlast_a_reload() {
+    let config =
+        "[[zone]]\nname = 'gtm.example.'\nnameservers = 'ns1.example.'\n[server]\nid = 'file'\n";
+    let daemon = Home::new(config)
+        .args(&["--set", "server.id=flag"])
+        .environment(&[("FAROL__SERVER__VERSION", "variable")])
+        .start();
+    let chaos = |name: &str| daemon.ask(&Query { class: 3, ..Query::new(name, "TXT") }).data();
+    assert_eq!([chaos("id.server."), chaos("version.bind.")], [["\"flag\""], ["\"variable\""]]);
+    // What the file says below them changes nothing, and no restart is asked for.
+    daemon.home.write("farol.toml", &config.replace("'file'", "'other'"));
+    let reloaded = daemon.api.must("POST", "/v1/reload", "");
+    assert_eq!(reloaded["needs_restart"], serde_json::json!([]));
 }

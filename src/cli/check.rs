@@ -3,22 +3,25 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::layers::Layers;
 use super::output::count;
 use super::{complain, say};
 
 /// Check configuration files and say everything that is wrong with them
 ///
-/// Reads the files as `farol serve` would, and starts nothing. Exits with 0 if they are right, with 1 if not.
+/// Reads files, `FAROL__…` variables and flags as `farol serve` would, and starts nothing. Exits with 0 if they are right, with 1 if not.
 #[derive(Args, Debug)]
 pub(super) struct Check {
-    /// Configuration files, or directories of *.toml files
+    /// Configuration files in TOML, YAML or JSON, or directories of them
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    layers: Layers,
 }
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        match crate::settings::load(&self.paths) {
+        match crate::settings::load(&self.layers.over(self.paths)) {
             Ok(settings) => {
                 settings.warnings.iter().for_each(|it| complain(&format!("warning: {it}")));
                 let (model, files) = (&settings.model, settings.files.len());

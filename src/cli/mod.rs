@@ -6,6 +6,7 @@ mod daemon;
 mod demo;
 mod endpoint;
 mod explain;
+mod layers;
 mod output;
 mod profile;
 mod reload;

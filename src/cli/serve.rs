@@ -6,6 +6,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::Daemon;
+use super::layers::Layers;
 use super::signals::Signals;
 use super::{LogFormat, complain, start_logs};
 use crate::control::load_from;
@@ -15,9 +16,11 @@ use crate::control::load_from;
 /// Runs until SIGTERM or SIGINT. SIGHUP reads the configuration anew: all of it is taken, or what runs is kept.
 #[derive(Args, Debug)]
 pub(super) struct Serve {
-    /// A configuration file, or a directory of *.toml files; may be given several times
+    /// A configuration file in TOML, YAML or JSON, or a directory of them; may be given several times
     #[arg(long, value_name = "FILE|DIR", default_value = "/etc/farol/")]
     config: Vec<PathBuf>,
+    #[command(flatten)]
+    layers: Layers,
     /// How logs look on standard error
     #[arg(long, value_enum, default_value = "human", env = "FAROL_LOG_FORMAT")]
     log_format: LogFormat,
@@ -29,7 +32,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         start_logs(self.log_format, &self.log_level)?;
-        let load = load_from(self.config);
+        let load = load_from(self.layers.over(self.config));
         let settings = match load() {
             Ok(settings) => settings,
             Err(problems) => {

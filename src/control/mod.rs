@@ -14,13 +14,12 @@ pub use reload::Diff;
 pub use world::World;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp};
-use crate::settings::{Admin, Problems, Server, Settings, State};
+use crate::settings::{Admin, Inputs, Problems, Server, Settings, State};
 use crate::snapshot::Snapshot;
 
 /// An operator's change.
@@ -174,9 +173,10 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 /// What a reload reads.
 pub type Load = Arc<dyn Fn() -> Result<Settings, Problems> + Send + Sync>;
 
-/// Reads the configuration from these files and directories.
-pub fn load_from(paths: Vec<PathBuf>) -> Load {
-    Arc::new(move || crate::settings::load(&paths))
+/// Reads the configuration from these files, and what is laid over them.
+pub fn load_from(inputs: impl Into<Inputs>) -> Load {
+    let inputs = inputs.into();
+    Arc::new(move || crate::settings::load(&inputs))
 }
 
 #[cfg(test)]

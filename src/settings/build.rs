@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::files::Library;
-use super::merge::twice;
 use super::monitor::Draft;
-use super::problem::{Log, Place, Problem};
+use super::problem::{Log, Place, Problem, twice};
 use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
@@ -21,8 +20,8 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
     let zones = zones(root, complete, library, log);
     let (sites, site_places) = sites(root);
     let anchors = AnchorFiles::new(library);
-    let monitors = monitors(root, &anchors, log);
     let resolver = Resolver::new(log);
+    let monitors = monitors(root, &anchors, &resolver, log);
     let world = World { log, anchors, resolver, sites: site_places, monitors, complete };
 
     let sections = root.tables("profile");
@@ -87,6 +86,7 @@ fn region(text: &str) -> Result<String, &'static str> {
 fn monitors<'a>(
     root: &Section<'a>,
     anchors: &AnchorFiles<'_>,
+    resolver: &Resolver<'_>,
     log: &Log,
 ) -> HashMap<&'a str, Draft> {
     let mut monitors = HashMap::new();
@@ -95,7 +95,7 @@ fn monitors<'a>(
             let message = format!("as a monitor's name, {error}");
             log.error(Problem::at(section.place, section.path.as_str(), message));
         }
-        monitors.insert(name, Draft::read(&section, 0, anchors, log));
+        monitors.insert(name, resolver.check(Draft::read(&section, 0, anchors, log)));
     }
     monitors
 }

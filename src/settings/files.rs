@@ -1,6 +1,7 @@
 //! Which files a configuration consists of, and their contents.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::sync::Arc;
 
+use super::format::{EXTENSIONS, Format};
 use super::problem::{Log, Place, Problem};
 
 /// The most octets of a configuration file, or of certificates.
@@ -21,13 +23,29 @@ pub(super) type ReadFile<'a> = &'a dyn Fn(&Path, u64) -> io::Result<Vec<u8>>;
 /// The text of one configuration file.
 pub(super) struct Source {
     pub(super) path: Arc<Path>,
+    pub(super) format: Format,
     pub(super) text: String,
 }
 
 /// Reads the files that a configuration names, and remembers which. The function is the disk, or a test's memory.
 pub(super) struct Library<'a> {
     read: ReadFile<'a>,
-    files: RefCell<Vec<PathBuf>>,
+    files: RefCell<Files>,
+}
+
+/// Paths in the order of their coming, each once.
+#[derive(Default)]
+struct Files {
+    known: HashSet<PathBuf>,
+    list: Vec<PathBuf>,
+}
+
+impl Files {
+    fn add(&mut self, path: &Path) {
+        if self.known.insert(path.to_owned()) {
+            self.list.push(path.to_owned());
+        }
+    }
 }
 
 impl<'a> Library<'a> {
@@ -40,16 +58,13 @@ impl<'a> Library<'a> {
     pub(super) fn read(&self, path: &Path, most: u64) -> Result<Vec<u8>, String> {
         let content =
             (self.read)(path, most).map_err(|error| format!("{path:?} can't be read: {error}"))?;
-        let mut files = self.files.borrow_mut();
-        if !files.iter().any(|it| it == path) {
-            files.push(path.to_owned());
-        }
+        self.files.borrow_mut().add(path);
         Ok(content)
     }
 
     /// Every file that was read, in that order.
     pub(super) fn into_files(self) -> Vec<PathBuf> {
-        self.files.into_inner()
+        self.files.into_inner().list
     }
 }
 
@@ -100,19 +115,15 @@ pub(super) fn decode(mut content: Vec<u8>) -> Result<String, FromUtf8Error> {
     String::from_utf8(content)
 }
 
-/// Reads configuration files; a directory stands for every `*.toml` in it, sorted. A file that is named twice counts
-/// once. Files that can't be read are missing from the result and told to the log.
+/// Reads configuration files; a directory stands for every one in it, sorted. A file that is named twice counts once.
+/// Files that can't be read are missing from the result and told to the log.
 pub(super) fn sources(paths: &[PathBuf], library: &Library<'_>, log: &Log) -> Vec<Source> {
-    let mut files: Vec<PathBuf> = Vec::new();
+    let mut files = Files::default();
     for path in paths {
         let found = if path.is_dir() { in_directory(path, log) } else { vec![path.clone()] };
-        for file in found {
-            if !files.contains(&file) {
-                files.push(file);
-            }
-        }
+        found.iter().for_each(|file| files.add(file));
     }
-    files.iter().filter_map(|file| source(file, library, log)).collect()
+    files.list.iter().filter_map(|file| source(file, library, log)).collect()
 }
 
 fn in_directory(directory: &Path, log: &Log) -> Vec<PathBuf> {
@@ -127,12 +138,13 @@ fn in_directory(directory: &Path, log: &Log) -> Vec<PathBuf> {
     // Editors leave hidden files beside the one they edit.
     let is_configuration = |path: &PathBuf| {
         let hidden = path.file_name().is_some_and(|it| it.to_string_lossy().starts_with('.'));
-        path.extension().is_some_and(|it| it == "toml") && !hidden && !path.is_dir()
+        let named = path.extension().is_some() && Format::of(path).is_some();
+        named && !hidden && !path.is_dir()
     };
     let mut files: Vec<PathBuf> =
         entries.flatten().map(|it| it.path()).filter(is_configuration).collect();
     if files.is_empty() {
-        complain("has no `*.toml` file in it; add one, or name another path".to_owned());
+        complain(format!("has no {EXTENSIONS} file in it; add one, or name another path"));
     }
     files.sort();
     files
@@ -140,15 +152,21 @@ fn in_directory(directory: &Path, log: &Log) -> Vec<PathBuf> {
 
 fn source(path: &Path, library: &Library<'_>, log: &Log) -> Option<Source> {
     let complain = |message: String| log.error(Problem::at(&Place::file(path), "", message));
+    let Some(format) = Format::of(path) else {
+        complain(format!(
+            "is no configuration file by its name; name one that ends in {EXTENSIONS}"
+        ));
+        return None;
+    };
     let content = match library.read(path, FILE_MOST) {
         Ok(content) => content,
         Err(why) => {
-            complain(format!("{why}; name a configuration file, or a directory of `*.toml` files"));
+            complain(format!("{why}; name a configuration file, or a directory of them"));
             return None;
         }
     };
     match decode(content) {
-        Ok(text) => Some(Source { path: path.into(), text }),
+        Ok(text) => Some(Source { path: path.into(), format, text }),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let line = error.as_bytes().iter().take(at).filter(|it| **it == b'\n').count() + 1;
@@ -181,17 +199,27 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_its_toml_files_in_order() {
+    fn a_directory_is_its_configuration_files_in_order() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
-        check(&[directory.path().to_owned()], Err("has no `*.toml` file"));
+        check(
+            &[directory.path().to_owned()],
+            Err("has no `.toml`, `.yaml`, `.yml` or `.json` file in it"),
+        );
         fs::create_dir(at("dir.toml")).unwrap();
-        for name in ["b.toml", "a.toml", "c.yaml", ".#a.toml"] {
+        for name in ["b.toml", "a.yml", "c.yaml", "d.json", ".#a.toml", "plain", "z.zone", "e.JSON"]
+        {
             fs::write(at(name), "").unwrap();
         }
-        check(&[directory.path().to_owned()], Ok(&["a.toml", "b.toml"]));
-        check(&[at("b.toml"), directory.path().to_owned()], Ok(&["b.toml", "a.toml"]));
-        check(&[at("c.yaml")], Ok(&["c.yaml"]));
+        check(&[directory.path().to_owned()], Ok(&["a.yml", "b.toml", "c.yaml", "d.json"]));
+        check(
+            &[at("c.yaml"), directory.path().to_owned()],
+            Ok(&["c.yaml", "a.yml", "b.toml", "d.json"]),
+        );
+        check(&[at("plain")], Ok(&["plain"]));
+        let refused =
+            "z.zone: is no configuration file by its name; name one that ends in `.toml`, `.yaml`";
+        check(&[at("z.zone")], Err(refused));
         check(&[at("missing.toml")], Err("name a configuration file, or a directory"));
         fs::write(at("latin.toml"), b"# a\n# \xe9\n").unwrap();
         check(&[at("latin.toml")], Err("latin.toml:2: is not UTF-8"));

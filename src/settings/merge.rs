@@ -1,11 +1,12 @@
 //! Several files as one tree: lists of tables are appended, keys of the other tables may be in one file each.
 
+use std::collections::HashMap;
+
 use super::files::Source;
 use super::keys::ROOT;
-use super::problem::{Log, Place, Problem};
+use super::problem::{Log, Place, Problem, twice};
 use super::reader::unknown;
 use super::schema::Accepts;
-use super::toml;
 use super::tree::{Node, Table, Value};
 
 /// All files as one tree.
@@ -16,22 +17,23 @@ pub(super) struct Merged {
 }
 
 /// Parses every file, told apart by their paths, and joins what they say.
-pub(super) fn merge(sources: &[Source], log: &Log) -> Merged {
+pub(super) fn merge(sources: Vec<Source>, log: &Log) -> Merged {
     let mut table = Table::default();
     let mut complete = true;
-    for source in sources {
-        match toml::parse(&source.path, &source.text) {
-            Ok(file) => file.0.into_iter().for_each(|(key, node)| add(&mut table, key, node, log)),
-            Err(problem) => {
-                log.error(problem);
-                complete = false;
-            }
-        }
-    }
     let place = match sources.first() {
         Some(source) => Place { file: source.path.clone(), line: None },
         None => Place::file("".as_ref()),
     };
+    // By value, so that no file's text is kept beside its tree.
+    for source in sources {
+        match source.format.parse(&source.path, &source.text) {
+            Ok(file) => file.0.into_iter().for_each(|(key, node)| add(&mut table, key, node, log)),
+            Err(problems) => {
+                problems.into_iter().for_each(|it| log.error(it));
+                complete = false;
+            }
+        }
+    }
     // So that everything has its table, with defaults, even if no file has.
     for key in ROOT.keys.iter().filter(|it| matches!(it.accepts, Accepts::Table(_))) {
         if table.get(key.name).is_none() {
@@ -65,24 +67,20 @@ fn add(root: &mut Table, key: String, node: Node, log: &Log) {
     match (&mut present.value, node.value) {
         (Value::List(present), Value::List(more)) => present.extend(more),
         (Value::Table(present), Value::Table(more)) => {
-            for (inner, node) in more.0 {
-                match present.get(&inner) {
-                    Some(first) => {
-                        let path = format!("{key}.{}", inner.escape_debug());
-                        log.error(Problem::at(&node.place, path, twice(&first.place)));
-                    }
-                    None => present.0.push((inner, node)),
-                }
+            let first: HashMap<&str, &Place> =
+                present.0.iter().map(|(inner, node)| (inner.as_str(), &node.place)).collect();
+            let (again, new): (Vec<_>, Vec<_>) =
+                more.0.into_iter().partition(|(inner, _)| first.contains_key(inner.as_str()));
+            for (inner, node) in again {
+                let Some(first) = first.get(inner.as_str()) else { continue };
+                let path = format!("{key}.{}", inner.escape_debug());
+                log.error(Problem::at(&node.place, path, twice(first)));
             }
+            present.0.extend(new);
         }
         // Both have the key's one shape.
         _ => {}
     }
-}
-
-/// What to say about the second of two things that may be there once.
-pub(super) fn twice(first: &Place) -> String {
-    format!("is written twice, the first time at {first}; keep one of them")
 }
 
 #[cfg(test)]
@@ -93,11 +91,11 @@ mod tests {
     fn check(files: &[&str], expected: &[&str]) {
         let source = |(index, text): (usize, &&str)| Source {
             path: std::path::Path::new(&format!("{}.toml", index + 1)).into(),
+            format: crate::settings::format::Format::Toml,
             text: (*text).to_owned(),
         };
-        let sources: Vec<Source> = files.iter().enumerate().map(source).collect();
         let log = Log::default();
-        merge(&sources, &log);
+        merge(files.iter().enumerate().map(source).collect(), &log);
         let found = match log.finish() {
             Ok(_) => Vec::new(),
             Err(problems) => problems.iter().map(ToString::to_string).collect(),

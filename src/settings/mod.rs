@@ -1,15 +1,19 @@
 //! From configuration files to a checked [`Model`]. Everything that is wrong is reported at once, each with file, line,
 //! key, the value found and what to write instead; a configuration is taken whole or not at all.
 //!
-//! The way of a file: `files` reads it, `toml` makes a tree of it that knows its lines, `merge` joins the trees,
-//! `reader` takes tables apart by the lists in `keys`, and `build` makes the model with `zone`, `monitor` and `profile`.
+//! The way of a file: `files` reads it, `toml`, `yaml` or `json` makes a tree of it that knows its lines, `merge` joins
+//! the trees, `layers` lays the environment and flags over them, `reader` takes tables apart by the lists in `keys`, and `build` makes the model with `zone`, `monitor` and `profile`.
 
 mod anchors;
 mod build;
 mod duration;
 mod files;
+mod format;
 mod http;
+mod json;
 mod keys;
+mod layers;
+mod lines;
 mod merge;
 mod monitor;
 mod problem;
@@ -22,16 +26,20 @@ mod schema;
 mod tests;
 mod toml;
 mod tree;
+mod yaml;
 mod zone;
 mod zone_file;
 
+pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use files::{Library, ReadFile, Source, read_file};
+use files::{Library, Source, read_file};
+use format::{EXTENSIONS, Format};
 use problem::{Log, Place};
 use reader::{Section, text};
 use tree::Node;
@@ -90,19 +98,37 @@ pub struct State {
     pub dir: PathBuf,
 }
 
-/// Reads configuration files. A directory stands for every `*.toml` in it, in the order of their names.
+/// Where a configuration comes from: flags beat the environment, and both beat the files.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Files, or directories that stand for every file of a known format in them, in the order of their names.
+    pub files: Vec<PathBuf>,
+    /// The process's environment, of which the variables `FAROL__SECTION__KEY` are taken.
+    pub environment: Vec<(OsString, OsString)>,
+    /// What the command line says.
+    pub flags: Vec<Flag>,
+}
+
+impl From<Vec<PathBuf>> for Inputs {
+    fn from(files: Vec<PathBuf>) -> Self {
+        Self { files, ..Self::default() }
+    }
+}
+
+/// Reads a configuration.
 ///
 /// # Errors
 /// Everything that is wrong, never only the first problem.
-pub fn load(paths: &[PathBuf]) -> Result<Settings, Problems> {
+pub fn load(inputs: &Inputs) -> Result<Settings, Problems> {
     let (library, log) = (Library::new(&read_file), Log::default());
-    if paths.is_empty() {
-        let message = "no configuration is named; name a file, or a directory of `*.toml` files";
+    if inputs.files.is_empty() {
+        let message =
+            format!("no configuration is named; name a {EXTENSIONS} file, or a directory of them");
         log.error(Problem::at(&Place::file(Path::new("")), "", message));
     }
-    let sources = files::sources(paths, &library, &log);
+    let sources = files::sources(&inputs.files, &library, &log);
     let whole = log.errors() == 0;
-    settings(&sources, whole, library, log)
+    settings(sources, inputs, whole, library, log)
 }
 
 /// Reads a configuration from memory, as if it stood in `file`. Files that it names are read from the disk.
@@ -110,23 +136,21 @@ pub fn load(paths: &[PathBuf]) -> Result<Settings, Problems> {
 /// # Errors
 /// Everything that is wrong, never only the first problem.
 pub fn load_text(file: &Path, text: &str) -> Result<Settings, Problems> {
-    let source = Source { path: file.into(), text: text.to_owned() };
-    load_sources(&[source], &read_file)
-}
-
-/// Reads texts from memory, and the files that they name by a function.
-fn load_sources(sources: &[Source], read: ReadFile<'_>) -> Result<Settings, Problems> {
-    settings(sources, true, Library::new(read), Log::default())
+    let format = Format::of(file).unwrap_or(Format::Toml);
+    let source = Source { path: file.into(), format, text: text.to_owned() };
+    settings(vec![source], &Inputs::default(), true, Library::new(&read_file), Log::default())
 }
 
 /// `whole` says whether every file could be read; if not, what a table refers to may well exist.
 fn settings(
-    sources: &[Source],
+    sources: Vec<Source>,
+    inputs: &Inputs,
     whole: bool,
     library: Library<'_>,
     log: Log,
 ) -> Result<Settings, Problems> {
-    let merged = merge::merge(sources, &log);
+    let mut merged = merge::merge(sources, &log);
+    layers::lay(&mut merged.root, inputs, &log);
     let root = Section::open(&merged.root, String::new(), &keys::ROOT, &log);
     let parts = root.and_then(|root| {
         let model = build::model(&root, whole && merged.complete, &library, &log);

@@ -97,6 +97,11 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// What to say about the second of two things that may be there once.
+pub(super) fn twice(first: &Place) -> String {
+    format!("is written twice, the first time at {first}; keep one of them")
+}
+
 /// Gathers problems while reading goes on. Shared by readers of different tables, hence the cells.
 #[derive(Debug, Default)]
 pub(super) struct Log {

@@ -6,9 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::anchors::AnchorFiles;
 use super::keys::MONITOR;
-use super::merge::twice;
 use super::monitor::{Draft, Kind, ProbeAddress, reachable};
-use super::problem::{Log, Place, nearest};
+use super::problem::{Log, Place, nearest, twice};
 use super::reader::{Section, ident, text};
 use super::resolve::{Resolved, Resolver};
 use super::tree::{Node, Value};

@@ -45,6 +45,17 @@ impl<'a> Resolver<'a> {
         Self { log, shared: RefCell::default() }
     }
 
+    /// Checks a draft as far as that needs no profile; a named monitor holds by itself, whether it is used or not.
+    pub(super) fn check(&self, draft: Draft) -> Draft {
+        let errors = self.log.errors();
+        if !draft.broken {
+            draft.check_use(value(&draft.kind).unwrap_or(Kind::Http), self.log);
+            self.times(&draft);
+            self.flap(&draft);
+        }
+        Draft { broken: draft.broken || self.log.errors() > errors, ..draft }
+    }
+
     /// Fills in a draft for a profile or one of its endpoints, the `owner`, which is blamed for what is missing.
     pub(super) fn resolve(
         &self,

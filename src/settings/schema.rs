@@ -58,6 +58,8 @@ pub(super) enum Accepts {
     OneOf(&'static [&'static str]),
     /// What this phrase says, after "write".
     Text(&'static str),
+    /// A text as this phrase says, or a list of them.
+    Texts(&'static str),
     /// One table.
     Table(&'static Schema),
     /// Any number of tables, each with its own header.
@@ -87,10 +89,15 @@ impl fmt::Display for Accepts {
                 }
                 Ok(())
             }
-            Self::Text(phrase) => f.write_str(phrase),
+            Self::Text(phrase) | Self::Texts(phrase) => f.write_str(phrase),
             Self::Table(_) => write!(f, "a table"),
-            Self::Tables(schema) | Self::Named(schema) => {
-                write!(f, "tables, each headed `{}`", schema.heading)
+            Self::Tables(schema) => write!(
+                f,
+                "tables, each headed `{}` in TOML, each an item of a list in YAML and JSON",
+                schema.heading
+            ),
+            Self::Named(schema) => {
+                write!(f, "tables, each headed `{}` in TOML", schema.heading)
             }
         }
     }

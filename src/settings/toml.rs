@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use toml_edit::{Document, Item, Key};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-use super::problem::{Place, Problem};
-use super::tree::{Node, Table, Value};
+use super::lines::Lines;
+use super::problem::Problem;
+use super::tree::{Node, Table, Value, shortened};
 
 /// Reads a whole file.
 ///
@@ -14,8 +16,8 @@ use super::tree::{Node, Table, Value};
 /// The first violation of TOML's grammar, and its line.
 pub(super) fn parse(file: &Arc<Path>, text: &str) -> Result<Table, Problem> {
     let lines = Lines::of(file, text);
-    match Document::parse(text) {
-        Ok(document) => Ok(lines.table(document.as_table())),
+    match DeTable::parse(text) {
+        Ok(document) => Ok(table(document.into_inner(), &lines)),
         Err(error) => {
             let place = lines.place(error.span().map(|it| it.start));
             let message = error.message().trim_end();
@@ -24,79 +26,44 @@ pub(super) fn parse(file: &Arc<Path>, text: &str) -> Result<Table, Problem> {
     }
 }
 
-/// Knows the line of every offset.
-struct Lines<'a> {
-    file: &'a Arc<Path>,
-    starts: Vec<usize>,
+fn table(table: DeTable<'_>, lines: &Lines<'_>) -> Table {
+    let entries = table.into_iter().map(|(key, item)| {
+        // A key knows its place even where its table is only implied, as `monitor` is by `[monitor.web]`.
+        let place = lines.place(Some(key.span().start));
+        (key.into_inner().into_owned(), Node { place, value: value(item.into_inner(), lines) })
+    });
+    Table(entries.collect())
 }
 
-impl<'a> Lines<'a> {
-    fn of(file: &'a Arc<Path>, text: &str) -> Self {
-        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self { file, starts: std::iter::once(0).chain(after_breaks).collect() }
-    }
-
-    fn place(&self, offset: Option<usize>) -> Place {
-        let line = offset.map(|at| self.starts.partition_point(|start| *start <= at));
-        Place { file: self.file.clone(), line }
-    }
-
-    fn table(&self, table: &toml_edit::Table) -> Table {
-        let entries = table.iter().map(|(name, item)| {
-            // A key knows its place even where its table is only implied, as `monitor` is by `[monitor.web]`.
-            let place = self.key_place(table.key(name));
-            (name.to_owned(), Node { place, value: self.item(item) })
-        });
-        Table(entries.collect())
-    }
-
-    fn key_place(&self, key: Option<&Key>) -> Place {
-        self.place(key.and_then(Key::span).map(|it| it.start))
-    }
-
-    fn item(&self, item: &Item) -> Value {
-        match item {
-            Item::None => Value::Other("nothing".to_owned()),
-            Item::Value(value) => self.value(value),
-            Item::Table(table) => Value::Table(self.table(table)),
-            Item::ArrayOfTables(tables) => {
-                let node = |table: &toml_edit::Table| Node {
-                    place: self.place(table.span().map(|it| it.start)),
-                    value: Value::Table(self.table(table)),
-                };
-                Value::List(tables.iter().map(node).collect())
-            }
+fn value(value: DeValue<'_>, lines: &Lines<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::Text(text.into_owned()),
+        // One that is too large is left to whoever reads it.
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::Integer(number),
+            Err(_) => Value::Other(shortened(number.as_str())),
+        },
+        DeValue::Float(number) => match number.as_str().parse() {
+            Ok(number) => Value::Float(number),
+            Err(_) => Value::Other(shortened(number.as_str())),
+        },
+        DeValue::Boolean(it) => Value::Boolean(it),
+        DeValue::Datetime(time) => Value::Other(time.to_string()),
+        DeValue::Array(items) => {
+            let node = |item: Spanned<DeValue<'_>>| {
+                let place = lines.place(Some(item.span().start));
+                Node { place, value: self::value(item.into_inner(), lines) }
+            };
+            Value::List(items.into_iter().map(node).collect())
         }
-    }
-
-    fn value(&self, value: &toml_edit::Value) -> Value {
-        match value {
-            toml_edit::Value::String(text) => Value::Text(text.value().clone()),
-            toml_edit::Value::Integer(number) => Value::Integer(*number.value()),
-            toml_edit::Value::Float(number) => Value::Float(*number.value()),
-            toml_edit::Value::Boolean(it) => Value::Boolean(*it.value()),
-            toml_edit::Value::Datetime(time) => Value::Other(time.value().to_string()),
-            toml_edit::Value::Array(items) => {
-                let node = |item: &toml_edit::Value| Node {
-                    place: self.place(item.span().map(|it| it.start)),
-                    value: self.value(item),
-                };
-                Value::List(items.iter().map(node).collect())
-            }
-            toml_edit::Value::InlineTable(table) => {
-                let entries = table.iter().map(|(name, value)| {
-                    let place = self.key_place(table.key(name));
-                    (name.to_owned(), Node { place, value: self.value(value) })
-                });
-                Value::Table(Table(entries.collect()))
-            }
-        }
+        DeValue::Table(inner) => Value::Table(table(inner, lines)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::problem::Place;
 
     fn read(text: &str) -> Result<Table, Problem> {
         parse(&Path::new("x.toml").into(), text)

@@ -22,6 +22,8 @@ pub(crate) struct Home {
     listen: Vec<String>,
     admin: String,
     state: PathBuf,
+    args: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Home {
@@ -30,7 +32,8 @@ impl Home {
         let directory = tempfile::tempdir().unwrap();
         let listen = vec![format!("{}:0", loopback())];
         let (admin, state) = (format!("{}:0", loopback()), directory.path().join("state"));
-        let home = Self { directory, listen, admin, state };
+        let (args, environment) = (Vec::new(), Vec::new());
+        let home = Self { directory, listen, admin, state, args, environment };
         home.write("farol.toml", config);
         home
     }
@@ -51,6 +54,17 @@ impl Home {
         Self { state: directory.to_owned(), ..self }
     }
 
+    /// Gives the daemon these arguments too.
+    pub(crate) fn args(self, args: &[&str]) -> Self {
+        Self { args: args.iter().map(|it| (*it).to_owned()).collect(), ..self }
+    }
+
+    /// Gives the daemon these environment variables too.
+    pub(crate) fn environment(self, variables: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self { environment: variables.iter().map(owned).collect(), ..self }
+    }
+
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join(file)
     }
@@ -67,7 +81,8 @@ impl Home {
         self.write("here.toml", &text);
         let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
         command.args(["serve", "--log-format", "json", "--config"]).arg(self.path("here.toml"));
-        Running::start(command.arg("--config").arg(self.path("farol.toml")))
+        command.arg("--config").arg(self.path("farol.toml")).args(&self.args);
+        Running::start(command.envs(self.environment.iter().cloned()))
     }
 
     /// Starts a daemon that answers DNS and the API when this returns.

@@ -7,7 +7,9 @@ pub(super) use monitor::MONITOR;
 
 use std::time::Duration;
 
-use super::schema::Accepts::{Duration as Span, Integer, Named, Number, Table, Tables, Text};
+use super::schema::Accepts::{
+    Duration as Span, Integer, Named, Number, Table, Tables, Text, Texts,
+};
 use super::schema::{Key, Schema};
 use profile::PROFILE;
 
@@ -38,7 +40,7 @@ static SERVER: Schema = Schema {
     keys: &[
         Key::value(
             "listen",
-            Text("an IP address with a port such as \"0.0.0.0:53\", or a list of 1 to 64 of them"),
+            Texts("an IP address with a port such as \"0.0.0.0:53\", or a list of 1 to 64 of them"),
             r#"["0.0.0.0:53", "[::]:53"]"#,
             "Where queries are answered, over UDP and TCP.",
         ),
@@ -107,7 +109,7 @@ static ZONE: Schema = Schema {
         Key::required("name", Text(DOMAIN), "\"gtm.example.\"", "Its apex."),
         Key::required(
             "nameservers",
-            Text("a domain name, or a list of 1 to 32 of them"),
+            Texts("a domain name, or a list of 1 to 32 of them"),
             r#"["ns1.example.", "ns2.example."]"#,
             "The nameservers, from which Farol makes the SOA and NS records. Left out where `file` brings those records, and \
              then so are `ttl` and `soa`.",

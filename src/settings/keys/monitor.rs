@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::PROBE_ADDRESS;
-use crate::settings::schema::Accepts::{Boolean, Duration as Span, Integer, OneOf, Table, Text};
+use crate::settings::schema::Accepts::{
+    Boolean, Duration as Span, Integer, OneOf, Table, Text, Texts,
+};
 use crate::settings::schema::{Key, Schema};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -59,7 +61,7 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
         ),
         Key::value(
             "expected_status",
-            Text(
+            Texts(
                 "a list of 1 to 8 statuses from 100 to 599, or ranges of them such as \"200-299\"",
             ),
             r#"["200"]"#,

@@ -1,5 +1,5 @@
 use super::{DOMAIN, NAME, PROBE_ADDRESS, TTL_MAX};
-use crate::settings::schema::Accepts::{Boolean, Integer, OneOf, Tables, Text};
+use crate::settings::schema::Accepts::{Boolean, Integer, OneOf, Tables, Text, Texts};
 use crate::settings::schema::{Key, Schema};
 
 const ADDRESSES: &str = "an IP address, or a list of 1 to 64 of them";
@@ -43,7 +43,7 @@ pub(super) static PROFILE: Schema = Schema {
         ),
         Key::derived(
             "fallback",
-            Text(ADDRESSES),
+            Texts(ADDRESSES),
             "none",
             r#"["192.0.2.99"]"#,
             "The answer while none is healthy; goes with when_none_healthy = \"fallback\".",
@@ -72,7 +72,7 @@ static ENDPOINT: Schema = Schema {
         ),
         Key::required(
             "target",
-            Text(ADDRESSES),
+            Texts(ADDRESSES),
             r#"["192.0.2.10", "2001:db8::10"]"#,
             "What is answered.",
         ),

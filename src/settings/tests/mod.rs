@@ -1,5 +1,7 @@
 //! Rules of whole configurations: a text goes in, and what the model has or what is complained about comes out.
 
+mod formats;
+mod layers;
 mod monitors;
 mod samples;
 mod zones;
@@ -46,11 +48,24 @@ fn read(path: &Path, _most: u64) -> io::Result<Vec<u8>> {
 }
 
 fn load_files(texts: &[&str]) -> Result<Settings, Problems> {
-    let source = |(index, text): (usize, &&str)| Source {
-        path: Path::new(["conf/a.toml", "conf/b.toml"][index]).into(),
+    let name = |index| ["conf/a.toml", "conf/b.toml"][index];
+    load_named(&texts.iter().enumerate().map(|(at, text)| (name(at), *text)).collect::<Vec<_>>())
+}
+
+/// Files by their names, which tell their formats.
+fn load_named(files: &[(&str, &str)]) -> Result<Settings, Problems> {
+    load_under(files, &Inputs::default())
+}
+
+/// Files below the environment and flags.
+fn load_under(files: &[(&str, &str)], inputs: &Inputs) -> Result<Settings, Problems> {
+    let source = |(name, text): &(&str, &str)| Source {
+        path: Path::new(name).into(),
+        format: Format::of(Path::new(name)).unwrap(),
         text: (*text).to_owned(),
     };
-    load_sources(&texts.iter().enumerate().map(source).collect::<Vec<_>>(), &read)
+    let sources = files.iter().map(source).collect();
+    settings(sources, inputs, true, Library::new(&read), Log::default())
 }
 
 fn load_one(text: &str) -> Result<Settings, Problems> {
@@ -70,7 +85,17 @@ fn bad(more: &str, expected: &[&str]) {
 
 #[track_caller]
 fn refused(texts: &[&str], expected: &[&str]) {
-    let problems = match load_files(texts) {
+    expect(load_files(texts), expected);
+}
+
+#[track_caller]
+fn refused_files(files: &[(&str, &str)], expected: &[&str]) {
+    expect(load_named(files), expected);
+}
+
+#[track_caller]
+fn expect(loaded: Result<Settings, Problems>, expected: &[&str]) {
+    let problems = match loaded {
         Ok(settings) => panic!("taken: {:?}", settings.model),
         Err(problems) => problems,
     };

@@ -260,3 +260,26 @@ fn values_of_headers_are_in_no_message() {
     let problems = load_one(&text).unwrap_err();
     assert!(problems.iter().count() >= 1 && !problems.to_string().contains("hush"), "{problems}");
 }
+
+#[test]
+fn a_named_monitor_holds_by_itself() {
+    for (keys, expected) in [
+        (
+            "interval = '2s'\ntimeout = '2s'",
+            "conf/a.toml:15: monitor.other.timeout: `timeout` (2s) must be less than `interval` (2s)",
+        ),
+        ("timeout = '20s'", "`timeout` (20s) must be less than `interval` (10s)"),
+        ("fast_interval = '11s'", "`fast_interval` (11s) must be at most `interval` (10s)"),
+        ("flap = { max = '1s' }", "monitor.other.flap.max: `max` (1s) must be at least"),
+        ("protocol = 'tcp'\npath = '/'", "is of no use with protocol = \"tcp\""),
+    ] {
+        // Said once, whether a profile uses it or not.
+        bad(&format!("[monitor.other]\n{keys}\n"), &[expected]);
+        bad(
+            &format!("[monitor.other]\n{keys}\n{PROFILE}monitor = 'other'\n{ENDPOINT}"),
+            &[expected],
+        );
+    }
+    // What a profile or an endpoint may add is not missed.
+    good(&format!("{BASE}[monitor.other]\nprotocol = 'tcp'\n"));
+}

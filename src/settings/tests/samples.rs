@@ -5,9 +5,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::settings::schema::{Accepts, Default as Preset, Schema};
 
-const MINIMAL: &str = include_str!("../../../config/minimal.toml");
-const DEMO: &str = include_str!("../../../config/demo.toml");
-const REFERENCE: &str = include_str!("../../../config/reference.toml");
+pub(super) const MINIMAL: &str = include_str!("../../../config/minimal.toml");
+const MINIMAL_YAML: &str = include_str!("../../../config/minimal.yaml");
+const MINIMAL_JSON: &str = include_str!("../../../config/minimal.json");
+pub(super) const DEMO: &str = include_str!("../../../config/demo.toml");
+pub(super) const REFERENCE: &str = include_str!("../../../config/reference.toml");
 
 /// The reference with only those lines that must be there.
 fn required(text: &str) -> String {
@@ -105,6 +107,14 @@ fn piece() -> impl Strategy<Value = String> {
         "true",
         "\\",
         "tls = {}",
+        "- ",
+        ": ",
+        "  ",
+        "&x *x",
+        "!!str ",
+        "---\n",
+        "null",
+        ",",
         "soa.serial = 0\n",
     ]);
     prop_oneof![known.prop_map(str::to_owned), "\\PC{0,12}", any::<String>()]
@@ -113,7 +123,13 @@ fn piece() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn damaged_samples_never_panic(
-        sample in prop::sample::select(vec![MINIMAL, DEMO, REFERENCE]),
+        (name, sample) in prop::sample::select(vec![
+            ("conf/a.toml", MINIMAL),
+            ("conf/a.toml", DEMO),
+            ("conf/a.toml", REFERENCE),
+            ("conf/a.yaml", MINIMAL_YAML),
+            ("conf/a.json", MINIMAL_JSON),
+        ]),
         damages in prop::collection::vec((0..16_000_usize, 0..40_usize, piece()), 1..6),
     ) {
         let mut text = sample.to_owned();
@@ -121,7 +137,7 @@ proptest! {
             let at = at % (text.len() + 1);
             text = damage(&text, at, length, &insert);
         }
-        if let Err(problems) = load_one(&text) {
+        if let Err(problems) = load_named(&[(name, &text)]) {
             prop_assert!(problems.iter().count() > 0);
             prop_assert_eq!(problems.to_string().lines().count(), problems.iter().count());
         }
