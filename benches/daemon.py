@@ -5,6 +5,8 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import threading
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/farol"
@@ -40,21 +42,34 @@ def profile(name, method, endpoints, first=0):
     return "\n".join(lines) + "\n"
 
 
+def profiles(count):
+    """So many profiles, p0 and on, of three endpoints each."""
+    return "".join(profile(f"p{number}", "weighted", 3, number * 4) for number in range(count))
+
+
+def query(name):
+    """A query for A in wire format, with recursion desired, as stub resolvers send it."""
+    labels = b"".join(bytes([len(it)]) + it.encode() for it in name.rstrip(".").split("."))
+    return bytes([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + labels + bytes([0, 0, 1, 0, 1])
+
+
 class Daemon:
     """A daemon that answers; ends with the block."""
 
     def __init__(self, profiles, static=""):
         self.directory = tempfile.TemporaryDirectory(prefix="farol-bench-")
-        path = pathlib.Path(self.directory.name)
-        (path / "gtm.zone").write_text(ZONE + static)
-        (path / "farol.toml").write_text(HEAD + profiles)
-        command = [PROGRAM, "serve", "--log-format", "json", "--config", path / "farol.toml"]
+        self.path = pathlib.Path(self.directory.name)
+        (self.path / "gtm.zone").write_text(ZONE + static)
+        self.write(profiles)
+        command = [PROGRAM, "serve", "--log-format", "json", "--config", self.path / "farol.toml"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             event = json.loads(line) if line.startswith("{") else {"message": line}
             if event.get("event") == "started":
                 self.host, port = event["dns"].rsplit(":", 1)
                 self.port = int(port)
+                self.admin = event["admin"]
+                threading.Thread(target=self.process.stderr.read, daemon=True).start()
                 return
         raise SystemExit(f"the daemon did not start: {event}")
 
@@ -66,13 +81,33 @@ class Daemon:
         self.process.wait()
         self.directory.cleanup()
 
+    def write(self, profiles):
+        """Puts other profiles into the configuration file."""
+        new = self.path / "farol.toml~"
+        new.write_text(HEAD + profiles)
+        new.rename(self.path / "farol.toml")
+
+    def post(self, path):
+        """Asks the API to do something; gives what it answers."""
+        token = (self.path / "state/admin.token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(f"http://{self.admin}{path}", b"", headers, method="POST")
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def metrics(self):
+        """Every series of /metrics by name and labels."""
+        with urllib.request.urlopen(f"http://{self.admin}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        return {series: float(value) for series, value in (it.rsplit(" ", 1) for it in lines if it[0] != "#")}
+
     def cpu_seconds(self):
         """User and system time that the process has used."""
         stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
         user, system = stat.rsplit(")", 1)[1].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
-    def resident_bytes(self):
-        """The memory that the process has in RAM."""
+    def resident_bytes(self, most=False):
+        """The memory that the process has in RAM, or the most that it has had."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+        return int(status.split("VmHWM:" if most else "VmRSS:")[1].split()[0]) * 1024
