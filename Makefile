@@ -22,4 +22,7 @@ bench: ## install what benchmarks need, then run all of them
 	cargo build --release --locked
 	benches/dns/run
 	benches/start/run
+	benches/verdict/run
+	benches/reload/run
+	benches/idle/run
 	cargo bench --locked
