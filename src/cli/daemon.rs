@@ -17,7 +17,7 @@ use crate::api::{self, Api};
 use crate::clock::Clock;
 use crate::control::{Control, Handle, Load, Parts, Running, World};
 use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
-use crate::metrics::{ControlMetrics, DnsCounters, Metrics, ProbeMetrics};
+use crate::metrics::{ControlMetrics, DnsCounters, Exposure, Metrics, ProbeMetrics};
 use crate::probe::Prober;
 use crate::settings::Settings;
 use crate::snapshot::Live;
@@ -65,7 +65,10 @@ impl Daemon {
         let registry = Registry::new();
         let probe_metrics = ProbeMetrics::register(&registry)?;
         let control_metrics = ControlMetrics::register(&registry, started)?;
-        let metrics = Metrics::new(registry, live.clone(), counters.clone());
+        let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
+        let exposure = Arc::new(exposure);
+        let metrics =
+            Metrics::new(registry, live.clone(), counters.clone(), exposure.clone(), started);
 
         let sockets = Sockets::bind(&settings.server.listen, settings.server.workers)?;
         let dns = sockets.addresses().to_vec();
@@ -97,6 +100,7 @@ impl Daemon {
                 load,
                 running,
                 metrics: control_metrics,
+                exposure,
             },
         );
         let api = Arc::new(Api {

@@ -158,7 +158,7 @@ impl Running {
             ("server.id", server.id != new.id),
             ("server.tcp_max_connections", server.tcp_max_connections != new.tcp_max_connections),
             ("server.tcp_idle_timeout", server.tcp_idle_timeout != new.tcp_idle_timeout),
-            ("admin.listen", self.admin != settings.admin),
+            ("admin.listen", self.admin.listen != settings.admin.listen),
             ("state.dir", self.state != settings.state),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
