@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api};
 use crate::clock::Clock;
-use crate::control::{Control, Handle, Load, Parts, Running, World};
+use crate::control::{Control, Handle, Load, Parts, Running, World, watch_for_stale};
 use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
 use crate::metrics::{ControlMetrics, DnsCounters, Exposure, Metrics, ProbeMetrics};
 use crate::probe::Prober;
@@ -123,6 +123,7 @@ impl Daemon {
             admin,
         };
         let (control_stop, prober_stop) = (stop.clone(), stop.clone());
+        daemon.spawn("stale", watch_for_stale(api.live.clone(), clock, stop.clone()));
         daemon.spawn("control", async move { control.run(control_stop).await });
         daemon.spawn("prober", async move { prober.run(prober_stop).await });
         daemon.spawn("api", api::serve(admin_socket, api, stop));

@@ -7,10 +7,12 @@
 mod actor;
 mod journal;
 mod reload;
+mod stale;
 mod world;
 
 pub use actor::{Control, Parts};
 pub use reload::Diff;
+pub use stale::watch_for_stale;
 pub use world::World;
 
 use std::fmt;
