@@ -71,7 +71,7 @@ fn every_event_has_a_name_and_every_name_is_documented() {
 fn check(log: &str) {
     assert!(!log.is_empty());
     for line in log.lines() {
-        let event: Value = serde_json::from_str(line).unwrap_or_else(|it| panic!("{it}: {line}"));
+        let event: Value = serde_json::from_str(line).unwrap_or_default();
         for field in ["timestamp", "level", "event", "message"] {
             assert!(event[field].as_str().is_some_and(|it| !it.is_empty()), "no {field}: {line}");
         }

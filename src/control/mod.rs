@@ -2,7 +2,7 @@
 //! taken whole or refused whole, and is on the disk before it is acknowledged.
 //!
 //! `world` and `reload` say what follows from what, without I/O; `actor` is the task that carries it out, and `journal` what
-//! it says of it.
+//! it says of it. `stale` watches over verdicts that nobody confirms.
 
 mod actor;
 mod journal;

@@ -1,34 +1,62 @@
-use std::path::Path;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Profile, Verdict};
-use crate::settings::load_text;
+use crate::model::{
+    Endpoint, FamilyRule, Flap, Method, Monitor, ProbeTarget, Profile, Protocol, Site, Verdict,
+    WhenNoneHealthy,
+};
 use crate::snapshot::{AnswerCounters, EndpointFacts, ProfileTable, SiteState, Snapshot};
 
 /// More profiles than fit one piece of a scrape.
 const PROFILES: usize = 1000;
 
-/// Many profiles over one site, whose first endpoints are down.
-fn metrics(per_endpoint: bool) -> Metrics {
-    let mut config =
-        "[[zone]]\nname = 'z.'\nnameservers = 'ns.'\n[[site]]\nname = 'west'\n".to_owned();
-    for at in 0..PROFILES {
-        config += &format!(
-            "[[profile]]\nname = 'p{at}.z.'\nmethod = 'priority'\nendpoint = [\n\
-             {{ name = 'a', site = 'west', target = '192.0.2.1' }}, {{ name = 'b', target = '192.0.2.2' }}]\n"
-        );
+/// A profile of two endpoints, the first at the site.
+fn profile(number: usize) -> Profile {
+    let flap =
+        Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
+    let monitor = Arc::new(Monitor {
+        protocol: Protocol::Tcp,
+        interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(5),
+        fast_interval: Duration::from_secs(5),
+        tolerated_failures: 3,
+        required_successes: 2,
+        flap,
+    });
+    let endpoint = |(name, site): (&str, Option<&str>)| Endpoint {
+        name: name.parse().unwrap(),
+        site: site.map(|it| it.parse().unwrap()),
+        addresses: [Ipv4Addr::LOCALHOST.into()].into_iter().collect(),
+        enabled: true,
+        weight: 1,
+        priority: 1,
+        probe: ProbeTarget { addresses: Box::new([]), monitor: monitor.clone() },
+    };
+    Profile {
+        name: format!("p{number}.z.").parse().unwrap(),
+        enabled: true,
+        method: Method::Priority,
+        ttl: 30,
+        family: FamilyRule::ByMethod,
+        when_none_healthy: WhenNoneHealthy::ServeAll,
+        panic_threshold: 0,
+        endpoints: [("a", Some("west")), ("b", None)].map(endpoint).into_iter().collect(),
     }
-    let model = load_text(Path::new("farol.toml"), &config).unwrap().model;
-    let table = |profile: &Arc<Profile>| {
+}
+
+/// Many profiles, whose first endpoints are down.
+fn metrics(per_endpoint: bool) -> Metrics {
+    let table = |number| {
         let facts = [Verdict::Degraded, Verdict::Unknown]
             .map(|verdict| EndpointFacts { verdict, ..EndpointFacts::default() });
         let counters = Arc::new(AnswerCounters::new(1, Box::new([0; 3]), 1));
-        ProfileTable::new(profile.clone(), facts.into(), counters, None, Timestamp(0))
+        ProfileTable::new(Arc::new(profile(number)), facts.into(), counters, None, Timestamp(0))
     };
+    let west = Site { name: "west".parse().unwrap(), location: None };
     let snapshot = Snapshot {
-        profiles: model.profiles.iter().map(table).collect(),
-        sites: model.sites.iter().map(|it| SiteState { site: it.clone(), drained: None }).collect(),
+        profiles: (0..PROFILES).map(table).collect(),
+        sites: [SiteState { site: west, drained: None }].into(),
         ..Snapshot::default()
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));
