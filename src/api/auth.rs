@@ -26,6 +26,18 @@ pub(super) async fn require_token(
     next.run(request).await
 }
 
+/// Likewise, where the settings want a token for metrics.
+pub(super) async fn require_token_for_metrics(
+    api: State<Arc<Api>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if api.metrics.are_protected() {
+        return require_token(api, request, next).await;
+    }
+    next.run(request).await
+}
+
 /// The token of an `Authorization: Bearer` header (RFC 6750 2.1).
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;

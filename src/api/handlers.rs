@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::auth::Author;
 use super::error::ApiError;
+use super::pieces::Pieces;
 use super::render::{self, Now};
 use super::{Api, explain as explanation, view};
 use crate::clock::Clock;
@@ -45,13 +46,13 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
 }
 
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
-    let text = api.metrics.render(api.clock.now()).map_err(|error| {
+    let scrape = api.metrics.scrape(api.clock.now(), is_ready(&api)).map_err(|error| {
         ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("metrics could not be encoded: {error}"),
         )
     })?;
-    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
+    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], Body::new(Pieces(scrape))).into_response())
 }
 
 pub(super) async fn status(State(api): State<Arc<Api>>) -> Json<view::Status> {

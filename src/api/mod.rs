@@ -6,6 +6,7 @@ mod connections;
 mod error;
 mod explain;
 mod handlers;
+mod pieces;
 mod render;
 mod server;
 pub mod view;
@@ -61,11 +62,15 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/reload", post(handlers::reload))
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(api.clone(), auth::require_token));
+    let metrics = Router::new()
+        .route("/metrics", get(handlers::metrics))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(api.clone(), auth::require_token_for_metrics));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(handlers::ready))
-        .route("/metrics", get(handlers::metrics))
         .method_not_allowed_fallback(wrong_method)
+        .merge(metrics)
         .merge(guarded)
         .fallback(no_such_path)
         .with_state(api)

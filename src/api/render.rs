@@ -6,7 +6,6 @@ use jiff::Timestamp as Time;
 use serde_json::json;
 
 use super::view;
-use crate::health::Outcome;
 use crate::model::{
     self, EndpointStatus, Family, Forced, Ident, Moment, Protocol, Stamp, Stamped, Timestamp,
     WhenNoneHealthy,
@@ -77,7 +76,7 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
         share: percent(table.share(family, at)),
         monitor: self::monitor(endpoint),
         last_probe: probed.last().map(last_probe),
-        stale: probed.heard().is_some_and(|it| now.moment.since(it) > 3 * monitor.interval),
+        stale: state.is_stale(monitor, now.moment),
         held_down_until,
         overrides: overrides(state),
     })
@@ -103,14 +102,9 @@ fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
 }
 
 fn last_probe(result: crate::health::ProbeResult) -> view::LastProbe {
-    let outcome = match result.outcome {
-        Outcome::Passed => "passed",
-        Outcome::Failed => "failed",
-        Outcome::Void => "void",
-    };
     view::LastProbe {
         at: time(result.at),
-        result: outcome.to_owned(),
+        result: result.outcome.label().to_owned(),
         phase: result.phase.label().to_owned(),
         seconds: result.elapsed.as_secs_f64(),
         reason: result.reason,

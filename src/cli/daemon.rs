@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api};
 use crate::clock::Clock;
-use crate::control::{Control, Handle, Load, Parts, Running, World};
+use crate::control::{Control, Handle, Load, Parts, Running, World, watch_for_stale};
 use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
-use crate::metrics::{ControlMetrics, DnsCounters, Metrics, ProbeMetrics};
+use crate::metrics::{ControlMetrics, DnsCounters, Exposure, Metrics, ProbeMetrics};
 use crate::probe::Prober;
 use crate::settings::Settings;
 use crate::snapshot::Live;
@@ -65,7 +65,10 @@ impl Daemon {
         let registry = Registry::new();
         let probe_metrics = ProbeMetrics::register(&registry)?;
         let control_metrics = ControlMetrics::register(&registry, started)?;
-        let metrics = Metrics::new(registry, live.clone(), counters.clone());
+        let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
+        let exposure = Arc::new(exposure);
+        let metrics =
+            Metrics::new(registry, live.clone(), counters.clone(), exposure.clone(), started);
 
         let sockets = Sockets::bind(&settings.server.listen, settings.server.workers)?;
         let dns = sockets.addresses().to_vec();
@@ -97,6 +100,7 @@ impl Daemon {
                 load,
                 running,
                 metrics: control_metrics,
+                exposure,
             },
         );
         let api = Arc::new(Api {
@@ -119,6 +123,7 @@ impl Daemon {
             admin,
         };
         let (control_stop, prober_stop) = (stop.clone(), stop.clone());
+        daemon.spawn("stale", watch_for_stale(api.live.clone(), clock, stop.clone()));
         daemon.spawn("control", async move { control.run(control_stop).await });
         daemon.spawn("prober", async move { prober.run(prober_stop).await });
         daemon.spawn("api", api::serve(admin_socket, api, stop));

@@ -7,6 +7,7 @@ mod demo;
 mod endpoint;
 mod explain;
 mod layers;
+mod log;
 mod output;
 mod profile;
 mod reload;
@@ -15,11 +16,13 @@ mod signals;
 mod site;
 mod status;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
+
+use self::log::{LogFormat, start_logs};
 
 /// A global traffic manager: DNS that answers with endpoints that are healthy and wanted.
 ///
@@ -43,15 +46,6 @@ enum Verb {
     Site(site::Site),
     Explain(explain::Explain),
     Reload(reload::Reload),
-}
-
-/// How logs look.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
-    /// For people
-    Human,
-    /// One JSON object per line
-    Json,
 }
 
 /// Runs the program. What went wrong goes to standard error, with its causes.
@@ -95,18 +89,4 @@ fn write_line(text: &str) -> io::Result<()> {
 /// Writes a line to standard error; there is nowhere to complain about failing at that.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// Sends logs to standard error. `filter` is a level, or directives like `farol=debug,hyper=info`.
-fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).with_context(|| {
-        format!("--log-level: `{filter}` is no level; write error, warn, info, debug or trace")
-    })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let ansi = io::stderr().is_terminal();
-    let started = match format {
-        LogFormat::Human => builder.with_ansi(ansi).with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
-    };
-    started.map_err(|error| anyhow::anyhow!("logs could not be started: {error}"))
 }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -32,9 +32,22 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         start_logs(self.log_format, &self.log_level)?;
+        let is_json = self.log_format == LogFormat::Json;
+        match self.serve() {
+            // What reads objects, one a line, gets the last word so too.
+            Err(error) if is_json => {
+                tracing::error!(event = "failed", "{error:#}");
+                Ok(ExitCode::FAILURE)
+            }
+            ended => ended,
+        }
+    }
+
+    fn serve(self) -> anyhow::Result<ExitCode> {
         let load = load_from(self.layers.over(self.config));
         let settings = match load() {
             Ok(settings) => settings,
+            Err(problems) if self.log_format == LogFormat::Json => bail!("{problems}"),
             Err(problems) => {
                 complain(&problems.to_string());
                 return Ok(ExitCode::FAILURE);

@@ -11,7 +11,7 @@ use super::reload::Diff;
 use super::world::{Changes, World};
 use super::{Change, ChangeError, Command, Handle, Load, ReloadError, Running, chain, journal};
 use crate::clock::Clock;
-use crate::metrics::ControlMetrics;
+use crate::metrics::{ControlMetrics, Exposure};
 use crate::model::{EndpointKey, Overrides, Stamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::settings::{Problems, Settings};
@@ -43,6 +43,8 @@ pub struct Parts {
     pub running: Running,
     /// What is counted.
     pub metrics: ControlMetrics,
+    /// What of the metrics is shown to whom.
+    pub exposure: Arc<Exposure>,
 }
 
 /// The control task.
@@ -229,6 +231,7 @@ impl Control {
         let started = Instant::now();
         let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
         diff.needs_restart = self.parts.running.differing(settings);
+        self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         self.due = None;
         self.put_live(started, &changes);
         self.parts.prober.watch(self.world.watches());

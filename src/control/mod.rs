@@ -2,15 +2,17 @@
 //! taken whole or refused whole, and is on the disk before it is acknowledged.
 //!
 //! `world` and `reload` say what follows from what, without I/O; `actor` is the task that carries it out, and `journal` what
-//! it says of it.
+//! it says of it. `stale` watches over verdicts that nobody confirms.
 
 mod actor;
 mod journal;
 mod reload;
+mod stale;
 mod world;
 
 pub use actor::{Control, Parts};
 pub use reload::Diff;
+pub use stale::watch_for_stale;
 pub use world::World;
 
 use std::fmt;
@@ -157,7 +159,7 @@ impl Running {
             ("server.id", server.id != new.id),
             ("server.tcp_max_connections", server.tcp_max_connections != new.tcp_max_connections),
             ("server.tcp_idle_timeout", server.tcp_idle_timeout != new.tcp_idle_timeout),
-            ("admin.listen", self.admin != settings.admin),
+            ("admin.listen", self.admin.listen != settings.admin.listen),
             ("state.dir", self.state != settings.state),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

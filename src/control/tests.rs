@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::Clock;
-use crate::metrics::{ControlMetrics, ProbeMetrics};
+use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics};
 use crate::model::{Change as Field, EndpointStatus, Forced, Model, Overrides, Timestamp, Verdict};
 use crate::probe::{Prober, VerdictChange};
 use crate::settings::load_text;
@@ -265,6 +265,7 @@ impl Running {
             load,
             running: super::Running::of(&settings),
             metrics,
+            exposure: Arc::new(Exposure::new(true, false)),
         };
         let (control, handle) = Control::new(world, parts);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());

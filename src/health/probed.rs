@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Outcome;
@@ -112,7 +112,7 @@ impl Probed {
             Outcome::Void => &self.void,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.latest();
         if result.outcome != Outcome::Void {
             latest.heard = Some(now);
         }
@@ -131,7 +131,12 @@ impl Probed {
 
     /// The last result.
     pub fn last(&self) -> Option<ProbeResult> {
-        self.latest().result
+        self.latest().result.clone()
+    }
+
+    /// When the certificate that the endpoint last showed expires.
+    pub fn certificate_expires(&self) -> Option<Timestamp> {
+        self.latest().result.as_ref()?.certificate_expires
     }
 
     /// When a probe last said something; none before the first verdict.
@@ -144,8 +149,8 @@ impl Probed {
         self.latest().held_down_until
     }
 
-    fn latest(&self) -> Latest {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

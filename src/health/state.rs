@@ -17,6 +17,20 @@ pub enum Outcome {
     Void,
 }
 
+impl Outcome {
+    /// Every outcome, in the order of metrics.
+    pub const ALL: [Self; 3] = [Self::Passed, Self::Failed, Self::Void];
+
+    /// The word that the API and the metrics use.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Void => "void",
+        }
+    }
+}
+
 /// What is believed of one endpoint, and the evidence gathered against that belief.
 ///
 /// Only results in a row count: a single one in favour of the verdict wipes out what spoke against it. The first result

@@ -1,24 +1,34 @@
 //! The Prometheus registry and every metric's name. What threads count for themselves and what is known of endpoints is
-//! turned into samples only when somebody scrapes.
+//! turned into samples only when somebody scrapes, piece by piece.
 
 mod control;
 mod dns;
-mod family;
+mod endpoints;
+mod exposure;
 mod probes;
-mod state;
+mod process;
+mod scrape;
+#[cfg(test)]
+mod tests;
+mod text;
+mod totals;
+mod traffic;
 
 pub use control::ControlMetrics;
 pub use dns::{COUNTED_RCODES, DnsCounters, Drop, Transport};
+pub use exposure::Exposure;
 pub use probes::ProbeMetrics;
+pub use scrape::Scrape;
 
 use std::sync::Arc;
 
 use prometheus::{Registry, TextEncoder};
 
-use crate::model::Moment;
+use self::text::{Head, Kind, Text};
+use crate::model::{Moment, Timestamp};
 use crate::snapshot::Live;
 
-/// The media type of what [`Metrics::render`] gives.
+/// The media type of a scrape.
 pub const MEDIA_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// All metrics of one daemon.
@@ -27,27 +37,44 @@ pub struct Metrics {
     registry: Registry,
     live: Arc<Live>,
     dns: Arc<DnsCounters>,
+    exposure: Arc<Exposure>,
+    started: Timestamp,
 }
 
 impl Metrics {
-    /// Metrics over a registry of its own, in which others register theirs first.
-    pub fn new(registry: Registry, live: Arc<Live>, dns: Arc<DnsCounters>) -> Self {
-        Self { registry, live, dns }
+    /// Metrics over a registry of its own, in which others register theirs first. `started` is when the process did.
+    pub fn new(
+        registry: Registry,
+        live: Arc<Live>,
+        dns: Arc<DnsCounters>,
+        exposure: Arc<Exposure>,
+        started: Timestamp,
+    ) -> Self {
+        Self { registry, live, dns, exposure, started }
     }
 
-    /// Everything in Prometheus's text format. `now` is for ages.
+    /// Whether a token is needed to read them.
+    pub fn are_protected(&self) -> bool {
+        self.exposure.is_protected()
+    }
+
+    /// Everything in Prometheus's text format. `now` is for ages; `ready` is what `/readyz` says.
     ///
     /// # Errors
     /// When the encoder finds a family malformed.
-    pub fn render(&self, now: Moment) -> prometheus::Result<String> {
+    pub fn scrape(&self, now: Moment, ready: bool) -> prometheus::Result<Scrape> {
         let snapshot = self.live.load();
-        let mut build =
-            family::Family::gauge("farol_build_info", "The program's version.", &["version"]);
-        build.add(&[env!("CARGO_PKG_VERSION")], 1.0);
-        let mut families = self.registry.gather();
-        families.extend(state::dns(&snapshot, &self.dns));
-        families.extend(state::endpoints(&snapshot, now));
-        families.extend(build.finish());
-        TextEncoder::new().encode_to_string(&families)
+        let mut text = Text::from(TextEncoder::new().encode_to_string(&self.registry.gather())?);
+        traffic::write(&snapshot, &self.dns, &mut text);
+        process::write(self.started, &mut text);
+        text.gauge(
+            "farol_ready",
+            "Whether every endpoint has a verdict or has had its chance of one (1), or not (0).",
+            u8::from(ready),
+        );
+        let (name, help) = ("farol_build_info", "The program's version.");
+        text.family(Head { name, kind: Kind::Gauge, help })
+            .add(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+        Ok(Scrape::new(text, snapshot, now, self.exposure.per_endpoint()))
     }
 }

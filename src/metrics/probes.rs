@@ -1,6 +1,6 @@
-use prometheus::{HistogramOpts, HistogramVec, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use crate::health::{Phase, ProbeResult};
+use crate::health::{Outcome, Phase, ProbeResult};
 
 /// From a connection on the same rack to the longest timeouts in use, in seconds.
 const BUCKETS: [f64; 12] =
@@ -10,13 +10,14 @@ const BUCKETS: [f64; 12] =
 #[derive(Clone, Debug)]
 pub struct ProbeMetrics {
     duration: HistogramVec,
+    results: IntCounterVec,
 }
 
 impl ProbeMetrics {
-    /// Registers the metrics; every phase exists from the start, at zero.
+    /// Registers the metrics; every phase and result exists from the start, at zero.
     ///
     /// # Errors
-    /// When a metric of that name is registered already.
+    /// When a metric of one of these names is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let help = "How long the completed phases of probes took.";
         let options = HistogramOpts::new("farol_probe_duration_seconds", help);
@@ -25,11 +26,20 @@ impl ProbeMetrics {
             duration.with_label_values(&[phase.label()]);
         }
         registry.register(Box::new(duration.clone()))?;
-        Ok(Self { duration })
+        // Not a sum over endpoints: that would fall when one is taken out of the configuration.
+        let help = "Probes of all endpoints by how they ended.";
+        let results =
+            IntCounterVec::new(Opts::new("farol_probe_results_total", help), &["result"])?;
+        for outcome in Outcome::ALL {
+            results.with_label_values(&[outcome.label()]);
+        }
+        registry.register(Box::new(results.clone()))?;
+        Ok(Self { duration, results })
     }
 
     /// Counts one probe.
     pub fn observe(&self, result: &ProbeResult) {
+        self.results.with_label_values(&[result.outcome.label()]).inc();
         for (phase, elapsed) in result.phases.iter() {
             self.duration.with_label_values(&[phase.label()]).observe(elapsed.as_secs_f64());
         }

@@ -95,6 +95,10 @@ pub enum ProfileStatus {
 }
 
 impl ProfileStatus {
+    /// Every status, in the order of metrics and documentation.
+    pub const ALL: [Self; 5] =
+        [Self::Disabled, Self::Inactive, Self::CheckingEndpoints, Self::Online, Self::Degraded];
+
     /// The word that the API and the command line use.
     pub const fn label(self) -> &'static str {
         match self {

@@ -237,7 +237,7 @@ async fn reached(wake: Option<Instant>) {
 /// The result of a probe that panicked: a fault of ours, which says nothing of the endpoint.
 fn broken(error: &JoinError, endpoint: &Endpoint, elapsed: Duration) -> ProbeResult {
     let key = &endpoint.watch.key;
-    tracing::error!(profile = %key.profile, endpoint = %key.endpoint, %error, "a probe panicked");
+    tracing::error!(event = "probe_panicked", profile = %key.profile, endpoint = %key.endpoint, %error, "a probe panicked");
     ProbeResult {
         at: Clock::time_of_day(),
         outcome: Outcome::Void,

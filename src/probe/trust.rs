@@ -88,7 +88,7 @@ fn read_anchors(anchors: &TrustAnchors) -> Result<Arc<RootCertStore>, Failure> {
 fn read_system() -> Result<Arc<RootCertStore>, Failure> {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!(%error, "could not read some of the operating system's trust anchors");
+        tracing::warn!(event = "trust_anchors_unread", %error, "could not read some of the operating system's trust anchors");
     }
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(found.certs);

@@ -59,6 +59,8 @@ pub struct Settings {
     pub admin: Admin,
     /// What survives a restart.
     pub state: State,
+    /// What the metrics show.
+    pub metrics: Metrics,
     /// The zones, sites and profiles.
     pub model: Model,
     /// What is allowed but hardly meant.
@@ -89,6 +91,15 @@ pub struct Server {
 pub struct Admin {
     /// Where they are served.
     pub listen: SocketAddr,
+    /// Whether the metrics need a token too.
+    pub protect_metrics: bool,
+}
+
+/// What the metrics show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Whether there are series for each profile and endpoint.
+    pub per_endpoint: bool,
 }
 
 /// What survives a restart.
@@ -157,15 +168,16 @@ fn settings(
         let server = server(&root);
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);
-        Some((server?, admin?, state?, model))
+        let metrics = metrics(&root);
+        Some((server?, admin?, state?, metrics?, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, model)) = parts else {
+    let Some((server, admin, state, metrics, model)) = parts else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
-    Ok(Settings { server, admin, state, model, warnings, files: library.into_files() })
+    Ok(Settings { server, admin, state, metrics, model, warnings, files: library.into_files() })
 }
 
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.
@@ -224,7 +236,8 @@ fn admin(root: &Section<'_>, dns: &[SocketAddr]) -> Option<Admin> {
             format!("{listen} overlaps with {other} of `server.listen`; take another port");
         section.wrong("listen", message);
     }
-    Some(Admin { listen })
+    let protect_metrics = section.boolean("protect_metrics").unwrap_or(false);
+    Some(Admin { listen, protect_metrics })
 }
 
 fn state(root: &Section<'_>) -> Option<State> {
@@ -233,4 +246,9 @@ fn state(root: &Section<'_>) -> Option<State> {
         _ => Err(""),
     });
     Some(State { dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/farol")) })
+}
+
+fn metrics(root: &Section<'_>) -> Option<Metrics> {
+    let per_endpoint = root.table("metrics")?.boolean("per_endpoint");
+    Some(Metrics { per_endpoint: per_endpoint.unwrap_or(true) })
 }

@@ -4,8 +4,8 @@ use super::answer::Answer;
 use super::counters::AnswerCounters;
 use crate::health::{Probed, endpoint_status, profile_status};
 use crate::model::{
-    Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Ident, Profile, ProfileStatus,
-    Timestamp, Verdict, WhenNoneHealthy,
+    Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Ident, Moment, Monitor, Profile,
+    ProfileStatus, Timestamp, Verdict, WhenNoneHealthy,
 };
 use crate::routing::{Basis, Draw, Member, Prepared, Source, Standing, prepare};
 
@@ -61,6 +61,13 @@ impl EndpointState {
     /// The operator's word on its health.
     pub fn forced(&self) -> Option<Forced> {
         self.facts.overrides.forced.as_ref().map(|it| it.value)
+    }
+
+    /// Whether probing has stopped: the verdict is older than three of the monitor's intervals. One that no probe has confirmed
+    /// since the process started is as old as the process.
+    pub fn is_stale(&self, monitor: &Monitor, now: Moment) -> bool {
+        self.facts.verdict != Verdict::Unknown
+            && now.since(self.facts.probed.heard().unwrap_or_default()) > 3 * monitor.interval
     }
 }
 

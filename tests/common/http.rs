@@ -65,7 +65,9 @@ impl Http {
         let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
         let media_type = head.lines().find_map(|it| it.strip_prefix("content-type: "));
         let media_type = media_type.unwrap_or_default().to_owned();
-        Response { status, media_type, body: body.to_owned() }
+        let is_chunked = head.lines().any(|it| it == "transfer-encoding: chunked");
+        let body = if is_chunked { joined(body) } else { body.to_owned() };
+        Response { status, media_type, body }
     }
 
     /// Asks as one who has to, and must succeed.
@@ -74,5 +76,20 @@ impl Http {
         let response = self.send(method, path, body);
         assert_eq!(response.status, 200, "{method} {path} {body}: {}", response.body);
         response.json()
+    }
+}
+
+/// A body that came in chunks (RFC 9112 7.1).
+#[track_caller]
+fn joined(mut chunks: &str) -> String {
+    let mut body = String::new();
+    loop {
+        let (size, rest) = chunks.split_once("\r\n").expect("a chunk's size");
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        if size == 0 {
+            return body;
+        }
+        body.push_str(&rest[..size]);
+        chunks = rest[size..].strip_prefix("\r\n").expect("a chunk's end");
     }
 }

@@ -8,7 +8,7 @@ pub(super) use monitor::MONITOR;
 use std::time::Duration;
 
 use super::schema::Accepts::{
-    Duration as Span, Integer, Named, Number, Table, Tables, Text, Texts,
+    Boolean, Duration as Span, Integer, Named, Number, Table, Tables, Text, Texts,
 };
 use super::schema::{Key, Schema};
 use profile::PROFILE;
@@ -27,6 +27,7 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("server", Table(&SERVER)),
         Key::table("admin", Table(&ADMIN)),
         Key::table("state", Table(&STATE)),
+        Key::table("metrics", Table(&METRICS)),
         Key::table("zone", Tables(&ZONE)),
         Key::table("site", Tables(&SITE)),
         Key::table("monitor", Named(&MONITOR)),
@@ -83,12 +84,20 @@ static SERVER: Schema = Schema {
 static ADMIN: Schema = Schema {
     heading: "[admin]",
     meaning: "The HTTP API and the metrics.",
-    keys: &[Key::value(
-        "listen",
-        Text("an IP address with a port such as \"127.0.0.1:8053\""),
-        "\"127.0.0.1:8053\"",
-        "Where they are served.",
-    )],
+    keys: &[
+        Key::value(
+            "listen",
+            Text("an IP address with a port such as \"127.0.0.1:8053\""),
+            "\"127.0.0.1:8053\"",
+            "Where they are served.",
+        ),
+        Key::value(
+            "protect_metrics",
+            Boolean,
+            "false",
+            "Whether `/metrics` needs a token, as the API does.",
+        ),
+    ],
 };
 
 static STATE: Schema = Schema {
@@ -99,6 +108,18 @@ static STATE: Schema = Schema {
         Text("the path of a directory"),
         "\"/var/lib/farol\"",
         "Where it is kept; made if it is missing. A relative path starts at this file's directory.",
+    )],
+};
+
+static METRICS: Schema = Schema {
+    heading: "[metrics]",
+    meaning: "What `/metrics` shows.",
+    keys: &[Key::value(
+        "per_endpoint",
+        Boolean,
+        "true",
+        "Whether there are series for each profile and endpoint, about 30 for an endpoint; without them the totals and the \
+         overrides remain.",
     )],
 };
 

@@ -1,0 +1,45 @@
+//! Logs on standard error.
+
+use std::io::{self, IsTerminal};
+use std::panic::{PanicHookInfo, set_hook};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    Human,
+    /// One JSON object per line
+    Json,
+}
+
+/// Sends logs to standard error, panics too. `filter` is a level, or directives like `farol=debug,hyper=info`.
+pub(super) fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).with_context(|| {
+        format!("--log-level: `{filter}` is no level; write error, warn, info, debug or trace")
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let ansi = io::stderr().is_terminal();
+    let started = match format {
+        LogFormat::Human => builder.with_ansi(ansi).with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("logs could not be started: {error}"))?;
+    set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// A panic is a fault in Farol; whoever contains it says what it meant.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let why = match panic.payload().downcast_ref::<String>() {
+        Some(text) => text,
+        None => panic.payload().downcast_ref::<&str>().copied().unwrap_or_default(),
+    };
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or_default();
+    tracing::error!(event = "panic", why, place, thread, "panicked at {place}: {why}");
+}

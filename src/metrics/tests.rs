@@ -1,0 +1,116 @@
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::*;
+use crate::model::{
+    Endpoint, FamilyRule, Flap, Method, Monitor, ProbeTarget, Profile, Protocol, Site, Verdict,
+    WhenNoneHealthy,
+};
+use crate::snapshot::{AnswerCounters, EndpointFacts, ProfileTable, SiteState, Snapshot};
+
+/// More profiles than fit one piece of a scrape.
+const PROFILES: usize = 1000;
+
+/// A profile of two endpoints, the first at the site.
+fn profile(number: usize) -> Profile {
+    let flap =
+        Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
+    let monitor = Arc::new(Monitor {
+        protocol: Protocol::Tcp,
+        interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(5),
+        fast_interval: Duration::from_secs(5),
+        tolerated_failures: 3,
+        required_successes: 2,
+        flap,
+    });
+    let endpoint = |(name, site): (&str, Option<&str>)| Endpoint {
+        name: name.parse().unwrap(),
+        site: site.map(|it| it.parse().unwrap()),
+        addresses: [Ipv4Addr::LOCALHOST.into()].into_iter().collect(),
+        enabled: true,
+        weight: 1,
+        priority: 1,
+        probe: ProbeTarget { addresses: Box::new([]), monitor: monitor.clone() },
+    };
+    Profile {
+        name: format!("p{number}.z.").parse().unwrap(),
+        enabled: true,
+        method: Method::Priority,
+        ttl: 30,
+        family: FamilyRule::ByMethod,
+        when_none_healthy: WhenNoneHealthy::ServeAll,
+        panic_threshold: 0,
+        endpoints: [("a", Some("west")), ("b", None)].map(endpoint).into_iter().collect(),
+    }
+}
+
+/// Many profiles, whose first endpoints are down.
+fn metrics(per_endpoint: bool) -> Metrics {
+    let table = |number| {
+        let facts = [Verdict::Degraded, Verdict::Unknown]
+            .map(|verdict| EndpointFacts { verdict, ..EndpointFacts::default() });
+        let counters = Arc::new(AnswerCounters::new(1, Box::new([0; 3]), 1));
+        ProfileTable::new(Arc::new(profile(number)), facts.into(), counters, None, Timestamp(0))
+    };
+    let west = Site { name: "west".parse().unwrap(), location: None };
+    let snapshot = Snapshot {
+        profiles: (0..PROFILES).map(table).collect(),
+        sites: [SiteState { site: west, drained: None }].into(),
+        ..Snapshot::default()
+    };
+    let live = Arc::new(Live::new(Arc::new(snapshot), 1));
+    let exposure = Arc::new(Exposure::new(per_endpoint, false));
+    Metrics::new(Registry::new(), live, Arc::new(DnsCounters::new(1)), exposure, Timestamp(0))
+}
+
+fn scrape(metrics: &Metrics) -> Vec<String> {
+    metrics.scrape(Moment(Duration::from_secs(31)), true).unwrap().collect()
+}
+
+#[test]
+fn a_large_scrape_comes_in_small_pieces_that_make_one_text() {
+    let pieces = scrape(&metrics(true));
+    let longest = pieces.iter().map(String::len).max().unwrap();
+    assert!(pieces.len() > 20 && longest < 32 * 1024, "{} of {longest}", pieces.len());
+    let text = pieces.concat();
+    let mut families: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        if let Some(head) = line.strip_prefix("# HELP ") {
+            families.push(head.split(' ').next().unwrap());
+        } else if !line.starts_with('#') {
+            assert!(line.starts_with(families.last().unwrap()), "{line} is not with its family");
+        }
+    }
+    let count = families.len();
+    families.sort_unstable();
+    families.dedup();
+    assert_eq!(families.len(), count, "each family begins once");
+    let series = |start: &str| text.lines().filter(|it| it.starts_with(start)).count();
+    assert_eq!(series("farol_endpoint_status{"), 2 * 7 * PROFILES);
+    assert_eq!(series("farol_profile_fail_open{"), PROFILES);
+}
+
+#[test]
+fn totals_stay_when_series_of_endpoints_are_off() {
+    let metrics = metrics(false);
+    let text = scrape(&metrics).concat();
+    for line in [
+        "farol_endpoints{status=\"Degraded\"} 1000",
+        "farol_endpoints{status=\"CheckingEndpoint\"} 1000",
+        "farol_endpoints{status=\"Online\"} 0",
+        "farol_profiles{status=\"Degraded\"} 1000",
+        "farol_profiles_fail_open 0",
+        "farol_site_endpoints{site=\"west\",status=\"Degraded\"} 1000",
+        "farol_site_endpoints{site=\"west\",status=\"Online\"} 0",
+        "farol_verdicts_stale 1000",
+        "farol_overrides{kind=\"weight\"} 0",
+        "farol_ready 1",
+    ] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line} is missing:\n{text}");
+    }
+    assert!(!text.contains("profile=\""), "{text}");
+    metrics.exposure.set(true, true);
+    assert!(scrape(&metrics).concat().contains("profile=\"p0.z.\""));
+    assert!(metrics.are_protected());
+}
