@@ -53,10 +53,18 @@ struct Run {
 /// Runs the program to its end, with no environment of its own but this.
 fn farol(args: &[&str], environment: &[(&str, &str)]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
-    for key in ["FAROL_SERVER", "FAROL_TOKEN", "FAROL_TOKEN_FILE", "FAROL_LOG", "FAROL_LOG_FORMAT"]
-    {
+    for key in [
+        "FAROL_SERVER",
+        "FAROL_CONTEXT",
+        "FAROL_TOKEN",
+        "FAROL_TOKEN_FILE",
+        "FAROL_LOG",
+        "FAROL_LOG_FORMAT",
+        "XDG_CONFIG_HOME",
+    ] {
         command.env_remove(key);
     }
+    command.env("HOME", "/nonexistent");
     let output = command.args(args).envs(environment.iter().copied()).output().unwrap();
     let text = |octets| String::from_utf8(octets).unwrap();
     Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
@@ -157,12 +165,19 @@ fn changes_say_what_they_did() {
         0,
         &["25*", "* seattle: weight 25 by admin"],
     );
-    check(&run(&daemon, &["status"]), 0, &["Overrides in force:", "seattle   weight\n"]);
+    check(
+        &run(&daemon, &["status"]),
+        0,
+        &["Overrides in force:", "seattle   weight 25 by admin, "],
+    );
     check(&run(&daemon, &["reload"]), 0, &["nothing is different", "app.gtm.example. seattle\n"]);
     check(&endpoint("clear", &["weight"]), 0, &["weight  25 → 75\n"]);
 
     check(&endpoint("set", &["--forced", "down"]), 0, &["status  Unmonitored → Degraded\n"]);
     check(&run(&daemon, &["status"]), 1, &["seattle   forced down\n", "farol endpoint list"]);
+    check(&run(&daemon, &["endpoint", "set", PROFILE, "orlando", "--forced", "down"]), 0, &[]);
+    check(&run(&daemon, &["status"]), 2, &["None or too few endpoints healthy"]);
+    check(&run(&daemon, &["endpoint", "clear", PROFILE, "orlando"]), 0, &[]);
     check(&endpoint("set", &["--forced", "none"]), 0, &["forced  down → none\n"]);
     check(&endpoint("set", &["--enabled", "false"]), 0, &["enabled  true → false\n"]);
     check(&endpoint("clear", &[]), 0, &["enabled  false → true\n"]);
@@ -217,14 +232,94 @@ fn errors_say_what_to_do() {
         1,
         &["what runs is kept:\n", "profile[#1].nmae: no such key"],
     );
+    check(
+        &run(&daemon, &["status"]),
+        1,
+        &["a reload was refused ", "profile[#1].nmae: no such key", "The answers are well; "],
+    );
+    check(
+        &farol(&[&["status"], &at[..]].concat(), &[("FAROL_TOKEN", "wrong")]),
+        3,
+        &["did not accept"],
+    );
     let server = server(&daemon);
     drop(daemon);
     let gone = ["--server", &server];
     let told =
         format!("no daemon answers at {server} (connection refused): is `farol serve` running?");
     let token = [("FAROL_TOKEN", "any")];
-    check(&farol(&[&["status"], &gone[..]].concat(), &token), 2, &[&told]);
+    check(&farol(&[&["status"], &gone[..]].concat(), &token), 3, &[&told]);
     check(&farol(&[&["site", "list"], &gone[..]].concat(), &token), 1, &[&told]);
+}
+
+#[test]
+fn yaml_is_the_same_document() {
+    let daemon = Daemon::start(CONFIG);
+    let yaml = |args: &[&str]| run(&daemon, &[args, &["--output", "yaml"]].concat());
+    check(&yaml(&["profile", "show", PROFILE]), 0, &["name: app.gtm.example.\n", "\nttl: 30\n"]);
+    check(&yaml(&["endpoint", "show", PROFILE, "seattle"]), 0, &["weight: 75\n"]);
+    check(&yaml(&["status"]), 0, &["ready: true\n", "  Unmonitored: 2\n"]);
+    check(&yaml(&["site", "list"]), 0, &["latitude: 47.6\n"]);
+    check(&yaml(&["site", "drain", "orlando"]), 0, &["drained: true\n"]);
+    check(&yaml(&["explain", PROFILE]), 0, &["method: weighted\n"]);
+    check(&yaml(&["reload"]), 0, &["changed: []\n"]);
+}
+
+#[test]
+fn a_change_is_refused_when_somebody_was_faster() {
+    let daemon = Daemon::start(CONFIG);
+    let etag = json(&run(&daemon, &["profile", "show", PROFILE, "-o", "json"]))["etag"].clone();
+    let set = |weight: &str, etag: &str| {
+        run(
+            &daemon,
+            &["endpoint", "set", PROFILE, "seattle", "--weight", weight, "--if-match", etag],
+        )
+    };
+    let etag = etag.as_str().unwrap();
+    check(&set("20", etag), 0, &["weight  75 → 20\n"]);
+    check(&set("30", etag), 1, &["somebody else has changed it; look at it"]);
+    let clear = ["endpoint", "clear", PROFILE, "seattle", "--if-match", etag];
+    check(&run(&daemon, &clear), 1, &["somebody else has changed it"]);
+    let drain = ["site", "drain", "orlando", "--if-match", etag];
+    check(&run(&daemon, &drain), 1, &["somebody else has changed it"]);
+}
+
+#[test]
+fn daemons_have_names() {
+    let daemon = Daemon::start(CONFIG);
+    let home = tempfile::tempdir().unwrap();
+    let home = [("XDG_CONFIG_HOME", home.path().to_str().unwrap())];
+    let token_file = daemon.home.path("state/admin.token");
+    let (server, token_file) = (server(&daemon), token_file.to_str().unwrap().to_owned());
+    check(&farol(&["context", "list"], &home), 0, &["There is no context; make one with"]);
+    let set = ["context", "set", "here", "--server", &server, "--token-file", &token_file];
+    check(&farol(&set, &home), 0, &["Commands that name no other daemon go to here."]);
+    check(&farol(&["context", "set", "gone", "--server", "http://127.0.0.1:1"], &home), 0, &[]);
+    check(&farol(&["status"], &home), 0, &["All is well."]);
+    check(&farol(&["context", "use", "gone"], &home), 0, &["go to gone."]);
+    check(&farol(&["status"], &home), 3, &["no daemon answers at http://127.0.0.1:1 "]);
+    check(&farol(&["status", "--context", "here"], &home), 0, &["All is well."]);
+    check(&farol(&["status"], &[home[0], ("FAROL_CONTEXT", "here")]), 0, &["All is well."]);
+    check(&farol(&["status", "--context", "her"], &home), 3, &["did you mean here?"]);
+    // The token of a context is for its own server.
+    let other = farol(&["status", "--server", &server], &home);
+    check(&other, 3, &["wants a token, and none was given"]);
+    check(&farol(&["context", "show", "here"], &home), 0, &[&server, &token_file]);
+    check(&farol(&["context", "list"], &home), 0, &["gone*"]);
+    check(&farol(&["context", "delete", "gone"], &home), 0, &[]);
+    check(&farol(&["context", "show"], &home), 1, &["choose one with `farol context use NAME`"]);
+}
+
+#[test]
+fn bash_completes_verbs() {
+    let script = farol(&["completions", "bash"], &[]).out;
+    let words =
+        "COMP_WORDS=(farol endp); COMP_CWORD=1; _farol farol endp farol; echo ${COMPREPLY[@]}";
+    let output = Command::new("bash").args(["-c", &format!("{script}\n{words}")]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "endpoint\n", "{output:?}");
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        check(&farol(&["completions", shell], &[]), 0, &["farol", "endpoint"]);
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::etag::etag;
 use super::view::Problem;
+use crate::control::Version;
 
 /// A refusal: a status, what is wrong and what to do.
 #[derive(Debug)]
@@ -10,11 +12,12 @@ pub(super) struct ApiError {
     status: StatusCode,
     detail: String,
     near: Vec<String>,
+    etag: Option<Version>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), near: Vec::new() }
+        Self { status, detail: detail.into(), near: Vec::new(), etag: None }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -27,7 +30,20 @@ impl ApiError {
         if !near.is_empty() {
             detail = format!("{detail}; did you mean {}?", near.join(" or "));
         }
-        Self { status: StatusCode::NOT_FOUND, detail, near }
+        Self { near, ..Self::new(StatusCode::NOT_FOUND, detail) }
+    }
+
+    /// An If-Match that does not hold, with the version in force.
+    pub(super) fn changed(now: Option<Version>) -> Self {
+        let detail = match now {
+            Some(now) => format!(
+                "it is another one than If-Match names, so somebody else has changed it; look at it, and send If-Match: {} \
+                 if the change is still wanted",
+                etag(now)
+            ),
+            None => "the configuration does not have it any more; send the change without If-Match to clear what is left of it".to_owned(),
+        };
+        Self { etag: now, ..Self::new(StatusCode::PRECONDITION_FAILED, detail) }
     }
 }
 
@@ -45,17 +61,23 @@ impl From<PathRejection> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let etag = self.etag.map(etag);
         let problem = Problem {
+            kind: Problem::ABOUT_BLANK.to_owned(),
             status: self.status.as_u16(),
             title: self.status.canonical_reason().unwrap_or_default().to_owned(),
             detail: self.detail,
             near: self.near,
+            etag: etag.clone(),
         };
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(Ok(etag)) = etag.map(HeaderValue::try_from) {
+            headers.insert(header::ETAG, etag);
         }
         response
     }

@@ -2,24 +2,34 @@
 //! published; changes go to the control task.
 
 mod auth;
+mod body;
+mod change;
 mod connections;
 mod error;
+mod etag;
 mod explain;
-mod handlers;
+mod look;
+mod names;
+mod openapi;
 mod pieces;
 mod render;
 mod server;
 pub mod view;
 
+pub use etag::Whole;
 pub use server::serve;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::http::{StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, patch, post};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use self::error::ApiError;
 use crate::clock::Clock;
@@ -46,34 +56,56 @@ pub struct Api {
     pub token: AdminToken,
     /// Whether every endpoint has had its chance of a verdict, once it is known.
     pub ready: AtomicBool,
+    /// The versions of everything.
+    pub whole: Whole,
 }
 
-/// The routes of the API.
+/// What stands in the path; it may be no UTF-8.
+type FromPath<T> = Result<Path<T>, PathRejection>;
+/// An answer or a refusal.
+type Refused<T> = Result<T, ApiError>;
+
+/// The routes of the API, and its description, which has every one of them.
 fn router(api: Arc<Api>) -> Router {
-    let guarded = Router::new()
-        .route("/v1/status", get(handlers::status))
-        .route("/v1/profiles", get(handlers::profiles))
-        .route("/v1/profiles/{profile}", get(handlers::profile))
-        .route("/v1/profiles/{profile}/endpoints/{endpoint}", patch(handlers::change_endpoint))
-        .route("/v1/sites", get(handlers::sites))
-        .route("/v1/sites/{site}/drain", post(handlers::drain))
-        .route("/v1/sites/{site}/undrain", post(handlers::undrain))
-        .route("/v1/explain", get(handlers::explain))
-        .route("/v1/reload", post(handlers::reload))
+    let (guarded, described) = OpenApiRouter::new()
+        .routes(routes!(look::status))
+        .routes(routes!(look::profiles))
+        .routes(routes!(look::profile))
+        .routes(routes!(look::sites))
+        .routes(routes!(look::explain))
+        .routes(routes!(change::change_endpoint))
+        .routes(routes!(change::drain))
+        .routes(routes!(change::undrain))
+        .routes(routes!(change::reload))
+        .split_for_parts();
+    let guarded = guarded
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(api.clone(), auth::require_token));
-    let metrics = Router::new()
-        .route("/metrics", get(handlers::metrics))
+        .layer(from_fn_with_state(api.clone(), auth::require_token))
+        .layer(map_response(not_stored));
+    let (metrics, described_metrics) =
+        OpenApiRouter::new().routes(routes!(look::metrics)).split_for_parts();
+    let metrics = metrics
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(api.clone(), auth::require_token_for_metrics));
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(handlers::ready))
-        .method_not_allowed_fallback(wrong_method)
+    let (open, mut description) = OpenApiRouter::with_openapi(openapi::description())
+        .routes(routes!(look::alive))
+        .routes(routes!(look::ready))
+        .routes(routes!(openapi::document))
+        .split_for_parts();
+    description.merge(described_metrics);
+    description.merge(described);
+    open.method_not_allowed_fallback(wrong_method)
+        .layer(Extension(Arc::new(description)))
         .merge(metrics)
         .merge(guarded)
         .fallback(no_such_path)
         .with_state(api)
+}
+
+/// What is seen is of this moment; a cache that asks whether its copy is still right would miss health.
+async fn not_stored(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn wrong_method(uri: Uri) -> ApiError {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp as Time;
 use serde_json::json;
 
+use super::etag::etag;
 use super::view;
+use crate::control::{Refusal, Version};
 use crate::model::{
     self, EndpointStatus, Family, Forced, Ident, Moment, Protocol, Stamp, Stamped, Timestamp,
     WhenNoneHealthy,
@@ -36,6 +38,7 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
     };
     view::Profile {
         name: profile.name.to_string(),
+        etag: etag(Version::of_profile(table)),
         status: table.status.label().to_owned(),
         enabled: profile.enabled,
         method: profile.method.label().to_owned(),
@@ -56,7 +59,6 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
     let has_v4 = table.profile.endpoints.iter().any(|it| it.addresses.has(Family::V4));
     let family = if has_v4 { Family::V4 } else { Family::V6 };
     let probed = &state.facts.probed;
-    let monitor = &endpoint.probe.monitor;
     let held_down_until = probed.held_down_until().filter(|it| *it > now.moment).map(|until| {
         let left = i64::try_from(until.since(now.moment).as_millis()).unwrap_or(i64::MAX);
         time(Timestamp(now.time.0.saturating_add(left)))
@@ -74,9 +76,9 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
         drained: state.facts.drained,
         effective_weight: f64::from(state.weight),
         share: percent(table.share(family, at)),
-        monitor: self::monitor(endpoint),
+        monitor: monitor(endpoint),
         last_probe: probed.last().map(last_probe),
-        stale: state.is_stale(monitor, now.moment),
+        stale: state.is_stale(&endpoint.probe.monitor, now.moment),
         held_down_until,
         overrides: overrides(state),
     })
@@ -139,6 +141,12 @@ fn drain(stamp: &Stamp) -> view::Drain {
     view::Drain { by: stamp.by.clone(), reason: stamp.reason.clone(), at: time(stamp.at) }
 }
 
+/// Every site, and the version of them all.
+pub(super) fn all_sites(snapshot: &Snapshot) -> view::Sites {
+    let etag = etag(Version::of_sites(&snapshot.sites));
+    view::Sites { etag, sites: sites(snapshot) }
+}
+
 /// Every site, with its endpoints counted.
 pub(super) fn sites(snapshot: &Snapshot) -> Vec<view::Site> {
     let mut counts: BTreeMap<&Ident, (usize, usize)> = BTreeMap::new();
@@ -172,7 +180,13 @@ fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
 }
 
 /// One look at everything.
-pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> view::Status {
+pub(super) fn status(
+    snapshot: &Snapshot,
+    started: Timestamp,
+    ready: bool,
+    refused: Option<Refusal>,
+    now: Now,
+) -> view::Status {
     let mut status = view::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: time(started),
@@ -183,9 +197,12 @@ pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> vi
         endpoints: BTreeMap::new(),
         failing_open: Vec::new(),
         degraded: Vec::new(),
+        stale: Vec::new(),
         drained_sites: Vec::new(),
+        drains: BTreeMap::new(),
         overridden: Vec::new(),
         unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
+        refused_reload: refused.map(|it| view::RefusedReload { at: time(it.at), why: it.why }),
     };
     status.zones.sort();
     for table in snapshot.profiles.iter() {
@@ -205,13 +222,21 @@ pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> vi
                 let probed = || state.facts.probed.last().and_then(|it| it.reason);
                 status.degraded.push(name(forced.or_else(probed)));
             }
-            let kinds: Vec<&str> = state.facts.overrides.kinds().collect();
-            if !kinds.is_empty() {
-                status.overridden.push(name(Some(kinds.join(", "))));
+            if state.is_stale(&endpoint.probe.monitor, now.moment) {
+                status.stale.push(name(None));
+            }
+            let overrides = overrides(state);
+            if !overrides.is_empty() {
+                let view::EndpointRef { profile, endpoint, .. } = name(None);
+                status.overridden.push(view::Overridden { profile, endpoint, overrides });
             }
         }
     }
-    let drained = snapshot.sites.iter().filter(|it| it.drained.is_some());
-    status.drained_sites = drained.map(|it| it.site.name.to_string()).collect();
+    for site in snapshot.sites.iter() {
+        if let Some(stamp) = &site.drained {
+            status.drained_sites.push(site.site.name.to_string());
+            status.drains.insert(site.site.name.to_string(), drain(stamp));
+        }
+    }
     status
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Api};
+use crate::api::{self, Api, Whole};
 use crate::clock::Clock;
 use crate::control::{Control, Handle, Load, Parts, Running, World, watch_for_stale};
 use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
@@ -111,6 +111,7 @@ impl Daemon {
             started,
             token,
             ready: AtomicBool::new(false),
+            whole: Whole::default(),
         });
         let stop = CancellationToken::new();
         let mut daemon = Self {

@@ -3,8 +3,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::client::{ClientOptions, Output};
-use super::output::{list, percent, show, show_json, table};
+use super::client::ClientOptions;
+use super::output::{list, percent, table};
 use crate::api::view;
 
 /// Say how a name is answered, and why each endpoint is or is not among the answers.
@@ -33,10 +33,7 @@ impl Explain {
             let mut query = vec![("name", self.name), ("type", self.record_type)];
             query.extend(self.client.map(|it| ("client", it.to_string())));
             let answer = client.query::<view::Explanation>(&["explain"], &query).await?;
-            match output {
-                Output::Json => show_json(&answer.text),
-                Output::Table => show(&render(&answer.value)),
-            }
+            output.show(&answer.text, || render(&answer.value))
         })?;
         Ok(ExitCode::SUCCESS)
     }

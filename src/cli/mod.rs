@@ -2,6 +2,8 @@
 
 mod check;
 mod client;
+mod completions;
+mod context;
 mod daemon;
 mod demo;
 mod endpoint;
@@ -46,6 +48,8 @@ enum Verb {
     Site(site::Site),
     Explain(explain::Explain),
     Reload(reload::Reload),
+    Context(context::Context),
+    Completions(completions::Completions),
 }
 
 /// Runs the program. What went wrong goes to standard error, with its causes.
@@ -61,6 +65,8 @@ pub fn main() -> ExitCode {
         Verb::Site(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Reload(verb) => verb.run(),
+        Verb::Context(verb) => verb.run(),
+        Verb::Completions(verb) => verb.run(),
     };
     match done {
         Ok(code) => code,

@@ -1,10 +1,12 @@
-//! How answers are shown: tables and words for people, the API's JSON for programs.
+//! How answers are shown: tables and words for people, the API's JSON or the same in YAML for programs.
 
 use std::io::IsTerminal;
 
+use anyhow::Context;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
+use super::client::Output;
 use super::say;
 use crate::api::view;
 
@@ -25,9 +27,23 @@ pub(super) fn dress(text: &str) -> String {
     if wants_colour() { paint(text) } else { text.to_owned() }
 }
 
-/// Writes an answer of the API as it is, only laid out for reading.
-pub(super) fn show_json(text: &str) -> anyhow::Result<()> {
-    say(&indent(text))
+impl Output {
+    /// Shows an answer of the API: its JSON as it is, only laid out for reading, the same in YAML, or what is made of it for
+    /// people.
+    pub(super) fn show(self, json: &str, table: impl FnOnce() -> String) -> anyhow::Result<()> {
+        match self {
+            Self::Table => show(&table()),
+            Self::Json => say(&indent(json)),
+            Self::Yaml => say(yaml(json)?.trim_end()),
+        }
+    }
+}
+
+/// The same document in YAML.
+fn yaml(json: &str) -> anyhow::Result<String> {
+    let document: serde_json::Value =
+        serde_json::from_str(json).context("the answer is no JSON")?;
+    serde_saphyr::to_string(&document).context("the answer could not be written as YAML")
 }
 
 fn wants_colour() -> bool {
@@ -222,6 +238,25 @@ mod tests {
             "}",
         ];
         assert_eq!(indent(json), lines.join("\n"));
+    }
+
+    #[test]
+    fn yaml_says_what_json_says() {
+        let json =
+            r#"{"name":"no","a":[],"b":[{"x":1.5,"y":null},{"x":"1.5","y":true}],"t":"a: b\nc"}"#;
+        let lines = [
+            "name: \"no\"",
+            "a: []",
+            "b:",
+            "- x: 1.5",
+            "  \"y\": null",
+            "- x: \"1.5\"",
+            "  \"y\": true",
+            "t: |-",
+            "  a: b",
+            "  c",
+        ];
+        assert_eq!(yaml(json).unwrap().lines().collect::<Vec<_>>(), lines);
     }
 
     #[test]

@@ -2,9 +2,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ClientOptions, Output};
+use super::client::ClientOptions;
 use super::endpoint::endpoint_table;
-use super::output::{list, show, show_json, table};
+use super::output::{list, table};
 use crate::api::view;
 
 /// Look at profiles: the names that are answered, and how.
@@ -35,17 +35,11 @@ impl Profile {
         self.client.run(async |client, output| match self.verb {
             Verb::List => {
                 let answer = client.get::<view::Profiles>(&["profiles"]).await?;
-                match output {
-                    Output::Json => show_json(&answer.text),
-                    Output::Table => show(&profile_table(&answer.value.profiles)),
-                }
+                output.show(&answer.text, || profile_table(&answer.value.profiles))
             }
             Verb::Show { name } => {
                 let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
-                match output {
-                    Output::Json => show_json(&answer.text),
-                    Output::Table => show(&render(&answer.value)),
-                }
+                output.show(&answer.text, || render(&answer.value))
             }
         })?;
         Ok(ExitCode::SUCCESS)
@@ -92,6 +86,7 @@ fn render(profile: &view::Profile) -> String {
         ("family", profile.family.clone()),
         ("when none is healthy", none_healthy.trim_end().to_owned()),
         ("panic threshold", panic),
+        ("etag", profile.etag.clone()),
     ]);
     format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true))
 }
@@ -116,6 +111,9 @@ mod tests {
         let text = render(&samples::profile());
         assert!(text.contains("status                Degraded\n"), "{text}");
         assert!(text.contains("when none is healthy  serve_all\n"), "{text}");
-        assert!(text.contains("panic threshold       off\n\nENDPOINT"), "{text}");
+        assert!(
+            text.contains("panic threshold       off\netag                  \"1\"\n\nENDPOINT"),
+            "{text}"
+        );
     }
 }

@@ -2,8 +2,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::client::{ClientOptions, Output};
-use super::output::{acknowledged, list, show, show_json};
+use super::client::ClientOptions;
+use super::output::{acknowledged, list};
 use crate::api::view;
 
 /// Have the daemon read its configuration anew: all of it is taken, or what runs is kept.
@@ -18,11 +18,8 @@ pub(super) struct Reload {
 impl Reload {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         self.client.run(async |client, output| {
-            let answer = client.post::<view::Reloaded>(&["reload"], &()).await?;
-            match output {
-                Output::Json => show_json(&answer.text),
-                Output::Table => show(&render(&answer.value)),
-            }
+            let answer = client.post::<view::Reloaded>(&["reload"], &(), None).await?;
+            output.show(&answer.text, || render(&answer.value))
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -2,8 +2,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ClientOptions, Output};
-use super::output::{acknowledged, by, count, show, show_json, table};
+use super::client::{ClientOptions, Failure, Seen};
+use super::output::{acknowledged, by, count, table};
 use crate::api::view;
 
 /// Look at sites, and move the traffic away from one or back.
@@ -36,6 +36,9 @@ struct Which {
     /// Why, for those who come after
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Only if nobody has changed a site since this ETag of `farol site list`
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
 }
 
 impl Site {
@@ -44,23 +47,26 @@ impl Site {
             let (which, verb) = match self.verb {
                 Verb::List => {
                     let answer = client.get::<view::Sites>(&["sites"]).await?;
-                    return match output {
-                        Output::Json => show_json(&answer.text),
-                        Output::Table => show(&site_table(&answer.value.sites)),
-                    };
+                    return output.show(&answer.text, || site_table(&answer.value));
                 }
                 Verb::Drain(which) => (which, "drain"),
                 Verb::Undrain(which) => (which, "undrain"),
             };
-            let before = client.get::<view::Sites>(&["sites"]).await?.value.sites;
-            let before =
-                before.iter().find(|it| it.name == which.name).is_some_and(|it| it.drained);
             let body = view::DrainRequest { reason: which.reason };
             let path = ["sites", &which.name, verb];
-            let answer = client.post::<view::Changed<view::Site>>(&path, &body).await?;
-            match output {
-                Output::Json => show_json(&answer.text),
-                Output::Table => show(&report(before, &answer.value)),
+            let mut seen = Seen::new(which.if_match);
+            loop {
+                let sites = client.get::<view::Sites>(&["sites"]).await?.value;
+                let before = sites.sites.iter().find(|it| it.name == which.name);
+                let before = before.is_some_and(|it| it.drained);
+                let etag = seen.expects(&sites.etag);
+                match client.post::<view::Changed<view::Site>>(&path, &body, Some(&etag)).await {
+                    Err(Failure::Changed { .. }) if seen.may_look_again() => {}
+                    answer => {
+                        let answer = answer?;
+                        return output.show(&answer.text, || report(before, &answer.value));
+                    }
+                }
             }
         })?;
         Ok(ExitCode::SUCCESS)
@@ -86,7 +92,7 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
     format!("{}: {change}; {healthy}\n{end}", site.name)
 }
 
-fn site_table(sites: &[view::Site]) -> String {
+fn site_table(sites: &view::Sites) -> String {
     let row = |it: &view::Site| {
         let drain = it.drain.as_ref().map(|it| by(&it.by, &it.at, it.reason.as_deref()));
         let region = it.location.as_ref().and_then(|it| it.region.clone());
@@ -98,10 +104,12 @@ fn site_table(sites: &[view::Site]) -> String {
             drain.map(|it| format!("drained {it}")).unwrap_or_default(),
         ]
     };
-    match sites {
+    match sites.sites.as_slice() {
         [] => "The configuration has no site.".to_owned(),
         all => {
-            table(&["SITE", "REGION", "STATE", ">HEALTHY", "NOTE"], all.iter().map(row).collect())
+            let rows = all.iter().map(row).collect();
+            let table = table(&["SITE", "REGION", "STATE", ">HEALTHY", "NOTE"], rows);
+            format!("{table}\n\netag {}", sites.etag)
         }
     }
 }
@@ -140,7 +148,9 @@ mod tests {
 
     #[test]
     fn sites_are_listed_without_empty_columns() {
-        let lines = ["SITE     STATE       HEALTHY", "seattle  in service      1/2"];
-        assert_eq!(site_table(&[site(false)]), lines.join("\n"));
+        let sites = view::Sites { etag: "\"1\"".to_owned(), sites: vec![site(false)] };
+        let lines =
+            ["SITE     STATE       HEALTHY", "seattle  in service      1/2", "", "etag \"1\""];
+        assert_eq!(site_table(&sites), lines.join("\n"));
     }
 }

@@ -3,15 +3,17 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::client::{ClientOptions, Output};
+use super::client::ClientOptions;
 use super::complain;
-use super::output::{age, count, one_line, show, show_json, table};
+use super::output::{age, ago, by, count, one_line, override_in_words, table};
 use crate::api::view;
 
-/// One look at everything: what is degraded, failing open, drained or overridden.
+/// One look at everything: whether all is well, and what is not.
 ///
-/// Exit codes: 0 when all is well; 1 when an endpoint is degraded or a profile fails open; 2 when the daemon can't be
-/// reached or does not answer as it should.
+/// Exit codes, as monitoring has them: 0 when all is well; 1 when something is degraded: an endpoint fails or nothing is heard
+/// of it, the last reload was refused, or the daemon has only just started; 2 when a profile answers without heeding health,
+/// because none or too few of its endpoints are healthy; 3 when the daemon can't be asked or refuses to tell. Drains and
+/// overrides are shown; they are wanted, so they change nothing about the exit code.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol status
@@ -23,32 +25,44 @@ pub(super) struct Status {
     client: ClientOptions,
 }
 
-/// The exit code for a daemon that can't be asked: neither good news nor bad.
-const UNKNOWN: u8 = 2;
+/// How the daemon is, as an exit code for monitoring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Well = 0,
+    Degraded = 1,
+    Critical = 2,
+    /// It can't be asked: neither good news nor bad.
+    Unknown = 3,
+}
+
+impl Health {
+    fn of(status: &view::Status) -> Self {
+        let is_degraded = !status.ready
+            || !status.degraded.is_empty()
+            || !status.stale.is_empty()
+            || status.refused_reload.is_some();
+        match (status.failing_open.is_empty(), is_degraded) {
+            (false, _) => Self::Critical,
+            (true, true) => Self::Degraded,
+            (true, false) => Self::Well,
+        }
+    }
+}
 
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let looked = self.client.run(async |client, output| {
             let answer = client.get::<view::Status>(&["status"]).await?;
-            match output {
-                Output::Json => show_json(&answer.text)?,
-                Output::Table => show(&render(&answer.value, client.server(), Timestamp::now()))?,
-            }
-            Ok(is_well(&answer.value))
+            let table = || render(&answer.value, client.server(), Timestamp::now());
+            output.show(&answer.text, table)?;
+            Ok(Health::of(&answer.value))
         });
-        Ok(match looked {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                complain(&format!("farol: {error:#}"));
-                ExitCode::from(UNKNOWN)
-            }
-        })
+        let health = looked.unwrap_or_else(|error| {
+            complain(&format!("farol: {error:#}"));
+            Health::Unknown
+        });
+        Ok(ExitCode::from(health as u8))
     }
-}
-
-fn is_well(status: &view::Status) -> bool {
-    status.degraded.is_empty() && status.failing_open.is_empty()
 }
 
 fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
@@ -72,21 +86,53 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
             text.push_str(&format!("\n{title}\n{body}"));
         }
     };
-    section("Degraded:", endpoints(&status.degraded, "REASON"));
     section(
         "None or too few endpoints healthy (when_none_healthy, panic_threshold):",
         status.failing_open.join("\n"),
     );
-    section("Sites that are drained:", status.drained_sites.join("\n"));
-    section("Overrides in force:", endpoints(&status.overridden, "OVERRIDES"));
+    section("Degraded:", endpoints(&status.degraded, "REASON"));
+    section("Nothing is heard of, for probing has stopped:", endpoints(&status.stale, "REASON"));
+    if let Some(refused) = &status.refused_reload {
+        let title =
+            format!("What is on the disk does not run: a reload was refused {}:", ago(&refused.at));
+        section(&title, refused.why.clone());
+    }
+    section("Sites that are drained:", drains(status));
+    section("Overrides in force:", overrides(&status.overridden));
     let unmatched = status.unmatched_overrides.join("\n");
     section("Overrides of what the configuration doesn't have:", unmatched);
-    text.push_str(if is_well(status) {
-        "\nAll is well."
-    } else {
-        "\nSomething is failing; look closer with `farol endpoint list`."
+    text.push_str(match Health::of(status) {
+        Health::Well => "\nAll is well.",
+        _ if !status.ready => "\nThe daemon is starting: some endpoints have no verdict yet.",
+        _ if status.degraded.is_empty() && status.failing_open.is_empty() => {
+            "\nThe answers are well; what stands above is not."
+        }
+        _ => "\nSomething is failing; look closer with `farol endpoint list`.",
     });
     text
+}
+
+fn drains(status: &view::Status) -> String {
+    let row = |site: &String| {
+        let drain = status.drains.get(site);
+        let by = drain.map(|it| by(&it.by, &it.at, it.reason.as_deref()));
+        vec![site.clone(), by.unwrap_or_default()]
+    };
+    match status.drained_sites.as_slice() {
+        [] => String::new(),
+        all => table(&["SITE", "DRAINED"], all.iter().map(row).collect()),
+    }
+}
+
+fn overrides(overridden: &[view::Overridden]) -> String {
+    let row = |it: &view::Overridden| {
+        let overrides: Vec<String> = it.overrides.iter().map(override_in_words).collect();
+        vec![it.profile.clone(), it.endpoint.clone(), overrides.join("; ")]
+    };
+    match overridden {
+        [] => String::new(),
+        all => table(&["PROFILE", "ENDPOINT", "OVERRIDES"], all.iter().map(row).collect()),
+    }
 }
 
 fn endpoints(endpoints: &[view::EndpointRef], reason: &str) -> String {
@@ -103,6 +149,7 @@ fn endpoints(endpoints: &[view::EndpointRef], reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     fn endpoint(name: &str, reason: &str) -> view::EndpointRef {
         view::EndpointRef {
@@ -123,9 +170,12 @@ mod tests {
             endpoints: [("Online".to_owned(), 5), ("Degraded".to_owned(), 1)].into(),
             failing_open: Vec::new(),
             degraded: Vec::new(),
+            stale: Vec::new(),
             drained_sites: Vec::new(),
+            drains: BTreeMap::new(),
             overridden: Vec::new(),
             unmatched_overrides: Vec::new(),
+            refused_reload: None,
         }
     }
 
@@ -136,37 +186,78 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_well_has_its_exit_code() {
+        let well = status();
+        assert_eq!(Health::of(&well), Health::Well);
+        let refused = view::RefusedReload { at: well.started.clone(), why: "x".to_owned() };
+        for degraded in [
+            view::Status { ready: false, ..well.clone() },
+            view::Status { degraded: vec![endpoint("seattle", "x")], ..well.clone() },
+            view::Status { stale: vec![endpoint("seattle", "x")], ..well.clone() },
+            view::Status { refused_reload: Some(refused), ..well.clone() },
+        ] {
+            assert_eq!(Health::of(&degraded), Health::Degraded, "{degraded:?}");
+            let critical = view::Status { failing_open: vec!["a.".to_owned()], ..degraded };
+            assert_eq!(Health::of(&critical), Health::Critical);
+        }
+        let wanted = view::Status {
+            drained_sites: vec!["orlando".to_owned()],
+            unmatched_overrides: vec!["a. b".to_owned()],
+            ..well
+        };
+        assert_eq!(Health::of(&wanted), Health::Well);
+    }
+
+    #[test]
     fn all_is_well_or_what_is_not_is_said() {
         const HEAD: &str = "Farol 0.1.0 at http://h: ready, up 3m, generation 7";
         const COUNTS: &str = "2 profiles in 1 zone, 6 endpoints: 1 Degraded, 5 Online";
-        let well = status();
-        assert!(is_well(&well));
-        check(&well, &[HEAD, COUNTS, "", "All is well."]);
+        check(&status(), &[HEAD, COUNTS, "", "All is well."]);
+        let override_ = view::Override {
+            field: "weight".to_owned(),
+            value: 20.into(),
+            by: "admin".to_owned(),
+            reason: None,
+            at: "soon".to_owned(),
+        };
+        let drain = view::Drain { by: "ann".to_owned(), reason: None, at: "soon".to_owned() };
         let ill = view::Status {
             degraded: vec![endpoint("seattle", "connect: refused")],
             failing_open: vec!["www.gtm.example.".to_owned()],
             drained_sites: vec!["orlando".to_owned()],
-            overridden: vec![endpoint("dublin", "weight, forced")],
+            drains: [("orlando".to_owned(), drain)].into(),
+            overridden: vec![view::Overridden {
+                profile: "app.gtm.example.".to_owned(),
+                endpoint: "dublin".to_owned(),
+                overrides: vec![override_],
+            }],
+            refused_reload: Some(view::RefusedReload {
+                at: "soon".to_owned(),
+                why: "farol.toml:3: no".to_owned(),
+            }),
             ..status()
         };
-        assert!(!is_well(&ill));
         let lines = [
             HEAD,
             COUNTS,
+            "",
+            "None or too few endpoints healthy (when_none_healthy, panic_threshold):",
+            "  www.gtm.example.",
             "",
             "Degraded:",
             "  PROFILE           ENDPOINT  REASON",
             "  app.gtm.example.  seattle   connect: refused",
             "",
-            "None or too few endpoints healthy (when_none_healthy, panic_threshold):",
-            "  www.gtm.example.",
+            "What is on the disk does not run: a reload was refused soon:",
+            "  farol.toml:3: no",
             "",
             "Sites that are drained:",
-            "  orlando",
+            "  SITE     DRAINED",
+            "  orlando  by ann, soon",
             "",
             "Overrides in force:",
             "  PROFILE           ENDPOINT  OVERRIDES",
-            "  app.gtm.example.  dublin    weight, forced",
+            "  app.gtm.example.  dublin    weight 20 by admin, soon",
             "",
             "Something is failing; look closer with `farol endpoint list`.",
         ];

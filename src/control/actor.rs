@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::reload::Diff;
 use super::world::{Changes, World};
-use super::{Change, ChangeError, Command, Handle, Load, ReloadError, Running, chain, journal};
+use super::{
+    Change, ChangeError, Command, Handle, Load, Refusal, ReloadError, Running, chain, journal,
+};
 use crate::clock::Clock;
 use crate::metrics::{ControlMetrics, Exposure};
 use crate::model::{EndpointKey, Overrides, Stamp, Verdict};
@@ -60,6 +62,8 @@ pub struct Control {
     due: Option<Instant>,
     saving: Option<Saving>,
     loading: Option<Loading>,
+    /// The last reload, if it was refused.
+    refused: Arc<Mutex<Option<Refusal>>>,
 }
 
 /// Changes that are being written to the disk.
@@ -101,8 +105,10 @@ impl Control {
             due: None,
             saving: None,
             loading: None,
+            refused: Arc::default(),
         };
-        (control, Handle { commands: sender })
+        let refused = control.refused.clone();
+        (control, Handle { commands: sender, refused })
     }
 
     /// Runs until `stop` is cancelled. A change that is being written is finished first.
@@ -147,8 +153,9 @@ impl Control {
         for command in commands {
             match command {
                 Command::Reload { reply } => self.ask_to_load(reply),
-                Command::Change { change, stamp, reply } => {
-                    match self.world.plan(&mut overrides, &change, &stamp) {
+                Command::Change { change, condition, stamp, reply } => {
+                    let heeded = self.world.heed(&condition, &overrides, &change, &stamp);
+                    match heeded.and_then(|()| self.world.plan(&mut overrides, &change, &stamp)) {
                         Ok(()) => accepted.push(Accepted { change, stamp, reply }),
                         Err(error) => drop(reply.send(Err(error))),
                     }
@@ -219,7 +226,10 @@ impl Control {
                 Err(ReloadError::Broken)
             }
         };
-        self.parts.metrics.reloaded(result.is_ok(), Clock::time_of_day());
+        let now = Clock::time_of_day();
+        self.parts.metrics.reloaded(result.is_ok(), now);
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) =
+            result.as_ref().err().map(|error| Refusal { at: now, why: error.to_string() });
         replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
         if !again.is_empty() {
             self.start_loading(again);

@@ -8,19 +8,21 @@ mod actor;
 mod journal;
 mod reload;
 mod stale;
+mod version;
 mod world;
 
 pub use actor::{Control, Parts};
 pub use reload::Diff;
 pub use stale::watch_for_stale;
+pub use version::{Condition, NoVersion, Version};
 pub use world::World;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp};
+use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp, Timestamp};
 use crate::settings::{Admin, Inputs, Problems, Server, Settings, State};
 use crate::snapshot::Snapshot;
 
@@ -64,6 +66,9 @@ pub enum ChangeError {
     /// There is no such site.
     #[error("no site is called `{0}`")]
     NoSite(Ident),
+    /// It was to be made to another version than this; none is there when the configuration doesn't have it any more.
+    #[error("somebody else has changed it since")]
+    Changed(Option<Version>),
     /// It could not be made durable, so it was not made at all.
     #[error("the change could not be stored, so it was not made")]
     NotStored(#[source] Arc<crate::store::StoreError>),
@@ -93,12 +98,23 @@ pub enum ReloadError {
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
+    refused: Arc<Mutex<Option<Refusal>>>,
+}
+
+/// A reload that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// When.
+    pub at: Timestamp,
+    /// Everything that is wrong, one a line.
+    pub why: String,
 }
 
 #[derive(Debug)]
 enum Command {
     Change {
         change: Change,
+        condition: Condition,
         stamp: Stamp,
         reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>>,
     },
@@ -108,15 +124,25 @@ enum Command {
 }
 
 impl Handle {
-    /// Makes a change. Gives the snapshot that has it; it is live, and the change on the disk, by then.
+    /// Makes a change if its condition holds. Gives the snapshot that has it; it is live, and the change on the disk, by then.
     ///
     /// # Errors
-    /// When it names what doesn't exist, or can't be stored; nothing has changed then.
-    pub async fn change(&self, change: Change, stamp: Stamp) -> Result<Arc<Snapshot>, ChangeError> {
+    /// When it names what doesn't exist, expects another version, or can't be stored; nothing has changed then.
+    pub async fn change(
+        &self,
+        change: Change,
+        condition: Condition,
+        stamp: Stamp,
+    ) -> Result<Arc<Snapshot>, ChangeError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Change { change, stamp, reply };
+        let command = Command::Change { change, condition, stamp, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Stopping)?;
         answer.await.map_err(|_| ChangeError::Stopping)?
+    }
+
+    /// The last reload, if it was refused: what is on the disk is not what runs.
+    pub fn refused_reload(&self) -> Option<Refusal> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads the configuration anew and puts all of it in force, or nothing.

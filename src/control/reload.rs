@@ -85,6 +85,7 @@ impl World {
         };
         self.snapshot = Arc::new(Snapshot {
             generation: before.generation + 1,
+            revision: before.revision + 1,
             zones: Arc::new(Zones::new(model.zones.iter().map(zone))),
             profiles,
             sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),

@@ -285,7 +285,7 @@ async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
     let running = Running::start();
     let change = EndpointChange { forced: Field::Set(Forced::Down), ..EndpointChange::default() };
     let change = Change::Endpoint(key("app.z.", "a"), change);
-    let made = running.handle.change(change, stamp()).await.unwrap();
+    let made = running.handle.change(change, Condition::None, stamp()).await.unwrap();
     assert_eq!((made.generation, running.live.load().generation), (2, 2));
     assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
     let dir = running.stop().await;
@@ -298,11 +298,11 @@ async fn a_change_that_cannot_be_stored_is_not_made() {
     let running = Running::start();
     let file = running.dir.path().join("overrides.json");
     std::fs::create_dir(&file).unwrap();
-    let refused = running.handle.change(drain(true), stamp()).await.unwrap_err();
+    let refused = running.handle.change(drain(true), Condition::None, stamp()).await.unwrap_err();
     assert!(matches!(refused, ChangeError::NotStored(_)));
     assert_eq!(statuses(&running.live.load(), "www.z."), "C");
     std::fs::remove_dir(&file).unwrap();
-    running.handle.change(drain(true), stamp()).await.unwrap();
+    running.handle.change(drain(true), Condition::None, stamp()).await.unwrap();
     assert_eq!(statuses(&running.live.load(), "www.z."), "D");
 }
 

@@ -204,6 +204,7 @@ impl World {
             ..Snapshot::clone(&self.snapshot)
         };
         if std::mem::take(&mut self.overrides_changed) {
+            next.revision += 1;
             let sites = self.snapshot.sites.iter().map(|it| it.site.clone());
             next.sites = sites.map(|site| self.site_state(site)).collect();
             next.unmatched_overrides = self.unmatched_overrides();

@@ -29,7 +29,7 @@ impl fmt::Display for EndpointKey {
 }
 
 /// The changes in force on one endpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EndpointOverrides {
     /// Replaces the configured weight.
     pub weight: Option<Stamped<u16>>,
@@ -60,7 +60,7 @@ impl EndpointOverrides {
 }
 
 /// A value with who set it, when and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stamped<T> {
     /// The value in force.
     pub value: T,
@@ -69,7 +69,7 @@ pub struct Stamped<T> {
 }
 
 /// Who changed something, when and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// The author, from the token.
     pub by: String,

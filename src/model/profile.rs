@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{Family, Ident, Name, ProbeTarget};
 
 /// How one name is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// The name that is answered; may be a wildcard or a zone's apex.
     pub name: Name,
@@ -63,7 +63,7 @@ impl FamilyRule {
 }
 
 /// What a profile answers while none of its endpoints is healthy, in any family.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WhenNoneHealthy {
     /// As if every Degraded endpoint were Online (Azure Traffic Manager's way).
     ServeAll,
@@ -91,7 +91,7 @@ impl WhenNoneHealthy {
 }
 
 /// One place that traffic can go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Its name, unique in the profile.
     pub name: Ident,

@@ -2,7 +2,7 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A point on the process's monotonic clock, counted from its start. The core is handed moments; it never asks for one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Moment(pub Duration);
 
 impl Moment {

@@ -26,6 +26,8 @@ use crate::model::{Ident, Name, Site, Stamp};
 pub struct Snapshot {
     /// Counts publications, from 1.
     pub generation: u64,
+    /// Counts the publications among them that changed configuration or overrides, not only health.
+    pub revision: u64,
     /// The zones.
     pub zones: Arc<Zones>,
     /// The profiles, by slot.

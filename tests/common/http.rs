@@ -18,10 +18,18 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     /// The value of Content-Type, or nothing.
     pub(crate) media_type: String,
+    /// The head, as it was sent.
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
 impl Response {
+    /// A header's value, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut headers = self.head.lines().filter_map(|it| it.split_once(": "));
+        headers.find(|it| it.0.eq_ignore_ascii_case(name)).map(|it| it.1).unwrap_or_default()
+    }
+
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|it| panic!("{it}: {}", self.body))
@@ -49,13 +57,19 @@ impl Http {
 
     #[track_caller]
     pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> Response {
+        self.send_with(method, path, body, "")
+    }
+
+    /// Sends these headers as well, each with its line's end.
+    #[track_caller]
+    pub(crate) fn send_with(&self, method: &str, path: &str, body: &str, more: &str) -> Response {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (host, length) = (self.address, body.len());
         let token = self.token.iter().map(|it| format!("Authorization: Bearer {it}\r\n"));
         let token: String = token.collect();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{token}\
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{token}{more}\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).unwrap();
@@ -67,7 +81,7 @@ impl Http {
         let media_type = media_type.unwrap_or_default().to_owned();
         let is_chunked = head.lines().any(|it| it == "transfer-encoding: chunked");
         let body = if is_chunked { joined(body) } else { body.to_owned() };
-        Response { status, media_type, body }
+        Response { status, media_type, head: head.to_owned(), body }
     }
 
     /// Asks as one who has to, and must succeed.

@@ -20,7 +20,7 @@ pub(in crate::cli) enum Failure {
     Start { why: String },
     /// Nobody is there.
     #[error(
-        "no daemon answers at {server} ({why}): is `farol serve` running? Use --server or FAROL_SERVER to name another"
+        "no daemon answers at {server} ({why}): is `farol serve` running? Use --server, FAROL_SERVER or --context to name another"
     )]
     NoDaemon { server: String, why: String },
     /// Somebody is there whom the client can't trust, or who speaks no TLS.
@@ -49,6 +49,17 @@ pub(in crate::cli) enum Failure {
     /// The API says no, and why.
     #[error("{detail}")]
     Refused { detail: String },
+    /// It is not what the operator saw any more.
+    #[error("{detail}")]
+    Changed { detail: String },
+    /// The file of contexts is not as it should be.
+    #[error("`{}`: {why}", file.display())]
+    Contexts { file: PathBuf, why: String },
+    /// There is no such context.
+    #[error(
+        "no context is called `{name}`{near}; see `farol context list`, or make it with `farol context set {name} --server URL`"
+    )]
+    NoContext { name: String, near: String },
     /// What answers is no Farol, or one of another age.
     #[error(
         "what answers at {server} does not talk like Farol {} (HTTP {status}: {why}); is it another program or version?",
@@ -118,7 +129,7 @@ mod tests {
         assert_eq!(
             told(Failure::NoDaemon { server: server(), why: "connection refused".to_owned() }),
             "no daemon answers at http://127.0.0.1:8053 (connection refused): is `farol serve` running? \
-             Use --server or FAROL_SERVER to name another"
+             Use --server, FAROL_SERVER or --context to name another"
         );
         assert_eq!(
             told(Failure::Unauthorized {

@@ -1,17 +1,22 @@
 //! The client of a daemon's API, which every verb but `serve`, `check` and `demo` talks through.
 
+mod contexts;
 mod failure;
 mod options;
+mod seen;
 mod token;
 
+pub(super) use contexts::{Context, Contexts};
 pub(super) use failure::Failure;
 pub(super) use options::{ClientOptions, Output};
+pub(super) use seen::Seen;
 pub(super) use token::Token;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::IF_MATCH;
 use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode, Url};
 use rustls::{ClientConfig, RootCertStore};
@@ -80,16 +85,33 @@ impl Client {
         &self,
         path: &[&str],
         body: &impl Serialize,
+        if_match: Option<&str>,
     ) -> Result<Answer<T>, Failure> {
-        self.send(self.http.request(Method::PATCH, self.url(path)).json(body)).await
+        self.change(Method::PATCH, path, body, if_match).await
     }
 
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],
         body: &impl Serialize,
+        if_match: Option<&str>,
     ) -> Result<Answer<T>, Failure> {
-        self.send(self.http.request(Method::POST, self.url(path)).json(body)).await
+        self.change(Method::POST, path, body, if_match).await
+    }
+
+    async fn change<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &impl Serialize,
+        if_match: Option<&str>,
+    ) -> Result<Answer<T>, Failure> {
+        let request = self.http.request(method, self.url(path)).json(body);
+        let request = match if_match {
+            Some(etag) => request.header(IF_MATCH, etag),
+            None => request,
+        };
+        self.send(request).await
     }
 
     /// A URL under `/v1`; what is special in a URL is escaped.
@@ -129,6 +151,9 @@ impl Client {
                     None => Failure::NoToken { server, tried: token },
                 }
             }
+            (StatusCode::PRECONDITION_FAILED, Ok(problem)) => {
+                Failure::Changed { detail: problem.detail }
+            }
             (_, Ok(problem)) => Failure::Refused { detail: problem.detail },
         })
     }
@@ -142,7 +167,7 @@ impl Client {
     }
 }
 
-fn server_url(text: &str) -> Result<Url, Failure> {
+pub(super) fn server_url(text: &str) -> Result<Url, Failure> {
     let wrong = |why: String| Failure::Server { text: text.to_owned(), why };
     let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
     match url.scheme() {

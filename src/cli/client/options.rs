@@ -1,9 +1,11 @@
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::{Client, Failure, Token};
+use super::contexts::Target;
+use super::{Client, Contexts, Failure};
 
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8053";
 
@@ -11,11 +13,14 @@ pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8053";
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options for the daemon")]
 pub(in crate::cli) struct ClientOptions {
-    /// The daemon's API
-    #[arg(long, global = true, value_name = "URL", default_value = DEFAULT_SERVER, env = "FAROL_SERVER")]
-    server: String,
-    /// The file with the API's token [else: FAROL_TOKEN (the token itself), FAROL_TOKEN_FILE,
-    /// /var/lib/farol/admin.token]
+    /// The daemon's API [else: --context, FAROL_SERVER, FAROL_CONTEXT, the context in use, http://127.0.0.1:8053]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// The daemon by the name that `farol context set` gave it
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "server")]
+    context: Option<String>,
+    /// The file with the API's token [else: that of --context, FAROL_TOKEN (the token itself), FAROL_TOKEN_FILE, that of the
+    /// context in use, /var/lib/farol/admin.token]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// How the answer is shown
@@ -30,6 +35,8 @@ pub(in crate::cli) enum Output {
     Table,
     /// The API's own JSON, for programs
     Json,
+    /// The same in YAML
+    Yaml,
 }
 
 impl ClientOptions {
@@ -44,7 +51,66 @@ impl ClientOptions {
     }
 
     fn client(&self) -> Result<Client, Failure> {
-        let token = Token::find(self.token_file.as_deref(), |key| std::env::var_os(key))?;
-        Client::new(&self.server, token)
+        let environment = |key: &str| std::env::var_os(key).filter(|it| !it.is_empty());
+        let target = self.target(environment, || Contexts::read(environment))?;
+        let token = target.token(self.token_file.as_deref(), environment)?;
+        Client::new(&target.server, token)
+    }
+
+    /// The daemon that is meant: what is said with the command beats the environment, which beats what is in use.
+    fn target(
+        &self,
+        environment: impl Fn(&str) -> Option<OsString>,
+        contexts: impl FnOnce() -> Result<Contexts, Failure>,
+    ) -> Result<Target, Failure> {
+        let text = |key: &str| environment(key).map(|it| it.to_string_lossy().into_owned());
+        if let Some(server) = &self.server {
+            return Ok(Target::of_server(server.clone()));
+        }
+        if let Some(name) = &self.context {
+            let context = contexts()?.get(name)?;
+            return Ok(Target { server: context.server, named: context.token_file, used: None });
+        }
+        if let Some(server) = text("FAROL_SERVER") {
+            return Ok(Target::of_server(server));
+        }
+        let contexts = contexts()?;
+        let name = text("FAROL_CONTEXT").or_else(|| contexts.current().map(str::to_owned));
+        let Some(name) = name else {
+            return Ok(Target::of_server(DEFAULT_SERVER.to_owned()));
+        };
+        let context = contexts.get(&name)?;
+        Ok(Target { server: context.server, named: None, used: context.token_file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where `flags` and `environment` lead, with `a` in use, and whose token is taken.
+    #[track_caller]
+    fn check(flags: [Option<&str>; 2], environment: &[(&str, &str)], server: &str, file: &str) {
+        let [server_flag, context] = flags.map(|it| it.map(str::to_owned));
+        let options =
+            ClientOptions { server: server_flag, context, token_file: None, output: Output::Table };
+        let text = "current = 'a'\n[context.a]\nserver = 'http://a'\ntoken_file = '/a'\n\
+                    [context.b]\nserver = 'http://b'\ntoken_file = '/b'\n";
+        let get =
+            |key: &str| environment.iter().find(|it| it.0 == key).map(|it| OsString::from(it.1));
+        let target = options.target(get, || Contexts::parse("c.toml".into(), text)).unwrap();
+        assert_eq!(target.server, server);
+        let token = target.named.or(target.used).map(|it| it.display().to_string());
+        assert_eq!(token.unwrap_or_default(), file);
+    }
+
+    #[test]
+    fn flags_beat_the_environment_which_beats_what_is_in_use() {
+        let (server, context) = (("FAROL_SERVER", "http://s"), ("FAROL_CONTEXT", "b"));
+        check([None, None], &[], "http://a", "/a");
+        check([None, None], &[context], "http://b", "/b");
+        check([None, None], &[context, server], "http://s", "");
+        check([None, Some("b")], &[server], "http://b", "/b");
+        check([Some("http://f"), None], &[context], "http://f", "");
     }
 }

@@ -14,14 +14,20 @@ pub(in crate::cli) struct Token {
 }
 
 impl Token {
-    /// The token that was given: by the flag, else the environment, else the default file if it can be read.
+    /// The token that was given: by the flag, else by the context that was named, else by the environment, else by the context
+    /// in use, else in the default file if that can be read.
     pub(super) fn find(
         flag: Option<&Path>,
+        named: Option<&Path>,
         environment: impl Fn(&str) -> Option<OsString>,
+        used: Option<&Path>,
     ) -> Result<Self, Failure> {
         let environment = |key: &str| environment(key).filter(|it| !it.is_empty());
         if let Some(file) = flag {
             return Self::read(file, "--token-file");
+        }
+        if let Some(file) = named {
+            return Self::read(file, "the context");
         }
         if let Some(token) = environment("FAROL_TOKEN") {
             let origin = "the token in FAROL_TOKEN".to_owned();
@@ -29,6 +35,9 @@ impl Token {
         }
         if let Some(file) = environment("FAROL_TOKEN_FILE") {
             return Self::read(&PathBuf::from(file), "FAROL_TOKEN_FILE");
+        }
+        if let Some(file) = used {
+            return Self::read(file, "the context");
         }
         Ok(match std::fs::read_to_string(DEFAULT_FILE) {
             Ok(text) => Self {
@@ -87,35 +96,42 @@ impl fmt::Debug for Token {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(flag: Option<&Path>, environment: &[(&str, &str)], value: &str, origin: &str) {
-        let get =
-            |key: &str| environment.iter().find(|it| it.0 == key).map(|it| OsString::from(it.1));
-        let token = Token::find(flag, get).unwrap();
-        assert_eq!(token.value(), Some(value));
-        assert!(token.to_string().contains(origin), "{token}");
-        assert!(!format!("{token}{token:?}").contains(value), "shows its value");
-    }
-
     #[test]
-    fn the_flag_beats_the_environment() {
+    fn what_is_said_beats_the_environment_which_beats_what_is_in_use() {
         let directory = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
+        let file = |name: &str| {
             let path = directory.path().join(name);
-            std::fs::write(&path, text).unwrap();
+            std::fs::write(&path, format!("s3cret-{name}\n")).unwrap();
             path
         };
-        let (flagged, named) = (file("a", "s3cret-a\n"), file("b", "s3cret-b\n"));
-        let named = ("FAROL_TOKEN_FILE", named.to_str().unwrap());
-        let given = ("FAROL_TOKEN", "s3cret-c");
-        check(Some(&flagged), &[given, named], "s3cret-a", "(--token-file)");
-        check(None, &[given, named], "s3cret-c", "FAROL_TOKEN");
-        check(None, &[("FAROL_TOKEN", ""), named], "s3cret-b", "(FAROL_TOKEN_FILE)");
+        let (flag, named, used) = (file("flag"), file("named"), file("used"));
+        let in_environment = file("file");
+        let both = [
+            ("FAROL_TOKEN", "s3cret-given"),
+            ("FAROL_TOKEN_FILE", in_environment.to_str().unwrap()),
+        ];
+        let file_only = [("FAROL_TOKEN", ""), both[1]];
+        for (flag, named, environment, value, origin) in [
+            (Some(&*flag), Some(&*named), &both[..], "flag", "(--token-file)"),
+            (None, Some(&*named), &both, "named", "(the context)"),
+            (None, None, &both, "given", "FAROL_TOKEN"),
+            (None, None, &file_only, "file", "(FAROL_TOKEN_FILE)"),
+            (None, None, &[], "used", "(the context)"),
+        ] {
+            let get = |key: &str| {
+                environment.iter().find(|it| it.0 == key).map(|it| OsString::from(it.1))
+            };
+            let token = Token::find(flag, named, get, Some(&used)).unwrap();
+            assert_eq!(token.value(), Some(format!("s3cret-{value}").as_str()));
+            assert!(token.to_string().contains(origin), "{token}");
+            assert!(!format!("{token}{token:?}").contains("s3cret"), "shows its value");
+        }
     }
 
     #[test]
     fn a_file_that_was_named_must_be_there() {
-        let error = Token::find(Some(Path::new("/nowhere/token")), |_| None).unwrap_err();
+        let error =
+            Token::find(Some(Path::new("/nowhere/token")), None, |_| None, None).unwrap_err();
         assert!(
             error.to_string().contains("`/nowhere/token`, which --token-file names"),
             "{error}"

@@ -1,6 +1,7 @@
-use super::{Clear, Client, Field, Forced, Output, Set, Which, find};
+use super::{Clear, Client, Field, Forced, Found, Output, Set, Which, find};
 use crate::api::view;
-use crate::cli::output::{acknowledged, list, percent, show, show_json};
+use crate::cli::client::{Failure, Seen};
+use crate::cli::output::{acknowledged, list, percent};
 
 pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Result<()> {
     let patch = view::EndpointPatch {
@@ -14,45 +15,54 @@ pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Re
         }),
         reason: set.reason,
     };
-    let before = find(client, &set.which).await?;
-    send(client, output, &set.which, &before.value, &patch).await
+    change(client, output, &set.which, set.if_match, |_| Some(patch.clone())).await
 }
 
 pub(super) async fn clear(client: &Client, output: Output, clear: Clear) -> anyhow::Result<()> {
-    let before = find(client, &clear.which).await?;
-    let in_force = |name: &str| before.value.overrides.iter().any(|it| it.field == name);
-    let is_cleared = |field: Field, name: &str| match clear.field.as_slice() {
-        [] => in_force(name),
-        named => named.contains(&field),
-    };
-    let patch = view::EndpointPatch {
-        weight: is_cleared(Field::Weight, "weight").then_some(None),
-        priority: is_cleared(Field::Priority, "priority").then_some(None),
-        enabled: is_cleared(Field::Enabled, "enabled").then_some(None),
-        forced: is_cleared(Field::Forced, "forced").then_some(None),
-        reason: clear.reason.clone(),
-    };
-    if clear.field.is_empty() && before.value.overrides.is_empty() {
-        return match output {
-            Output::Json => show_json(&before.text),
-            Output::Table => show("No override is in force: nothing to clear."),
+    let patch = |before: &view::Endpoint| {
+        let in_force = |name: &str| before.overrides.iter().any(|it| it.field == name);
+        let is_cleared = |field: Field, name: &str| match clear.field.as_slice() {
+            [] => in_force(name),
+            named => named.contains(&field),
         };
-    }
-    send(client, output, &clear.which, &before.value, &patch).await
+        let patch = view::EndpointPatch {
+            weight: is_cleared(Field::Weight, "weight").then_some(None),
+            priority: is_cleared(Field::Priority, "priority").then_some(None),
+            enabled: is_cleared(Field::Enabled, "enabled").then_some(None),
+            forced: is_cleared(Field::Forced, "forced").then_some(None),
+            reason: clear.reason.clone(),
+        };
+        (!clear.field.is_empty() || !before.overrides.is_empty()).then_some(patch)
+    };
+    change(client, output, &clear.which, clear.if_match.clone(), patch).await
 }
 
-async fn send(
+/// Changes what was seen, and tells what that did; looks again if somebody else was faster, unless the operator said what
+/// must have been seen. There may be nothing to change.
+async fn change(
     client: &Client,
     output: Output,
     which: &Which,
-    before: &view::Endpoint,
-    patch: &view::EndpointPatch,
+    if_match: Option<String>,
+    patch: impl Fn(&view::Endpoint) -> Option<view::EndpointPatch>,
 ) -> anyhow::Result<()> {
     let path = ["profiles", &which.profile, "endpoints", &which.endpoint];
-    let answer = client.patch::<view::Changed<view::Endpoint>>(&path, patch).await?;
-    match output {
-        Output::Json => show_json(&answer.text),
-        Output::Table => show(&report(&which.profile, before, &answer.value)),
+    let mut seen = Seen::new(if_match);
+    loop {
+        let Found { etag, answer: before } = find(client, which).await?;
+        let Some(patch) = patch(&before.value) else {
+            let nothing = "No override is in force: nothing to clear.";
+            return output.show(&before.text, || nothing.to_owned());
+        };
+        let etag = seen.expects(&etag);
+        match client.patch::<view::Changed<view::Endpoint>>(&path, &patch, Some(&etag)).await {
+            Err(Failure::Changed { .. }) if seen.may_look_again() => {}
+            answer => {
+                let answer = answer?;
+                let report = || report(&which.profile, &before.value, &answer.value);
+                return output.show(&answer.text, report);
+            }
+        }
     }
 }
 

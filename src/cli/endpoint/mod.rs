@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::client::{Answer, Client, ClientOptions, Failure, Output};
-use super::output::{show, show_json};
 use crate::api::view;
 use crate::settings::nearest;
 
@@ -83,6 +82,9 @@ struct Set {
     /// Why, for those who come after
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Only if nobody has changed the profile since this ETag of `farol profile show`
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -102,6 +104,9 @@ struct Clear {
     /// Why, for those who come after
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Only if nobody has changed the profile since this ETag of `farol profile show`
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -117,11 +122,8 @@ impl Endpoint {
         self.client.run(async |client, output| match self.verb {
             Verb::List { profile } => list(&client, output, profile).await,
             Verb::Show(which) => {
-                let found = find(&client, &which).await?;
-                match output {
-                    Output::Json => show_json(&found.text),
-                    Output::Table => show(&render::endpoint(&which.profile, &found.value)),
-                }
+                let found = find(&client, &which).await?.answer;
+                output.show(&found.text, || render::endpoint(&which.profile, &found.value))
             }
             Verb::Set(set) => change::set(&client, output, set).await,
             Verb::Clear(clear) => change::clear(&client, output, clear).await,
@@ -142,14 +144,17 @@ async fn list(client: &Client, output: Output, profile: Option<String>) -> anyho
             (answer.value.profiles, answer.text)
         }
     };
-    match output {
-        Output::Json => show_json(&text),
-        Output::Table => show(&endpoint_table(&profiles, named)),
-    }
+    output.show(&text, || endpoint_table(&profiles, named))
+}
+
+/// An endpoint, and the ETag of its profile.
+struct Found {
+    etag: String,
+    answer: Answer<view::Endpoint>,
 }
 
 /// One endpoint out of its profile, which is what the API gives.
-async fn find(client: &Client, which: &Which) -> Result<Answer<view::Endpoint>, Failure> {
+async fn find(client: &Client, which: &Which) -> Result<Found, Failure> {
     #[derive(Deserialize)]
     struct Texts {
         endpoints: Vec<Box<RawValue>>,
@@ -158,10 +163,11 @@ async fn find(client: &Client, which: &Which) -> Result<Answer<view::Endpoint>, 
     let texts: Result<Texts, _> = serde_json::from_str(&answer.text);
     let texts = texts.map(|it| it.endpoints).unwrap_or_default();
     let name = which.endpoint.to_ascii_lowercase();
-    let view::Profile { name: profile, endpoints, .. } = answer.value;
+    let view::Profile { name: profile, etag, endpoints, .. } = answer.value;
     let near = nearest(&name, endpoints.iter().map(|it| it.name.as_str())).map(str::to_owned);
     let found = endpoints.into_iter().zip(texts).find(|(it, _)| it.name == name);
-    found.map(|(value, text)| Answer { value, text: text.get().to_owned() }).ok_or_else(|| {
+    let found = found.map(|(value, text)| Answer { value, text: text.get().to_owned() });
+    found.map(|answer| Found { etag, answer }).ok_or_else(|| {
         let near = near.map(|it| format!("; did you mean {it}?")).unwrap_or_default();
         Failure::Missing {
             what: format!("profile `{profile}` has no endpoint `{}`{near}", which.endpoint),

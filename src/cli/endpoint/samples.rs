@@ -66,6 +66,7 @@ pub(in crate::cli) fn profile() -> view::Profile {
     };
     view::Profile {
         name: "app.gtm.example.".to_owned(),
+        etag: "\"1\"".to_owned(),
         status: "Degraded".to_owned(),
         enabled: true,
         method: "weighted".to_owned(),

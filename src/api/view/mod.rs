@@ -1,15 +1,22 @@
 //! The API's JSON types, which the command line shares. Durations are in seconds, times in RFC 3339, shares in percent.
 
+mod change;
+
+pub use change::{Changed, DrainRequest, EndpointPatch, Problem, Reloaded};
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One look at the whole daemon.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Status {
     /// The program's version.
     pub version: String,
     /// When the daemon started.
+    #[schema(format = DateTime)]
     pub started: String,
     /// Whether every endpoint had its chance of a verdict.
     pub ready: bool,
@@ -20,23 +27,53 @@ pub struct Status {
     /// How many profiles there are.
     pub profiles: usize,
     /// How many endpoints are in each status; statuses that none is in are left out.
-    pub endpoints: std::collections::BTreeMap<String, usize>,
+    pub endpoints: BTreeMap<String, usize>,
     /// Profiles of which none or too few endpoints are healthy, so that `when_none_healthy` or `panic_threshold` decides.
     pub failing_open: Vec<String>,
     /// Endpoints that are Degraded.
     pub degraded: Vec<EndpointRef>,
+    /// Endpoints that nothing is heard of: no probe has said anything for three intervals.
+    #[serde(default)]
+    pub stale: Vec<EndpointRef>,
     /// Sites that are drained.
     pub drained_sites: Vec<String>,
+    /// Who drained them.
+    #[serde(default)]
+    pub drains: BTreeMap<String, Drain>,
     /// Endpoints with an operator's change in force.
-    pub overridden: Vec<EndpointRef>,
+    pub overridden: Vec<Overridden>,
     /// Overrides of endpoints and sites that the configuration doesn't have: "profile endpoint", or a site. They come back
     /// into force with what they are of.
     #[serde(default)]
     pub unmatched_overrides: Vec<String>,
+    /// The last reload, if it was refused: what is on the disk is not what runs.
+    #[serde(default)]
+    pub refused_reload: Option<RefusedReload>,
+}
+
+/// A configuration that was not taken.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct RefusedReload {
+    /// When.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// Everything that is wrong, one a line.
+    pub why: String,
+}
+
+/// An endpoint with operators' changes in force.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Overridden {
+    /// The profile's name.
+    pub profile: String,
+    /// The endpoint's name in it.
+    pub endpoint: String,
+    /// The changes.
+    pub overrides: Vec<Override>,
 }
 
 /// Names an endpoint.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
 pub struct EndpointRef {
     /// The profile's name.
     pub profile: String,
@@ -48,18 +85,22 @@ pub struct EndpointRef {
 }
 
 /// Every profile.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Profiles {
     /// In the configuration's order.
     pub profiles: Vec<Profile>,
 }
 
 /// A profile, with the keys of the configuration and what is known of it.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Profile {
     /// The name that it answers.
+    #[schema(example = "app.gtm.example.")]
     pub name: String,
-    /// Its state, summed up from its endpoints.
+    /// Its ETag, and that of its endpoints, for If-Match: another one when configuration or overrides are others.
+    #[schema(example = "\"6f1c0d1be6a54ce2a1b0f4a0c2d9e877\"")]
+    pub etag: String,
+    /// Its state, summed up from its endpoints: Online, Degraded, CheckingEndpoints, Inactive or Disabled.
     pub status: String,
     /// Whether it is answered at all.
     pub enabled: bool,
@@ -73,6 +114,7 @@ pub struct Profile {
     pub when_none_healthy: String,
     /// The addresses for that, where it is `fallback`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
     pub fallback: Vec<IpAddr>,
     /// Percent of the weight that must be healthy; 0 is off.
     pub panic_threshold: u8,
@@ -83,13 +125,14 @@ pub struct Profile {
 }
 
 /// An endpoint, with the keys of the configuration and what is known of it.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Endpoint {
     /// Its name, unique in its profile.
     pub name: String,
     /// Its site.
     pub site: Option<String>,
     /// What is answered.
+    #[schema(value_type = Vec<String>)]
     pub target: Vec<IpAddr>,
     /// Whether it is in service, with overrides.
     pub enabled: bool,
@@ -100,6 +143,7 @@ pub struct Endpoint {
     /// Its state.
     pub status: String,
     /// When it came into this state.
+    #[schema(format = DateTime)]
     pub since: String,
     /// The operator's word on its health: `up`, `down` or none.
     pub forced: Option<String>,
@@ -116,13 +160,14 @@ pub struct Endpoint {
     /// Whether the last result is older than three intervals: probing has stopped.
     pub stale: bool,
     /// When an endpoint that keeps failing, and passes its probes now, may be Online again.
+    #[schema(format = DateTime)]
     pub held_down_until: Option<String>,
     /// The operators' changes in force.
     pub overrides: Vec<Override>,
 }
 
 /// How an endpoint is probed.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Monitor {
     /// `http`, `https`, `tcp` or `none`.
     pub protocol: String,
@@ -147,9 +192,10 @@ pub struct Monitor {
 }
 
 /// What came of a probe.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct LastProbe {
     /// When it started.
+    #[schema(format = DateTime)]
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
@@ -162,7 +208,7 @@ pub struct LastProbe {
 }
 
 /// An operator's change in force.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Override {
     /// The key that it overrides.
     pub field: String,
@@ -173,18 +219,21 @@ pub struct Override {
     /// Why.
     pub reason: Option<String>,
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
 }
 
 /// Every site.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Sites {
+    /// The ETag of all of them, for If-Match: another one when a site is configured otherwise, drained or undrained.
+    pub etag: String,
     /// In the configuration's order.
     pub sites: Vec<Site>,
 }
 
 /// A site.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Site {
     /// Its name.
     pub name: String,
@@ -201,7 +250,7 @@ pub struct Site {
 }
 
 /// A place on Earth.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Location {
     /// Degrees north.
     pub latitude: f64,
@@ -212,51 +261,19 @@ pub struct Location {
 }
 
 /// Who drained a site, when and why.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Drain {
     /// Who drained it.
     pub by: String,
     /// Why.
     pub reason: Option<String>,
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
 }
 
-/// What a change left behind, and the generation by which every worker answers.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Changed<T> {
-    /// The generation of the snapshot that has the change.
-    pub generation: u64,
-    /// What was changed, as it is now; nothing when the configuration doesn't have it.
-    #[serde(flatten)]
-    pub now: T,
-}
-
-/// What a reload changed.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Reloaded {
-    /// The generation of the snapshot that has it all.
-    pub generation: u64,
-    /// Profiles that are new.
-    pub added: Vec<String>,
-    /// Profiles that are gone.
-    pub removed: Vec<String>,
-    /// Profiles that read otherwise now.
-    pub changed: Vec<String>,
-    /// Whether zones or sites changed.
-    pub zones_or_sites_changed: bool,
-    /// Overrides that stay in force over the configuration: "profile endpoint", or a drained site.
-    pub overridden: Vec<String>,
-    /// Overrides of what the configuration doesn't have.
-    #[serde(default)]
-    pub unmatched_overrides: Vec<String>,
-    /// Keys that were changed and are read at the start only.
-    #[serde(default)]
-    pub needs_restart: Vec<String>,
-}
-
 /// Why a name is answered as it is.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Explanation {
     /// The name asked for.
     pub name: String,
@@ -264,6 +281,7 @@ pub struct Explanation {
     #[serde(rename = "type")]
     pub record_type: String,
     /// The client whose query is explained.
+    #[schema(value_type = Option<String>)]
     pub client: Option<IpAddr>,
     /// The snapshot that decided.
     pub generation: u64,
@@ -280,13 +298,14 @@ pub struct Explanation {
     /// The endpoint that this draw met.
     pub picked: Option<String>,
     /// The addresses that this draw answers with.
+    #[schema(value_type = Vec<String>)]
     pub answers: Vec<IpAddr>,
     /// Every endpoint of the profile, in or out.
     pub endpoints: Vec<ExplainedEndpoint>,
 }
 
 /// Why an endpoint is among those that answer, or not.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct ExplainedEndpoint {
     /// Its name.
     pub name: String,
@@ -304,82 +323,4 @@ pub struct ExplainedEndpoint {
     pub why: String,
     /// Percent of the answers that name it.
     pub share: f64,
-}
-
-/// A problem, by RFC 9457.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Problem {
-    /// The HTTP status.
-    pub status: u16,
-    /// The status in words.
-    pub title: String,
-    /// What is wrong, and what to do.
-    pub detail: String,
-    /// Names that exist and are like the one asked for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub near: Vec<String>,
-}
-
-/// The body of a change to an endpoint. A key that is left out is left alone; null clears the override.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct EndpointPatch {
-    /// 0–65535.
-    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
-    pub weight: Option<Option<i64>>,
-    /// 1–65535.
-    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
-    pub priority: Option<Option<i64>>,
-    /// Whether it is in service.
-    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<Option<bool>>,
-    /// `up`, `down`, or null.
-    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
-    pub forced: Option<Option<String>>,
-    /// Why, for those who come after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// The body of a drain or an undrain; may be missing.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct DrainRequest {
-    /// Why, for those who come after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// Tells a key that is left out from one that is null.
-mod patch {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<T: Serialize, S: Serializer>(
-        value: &Option<Option<T>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.as_ref().and_then(Option::as_ref).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Option<T>>, D::Error> {
-        Option::deserialize(deserializer).map(Some)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_patch_tells_missing_from_null() {
-        let patch: EndpointPatch =
-            serde_json::from_str(r#"{"weight": 5, "forced": null}"#).unwrap();
-        assert_eq!((patch.weight, patch.enabled), (Some(Some(5)), None));
-        assert_eq!(patch.forced, Some(None));
-        let back = serde_json::to_string(&patch).unwrap();
-        assert_eq!(back, r#"{"weight":5,"forced":null}"#);
-        assert!(serde_json::from_str::<EndpointPatch>(r#"{"wieght": 5}"#).is_err());
-    }
 }

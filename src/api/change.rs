@@ -1,0 +1,229 @@
+//! What can be changed. The control task decides; an answer is sent when every worker answers by the change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+
+use super::auth::Author;
+use super::body::{endpoint_change, read_body, stamp};
+use super::error::ApiError;
+use super::etag::{Tagged, condition};
+use super::look::now;
+use super::names::{find_key, no_endpoint, no_profile, no_site};
+use super::openapi::{Changed, Changing, Guarded};
+use super::{Api, FromPath, Refused, render, view};
+use crate::control::{Change, ChangeError, Condition, ReloadError, Version, chain};
+use crate::model::{EndpointKey, Ident, Name, Stamp};
+use crate::snapshot::Snapshot;
+
+/// How often it is asked whether all workers answer by a change.
+const ACKNOWLEDGE_POLL: Duration = Duration::from_micros(200);
+
+/// Changes an endpoint's weight, priority or service
+///
+/// A change beats the configuration until it is cleared, also over reloads and restarts. It is on the disk, and every worker
+/// answers by it, when its answer arrives. An override of what is configured no more can be cleared; the answer has only a
+/// generation then.
+#[utoipa::path(
+    patch, path = "/v1/profiles/{profile}/endpoints/{endpoint}", tag = "change",
+    params(
+        ("profile" = String, Path, description = "The profile's name; the dot at the end may be left out", example = "app.gtm.example."),
+        ("endpoint" = String, Path, description = "The endpoint's name in it", example = "seattle"),
+        ("If-Match" = Option<String>, Header, description = "ETags of the profile: change only one of these"),
+    ),
+    request_body = view::EndpointPatch,
+    responses(
+        Changed<view::Endpoint>,
+        (status = 404, description = "No profile or endpoint is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Changing, Guarded,
+    ),
+)]
+pub(super) async fn change_endpoint(
+    State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
+    path: FromPath<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Refused<Tagged<view::Changed<Option<view::Endpoint>>>> {
+    let Path((profile, endpoint)) = path?;
+    let key = find_key(&api.live.load(), &profile, &endpoint)?;
+    let patch: view::EndpointPatch = read_body(&body?)?;
+    let change = endpoint_change(&patch)?;
+    if change.is_empty() {
+        return Err(changes_nothing(&api.live.load(), &key));
+    }
+    let stamp = stamp(author, patch.reason)?;
+    let condition = condition(&headers)?;
+    let snapshot = make(&api, Change::Endpoint(key.clone(), change), condition, stamp).await?;
+    let table = snapshot.profile(&key.profile);
+    let now = table.and_then(|it| render::endpoint(it, it.position(&key.endpoint)?, now(&api)));
+    let version = table.map(|it| Version::of_profile(it));
+    Ok(Tagged { version, body: view::Changed { generation: snapshot.generation, now } })
+}
+
+/// Moves the traffic away from a site
+///
+/// No answer names its endpoints any more; they are probed on.
+#[utoipa::path(
+    post, path = "/v1/sites/{site}/drain", tag = "change",
+    params(
+        ("site" = String, Path, description = "The site's name", example = "seattle"),
+        ("If-Match" = Option<String>, Header, description = "ETags of the sites: change only one of these"),
+    ),
+    request_body = Option<view::DrainRequest>,
+    responses(
+        Changed<view::Site>,
+        (status = 404, description = "No site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Changing, Guarded,
+    ),
+)]
+pub(super) async fn drain(
+    api: State<Arc<Api>>,
+    author: Extension<Author>,
+    site: FromPath<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Refused<Tagged<view::Changed<Option<view::Site>>>> {
+    set_drained(api, author, site, headers, body, true).await
+}
+
+/// Brings a site back
+#[utoipa::path(
+    post, path = "/v1/sites/{site}/undrain", tag = "change",
+    params(
+        ("site" = String, Path, description = "The site's name", example = "seattle"),
+        ("If-Match" = Option<String>, Header, description = "ETags of the sites: change only one of these"),
+    ),
+    request_body = Option<view::DrainRequest>,
+    responses(
+        Changed<view::Site>,
+        (status = 404, description = "No site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Changing, Guarded,
+    ),
+)]
+pub(super) async fn undrain(
+    api: State<Arc<Api>>,
+    author: Extension<Author>,
+    site: FromPath<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Refused<Tagged<view::Changed<Option<view::Site>>>> {
+    set_drained(api, author, site, headers, body, false).await
+}
+
+async fn set_drained(
+    State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
+    site: FromPath<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+    drained: bool,
+) -> Refused<Tagged<view::Changed<Option<view::Site>>>> {
+    let Path(site) = site?;
+    let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
+    let body = body?;
+    let request = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
+    let stamp = stamp(author, request.reason)?;
+    let condition = condition(&headers)?;
+    let snapshot = make(&api, Change::Site { name, drained }, condition, stamp).await?;
+    let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
+    let version = Some(Version::of_sites(&snapshot.sites));
+    Ok(Tagged { version, body: view::Changed { generation: snapshot.generation, now } })
+}
+
+/// Reads the configuration anew
+///
+/// All of it is taken, or what runs is kept and everything that is wrong is told.
+#[utoipa::path(
+    post, path = "/v1/reload", tag = "change",
+    responses(
+        (status = 200, description = "What is different now", body = view::Reloaded),
+        (status = 422, description = "The configuration has errors; what runs is kept", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 500, description = "A fault in Farol", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 503, description = "The daemon is stopping", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Guarded,
+    ),
+)]
+pub(super) async fn reload(State(api): State<Arc<Api>>) -> Refused<Json<view::Reloaded>> {
+    match api.control.reload().await {
+        Ok(diff) => {
+            let names = |it: Vec<Name>| it.iter().map(Name::to_string).collect();
+            acknowledged(&api, diff.generation).await;
+            Ok(Json(view::Reloaded {
+                generation: diff.generation,
+                added: names(diff.added),
+                removed: names(diff.removed),
+                changed: names(diff.changed),
+                zones_or_sites_changed: diff.zones_or_sites,
+                overridden: diff.overridden,
+                unmatched_overrides: diff.unmatched,
+                needs_restart: diff.needs_restart.into_iter().map(str::to_owned).collect(),
+            }))
+        }
+        Err(error @ ReloadError::Invalid(_)) => Err(ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("what runs is kept:\n{error}"),
+        )),
+        Err(error @ ReloadError::Broken) => {
+            Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+        }
+        Err(error @ ReloadError::Stopping) => {
+            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))
+        }
+    }
+}
+
+/// Makes a change and waits until every worker answers by it. Gives the snapshot that has it.
+async fn make(
+    api: &Api,
+    change: Change,
+    condition: Condition,
+    stamp: Stamp,
+) -> Result<Arc<Snapshot>, ApiError> {
+    let made = api.control.change(change, condition, stamp).await.map_err(|error| {
+        let snapshot = api.live.load();
+        match &error {
+            ChangeError::NoProfile(name) => no_profile(&snapshot, &name.to_string()),
+            ChangeError::NoEndpoint(key) => match snapshot.profile(&key.profile) {
+                Some(table) => no_endpoint(table, key.endpoint.as_str()),
+                None => no_profile(&snapshot, &key.profile.to_string()),
+            },
+            ChangeError::NoSite(name) => no_site(&snapshot, name.as_str()),
+            ChangeError::Changed(now) => ApiError::changed(*now),
+            ChangeError::NotStored(_) => {
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, chain(&error))
+            }
+            ChangeError::Broken => {
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+            }
+            ChangeError::Stopping => {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
+        }
+    })?;
+    acknowledged(api, made.generation).await;
+    Ok(made)
+}
+
+async fn acknowledged(api: &Api, generation: u64) {
+    while !api.live.is_answered_by(generation) {
+        tokio::time::sleep(ACKNOWLEDGE_POLL).await;
+    }
+}
+
+fn changes_nothing(snapshot: &Snapshot, key: &EndpointKey) -> ApiError {
+    match snapshot.profile(&key.profile) {
+        None => no_profile(snapshot, &key.profile.to_string()),
+        Some(table) if table.position(&key.endpoint).is_none() => {
+            no_endpoint(table, key.endpoint.as_str())
+        }
+        Some(_) => ApiError::bad_request(
+            "the body changes nothing; send weight, priority, enabled or forced (null clears an override)",
+        ),
+    }
+}

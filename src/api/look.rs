@@ -1,0 +1,254 @@
+//! What can be seen. Every answer is made from the snapshot in force.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::error::ApiError;
+use super::etag::{Tagged, unless_known};
+use super::names::find_profile;
+use super::openapi::{BadTags, Guarded};
+use super::pieces::Pieces;
+use super::render::{self, Now};
+use super::{Api, FromPath, Refused, explain as explanation, view};
+use crate::clock::Clock;
+use crate::control::Version;
+use crate::health::first_verdict_within;
+use crate::metrics::MEDIA_TYPE;
+use crate::model::{Name, Protocol, RecordType, Verdict};
+use crate::routing::{Draw, mix};
+use crate::snapshot::ProfileTable;
+
+/// Whether the process is alive
+#[utoipa::path(
+    get, path = "/healthz", tag = "monitoring", security(()),
+    responses((status = 200, description = "It answers", body = String, content_type = "text/plain")),
+)]
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Whether every endpoint had its chance of a verdict
+///
+/// That is min(interval, 10 s) + timeout after the start at the latest. It stays ready from then on.
+#[utoipa::path(
+    get, path = "/readyz", tag = "monitoring", security(()),
+    responses(
+        (status = 200, description = "Ready", body = String, content_type = "text/plain"),
+        (status = 503, description = "Some endpoints have no verdict yet", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+    ),
+)]
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<&'static str, ApiError> {
+    if is_ready(&api) {
+        return Ok("ready\n");
+    }
+    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "some endpoints have no verdict yet"))
+}
+
+/// All metrics, for Prometheus
+#[utoipa::path(
+    get, path = "/metrics", tag = "monitoring", security((), ("token" = [])),
+    responses(
+        (status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"),
+        (status = 500, description = "A fault in Farol", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+    ),
+)]
+pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
+    let scrape = api.metrics.scrape(api.clock.now(), is_ready(&api)).map_err(|error| {
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("metrics could not be encoded: {error}"),
+        )
+    })?;
+    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], Body::new(Pieces(scrape))).into_response())
+}
+
+/// One look at everything
+#[utoipa::path(
+    get, path = "/v1/status", tag = "look",
+    params(("If-None-Match" = Option<String>, Header, description = "ETags that are known")),
+    responses(
+        (status = 200, description = "What is well and what is not", body = view::Status, headers(("ETag" = String, description = "Of the whole configuration and every override; not of health"))),
+        BadTags, Guarded,
+    ),
+)]
+pub(super) async fn status(State(api): State<Arc<Api>>, headers: HeaderMap) -> Refused<Response> {
+    aside(move || {
+        let snapshot = api.live.load();
+        let version = api.whole.of(&snapshot).all;
+        if let Some(known) = unless_known(&headers, version)? {
+            return Ok(known);
+        }
+        let body = render::status(
+            &snapshot,
+            api.started,
+            is_ready(&api),
+            api.control.refused_reload(),
+            now(&api),
+        );
+        Ok(Tagged { version: Some(version), body }.into_response())
+    })
+    .await
+}
+
+/// Every profile with its endpoints
+#[utoipa::path(
+    get, path = "/v1/profiles", tag = "look",
+    params(("If-None-Match" = Option<String>, Header, description = "ETags that are known")),
+    responses(
+        (status = 200, description = "In the configuration's order", body = view::Profiles, headers(("ETag" = String, description = "Of all of them; not of health"))),
+        BadTags, Guarded,
+    ),
+)]
+pub(super) async fn profiles(State(api): State<Arc<Api>>, headers: HeaderMap) -> Refused<Response> {
+    aside(move || {
+        let (snapshot, now) = (api.live.load(), now(&api));
+        let version = api.whole.of(&snapshot).profiles;
+        if let Some(known) = unless_known(&headers, version)? {
+            return Ok(known);
+        }
+        let profiles = snapshot.profiles.iter().map(|it| render::profile(it, now)).collect();
+        Ok(Tagged { version: Some(version), body: view::Profiles { profiles } }.into_response())
+    })
+    .await
+}
+
+/// One profile with its endpoints
+#[utoipa::path(
+    get, path = "/v1/profiles/{profile}", tag = "look",
+    params(
+        ("profile" = String, Path, description = "Its name; the dot at the end may be left out", example = "app.gtm.example."),
+        ("If-None-Match" = Option<String>, Header, description = "ETags that are known"),
+    ),
+    responses(
+        (status = 200, description = "The profile", body = view::Profile, headers(("ETag" = String, description = "Of the profile, its endpoints and their overrides; not of health"))),
+        (status = 404, description = "No profile is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        BadTags, Guarded,
+    ),
+)]
+pub(super) async fn profile(
+    State(api): State<Arc<Api>>,
+    path: FromPath<String>,
+    headers: HeaderMap,
+) -> Refused<Response> {
+    let snapshot = api.live.load();
+    let table = find_profile(&snapshot, &path?.0)?;
+    let version = Version::of_profile(table);
+    if let Some(known) = unless_known(&headers, version)? {
+        return Ok(known);
+    }
+    let body = render::profile(table, now(&api));
+    Ok(Tagged { version: Some(version), body }.into_response())
+}
+
+/// Every site, with its endpoints counted
+#[utoipa::path(
+    get, path = "/v1/sites", tag = "look",
+    params(("If-None-Match" = Option<String>, Header, description = "ETags that are known")),
+    responses(
+        (status = 200, description = "In the configuration's order", body = view::Sites, headers(("ETag" = String, description = "Of all sites and their drains; not of their endpoints"))),
+        BadTags, Guarded,
+    ),
+)]
+pub(super) async fn sites(State(api): State<Arc<Api>>, headers: HeaderMap) -> Refused<Response> {
+    aside(move || {
+        let snapshot = api.live.load();
+        let version = Version::of_sites(&snapshot.sites);
+        if let Some(known) = unless_known(&headers, version)? {
+            return Ok(known);
+        }
+        Ok(Tagged { version: Some(version), body: render::all_sites(&snapshot) }.into_response())
+    })
+    .await
+}
+
+/// The question to explain.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainQuery {
+    name: String,
+    #[serde(rename = "type")]
+    record_type: Option<String>,
+    client: Option<IpAddr>,
+}
+
+/// How a name is answered, and why each endpoint is or is not among the answers
+///
+/// It is the decision that queries get, made once more with a draw of its own: asking changes nothing.
+#[utoipa::path(
+    get, path = "/v1/explain", tag = "look",
+    params(
+        ("name" = String, Query, description = "The name that is asked for", example = "app.gtm.example."),
+        ("type" = Option<String>, Query, description = "The record type that is asked for; A when it is left out"),
+        ("client" = Option<String>, Query, description = "The address of the client that asks"),
+    ),
+    responses(
+        (status = 200, description = "The decision", body = view::Explanation),
+        (status = 400, description = "No name, or one that is none", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Guarded,
+    ),
+)]
+pub(super) async fn explain(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<ExplainQuery>, QueryRejection>,
+) -> Refused<Json<view::Explanation>> {
+    let Query(query) = query.map_err(|error| {
+        ApiError::bad_request(format!(
+            "{}; send ?name=NAME, and &type= and &client= if you like",
+            error.body_text()
+        ))
+    })?;
+    let name: Name = query
+        .name
+        .parse()
+        .map_err(|error| ApiError::bad_request(format!("name: `{}` {error}", query.name)))?;
+    let record_type: RecordType = query
+        .record_type
+        .as_deref()
+        .unwrap_or("A")
+        .parse()
+        .map_err(|error| ApiError::bad_request(format!("type: {error}")))?;
+    // A draw of its own: explaining takes nothing from the workers' sequences.
+    let draw = Draw { seed: mix(api.clock.now().0.as_nanos() as u64), sequence: 0 };
+    Ok(Json(explanation::render(&api.live.load(), &name, record_type, query.client, draw)))
+}
+
+/// Makes an answer that grows with the configuration where nobody else waits for it.
+async fn aside(
+    make: impl FnOnce() -> Result<Response, ApiError> + Send + 'static,
+) -> Result<Response, ApiError> {
+    tokio::task::spawn_blocking(make).await.unwrap_or_else(|_| {
+        let detail = "making the answer failed, which is a fault in Farol; look at its log";
+        Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, detail))
+    })
+}
+
+pub(super) fn now(api: &Api) -> Now {
+    Now { moment: api.clock.now(), time: Clock::time_of_day() }
+}
+
+fn is_ready(api: &Api) -> bool {
+    if api.ready.load(Ordering::Relaxed) {
+        return true;
+    }
+    let (snapshot, elapsed) = (api.live.load(), api.clock.now().0);
+    let has_verdict = |table: &Arc<ProfileTable>| {
+        table.profile.endpoints.iter().zip(&table.endpoints).all(|(endpoint, state)| {
+            let monitor = &endpoint.probe.monitor;
+            state.facts.verdict != Verdict::Unknown
+                || monitor.protocol == Protocol::None
+                || elapsed >= first_verdict_within(monitor.interval, monitor.timeout)
+        })
+    };
+    let ready = snapshot.profiles.iter().all(has_verdict);
+    api.ready.store(ready, Ordering::Relaxed);
+    ready
+}

@@ -1,0 +1,126 @@
+//! `GET /openapi.json`: the API described by OpenAPI 3.1, from the handlers and the types that they answer with.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::Extension;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::schema::{AdditionalProperties, AllOfBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Components, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
+
+use super::view::Problem;
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// What the description says beside the routes.
+pub(super) fn description() -> OpenApi {
+    let mut info = Info::new("Farol", env!("CARGO_PKG_VERSION"));
+    info.description = Some(
+        "Look at what Farol answers with, and change it while it runs. Errors are problems by RFC 9457. A request takes a token \
+         in `Authorization: Bearer`, but for those under `monitoring`."
+            .to_owned(),
+    );
+    let mut components = Components::new();
+    let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    components.add_security_scheme("token", token);
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components))
+        .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
+        .build()
+}
+
+/// This description
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "monitoring", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value, content_type = "application/json")),
+)]
+pub(super) async fn document(Extension(description): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
+    Json(OpenApi::clone(&description))
+}
+
+/// What every request with a token may be refused with.
+pub(super) enum Guarded {}
+
+impl IntoResponses for Guarded {
+    fn responses() -> Responses {
+        let challenge = HeaderBuilder::new().description(Some("Bearer")).build();
+        let response =
+            problem("There is no token, or a wrong one").header("WWW-Authenticate", challenge);
+        [("401".to_owned(), response.build().into())].into()
+    }
+}
+
+/// What a request with ETags may be answered with.
+pub(super) enum BadTags {}
+
+impl IntoResponses for BadTags {
+    fn responses() -> Responses {
+        let same = ResponseBuilder::new()
+            .description("Configuration and overrides are as the client knows them");
+        [
+            ("304".to_owned(), same.build().into()),
+            ("400".to_owned(), problem("What is sent makes no sense").build().into()),
+        ]
+        .into()
+    }
+}
+
+/// What a change is answered with: what was changed, or no more than a generation if the configuration doesn't have it.
+pub(super) struct Changed<T>(PhantomData<T>);
+
+impl<T: ToSchema> IntoResponses for Changed<T> {
+    fn responses() -> Responses {
+        let generation = || {
+            let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+            let number = number.description(Some("Of the snapshot that has the change"));
+            ObjectBuilder::new().property("generation", number).required("generation")
+        };
+        let now = Ref::from_schema_name(T::name());
+        let with = AllOfBuilder::new().item(generation().build()).item(now).build();
+        let alone = generation()
+            .description(Some("What was changed is in the configuration no more"))
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+        let either = OneOfBuilder::new().item(Schema::AllOf(with)).item(alone.build()).build();
+        let content = ContentBuilder::new().schema(Some(Schema::OneOf(either))).build();
+        let etag = HeaderBuilder::new().description(Some("With the change, as `GET` gives it"));
+        let response = ResponseBuilder::new()
+            .description("As it is now, with the generation by which every worker answers")
+            .content("application/json", content)
+            .header("ETag", etag.build());
+        [("200".to_owned(), response.build().into())].into()
+    }
+}
+
+/// What a change may be refused with.
+pub(super) enum Changing {}
+
+impl IntoResponses for Changing {
+    fn responses() -> Responses {
+        let etag = HeaderBuilder::new().description(Some("The one in force")).build();
+        let told = [
+            ("400", problem("What is sent makes no sense")),
+            ("408", problem("The body did not arrive in time")),
+            ("412", problem("If-Match names another version").header("ETag", etag)),
+            ("413", problem("The body is too long")),
+            ("500", problem("A fault in Farol")),
+            ("503", problem("The daemon is stopping")),
+            ("507", problem("The change could not be stored, so it was not made")),
+        ];
+        told.into_iter().map(|(status, it)| (status.to_owned(), it.build().into())).collect()
+    }
+}
+
+fn problem(description: &str) -> ResponseBuilder {
+    let schema = Ref::from_schema_name(Problem::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(description).content(Problem::MEDIA_TYPE, content)
+}

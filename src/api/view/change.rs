@@ -1,0 +1,145 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a change left behind, and the generation by which every worker answers.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Changed<T> {
+    /// The generation of the snapshot that has the change.
+    pub generation: u64,
+    /// What was changed, as it is now; nothing when the configuration doesn't have it.
+    #[serde(flatten)]
+    pub now: T,
+}
+
+/// What a reload changed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Reloaded {
+    /// The generation of the snapshot that has it all.
+    pub generation: u64,
+    /// Profiles that are new.
+    pub added: Vec<String>,
+    /// Profiles that are gone.
+    pub removed: Vec<String>,
+    /// Profiles that read otherwise now.
+    pub changed: Vec<String>,
+    /// Whether zones or sites changed.
+    pub zones_or_sites_changed: bool,
+    /// Overrides that stay in force over the configuration: "profile endpoint", or a drained site.
+    pub overridden: Vec<String>,
+    /// Overrides of what the configuration doesn't have.
+    #[serde(default)]
+    pub unmatched_overrides: Vec<String>,
+    /// Keys that were changed and are read at the start only.
+    #[serde(default)]
+    pub needs_restart: Vec<String>,
+}
+
+/// A problem, by RFC 9457; `near` and `etag` are Farol's own members.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+#[schema(example = json!({
+    "type": "about:blank",
+    "title": "Not Found",
+    "status": 404,
+    "detail": "no profile is called `ap.gtm.example`; did you mean app.gtm.example.?",
+    "near": ["app.gtm.example."],
+}))]
+pub struct Problem {
+    /// `about:blank`: the status says what kind of problem it is.
+    #[serde(rename = "type", default = "about_blank")]
+    pub kind: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The status in words.
+    pub title: String,
+    /// What is wrong, and what to do.
+    pub detail: String,
+    /// Names that exist and are like the one asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub near: Vec<String>,
+    /// The ETag in force, where If-Match asked for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+fn about_blank() -> String {
+    Problem::ABOUT_BLANK.to_owned()
+}
+
+impl Problem {
+    /// The type of a problem that its status explains (RFC 9457 4.2.1).
+    pub const ABOUT_BLANK: &str = "about:blank";
+    /// The media type of problems.
+    pub const MEDIA_TYPE: &str = "application/problem+json";
+}
+
+/// The body of a change to an endpoint. A key that is left out is left alone; null clears the override.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"weight": 20, "forced": null, "reason": "less load while we upgrade"}))]
+pub struct EndpointPatch {
+    /// 0–65535.
+    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 65535)]
+    pub weight: Option<Option<i64>>,
+    /// 1–65535.
+    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 65535)]
+    pub priority: Option<Option<i64>>,
+    /// Whether it is in service.
+    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<bool>)]
+    pub enabled: Option<Option<bool>>,
+    /// `up`, `down`, or null.
+    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub forced: Option<Option<String>>,
+    /// Why, for those who come after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub reason: Option<String>,
+}
+
+/// The body of a drain or an undrain; may be missing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "new firewall"}))]
+pub struct DrainRequest {
+    /// Why, for those who come after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub reason: Option<String>,
+}
+
+/// Tells a key that is left out from one that is null.
+mod patch {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<Option<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_ref().and_then(Option::as_ref).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<T>>, D::Error> {
+        Option::deserialize(deserializer).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_tells_missing_from_null() {
+        let patch: EndpointPatch =
+            serde_json::from_str(r#"{"weight": 5, "forced": null}"#).unwrap();
+        assert_eq!((patch.weight, patch.enabled), (Some(Some(5)), None));
+        assert_eq!(patch.forced, Some(None));
+        let back = serde_json::to_string(&patch).unwrap();
+        assert_eq!(back, r#"{"weight":5,"forced":null}"#);
+        assert!(serde_json::from_str::<EndpointPatch>(r#"{"wieght": 5}"#).is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! Versions of what operators see and change, for those who change only what they have seen.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use ring::digest::{SHA256, digest};
+
+use super::{Change, ChangeError, World};
+use crate::model::{
+    EndpointKey, EndpointOverrides, Ident, Location, Overrides, Profile, Site, Stamp,
+};
+use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
+
+/// The configuration and the overrides of something, digested. Health is no part of it, so a version is another one exactly
+/// when somebody has changed something. Of certificate authorities it has the file's name, not what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version([u8; 16]);
+
+/// What a change expects to find.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    #[default]
+    None,
+    /// That it changes something that the configuration has.
+    Exists,
+    /// One of these versions: of the profile for a change to an endpoint, of all sites for a drain.
+    OneOf(Vec<Version>),
+}
+
+impl Version {
+    /// The version of a profile and its endpoints. A drain of a site is a change to the profiles that have endpoints in it.
+    pub fn of_profile(table: &ProfileTable) -> Self {
+        fn parts(it: &EndpointState) -> (&EndpointOverrides, bool) {
+            (&it.facts.overrides, it.facts.drained)
+        }
+        profile_version(&table.profile, table.endpoints.iter().map(parts))
+    }
+
+    /// The version of all sites.
+    pub fn of_sites(sites: &[SiteState]) -> Self {
+        sites_version(sites.iter().map(|it| (&it.site, it.drained.as_ref())))
+    }
+
+    /// The version of every profile.
+    pub fn of_profiles(snapshot: &Snapshot) -> Self {
+        let mut octets = Octets::default();
+        snapshot.profiles.iter().for_each(|it| Self::of_profile(it).0.hash(&mut octets));
+        octets.version()
+    }
+
+    /// The version of everything.
+    pub fn of_all(snapshot: &Snapshot) -> Self {
+        let mut octets = Octets::default();
+        let mut zones: Vec<_> = snapshot.zones.iter().map(|it| it.zone.name()).collect();
+        zones.sort_by_key(|it| it.as_wire());
+        zones.hash(&mut octets);
+        Self::of_profiles(snapshot).0.hash(&mut octets);
+        Self::of_sites(&snapshot.sites).0.hash(&mut octets);
+        snapshot.unmatched_overrides.hash(&mut octets);
+        octets.version()
+    }
+}
+
+impl fmt::Display for Version {
+    /// 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|it| write!(f, "{it:02x}"))
+    }
+}
+
+/// A text that is no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a version is 32 hexadecimal digits in lower case")]
+pub struct NoVersion;
+
+impl FromStr for Version {
+    type Err = NoVersion;
+
+    fn from_str(text: &str) -> Result<Self, NoVersion> {
+        let number = u128::from_str_radix(text, 16).map_err(|_| NoVersion)?;
+        let version = Self(number.to_be_bytes());
+        // What else the standard library takes for a number is none of ours.
+        if version.to_string() == text { Ok(version) } else { Err(NoVersion) }
+    }
+}
+
+impl World {
+    /// Checks what a change expects, with `overrides` as they are before it.
+    ///
+    /// # Errors
+    /// When it is another version; before that, whatever refuses the change itself.
+    pub(super) fn heed(
+        &self,
+        condition: &Condition,
+        overrides: &Overrides,
+        change: &Change,
+        stamp: &Stamp,
+    ) -> Result<(), ChangeError> {
+        let now = match condition {
+            Condition::None => return Ok(()),
+            Condition::Exists | Condition::OneOf(_) => self.version(overrides, change),
+        };
+        match (condition, now) {
+            (Condition::Exists, Some(_)) => Ok(()),
+            (Condition::OneOf(expected), Some(now)) if expected.contains(&now) => Ok(()),
+            _ => {
+                self.plan(&mut overrides.clone(), change, stamp)?;
+                Err(ChangeError::Changed(now))
+            }
+        }
+    }
+
+    /// The version of what a change is about.
+    fn version(&self, overrides: &Overrides, change: &Change) -> Option<Version> {
+        match change {
+            Change::Endpoint(key, _) => {
+                let profile = &self.snapshot.profile(&key.profile)?.profile;
+                let none = EndpointOverrides::default();
+                let states = profile.endpoints.iter().map(|it| {
+                    let key =
+                        EndpointKey { profile: profile.name.clone(), endpoint: it.name.clone() };
+                    let drained = it.site.as_ref().map(|it| overrides.drained_sites.get(it));
+                    (overrides.endpoints.get(&key).unwrap_or(&none), drained.flatten().is_some())
+                });
+                profile.endpoints.iter().find(|it| it.name == key.endpoint)?;
+                Some(profile_version(profile, states))
+            }
+            Change::Site { name, .. } => {
+                self.snapshot.site(name)?;
+                let sites = self.snapshot.sites.iter().map(|it| &it.site);
+                Some(sites_version(sites.map(|it| (it, overrides.drained_sites.get(&it.name)))))
+            }
+        }
+    }
+}
+
+fn profile_version<'a>(
+    profile: &Profile,
+    states: impl Iterator<Item = (&'a EndpointOverrides, bool)>,
+) -> Version {
+    let mut octets = Octets::default();
+    profile.hash(&mut octets);
+    states.for_each(|it| it.hash(&mut octets));
+    octets.version()
+}
+
+fn sites_version<'a>(sites: impl Iterator<Item = (&'a Site, Option<&'a Stamp>)>) -> Version {
+    let mut octets = Octets::default();
+    for (Site { name, location }, drained) in sites {
+        let location = location.as_ref().map(|Location { latitude, longitude, region }| {
+            (latitude.to_bits(), longitude.to_bits(), region)
+        });
+        let site: (&Ident, _, _) = (name, location, drained);
+        site.hash(&mut octets);
+    }
+    octets.version()
+}
+
+/// Everything that hashing says of a value, end to end.
+#[derive(Default)]
+struct Octets(Vec<u8>);
+
+impl Octets {
+    fn version(&self) -> Version {
+        let mut version = [0; 16];
+        version
+            .iter_mut()
+            .zip(digest(&SHA256, &self.0).as_ref())
+            .for_each(|(it, from)| *it = *from);
+        Version(version)
+    }
+}
+
+impl Hasher for Octets {
+    fn write(&mut self, octets: &[u8]) {
+        self.0.extend_from_slice(octets);
+    }
+
+    /// Nobody asks: the digest is of all octets.
+    fn finish(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_as_it_is_written() {
+        let version = Version([0x0a; 16]);
+        assert_eq!(version.to_string(), "0a".repeat(16));
+        assert_eq!(version.to_string().parse(), Ok(version));
+        for wrong in ["", "0a", &"0A".repeat(16), &format!("+{}", "0".repeat(31)), "xyz"] {
+            assert_eq!(wrong.parse::<Version>(), Err(NoVersion), "{wrong}");
+        }
+    }
+}
