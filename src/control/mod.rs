@@ -180,4 +180,8 @@ pub fn load_from(paths: Vec<PathBuf>) -> Load {
 }
 
 #[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
+mod simulation_tests;
+#[cfg(test)]
 mod tests;
