@@ -138,17 +138,6 @@ fn it_stops_well_when_it_is_told_to() {
 }
 
 #[test]
-fn one_state_directory_has_one_daemon() {
-    let daemon = Daemon::start(ZONE);
-    let other = Home::new(ZONE).state(&daemon.home.path("state"));
-    let said = other.fail_to_start();
-    let state = daemon.home.path("state").display().to_string();
-    let process = format!("process {}", daemon.process());
-    assert!(said.contains(&state) && said.contains(&process), "{said}");
-    assert_eq!(daemon.api.must("GET", "/v1/status", "")["profiles"], 0);
-}
-
-#[test]
 fn a_port_in_use_is_named_with_the_key_that_sets_it() {
     let udp = UdpSocket::bind((loopback(), 0)).unwrap();
     let tcp = TcpListener::bind((loopback(), 0)).unwrap();

@@ -208,4 +208,8 @@ pub fn load_from(inputs: impl Into<Inputs>) -> Load {
 }
 
 #[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
+mod simulation_tests;
+#[cfg(test)]
 mod tests;

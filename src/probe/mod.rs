@@ -18,7 +18,7 @@ mod reason;
 mod scheduler;
 mod tcp;
 #[cfg(test)]
-mod testbed;
+pub(crate) mod testbed;
 mod tls;
 mod trail;
 mod trust;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::Registry;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
@@ -11,11 +12,16 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::attempt::Network;
-use super::scheduler::World;
-use crate::health::{Outcome, ProbeResult};
+use super::scheduler::{Scheduler, World};
+use super::{ProbeHandle, VerdictChange};
+use crate::clock::Clock;
+use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult};
+use crate::metrics::ProbeMetrics;
 use crate::model::{
     Flap, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
 };
@@ -47,6 +53,41 @@ impl Server {
         });
         Self { address, _accepting: accepting }
     }
+}
+
+/// A network without packets: the function plays every probe of an address.
+struct Played<F>(F);
+
+impl<F, P> World for Played<F>
+where
+    F: Fn(SocketAddr) -> P + Send + Sync + 'static,
+    P: Future<Output = Outcome> + Send,
+{
+    async fn probe(&self, target: &ProbeTarget, _: Duration) -> ProbeResult {
+        let outcome = self.0(target.addresses[0]).await;
+        ProbeResult {
+            at: Clock::time_of_day(),
+            outcome,
+            phase: Phase::Connect,
+            elapsed: Duration::ZERO,
+            phases: PhaseTimes::default(),
+            reason: (outcome != Outcome::Passed).then(|| "connect: played".to_owned()),
+            certificate_expires: None,
+        }
+    }
+}
+
+/// Runs the scheduler itself over probes that a function plays.
+pub(crate) fn play<P: Future<Output = Outcome> + Send>(
+    probe: impl Fn(SocketAddr) -> P + Send + Sync + 'static,
+    changes: mpsc::Sender<VerdictChange>,
+    stop: CancellationToken,
+) -> (impl Future<Output = ()>, ProbeHandle) {
+    let metrics = ProbeMetrics::register(&Registry::new()).unwrap();
+    let (clock, handle) = (Clock::start(), ProbeHandle::default());
+    let scheduler =
+        Scheduler::new(Played(probe), clock, metrics, changes, usize::MAX, handle.clone());
+    (scheduler.run(stop), handle)
 }
 
 /// Reads up to the end of the request's head; as far as the client lets it.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -24,6 +25,8 @@ pub(crate) struct Home {
     state: PathBuf,
     args: Vec<String>,
     environment: Vec<(String, String)>,
+    /// What runs the daemon, with its arguments.
+    runner: Vec<String>,
 }
 
 impl Home {
@@ -32,8 +35,8 @@ impl Home {
         let directory = tempfile::tempdir().unwrap();
         let listen = vec![format!("{}:0", loopback())];
         let (admin, state) = (format!("{}:0", loopback()), directory.path().join("state"));
-        let (args, environment) = (Vec::new(), Vec::new());
-        let home = Self { directory, listen, admin, state, args, environment };
+        let (args, environment, runner) = (Vec::new(), Vec::new(), Vec::new());
+        let home = Self { directory, listen, admin, state, args, environment, runner };
         home.write("farol.toml", config);
         home
     }
@@ -65,6 +68,11 @@ impl Home {
         Self { environment: variables.iter().map(owned).collect(), ..self }
     }
 
+    /// Runs the daemon by a program that becomes it: `setpriv`, with arguments.
+    pub(crate) fn through(self, runner: &[&str]) -> Self {
+        Self { runner: runner.iter().map(|it| (*it).to_owned()).collect(), ..self }
+    }
+
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join(file)
     }
@@ -79,10 +87,12 @@ impl Home {
             "[server]\nlisten = {listen:?}\n[admin]\nlisten = {admin:?}\n[state]\ndir = {state:?}\n"
         );
         self.write("here.toml", &text);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
-        command.args(["serve", "--log-format", "json", "--config"]).arg(self.path("here.toml"));
-        command.arg("--config").arg(self.path("farol.toml")).args(&self.args);
-        Running::start(command.envs(self.environment.iter().cloned()))
+        let mut words = self.runner.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_farol")]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(["serve", "--log-format", "json", "--config"]);
+        command.arg(self.path("here.toml")).arg("--config").arg(self.path("farol.toml"));
+        command.args(&self.args).envs(self.environment.iter().cloned());
+        Running::start(&mut command)
     }
 
     /// Starts a daemon that answers DNS and the API when this returns.
@@ -97,6 +107,14 @@ impl Home {
         let token = fs::read_to_string(self.state.join("admin.token")).unwrap();
         let api = Http::new(text("admin").parse().unwrap()).with_token(token.trim());
         Daemon { running, dns, api, home: self }
+    }
+
+    /// Starts a daemon and kills it this long afterwards, wherever it is by then.
+    #[track_caller]
+    pub(crate) fn start_and_kill(&self, after: Duration) {
+        let running = self.spawn();
+        std::thread::sleep(after);
+        drop(running);
     }
 
     /// Starts a daemon that must give up; tells what it said.
@@ -218,9 +236,14 @@ impl Daemon {
     /// Kills it as a crash would, and starts another in its place.
     #[track_caller]
     pub(crate) fn crash_and_restart(self) -> Self {
+        self.crash().start()
+    }
+
+    /// Kills it as a crash would.
+    pub(crate) fn crash(self) -> Home {
         let Self { running, home, .. } = self;
         drop(running);
-        home.start()
+        home
     }
 }
 

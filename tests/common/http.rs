@@ -1,6 +1,6 @@
 //! A small HTTP client, one connection a request.
 
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
@@ -63,8 +63,23 @@ impl Http {
     /// Sends these headers as well, each with its line's end.
     #[track_caller]
     pub(crate) fn send_with(&self, method: &str, path: &str, body: &str, more: &str) -> Response {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.try_send_with(method, path, body, more).unwrap()
+    }
+
+    /// Asks a server that may end at any moment; what is no whole response is an error.
+    pub(crate) fn try_send(&self, method: &str, path: &str, body: &str) -> io::Result<Response> {
+        self.try_send_with(method, path, body, "")
+    }
+
+    fn try_send_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+        more: &str,
+    ) -> io::Result<Response> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         let (host, length) = (self.address, body.len());
         let token = self.token.iter().map(|it| format!("Authorization: Bearer {it}\r\n"));
         let token: String = token.collect();
@@ -72,16 +87,21 @@ impl Http {
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{token}{more}\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
-        stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(request.as_bytes())?;
         let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        let (head, body) = response.split_once("\r\n\r\n").expect("a whole head");
-        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
-        let media_type = head.lines().find_map(|it| it.strip_prefix("content-type: "));
-        let media_type = media_type.unwrap_or_default().to_owned();
-        let is_chunked = head.lines().any(|it| it == "transfer-encoding: chunked");
+        stream.read_to_string(&mut response)?;
+        let cut = || io::Error::from(ErrorKind::UnexpectedEof);
+        let (head, body) = response.split_once("\r\n\r\n").ok_or_else(cut)?;
+        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(cut)?;
+        let header = |name: &str| head.lines().find_map(|it| it.strip_prefix(name));
+        let length = header("content-length: ").and_then(|it| it.parse().ok());
+        if length.is_some_and(|it: usize| it != body.len()) {
+            return Err(cut());
+        }
+        let media_type = header("content-type: ").unwrap_or_default().to_owned();
+        let is_chunked = header("transfer-encoding: chunked").is_some();
         let body = if is_chunked { joined(body) } else { body.to_owned() };
-        Response { status, media_type, head: head.to_owned(), body }
+        Ok(Response { status, media_type, head: head.to_owned(), body })
     }
 
     /// Asks as one who has to, and must succeed.

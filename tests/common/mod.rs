@@ -14,7 +14,10 @@ pub(crate) mod authority;
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod http;
+pub(crate) mod namespace;
 pub(crate) mod program;
+pub(crate) mod random;
+pub(crate) mod relay;
 pub(crate) mod site;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

@@ -24,6 +24,10 @@ impl Program {
         Self { child, log: log.to_owned() }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal to the program and its children.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process_group(Pid::from_child(&self.child), signal).unwrap();
