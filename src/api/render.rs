@@ -76,7 +76,7 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
         effective_weight: f64::from(state.weight),
         share: percent(table.share(family, at)),
         monitor: self::monitor(endpoint),
-        last_probe: probed.last().map(last_probe),
+        last_probe: probed.last().map(|it| last_probe(&it)),
         stale: probed.heard().is_some_and(|it| now.moment.since(it) > 3 * monitor.interval),
         held_down_until,
         overrides: overrides(state),
@@ -102,7 +102,7 @@ fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
     }
 }
 
-fn last_probe(result: crate::health::ProbeResult) -> view::LastProbe {
+fn last_probe(result: &crate::health::ProbeResult) -> view::LastProbe {
     let outcome = match result.outcome {
         Outcome::Passed => "passed",
         Outcome::Failed => "failed",
@@ -113,7 +113,7 @@ fn last_probe(result: crate::health::ProbeResult) -> view::LastProbe {
         result: outcome.to_owned(),
         phase: result.phase.label().to_owned(),
         seconds: result.elapsed.as_secs_f64(),
-        reason: result.reason,
+        reason: result.reason.as_deref().map(str::to_owned),
     }
 }
 
@@ -208,7 +208,7 @@ pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> vi
             };
             if state.status == EndpointStatus::Degraded {
                 let forced = state.forced().map(|_| "forced down".to_owned());
-                let probed = || state.facts.probed.last().and_then(|it| it.reason);
+                let probed = || state.facts.probed.last()?.reason.as_deref().map(str::to_owned);
                 status.degraded.push(name(forced.or_else(probed)));
             }
             let kinds: Vec<&str> = state.facts.overrides.kinds().collect();

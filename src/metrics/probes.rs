@@ -1,4 +1,4 @@
-use prometheus::{HistogramOpts, HistogramVec, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, Registry};
 
 use crate::health::{Phase, ProbeResult};
 
@@ -10,6 +10,7 @@ const BUCKETS: [f64; 12] =
 #[derive(Clone, Debug)]
 pub struct ProbeMetrics {
     duration: HistogramVec,
+    waits: IntCounter,
 }
 
 impl ProbeMetrics {
@@ -25,7 +26,15 @@ impl ProbeMetrics {
             duration.with_label_values(&[phase.label()]);
         }
         registry.register(Box::new(duration.clone()))?;
-        Ok(Self { duration })
+        let help = "Probes that started late because too few sockets were free.";
+        let waits = IntCounter::new("farol_probe_waits_total", help)?;
+        registry.register(Box::new(waits.clone()))?;
+        Ok(Self { duration, waits })
+    }
+
+    /// Counts a probe that had to wait for a socket.
+    pub fn waited(&self) {
+        self.waits.inc();
     }
 
     /// Counts one probe.
