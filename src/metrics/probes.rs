@@ -1,4 +1,6 @@
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, Registry};
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, Registry};
 
 use crate::health::{Phase, ProbeResult};
 
@@ -11,6 +13,7 @@ const BUCKETS: [f64; 12] =
 pub struct ProbeMetrics {
     duration: HistogramVec,
     waits: IntCounter,
+    late: Histogram,
 }
 
 impl ProbeMetrics {
@@ -29,7 +32,11 @@ impl ProbeMetrics {
         let help = "Probes that started late because too few sockets were free.";
         let waits = IntCounter::new("farol_probe_waits_total", help)?;
         registry.register(Box::new(waits.clone()))?;
-        Ok(Self { duration, waits })
+        let help = "How late probes started.";
+        let options = HistogramOpts::new("farol_probe_late_seconds", help);
+        let late = Histogram::with_opts(options.buckets(BUCKETS.to_vec()))?;
+        registry.register(Box::new(late.clone()))?;
+        Ok(Self { duration, waits, late })
     }
 
     /// Counts a probe that had to wait for a socket.
@@ -37,8 +44,9 @@ impl ProbeMetrics {
         self.waits.inc();
     }
 
-    /// Counts one probe.
-    pub fn observe(&self, result: &ProbeResult) {
+    /// Counts one probe, which started so late.
+    pub fn observe(&self, result: &ProbeResult, late: Duration) {
+        self.late.observe(late.as_secs_f64());
         for (phase, elapsed) in result.phases.iter() {
             self.duration.with_label_values(&[phase.label()]).observe(elapsed.as_secs_f64());
         }

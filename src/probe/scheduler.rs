@@ -46,7 +46,8 @@ pub(super) struct Scheduler<W> {
     last_wait: Option<Moment>,
     /// How many sockets all probes together need.
     needed: usize,
-    probes: JoinSet<ProbeResult>,
+    /// Each gives its result and how late it started.
+    probes: JoinSet<(ProbeResult, Duration)>,
     /// The probes whose results are awaited; a task that is not in here was given up.
     under_way: HashMap<task::Id, UnderWay>,
     changes: mpsc::Sender<VerdictChange>,
@@ -139,7 +140,7 @@ impl<W: World> Scheduler<W> {
         let probe = self.probes.spawn(async move {
             // The task may have waited for its turn too.
             let late = clock.now().since(due.at);
-            world.probe(&what, late).await
+            (world.probe(&what, late).await, late)
         });
         self.under_way.insert(probe.id(), UnderWay { target: due.id, started: now });
         target.probe = Some(probe);
@@ -160,7 +161,7 @@ impl<W: World> Scheduler<W> {
     }
 
     /// Takes in what came of a probe: for show, for the verdict, and for when the next one starts.
-    fn finish(&mut self, ended: Result<(task::Id, ProbeResult), JoinError>) {
+    fn finish(&mut self, ended: Result<(task::Id, (ProbeResult, Duration)), JoinError>) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let Some(probe) = self.under_way.remove(&task) else { return };
         let Some(target) = self.targets.get_mut(&probe.target) else { return };
@@ -168,11 +169,11 @@ impl<W: World> Scheduler<W> {
         self.sockets.give_back(target.site, target.what.addresses.len());
 
         let now = self.clock.now();
-        let result = match ended {
+        let (result, late) = match ended {
             Ok((_, result)) => result,
-            Err(error) => broken(&error, target, now.since(probe.started)),
+            Err(error) => (broken(&error, target, now.since(probe.started)), Duration::ZERO),
         };
-        self.metrics.observe(&result);
+        self.metrics.observe(&result, late);
         target.observe(result, now, &mut self.outbox);
         let next = next_start(probe.started, target.interval(), self.draws.next(), now);
         self.agenda.add(next, probe.target);
