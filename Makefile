@@ -22,4 +22,6 @@ bench: ## install what benchmarks need, then run all of them
 	cargo build --release --locked
 	benches/dns/run
 	benches/start/run
+	benches/probe/run
+	benches/probe/soak --seconds 60
 	cargo bench --locked

@@ -3,8 +3,12 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
+import threading
+import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/farol"
@@ -27,6 +31,15 @@ ZONE = "$TTL 300\n@ SOA ns hostmaster 1 3600 600 604800 60\n@ NS ns\nns A 192.0.
 def build():
     """Brings the release build up to date."""
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
+
+
+def wait_for(condition, problem):
+    """Waits until something holds; ends with the problem if it doesn't."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(problem)
+        time.sleep(0.05)
 
 
 def profile(name, method, endpoints, first=0):
@@ -55,6 +68,9 @@ class Daemon:
             if event.get("event") == "started":
                 self.host, port = event["dns"].rsplit(":", 1)
                 self.port = int(port)
+                self.admin = event["admin"]
+                # A full pipe would stop the daemon.
+                threading.Thread(target=self.process.stderr.read, daemon=True).start()
                 return
         raise SystemExit(f"the daemon did not start: {event}")
 
@@ -65,6 +81,18 @@ class Daemon:
         self.process.terminate()
         self.process.wait()
         self.directory.cleanup()
+
+    def reconfigure(self, profiles):
+        """Puts other profiles in the place of those that it has."""
+        (pathlib.Path(self.directory.name) / "farol.toml").write_text(HEAD + profiles)
+        self.process.send_signal(signal.SIGHUP)
+
+    def metrics(self):
+        """The lines of its metrics."""
+        with urllib.request.urlopen(f"http://{self.admin}/metrics") as answer:
+            for line in answer:
+                if line.startswith(b"farol_"):
+                    yield line.decode().rstrip()
 
     def cpu_seconds(self):
         """User and system time that the process has used."""
