@@ -11,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
 
 use super::auth::Author;
 use super::error::ApiError;
@@ -45,7 +46,12 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
 }
 
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
-    let text = api.metrics.render(api.clock.now()).map_err(|error| {
+    // A large configuration takes seconds, for which no probe may wait.
+    let rendered = spawn_blocking(move || api.metrics.render(api.clock.now())).await;
+    let text = rendered
+        .map_err(|error| error.to_string())
+        .and_then(|it| it.map_err(|error| error.to_string()));
+    let text = text.map_err(|error| {
         ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("metrics could not be encoded: {error}"),
