@@ -25,4 +25,6 @@ bench: ## install what benchmarks need, then run all of them
 	benches/verdict/run
 	benches/reload/run
 	benches/idle/run
+	benches/probe/run
+	benches/probe/soak --seconds 60
 	cargo bench --locked

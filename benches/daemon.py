@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -29,6 +30,15 @@ ZONE = "$TTL 300\n@ SOA ns hostmaster 1 3600 600 604800 60\n@ NS ns\nns A 192.0.
 def build():
     """Brings the release build up to date."""
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
+
+
+def wait_for(condition, problem):
+    """Waits until something holds; ends with the problem if it doesn't."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(problem)
+        time.sleep(0.05)
 
 
 def profile(name, method, endpoints, first=0):
@@ -69,6 +79,7 @@ class Daemon:
                 self.host, port = event["dns"].rsplit(":", 1)
                 self.port = int(port)
                 self.admin = event["admin"]
+                # A full pipe would stop the daemon.
                 threading.Thread(target=self.process.stderr.read, daemon=True).start()
                 return
         raise SystemExit(f"the daemon did not start: {event}")
@@ -87,19 +98,20 @@ class Daemon:
         new.write_text(HEAD + profiles)
         new.rename(self.path / "farol.toml")
 
-    def post(self, path):
-        """Asks the API to do something; gives what it answers."""
+    def reload(self, profiles):
+        """Puts other profiles in the place of those that it has; gives what that changed."""
+        self.write(profiles)
         token = (self.path / "state/admin.token").read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
-        request = urllib.request.Request(f"http://{self.admin}{path}", b"", headers, method="POST")
+        request = urllib.request.Request(f"http://{self.admin}/v1/reload", b"", headers, method="POST")
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def metrics(self):
-        """Every series of /metrics by name and labels."""
+    def metrics(self, prefix=""):
+        """The series of /metrics that begin so, by name and labels."""
         with urllib.request.urlopen(f"http://{self.admin}/metrics") as answer:
-            lines = answer.read().decode().splitlines()
-        return {series: float(value) for series, value in (it.rsplit(" ", 1) for it in lines if it[0] != "#")}
+            lines = (it.decode() for it in answer if it.startswith(prefix.encode()) and not it.startswith(b"#"))
+            return {series: float(value) for series, value in (it.rsplit(" ", 1) for it in lines)}
 
     def cpu_seconds(self):
         """User and system time that the process has used."""

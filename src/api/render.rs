@@ -77,7 +77,7 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
         effective_weight: f64::from(state.weight),
         share: percent(table.share(family, at)),
         monitor: monitor(endpoint),
-        last_probe: probed.last().map(last_probe),
+        last_probe: probed.last().map(|it| last_probe(&it)),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
         held_down_until,
         overrides: overrides(state),
@@ -103,13 +103,13 @@ fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
     }
 }
 
-fn last_probe(result: crate::health::ProbeResult) -> view::LastProbe {
+fn last_probe(result: &crate::health::ProbeResult) -> view::LastProbe {
     view::LastProbe {
         at: time(result.at),
         result: result.outcome.label().to_owned(),
         phase: result.phase.label().to_owned(),
         seconds: result.elapsed.as_secs_f64(),
-        reason: result.reason,
+        reason: result.reason.as_deref().map(str::to_owned),
     }
 }
 
@@ -219,7 +219,7 @@ pub(super) fn status(
             };
             if state.status == EndpointStatus::Degraded {
                 let forced = state.forced().map(|_| "forced down".to_owned());
-                let probed = || state.facts.probed.last().and_then(|it| it.reason);
+                let probed = || state.facts.probed.last()?.reason.as_deref().map(str::to_owned);
                 status.degraded.push(name(forced.or_else(probed)));
             }
             if state.is_stale(&endpoint.probe.monitor, now.moment) {

@@ -27,6 +27,8 @@ use crate::store::Store;
 const VERDICTS: usize = 1024;
 /// Descriptors for everything but probes and DNS over TCP: sockets, logs, state, the API.
 const RESERVED_FILES: u64 = 256;
+/// Sockets that probes have in any case.
+const FEWEST_PROBES: u64 = 64;
 /// How long tasks may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -230,6 +232,15 @@ fn probe_connections(tcp_connections: usize) -> usize {
     }
     let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let reserved = RESERVED_FILES + tcp_connections as u64;
-    let left = now.saturating_sub(reserved).max(64);
+    let needed = reserved + FEWEST_PROBES;
+    if now < needed {
+        tracing::warn!(
+            event = "file_limit",
+            limit = now,
+            needed,
+            "the limit of open files is {now}, and TCP clients, probes and the rest may need {needed}; raise it (LimitNOFILE=), or lower server.tcp_max_connections"
+        );
+    }
+    let left = now.saturating_sub(reserved).max(FEWEST_PROBES);
     usize::try_from(left).unwrap_or(usize::MAX).min(tokio::sync::Semaphore::MAX_PERMITS)
 }

@@ -57,7 +57,7 @@ pub struct Control {
     /// Snapshots that a worker may still hold: they are freed here, not there.
     retired: Vec<Arc<Snapshot>>,
     /// The verdicts since the last publication, for the log.
-    reasons: HashMap<EndpointKey, (Verdict, Option<String>)>,
+    reasons: HashMap<EndpointKey, (Verdict, Option<Arc<str>>)>,
     /// When to publish what has changed.
     due: Option<Instant>,
     saving: Option<Saving>,
@@ -264,7 +264,7 @@ impl Control {
         self.parts.metrics.published(started.elapsed());
         journal::published(changes, |key| self.reasons.remove(key)?.1);
         for (key, (verdict, reason)) in self.reasons.drain() {
-            journal::verdict(&key, verdict, &reason.unwrap_or_default());
+            journal::verdict(&key, verdict, reason.as_deref().unwrap_or_default());
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the control task says in the log. Each event has a stable name and fields (docs/OPERATING.md), and a sentence.
 
+use std::sync::Arc;
+
 use super::Change;
 use super::reload::Diff;
 use super::world::{Changes, Transition};
@@ -14,9 +16,12 @@ pub(super) fn changed(change: &Change, stamp: &Stamp) {
 }
 
 /// What a publication changed. `reason` takes what the probes said of an endpoint since the last one.
-pub(super) fn published(changes: &Changes, mut reason: impl FnMut(&EndpointKey) -> Option<String>) {
+pub(super) fn published(
+    changes: &Changes,
+    mut reason: impl FnMut(&EndpointKey) -> Option<Arc<str>>,
+) {
     for it in &changes.transitions {
-        transition(it, &reason(&it.key).unwrap_or_default());
+        transition(it, reason(&it.key).as_deref().unwrap_or_default());
     }
     for (profile, fails_open) in &changes.fail_open {
         if *fails_open {

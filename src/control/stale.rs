@@ -136,7 +136,7 @@ mod tests {
             reason: None,
             certificate_expires: None,
         };
-        watch.probed.record(result, now, None);
+        watch.probed.record(Arc::new(result), now, None);
         let (key, probed) = (watch.key, watch.probed);
         let verdict = Verdict::Online;
         world.observe(&VerdictChange { key, verdict, at: Timestamp(0), reason: None, probed });

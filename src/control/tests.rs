@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::Clock;
+use crate::health::Belief;
 use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics};
 use crate::model::{Change as Field, EndpointStatus, Forced, Model, Overrides, Timestamp, Verdict};
 use crate::probe::{Prober, VerdictChange};
@@ -224,8 +225,8 @@ fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
     assert_eq!(statuses(world.snapshot(), "www.z."), "D");
     let watch = world.watches().into_iter().find(|it| it.key == key("www.z.", "a")).unwrap();
     assert_eq!(
-        (watch.verdict, watch.target.monitor.interval),
-        (Verdict::Degraded, Duration::from_secs(60))
+        (watch.belief, watch.target.monitor.interval),
+        (Belief::fresh(Verdict::Degraded), Duration::from_secs(60))
     );
 }
 

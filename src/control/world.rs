@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Change, ChangeError};
+use crate::health::Belief;
 use crate::model::{
     Endpoint, EndpointKey, EndpointStatus, Ident, Model, Name, Overrides, Profile, Protocol, Site,
     Stamp, Timestamp,
@@ -110,7 +111,9 @@ impl World {
                 if endpoint.probe.monitor.protocol != Protocol::None {
                     let key = key(&table.profile, endpoint);
                     let (target, probed) = (endpoint.probe.clone(), state.facts.probed.clone());
-                    watches.push(Watch { key, target, verdict: state.facts.verdict, probed });
+                    let (site, belief) =
+                        (endpoint.site.clone(), Belief::fresh(state.facts.verdict));
+                    watches.push(Watch { key, site, target, belief, probed });
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! From probe outcomes to an endpoint's status: thresholds, damping and schedule. Pure: time, draws and results come in
 //! as arguments, so a year of failures is tested in milliseconds.
 
+mod belief;
 mod probed;
 mod schedule;
 mod state;
 mod status;
 
+pub use belief::Belief;
 pub use probed::{Phase, PhaseTimes, ProbeResult, ProbeTally, Probed};
 pub use schedule::{first_delay, first_verdict_within, next_start};
 pub use state::{Health, Outcome};

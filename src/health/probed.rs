@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Outcome;
@@ -63,7 +63,7 @@ pub struct ProbeResult {
     /// How long each phase took.
     pub phases: PhaseTimes,
     /// Why it failed or is void, for people: "connect: refused".
-    pub reason: Option<String>,
+    pub reason: Option<Arc<str>>,
     /// When the certificate that the endpoint showed expires.
     pub certificate_expires: Option<Timestamp>,
 }
@@ -80,7 +80,7 @@ pub struct Probed {
 /// The last word of the probes.
 #[derive(Clone, Debug, Default)]
 struct Latest {
-    result: Option<ProbeResult>,
+    result: Option<Arc<ProbeResult>>,
     /// When a probe last said something, for or against the endpoint.
     heard: Option<Moment>,
     held_down_until: Option<Moment>,
@@ -104,8 +104,14 @@ impl Probed {
         Self { latest: Mutex::new(latest), ..Self::default() }
     }
 
-    /// Takes in a result, and how long the endpoint is held down after it.
-    pub fn record(&self, result: ProbeResult, now: Moment, held_down_until: Option<Moment>) {
+    /// Takes over the last word of a record of the same probes; what was counted stays.
+    pub fn follow(&self, other: &Probed) {
+        let latest = other.latest().clone();
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
+    }
+
+    /// Takes in a result, and how long the endpoint is held down after it. Endpoints that share a probe share its result.
+    pub fn record(&self, result: Arc<ProbeResult>, now: Moment, held_down_until: Option<Moment>) {
         let counter = match result.outcome {
             Outcome::Passed => &self.passed,
             Outcome::Failed => &self.failed,
@@ -130,7 +136,7 @@ impl Probed {
     }
 
     /// The last result.
-    pub fn last(&self) -> Option<ProbeResult> {
+    pub fn last(&self) -> Option<Arc<ProbeResult>> {
         self.latest().result.clone()
     }
 
@@ -161,14 +167,16 @@ mod tests {
     #[test]
     fn void_probes_are_counted_but_are_no_word_on_the_endpoint() {
         let probed = Probed::default();
-        let result = |outcome| ProbeResult {
-            at: Timestamp(1),
-            outcome,
-            phase: Phase::Connect,
-            elapsed: Duration::ZERO,
-            phases: PhaseTimes::default(),
-            reason: None,
-            certificate_expires: None,
+        let result = |outcome| {
+            Arc::new(ProbeResult {
+                at: Timestamp(1),
+                outcome,
+                phase: Phase::Connect,
+                elapsed: Duration::ZERO,
+                phases: PhaseTimes::default(),
+                reason: None,
+                certificate_expires: None,
+            })
         };
         let at = |seconds| Moment(Duration::from_secs(seconds));
         probed.record(result(Outcome::Passed), at(1), None);
@@ -180,5 +188,9 @@ mod tests {
         assert_eq!(probed.held_down_until(), Some(at(9)));
         let next = Probed::continuing(&probed);
         assert_eq!((next.heard(), next.tally()), (Some(at(2)), ProbeTally::default()));
+        assert_eq!((next.last(), next.held_down_until()), (None, None));
+        next.follow(&probed);
+        assert_eq!((next.last(), next.heard()), (probed.last(), Some(at(2))));
+        assert_eq!((next.tally(), next.held_down_until()), (ProbeTally::default(), Some(at(9))));
     }
 }

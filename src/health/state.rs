@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Belief;
 use crate::model::{Flap, Moment, Monitor, Verdict};
 
 /// How many times of going down are remembered: enough for every doubling from the shortest hold-down to the longest.
@@ -40,6 +41,8 @@ pub struct Health {
     verdict: Verdict,
     /// Results in a row that contradict the verdict.
     contrary: u8,
+    /// Whether the verdict is of old and no result has confirmed it, so that a single success turns it.
+    is_aged: bool,
     /// When the endpoint went down, within the flap window.
     falls: VecDeque<Moment>,
     /// How long successes must last before the endpoint is Online again.
@@ -50,8 +53,8 @@ pub struct Health {
 
 impl Health {
     /// Starts from what is believed already, without evidence against it.
-    pub fn believing(verdict: Verdict) -> Self {
-        Self { verdict, ..Self::default() }
+    pub fn believing(belief: Belief) -> Self {
+        Self { verdict: belief.verdict(), is_aged: belief.is_aged(), ..Self::default() }
     }
 
     /// What is believed.
@@ -83,6 +86,7 @@ impl Health {
             (Verdict::Unknown, Outcome::Failed) => self.turn(Verdict::Degraded),
             (Verdict::Online, Outcome::Passed) | (Verdict::Degraded, Outcome::Failed) => {
                 self.contrary = 0;
+                self.is_aged = false;
                 self.held_until = None;
                 false
             }
@@ -94,6 +98,7 @@ impl Health {
                 self.fall(monitor.flap, now);
                 self.turn(Verdict::Degraded)
             }
+            (Verdict::Degraded, Outcome::Passed) if self.is_aged => self.turn(Verdict::Online),
             (Verdict::Degraded, Outcome::Passed) => {
                 self.contrary = self.contrary.saturating_add(1);
                 if !self.hold_down.is_zero() && self.held_until.is_none() {
@@ -111,6 +116,7 @@ impl Health {
     fn turn(&mut self, verdict: Verdict) -> bool {
         self.verdict = verdict;
         self.contrary = 0;
+        self.is_aged = false;
         self.held_until = None;
         true
     }
@@ -172,10 +178,15 @@ mod tests {
         }
     }
 
-    /// Feeds results ('+' pass, '-' fail, '.' void), a second apart, and names the verdict after each.
     #[track_caller]
     fn check(monitor: &Monitor, results: &str, verdicts: &str) {
-        let mut health = Health::default();
+        check_from(Belief::default(), monitor, results, verdicts);
+    }
+
+    /// Feeds results ('+' pass, '-' fail, '.' void), a second apart, and names the verdict after each.
+    #[track_caller]
+    fn check_from(belief: Belief, monitor: &Monitor, results: &str, verdicts: &str) {
+        let mut health = Health::believing(belief);
         let step = |(second, letter)| {
             health.observe(outcome(letter), monitor, Moment(SECOND * second));
             match health.verdict() {
@@ -197,10 +208,16 @@ mod tests {
 
     #[test]
     fn a_belief_that_is_brought_along_needs_a_full_run_to_turn() {
-        let monitor = monitor(1, 2);
-        let mut health = Health::believing(Verdict::Degraded);
-        assert!(!health.observe(Outcome::Passed, &monitor, Moment::default()));
-        assert!(health.observe(Outcome::Passed, &monitor, Moment::default()));
+        check_from(Belief::fresh(Verdict::Degraded), &monitor(1, 2), "+-++", "dddU");
+        check_from(Belief::fresh(Verdict::Online), &monitor(1, 2), "-+--", "UUUd");
+    }
+
+    #[test]
+    fn an_old_degraded_needs_one_success_until_a_failure_confirms_it() {
+        let aged = Belief::aged(Verdict::Degraded);
+        check_from(aged, &monitor(1, 3), ".+-", "dUU");
+        check_from(aged, &monitor(1, 3), "-+++", "dddU");
+        check_from(Belief::aged(Verdict::Online), &monitor(1, 3), ".-", "?d");
     }
 
     #[test]

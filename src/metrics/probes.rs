@@ -1,4 +1,8 @@
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use std::time::Duration;
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+};
 
 use crate::health::{Outcome, Phase, ProbeResult};
 
@@ -11,6 +15,8 @@ const BUCKETS: [f64; 12] =
 pub struct ProbeMetrics {
     duration: HistogramVec,
     results: IntCounterVec,
+    waits: IntCounter,
+    late: Histogram,
 }
 
 impl ProbeMetrics {
@@ -34,12 +40,25 @@ impl ProbeMetrics {
             results.with_label_values(&[outcome.label()]);
         }
         registry.register(Box::new(results.clone()))?;
-        Ok(Self { duration, results })
+        let help = "Probes that started late because too few sockets were free.";
+        let waits = IntCounter::new("farol_probe_waits_total", help)?;
+        registry.register(Box::new(waits.clone()))?;
+        let help = "How late probes started.";
+        let options = HistogramOpts::new("farol_probe_late_seconds", help);
+        let late = Histogram::with_opts(options.buckets(BUCKETS.to_vec()))?;
+        registry.register(Box::new(late.clone()))?;
+        Ok(Self { duration, results, waits, late })
     }
 
-    /// Counts one probe.
-    pub fn observe(&self, result: &ProbeResult) {
+    /// Counts a probe that had to wait for a socket.
+    pub fn waited(&self) {
+        self.waits.inc();
+    }
+
+    /// Counts one probe, which started so late.
+    pub fn observe(&self, result: &ProbeResult, late: Duration) {
         self.results.with_label_values(&[result.outcome.label()]).inc();
+        self.late.observe(late.as_secs_f64());
         for (phase, elapsed) in result.phases.iter() {
             self.duration.with_label_values(&[phase.label()]).observe(elapsed.as_secs_f64());
         }

@@ -31,7 +31,7 @@ fn profile(number: usize) -> Profile {
         enabled: true,
         weight: 1,
         priority: 1,
-        probe: ProbeTarget { addresses: Box::new([]), monitor: monitor.clone() },
+        probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
     };
     Profile {
         name: format!("p{number}.z.").parse().unwrap(),

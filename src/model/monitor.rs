@@ -143,11 +143,11 @@ pub struct Flap {
     pub max: Duration,
 }
 
-/// One thing to probe: where, and how. Endpoints with equal targets can share a probe.
+/// One thing to probe: where, and how. Endpoints with equal targets share their probes. Clones share their memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeTarget {
     /// Every address is probed; one failure fails the probe. Never empty.
-    pub addresses: Box<[SocketAddr]>,
+    pub addresses: Arc<[SocketAddr]>,
     /// How each address is probed.
     pub monitor: Arc<Monitor>,
 }

@@ -1,6 +1,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The longest name in wire format, with the root's octet (RFC 1035 3.1).
 pub const MAX_NAME: usize = 255;
@@ -9,7 +10,7 @@ const MAX_LABEL: usize = 63;
 /// An absolute domain name in uncompressed wire format, ASCII letters folded to lower case (RFC 4343), so that equal
 /// names are equal octets. The root is one zero octet.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Box<[u8]>);
+pub struct Name(Arc<[u8]>);
 
 /// Why a text or an octet string is no domain name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +41,7 @@ pub enum NameError {
 impl Name {
     /// The root, `.`.
     pub fn root() -> Self {
-        Self(Box::new([0]))
+        Self(Arc::new([0]))
     }
 
     /// Takes a whole uncompressed name in wire format, and nothing after it.

@@ -3,11 +3,11 @@ use std::collections::BinaryHeap;
 
 use crate::model::Moment;
 
-/// Names one watched endpoint; never given twice, so that what was removed can't be mistaken for what came after it.
+/// Names one target; never given twice, so that what was removed can't be mistaken for what came after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Id(pub(super) u64);
 
-/// Who is probed next. An endpoint is in it once, except while its probe is under way.
+/// What is probed next. A target is in it once, except while its probe waits for a socket or is under way.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     heap: BinaryHeap<Reverse<(Moment, Id)>>,
@@ -23,7 +23,7 @@ impl Agenda {
         self.heap.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Takes out the endpoint that has been due the longest.
+    /// Takes out the target that has been due the longest.
     pub(super) fn take_due(&mut self, now: Moment) -> Option<(Moment, Id)> {
         let due = self.next_due()?;
         if due > now { None } else { self.heap.pop().map(|Reverse(entry)| entry) }

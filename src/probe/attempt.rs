@@ -35,7 +35,7 @@ impl World for Network {
             return probe_address(address, &target.monitor, tls, late).await;
         }
         let mut probes = JoinSet::new();
-        for &address in &target.addresses {
+        for &address in target.addresses.iter() {
             let (monitor, tls) = (Arc::clone(&target.monitor), tls.clone());
             probes
                 .spawn(async move { (address, probe_address(address, &monitor, tls, late).await) });
@@ -145,7 +145,7 @@ fn result(trail: &Trail, outcome: Outcome, reason: Option<String>) -> ProbeResul
         phase: trail.phase,
         elapsed: trail.elapsed(),
         phases: trail.times,
-        reason,
+        reason: reason.map(Arc::from),
         certificate_expires: trail.certificate_expires,
     }
 }
@@ -167,7 +167,7 @@ fn sum_up(addresses: &[SocketAddr], mut results: Vec<(SocketAddr, ProbeResult)>)
     };
     ProbeResult {
         elapsed: elapsed.unwrap_or(result.elapsed),
-        reason: result.reason.map(|reason| format!("{address}: {reason}")),
+        reason: result.reason.map(|reason| format!("{address}: {reason}").into()),
         certificate_expires,
         ..result
     }
@@ -213,7 +213,7 @@ mod tests {
                 phase: Phase::Connect,
                 elapsed: SECOND * seconds,
                 phases: PhaseTimes::default(),
-                reason: (letter != '+').then(|| "why".to_owned()),
+                reason: (letter != '+').then(|| "why".into()),
                 certificate_expires: Some(Timestamp(i64::from(seconds))),
             };
             (addresses[place], result)
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(sum.elapsed, slowest);
         assert_eq!(sum.certificate_expires, Some(Timestamp(1)));
         let reason = (outcome != Outcome::Passed).then(|| format!("192.0.2.{told}:80: why"));
-        assert_eq!(sum.reason, reason);
+        assert_eq!(sum.reason.as_deref(), reason.as_deref());
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Probing: whether each endpoint answers, asked again and again. One task, the [`Prober`], holds what is believed of
-//! every endpoint and the agenda of when each is probed next; every probe runs in a task of its own, which the prober
-//! owns. What a probe does is in one file per protocol.
+//! every target and the agenda of when each is probed next; every probe runs in a task of its own, which the prober owns.
+//! Endpoints whose addresses and monitors are equal are one target. What a probe does is in one file per protocol.
 //!
 //! - **Flow**: [`Prober::new`] gives the actor, which its owner runs until a token is cancelled, and a [`ProbeHandle`]
-//!   that says what is to be probed. Every result goes into the endpoint's [`Probed`] and the metrics; a
+//!   that says what is to be probed. Every result goes into the endpoints' [`Probed`] and the metrics; a
 //!   [`VerdictChange`] is sent only when the verdict turned.
-//! - **Guarantees**: an endpoint is never probed twice at the same time; the next probe starts an interval after the
+//! - **Cost**: a tick costs what is due in it, whatever is configured.
+//! - **Guarantees**: a target is never probed twice at the same time; the next probe starts an interval after the
 //!   last one started; no socket outlives its probe; a probe that panics is contained and counts as void.
 //! - **Caveat**: with more probes under way than [`Prober::new`]'s limit allows, due probes wait, start late, and their
-//!   time-outs say nothing (they are void).
+//!   time-outs say nothing (they are void). Those of a site that hangs wait for each other, not the other sites' for them.
 
 mod agenda;
 mod attempt;
@@ -16,6 +17,8 @@ mod draws;
 mod http;
 mod reason;
 mod scheduler;
+mod sockets;
+mod target;
 mod tcp;
 #[cfg(test)]
 pub(crate) mod testbed;
@@ -31,20 +34,22 @@ use tokio_util::sync::CancellationToken;
 use self::attempt::Network;
 use self::scheduler::Scheduler;
 use crate::clock::Clock;
-use crate::health::Probed;
+use crate::health::{Belief, Probed};
 use crate::metrics::ProbeMetrics;
-use crate::model::{EndpointKey, ProbeTarget, Timestamp, Verdict};
+use crate::model::{EndpointKey, Ident, ProbeTarget, Timestamp, Verdict};
 
 /// An endpoint that is to be probed.
 #[derive(Clone, Debug)]
 pub struct Watch {
     /// Which endpoint; unique among those watched.
     pub key: EndpointKey,
-    /// Where and how. An endpoint whose protocol is [`None`](crate::model::Protocol::None) is not probed.
+    /// Its site. Where sockets are short, those of one site don't wait for another's.
+    pub site: Option<Ident>,
+    /// Where and how. Endpoints with equal targets share their probes. An endpoint whose protocol is [`None`](crate::model::Protocol::None) is not probed.
     pub target: ProbeTarget,
-    /// What is believed of the endpoint when it is watched for the first time; it is served by that until enough results
-    /// speak against it.
-    pub verdict: Verdict,
+    /// What is believed of the endpoint when it is watched for the first time. Where others share its target, see
+    /// [`ProbeHandle::watch`].
+    pub belief: Belief,
     /// Where the results go.
     pub probed: Arc<Probed>,
 }
@@ -59,7 +64,7 @@ pub struct VerdictChange {
     /// When it turned.
     pub at: Timestamp,
     /// What was wrong, when the result that decided was a failure: "connect: refused".
-    pub reason: Option<String>,
+    pub reason: Option<Arc<str>>,
     /// The record that came with the [`Watch`]: whoever gave a changed endpoint a new one can tell by it that this
     /// change is still about the old.
     pub probed: Arc<Probed>,
@@ -110,9 +115,15 @@ struct Wanted {
 }
 
 impl ProbeHandle {
-    /// Replaces everything that is watched. An endpoint whose key and target stay the same keeps what is believed of it,
-    /// its next probe's time and the probe under way; what was changed or is new starts afresh; what is missing is
-    /// probed no more, and a probe of it that is under way has no result.
+    /// Replaces everything that is watched. Endpoints with equal targets are probed as one: each gets every result, and hears
+    /// of every turn of the verdict.
+    ///
+    /// - A target that one of its endpoints has been listening to, with the same record, goes on: what is believed of it, its
+    ///   next probe's time and the probe under way stay. Endpoints that join it are told at once what is known; those
+    ///   that leave it disturb nobody.
+    /// - Any other target starts afresh, from what its endpoints believe: who believes nothing is told what the others do;
+    ///   where they contradict each other, each keeps its own until the first result, which is the verdict for all.
+    /// - A target that is missing is probed no more, and a probe of it that is under way has no result.
     pub fn watch(&self, wanted: Vec<Watch>) {
         *self.wanted.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted);
         self.wanted.changed.notify_one();

@@ -1,19 +1,24 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{self, AbortHandle, JoinError, JoinSet};
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::{Agenda, Id};
 use super::draws::Draws;
+use super::sockets::{Due, SiteId, Sockets};
+use super::target::{Outbox, Target};
 use super::{ProbeHandle, VerdictChange, Watch};
 use crate::clock::Clock;
-use crate::health::{Health, Outcome, Phase, PhaseTimes, ProbeResult, first_delay, next_start};
+use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult, first_delay, next_start};
 use crate::metrics::ProbeMetrics;
 use crate::model::{Moment, ProbeTarget, Protocol};
+
+/// Waits for sockets that are closer together than this are one burst.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// The one question that the scheduler asks of the world.
 pub(super) trait World: Send + Sync + 'static {
@@ -25,7 +30,7 @@ pub(super) trait World: Send + Sync + 'static {
     ) -> impl Future<Output = ProbeResult> + Send;
 }
 
-/// Decides who is probed when, and takes in what came of it. Alone in writing what is believed of the endpoints.
+/// Decides what is probed when, and takes in what came of it. Alone in writing what is believed of the endpoints.
 #[derive(Debug)]
 pub(super) struct Scheduler<W> {
     world: Arc<W>,
@@ -34,33 +39,27 @@ pub(super) struct Scheduler<W> {
     handle: ProbeHandle,
     draws: Draws,
     last_id: u64,
-    endpoints: HashMap<Id, Endpoint>,
+    targets: HashMap<Id, Target>,
     agenda: Agenda,
-    probes: JoinSet<ProbeResult>,
+    sockets: Sockets,
+    /// When a probe last had to wait for a socket.
+    last_wait: Option<Moment>,
+    /// How many sockets all probes together need.
+    needed: usize,
+    /// Each gives its result and how late it started.
+    probes: JoinSet<(ProbeResult, Duration)>,
     /// The probes whose results are awaited; a task that is not in here was given up.
     under_way: HashMap<task::Id, UnderWay>,
-    /// The sockets that those probes hold.
-    connections: usize,
-    max_connections: usize,
     changes: mpsc::Sender<VerdictChange>,
     /// Changes that `changes` had no room for. Verdicts turn seldom, so it stays short; nothing in it may be lost.
-    outbox: VecDeque<VerdictChange>,
-}
-
-/// What is known of one endpoint.
-#[derive(Debug)]
-struct Endpoint {
-    watch: Watch,
-    health: Health,
-    probe: Option<AbortHandle>,
+    outbox: Outbox,
 }
 
 /// A probe that has begun.
 #[derive(Debug)]
 struct UnderWay {
-    endpoint: Id,
+    target: Id,
     started: Moment,
-    connections: usize,
 }
 
 impl<W: World> Scheduler<W> {
@@ -79,14 +78,15 @@ impl<W: World> Scheduler<W> {
             handle,
             draws: Draws::seeded(),
             last_id: 0,
-            endpoints: HashMap::new(),
+            targets: HashMap::new(),
             agenda: Agenda::default(),
+            sockets: Sockets::new(max_connections),
+            last_wait: None,
+            needed: 0,
             probes: JoinSet::new(),
             under_way: HashMap::new(),
-            connections: 0,
-            max_connections,
             changes,
-            outbox: VecDeque::new(),
+            outbox: Outbox::new(),
         }
     }
 
@@ -113,118 +113,154 @@ impl<W: World> Scheduler<W> {
         self.probes.shutdown().await;
     }
 
-    /// Starts every probe that is due, as far as there are sockets. Tells when to look again; never, while one has to end
-    /// first.
+    /// Starts every probe that is due, as far as there are sockets. Tells when the next one is due.
     fn start_due(&mut self) -> Option<Instant> {
         let now = self.clock.now();
-        while self.connections < self.max_connections || self.under_way.is_empty() {
-            let Some((due, id)) = self.agenda.take_due(now) else {
-                return self.agenda.next_due().map(|due| self.clock.instant(due));
-            };
-            self.start(id, due, now);
+        while let Some((at, id)) = self.agenda.take_due(now) {
+            if let Some(target) = self.targets.get(&id) {
+                self.sockets.ask(target.site, Due { id, at, asked: now });
+            }
         }
-        None
+        while let Some((site, due)) = self.sockets.next() {
+            self.start(site, due, now);
+        }
+        if self.sockets.waiting() > 0 {
+            self.note_wait(now);
+        }
+        self.agenda.next_due().map(|due| self.clock.instant(due))
     }
 
-    fn start(&mut self, id: Id, due: Moment, now: Moment) {
-        let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
-        let (world, clock) = (Arc::clone(&self.world), self.clock);
-        let target = endpoint.watch.target.clone();
-        let connections = target.addresses.len();
+    fn start(&mut self, site: SiteId, due: Due, now: Moment) {
+        let Some(target) = self.targets.get_mut(&due.id) else { return };
+        let (world, clock, what) = (Arc::clone(&self.world), self.clock, target.what.clone());
+        self.sockets.take(site, what.addresses.len());
+        if due.asked < now {
+            self.metrics.waited();
+        }
         let probe = self.probes.spawn(async move {
             // The task may have waited for its turn too.
-            let late = clock.now().since(due);
-            world.probe(&target, late).await
+            let late = clock.now().since(due.at);
+            (world.probe(&what, late).await, late)
         });
-        self.connections += connections;
-        self.under_way.insert(probe.id(), UnderWay { endpoint: id, started: now, connections });
-        endpoint.probe = Some(probe);
+        self.under_way.insert(probe.id(), UnderWay { target: due.id, started: now });
+        target.probe = Some(probe);
+    }
+
+    /// Says once a burst that probes wait.
+    fn note_wait(&mut self, now: Moment) {
+        let last = self.last_wait.replace(now);
+        if last.is_none_or(|last| now.since(last) >= QUIET) {
+            let (waiting, most) = (self.sockets.waiting(), self.sockets.most());
+            tracing::warn!(
+                event = "probes_wait",
+                waiting,
+                most,
+                "{waiting} probes are due and wait for one of {most} sockets; raise the limit of open files (LimitNOFILE=), or look for sites that hang"
+            );
+        }
     }
 
     /// Takes in what came of a probe: for show, for the verdict, and for when the next one starts.
-    fn finish(&mut self, ended: Result<(task::Id, ProbeResult), JoinError>) {
+    fn finish(&mut self, ended: Result<(task::Id, (ProbeResult, Duration)), JoinError>) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let Some(probe) = self.under_way.remove(&task) else { return };
-        self.connections -= probe.connections;
-        let Some(endpoint) = self.endpoints.get_mut(&probe.endpoint) else { return };
-        endpoint.probe = None;
+        let Some(target) = self.targets.get_mut(&probe.target) else { return };
+        target.probe = None;
+        self.sockets.give_back(target.site, target.what.addresses.len());
 
         let now = self.clock.now();
-        let result = match ended {
+        let (result, late) = match ended {
             Ok((_, result)) => result,
-            Err(error) => broken(&error, endpoint, now.since(probe.started)),
+            Err(error) => (broken(&error, target, now.since(probe.started)), Duration::ZERO),
         };
-        let Watch { key, target, probed, .. } = &endpoint.watch;
-        let turned = endpoint.health.observe(result.outcome, &target.monitor, now);
-        self.metrics.observe(&result);
-        if turned {
-            self.outbox.push_back(VerdictChange {
-                key: key.clone(),
-                verdict: endpoint.health.verdict(),
-                at: Clock::time_of_day(),
-                reason: result.reason.clone(),
-                probed: Arc::clone(probed),
-            });
-        }
-        probed.record(result, now, endpoint.health.held_down_until());
-
-        let interval = endpoint.health.interval(&target.monitor);
-        let next = next_start(probe.started, interval, self.draws.next(), now);
-        self.agenda.add(next, probe.endpoint);
+        self.metrics.observe(&result, late);
+        target.observe(result, now, &mut self.outbox);
+        let next = next_start(probe.started, target.interval(), self.draws.next(), now);
+        self.agenda.add(next, probe.target);
     }
 
     /// Watches these endpoints and no others.
     fn replace(&mut self, wanted: Vec<Watch>) {
         let now = self.clock.now();
-        let mut former: HashMap<_, _> = std::mem::take(&mut self.endpoints)
+        let mut former: HashMap<ProbeTarget, (Id, Target)> = std::mem::take(&mut self.targets)
             .into_iter()
-            .map(|(id, endpoint)| (endpoint.watch.key.clone(), (id, endpoint)))
+            .map(|(id, target)| (target.what.clone(), (id, target)))
             .collect();
-        for watch in wanted {
-            if watch.target.monitor.protocol == Protocol::None {
-                continue;
-            }
-            // A new record means that what was believed counts no more, even of an equal target: it may have been another
-            // one in between.
-            let unchanged = former.get(&watch.key).is_some_and(|(_, it)| {
-                it.watch.target == watch.target && Arc::ptr_eq(&it.watch.probed, &watch.probed)
-            });
-            match former.remove(&watch.key) {
-                Some((id, endpoint)) if unchanged => {
-                    self.endpoints.insert(id, Endpoint { watch, ..endpoint });
-                }
-                changed => {
-                    if let Some((_, endpoint)) = changed {
-                        self.give_up(&endpoint);
+        // Everything about sockets is counted anew, since sites may be others.
+        self.sockets.clear().for_each(|due| self.agenda.add(due.at, due.id));
+        let mut needed = 0;
+        for (what, watches) in by_target(wanted) {
+            needed += what.addresses.len();
+            let site = self.sockets.site(watches.first().and_then(|it| it.site.as_ref()));
+            // New records throughout mean that what was believed counts no more, even of an equal target: its endpoints may
+            // have had another one in between.
+            match former.remove(&what) {
+                Some((id, mut target)) if target.is_known_to(&watches) => {
+                    if target.probe.is_some() {
+                        self.sockets.take(site, what.addresses.len());
                     }
-                    self.add(watch, now);
+                    target.go_on(what, site, watches, &mut self.outbox);
+                    self.targets.insert(id, target);
+                }
+                other => {
+                    if let Some((_, target)) = other {
+                        self.give_up(&target);
+                    }
+                    let target = Target::new(what, site, watches, &mut self.outbox);
+                    self.add(target, now);
                 }
             }
         }
-        for (_, endpoint) in former.into_values() {
-            self.give_up(&endpoint);
+        for (_, target) in former.into_values() {
+            self.give_up(&target);
         }
-        self.agenda.keep_only(|id| self.endpoints.contains_key(&id));
+        self.agenda.keep_only(|id| self.targets.contains_key(&id));
+        if !self.outbox.is_empty() {
+            let heard: HashSet<_> = self.targets.values().flat_map(Target::records).collect();
+            self.outbox.retain(|it| heard.contains(&Arc::as_ptr(&it.probed)));
+        }
+        self.warn_of_limit(needed);
     }
 
-    fn add(&mut self, watch: Watch, now: Moment) {
+    fn add(&mut self, target: Target, now: Moment) {
         self.last_id += 1;
         let id = Id(self.last_id);
-        let delay = first_delay(watch.target.monitor.interval, self.draws.next());
+        let delay = first_delay(target.what.monitor.interval, self.draws.next());
         self.agenda.add(now + delay, id);
-        let health = Health::believing(watch.verdict);
-        self.endpoints.insert(id, Endpoint { watch, health, probe: None });
+        self.targets.insert(id, target);
     }
 
-    /// Forgets an endpoint's probe under way, and what was not yet told of it.
-    fn give_up(&mut self, endpoint: &Endpoint) {
-        self.outbox.retain(|change| change.key != endpoint.watch.key);
-        let Some(probe) = &endpoint.probe else { return };
-        probe.abort();
-        if let Some(given_up) = self.under_way.remove(&probe.id()) {
-            self.connections -= given_up.connections;
+    /// Forgets a target's probe under way.
+    fn give_up(&mut self, target: &Target) {
+        if let Some(probe) = &target.probe {
+            probe.abort();
+            self.under_way.remove(&probe.id());
         }
     }
+
+    /// Warns when not all probes could be under way together, as they are when everything hangs.
+    fn warn_of_limit(&mut self, needed: usize) {
+        let most = self.sockets.most();
+        if std::mem::replace(&mut self.needed, needed) != needed && needed > most {
+            tracing::warn!(
+                event = "probe_limit",
+                needed,
+                most,
+                "probes need {needed} sockets when everything hangs, and the limit of open files leaves {most} for them, so some would start late; raise it (LimitNOFILE=)"
+            );
+        }
+    }
+}
+
+/// The endpoints of each target, except those that are not probed.
+fn by_target(wanted: Vec<Watch>) -> HashMap<ProbeTarget, Vec<Watch>> {
+    let mut groups: HashMap<ProbeTarget, Vec<Watch>> = HashMap::new();
+    for watch in wanted {
+        if watch.target.monitor.protocol != Protocol::None {
+            groups.entry(watch.target.clone()).or_default().push(watch);
+        }
+    }
+    groups
 }
 
 async fn reached(wake: Option<Instant>) {
@@ -235,16 +271,16 @@ async fn reached(wake: Option<Instant>) {
 }
 
 /// The result of a probe that panicked: a fault of ours, which says nothing of the endpoint.
-fn broken(error: &JoinError, endpoint: &Endpoint, elapsed: Duration) -> ProbeResult {
-    let key = &endpoint.watch.key;
-    tracing::error!(event = "probe_panicked", profile = %key.profile, endpoint = %key.endpoint, %error, "a probe panicked");
+fn broken(error: &JoinError, target: &Target, elapsed: Duration) -> ProbeResult {
+    let key = target.key().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(event = "probe_panicked", endpoint = key, %error, "a probe of {key} panicked");
     ProbeResult {
         at: Clock::time_of_day(),
         outcome: Outcome::Void,
         phase: Phase::Connect,
         elapsed,
         phases: PhaseTimes::default(),
-        reason: Some("the probe panicked, which is a fault in Farol".to_owned()),
+        reason: Some("the probe panicked, which is a fault in Farol".into()),
         certificate_expires: None,
     }
 }

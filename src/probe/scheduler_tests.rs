@@ -6,7 +6,7 @@ use prometheus::Registry;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::health::Probed;
+use crate::health::{Belief, Health, Probed};
 use crate::model::{EndpointKey, Verdict};
 use crate::probe::testbed::monitor;
 
@@ -20,6 +20,8 @@ struct Script {
     outcomes: HashMap<u16, Vec<Outcome>>,
     /// How long each probe takes.
     takes: Duration,
+    /// How long it takes at these ports instead.
+    slow: HashMap<u16, Duration>,
     seen: Mutex<Seen>,
 }
 
@@ -32,6 +34,8 @@ struct Seen {
     most_under_way: u32,
     overlapped: bool,
     latest: Duration,
+    /// How late the latest probe of each port started.
+    lateness: HashMap<u16, Duration>,
 }
 
 /// Counts a probe as under way until it ends or is dropped.
@@ -53,6 +57,8 @@ impl Script {
         *begun += 1;
         seen.starts.push((port, Instant::now()));
         seen.latest = seen.latest.max(late);
+        let lateness = seen.lateness.entry(port).or_default();
+        *lateness = late.max(*lateness);
         seen.overlapped |= !seen.under_way.insert(port);
         seen.most_under_way = seen.most_under_way.max(u32::try_from(seen.under_way.len()).unwrap());
         (Guard(self, port), before)
@@ -63,7 +69,7 @@ impl World for Arc<Script> {
     async fn probe(&self, target: &ProbeTarget, late: Duration) -> ProbeResult {
         let port = target.addresses[0].port();
         let (_guard, before) = self.begin(port, late);
-        sleep(self.takes).await;
+        sleep(self.slow.get(&port).copied().unwrap_or(self.takes)).await;
         let script = self.outcomes.get(&port).map_or(&[][..], Vec::as_slice);
         let outcome = script.get(before).or(script.last()).copied().unwrap_or(Outcome::Passed);
         assert!(port != PANICS || before > 0, "a probe that panics");
@@ -73,11 +79,14 @@ impl World for Arc<Script> {
             phase: Phase::Connect,
             elapsed: self.takes,
             phases: PhaseTimes::default(),
-            reason: (outcome == Outcome::Failed).then(|| "connect: refused".to_owned()),
+            reason: (outcome == Outcome::Failed).then(|| "connect: refused".into()),
             certificate_expires: None,
         }
     }
 }
+
+#[path = "sharing_tests.rs"]
+mod sharing;
 
 /// The first probe of this port panics.
 const PANICS: u16 = 666;
@@ -87,6 +96,7 @@ struct Bench {
     script: Arc<Script>,
     handle: ProbeHandle,
     changes: mpsc::Receiver<VerdictChange>,
+    registry: Registry,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -99,7 +109,8 @@ impl Bench {
     fn limited(script: Script, max_connections: usize) -> Self {
         let script = Arc::new(script);
         let (sender, changes) = mpsc::channel(1);
-        let metrics = ProbeMetrics::register(&Registry::new()).unwrap();
+        let registry = Registry::new();
+        let metrics = ProbeMetrics::register(&registry).unwrap();
         let (handle, stop) = (ProbeHandle::default(), CancellationToken::new());
         let world = Arc::clone(&script);
         let clock = Clock::start();
@@ -107,7 +118,7 @@ impl Bench {
             Scheduler::new(world, clock, metrics, sender, max_connections, handle.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(scheduler.run(stop.clone()));
-        Self { script, handle, changes, stop, tasks }
+        Self { script, handle, changes, registry, stop, tasks }
     }
 
     fn seen(&self) -> Seen {
@@ -135,7 +146,7 @@ fn watch(name: &str, port: u16) -> Watch {
     let addresses = [SocketAddr::from(([192, 0, 2, 1], port))];
     let monitor = Arc::new(monitor(Protocol::Tcp));
     let target = ProbeTarget { addresses: addresses.into(), monitor };
-    Watch { key: key(name), target, verdict: Verdict::Unknown, probed: Arc::default() }
+    Watch { key: key(name), site: None, target, belief: Belief::default(), probed: Arc::default() }
 }
 
 /// Whether `gap` is `interval`, give or take the jitter and the timers' own grain.
@@ -190,7 +201,7 @@ async fn doubt_quickens_and_only_turns_are_told() {
         assert!(Arc::ptr_eq(&change.probed, &endpoint.probed));
         turns.push((change.verdict, change.reason, bench.starts(80).len()));
     }
-    let refused = Some("connect: refused".to_owned());
+    let refused = Some(Arc::from("connect: refused"));
     let expected =
         [(Verdict::Online, None, 1), (Verdict::Degraded, refused, 5), (Verdict::Online, None, 8)];
     assert_eq!(turns, expected);
@@ -335,7 +346,7 @@ async fn it_ends_when_it_is_told_to_or_nobody_listens() {
 #[test]
 fn a_hundred_thousand_endpoints_stay_small() {
     assert!(size_of::<Health>() <= 80, "{}", size_of::<Health>());
-    assert!(size_of::<Endpoint>() <= 160, "{}", size_of::<Endpoint>());
+    assert!(size_of::<Target>() <= 136, "{}", size_of::<Target>());
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,7 +71,7 @@ where
             phase: Phase::Connect,
             elapsed: Duration::ZERO,
             phases: PhaseTimes::default(),
-            reason: (outcome != Outcome::Passed).then(|| "connect: played".to_owned()),
+            reason: (outcome != Outcome::Passed).then(|| "connect: played".into()),
             certificate_expires: None,
         }
     }

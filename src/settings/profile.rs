@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::keys::MONITOR;
@@ -204,7 +205,7 @@ impl<'a> World<'a> {
             (_, port) => port,
         };
         let socket = |it: ProbeAddress| Some(SocketAddr::new(it.ip, it.port.or(port)?));
-        let addresses: Option<Box<[SocketAddr]>> = match address.or(resolved.address) {
+        let addresses: Option<Arc<[SocketAddr]>> = match address.or(resolved.address) {
             Some(elsewhere) => socket(elsewhere).map(|it| [it].into()),
             None => target.iter().map(|ip| socket(ProbeAddress { ip, port: None })).collect(),
         };

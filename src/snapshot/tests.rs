@@ -51,7 +51,7 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
         enabled: true,
         weight: 1,
         priority: number as u16 + 1,
-        probe: ProbeTarget { addresses: Box::new([]), monitor: monitor.clone() },
+        probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
     };
     Profile {
         name: name("app.z."),

@@ -1,0 +1,162 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use super::sockets::SiteId;
+use super::{VerdictChange, Watch};
+use crate::clock::Clock;
+use crate::health::{Belief, Health, Outcome, ProbeResult, Probed};
+use crate::model::{EndpointKey, Moment, ProbeTarget, Verdict};
+
+/// Changes that are to be told, in order.
+pub(super) type Outbox = VecDeque<VerdictChange>;
+
+/// One thing that is probed, and the endpoints that share what comes of it: those whose targets are equal.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) what: ProbeTarget,
+    /// Whose sockets its probes take.
+    pub(super) site: SiteId,
+    /// The probe under way.
+    pub(super) probe: Option<AbortHandle>,
+    health: Health,
+    listeners: Box<[Listener]>,
+}
+
+/// An endpoint of a target.
+#[derive(Debug)]
+struct Listener {
+    key: EndpointKey,
+    probed: Arc<Probed>,
+    /// What it was told last, or believed by itself.
+    told: Verdict,
+}
+
+impl Listener {
+    fn new(watch: Watch, told: Verdict) -> Self {
+        Self { key: watch.key, probed: watch.probed, told }
+    }
+}
+
+impl Target {
+    /// A target that nobody has probed yet. Its endpoints start from what they believe together, and where they contradict
+    /// each other, each from its own until the first result. All of `watches` have this target.
+    pub(super) fn new(
+        what: ProbeTarget,
+        site: SiteId,
+        watches: Vec<Watch>,
+        out: &mut Outbox,
+    ) -> Self {
+        let health = Health::believing(Belief::merged(watches.iter().map(|it| it.belief)));
+        let listener = |it: Watch| {
+            let told = it.belief.verdict();
+            Listener::new(it, told)
+        };
+        let listeners = watches.into_iter().map(listener).collect();
+        let mut target = Self { what, site, probe: None, health, listeners };
+        target.tell(None, out);
+        target
+    }
+
+    /// Whether any of these endpoints has been listening with the same record.
+    pub(super) fn is_known_to(&self, watches: &[Watch]) -> bool {
+        // Mostly nothing has changed, and then the first of each are the same.
+        let is_first = |it: &Watch| self.listeners.first().is_some_and(|own| own.is_of(it));
+        if watches.first().is_some_and(is_first) {
+            return true;
+        }
+        let known = self.told();
+        watches.iter().any(|it| known.contains_key(&Arc::as_ptr(&it.probed)))
+    }
+
+    /// Goes on for these endpoints instead. Who is new is told at once what is known.
+    pub(super) fn go_on(
+        &mut self,
+        what: ProbeTarget,
+        site: SiteId,
+        watches: Vec<Watch>,
+        out: &mut Outbox,
+    ) {
+        (self.what, self.site) = (what, site);
+        let is_same = |(own, it): (&Listener, &Watch)| own.is_of(it);
+        if self.listeners.len() == watches.len() && self.listeners.iter().zip(&watches).all(is_same)
+        {
+            return;
+        }
+        let known = self.told();
+        let latest = self.listeners.first().map(|it| it.probed.clone());
+        let listener = |it: Watch| {
+            let told = known.get(&Arc::as_ptr(&it.probed)).copied().unwrap_or_else(|| {
+                if let Some(latest) = latest.as_ref().filter(|it| it.last().is_some()) {
+                    it.probed.follow(latest);
+                }
+                it.belief.verdict()
+            });
+            Listener::new(it, told)
+        };
+        let listeners = watches.into_iter().map(listener).collect();
+        self.listeners = listeners;
+        let latest = latest.and_then(|it| it.last()).filter(|it| it.outcome == Outcome::Failed);
+        let is_down = self.health.verdict() == Verdict::Degraded;
+        self.tell(latest.filter(|_| is_down).and_then(|it| it.reason.clone()), out);
+    }
+
+    /// Takes in a result: for whoever shows it, and for the verdict.
+    pub(super) fn observe(&mut self, result: ProbeResult, now: Moment, out: &mut Outbox) {
+        let turned = self.health.observe(result.outcome, &self.what.monitor, now);
+        if turned {
+            self.tell(result.reason.clone(), out);
+        }
+        let result = Arc::new(result);
+        let held_down_until = self.health.held_down_until();
+        self.listeners
+            .iter()
+            .for_each(|it| it.probed.record(Arc::clone(&result), now, held_down_until));
+    }
+
+    /// How long to wait from the start of the last probe to the start of the next.
+    pub(super) fn interval(&self) -> Duration {
+        self.health.interval(&self.what.monitor)
+    }
+
+    /// The endpoint to name when there is something to say of the probe itself.
+    pub(super) fn key(&self) -> Option<&EndpointKey> {
+        self.listeners.first().map(|it| &it.key)
+    }
+
+    /// The records of those that listen.
+    pub(super) fn records(&self) -> impl Iterator<Item = *const Probed> {
+        self.listeners.iter().map(|it| Arc::as_ptr(&it.probed))
+    }
+
+    /// Tells the verdict to those that know another one; none is told that nothing is known.
+    fn tell(&mut self, reason: Option<Arc<str>>, out: &mut Outbox) {
+        let (verdict, at) = (self.health.verdict(), Clock::time_of_day());
+        if verdict == Verdict::Unknown {
+            return;
+        }
+        for listener in self.listeners.iter_mut().filter(|it| it.told != verdict) {
+            listener.told = verdict;
+            out.push_back(VerdictChange {
+                key: listener.key.clone(),
+                verdict,
+                at,
+                reason: reason.clone(),
+                probed: Arc::clone(&listener.probed),
+            });
+        }
+    }
+
+    /// What each record's endpoint was told.
+    fn told(&self) -> HashMap<*const Probed, Verdict> {
+        self.listeners.iter().map(|it| (Arc::as_ptr(&it.probed), it.told)).collect()
+    }
+}
+
+impl Listener {
+    fn is_of(&self, watch: &Watch) -> bool {
+        Arc::ptr_eq(&self.probed, &watch.probed)
+    }
+}
