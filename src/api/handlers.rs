@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::auth::Author;
 use super::error::ApiError;
 use super::render::{self, Now};
+use super::stamp::stamp;
 use super::{Api, explain as explanation, view};
 use crate::clock::Clock;
 use crate::control::{Change, ChangeError, ReloadError, chain};
@@ -33,8 +34,6 @@ type FromPath<T> = Result<Path<T>, PathRejection>;
 
 /// How often it is asked whether all workers answer by a change.
 const ACKNOWLEDGE_POLL: Duration = Duration::from_micros(200);
-/// The longest reason that is kept, in characters.
-const MAX_REASON: usize = 1000;
 
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
     if is_ready(&api) {
@@ -86,7 +85,8 @@ pub(super) async fn change_endpoint(
     if change.is_empty() {
         return Err(changes_nothing(&api.live.load(), &key));
     }
-    let stamp = stamp(author, patch.reason)?;
+    let sets = (!change.only_clears()).then_some("what it sets");
+    let stamp = stamp(author, patch.reason, patch.expires.as_deref(), sets)?;
     let snapshot = make(&api, Change::Endpoint(key.clone(), change), stamp).await?;
     let table = snapshot.profile(&key.profile);
     let now = table.and_then(|it| render::endpoint(it, it.position(&key.endpoint)?, now(&api)));
@@ -126,7 +126,8 @@ async fn set_drained(
     let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
     let body = body?;
     let request = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
-    let stamp = stamp(author, request.reason)?;
+    let sets = drained.then_some("the drain");
+    let stamp = stamp(author, request.reason, request.expires.as_deref(), sets)?;
     let snapshot = make(&api, Change::Site { name, drained }, stamp).await?;
     let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
     Ok(Json(view::Changed { generation: snapshot.generation, now }))
@@ -317,16 +318,6 @@ fn number(
         Some(None) => Ok(model::Change::Clear),
         None => Ok(model::Change::Keep),
     }
-}
-
-fn stamp(Author(by): Author, reason: Option<String>) -> Result<Stamp, ApiError> {
-    if reason.as_ref().is_some_and(|it| it.chars().count() > MAX_REASON) {
-        return Err(ApiError::bad_request(format!(
-            "reason: write at most {MAX_REASON} characters"
-        )));
-    }
-    let reason = reason.filter(|it| !it.trim().is_empty());
-    Ok(Stamp { by, reason, at: Clock::time_of_day() })
 }
 
 fn find_profile<'s>(snapshot: &'s Snapshot, text: &str) -> Result<&'s Arc<ProfileTable>, ApiError> {

@@ -8,6 +8,7 @@ mod explain;
 mod handlers;
 mod render;
 mod server;
+mod stamp;
 pub mod view;
 
 pub use server::serve;

@@ -129,6 +129,7 @@ fn overrides(state: &EndpointState) -> Vec<view::Override> {
             by: it.stamp.by.clone(),
             reason: it.stamp.reason.clone(),
             at: time(it.stamp.at),
+            expires: it.stamp.expires.map(time),
         })
     }
     let set = &state.facts.overrides;
@@ -141,8 +142,21 @@ fn overrides(state: &EndpointState) -> Vec<view::Override> {
     all.into_iter().flatten().collect()
 }
 
+/// "weight", or "weight until 2026-05-01T12:00:00Z".
+fn kind(it: view::Override) -> String {
+    match it.expires {
+        Some(expires) => format!("{} until {expires}", it.field),
+        None => it.field,
+    }
+}
+
 fn drain(stamp: &Stamp) -> view::Drain {
-    view::Drain { by: stamp.by.clone(), reason: stamp.reason.clone(), at: time(stamp.at) }
+    view::Drain {
+        by: stamp.by.clone(),
+        reason: stamp.reason.clone(),
+        at: time(stamp.at),
+        expires: stamp.expires.map(time),
+    }
 }
 
 /// Every site, with its endpoints counted.
@@ -211,7 +225,7 @@ pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> vi
                 let probed = || state.facts.probed.last().and_then(|it| it.reason);
                 status.degraded.push(name(forced.or_else(probed)));
             }
-            let kinds: Vec<&str> = state.facts.overrides.kinds().collect();
+            let kinds: Vec<String> = overrides(state).into_iter().map(kind).collect();
             if !kinds.is_empty() {
                 status.overridden.push(name(Some(kinds.join(", "))));
             }

@@ -174,6 +174,9 @@ pub struct Override {
     pub reason: Option<String>,
     /// When.
     pub at: String,
+    /// When it is undone by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 /// Every site.
@@ -220,6 +223,9 @@ pub struct Drain {
     pub reason: Option<String>,
     /// When.
     pub at: String,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 /// What a change left behind, and the generation by which every worker answers.
@@ -339,6 +345,9 @@ pub struct EndpointPatch {
     /// Why, for those who come after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When what it sets is undone by itself: a time, or how long from now on ("30m").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 /// The body of a drain or an undrain; may be missing.
@@ -348,6 +357,9 @@ pub struct DrainRequest {
     /// Why, for those who come after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When the drain ends by itself: a time, or how long from now on ("30m").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 /// Tells a key that is left out from one that is null.

@@ -12,7 +12,7 @@ use super::world::{Changes, World};
 use super::{Change, ChangeError, Command, Handle, Load, ReloadError, Running, chain, journal};
 use crate::clock::Clock;
 use crate::metrics::ControlMetrics;
-use crate::model::{EndpointKey, Overrides, Stamp, Verdict};
+use crate::model::{EndpointKey, Overrides, Stamp, Timestamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::settings::{Problems, Settings};
 use crate::snapshot::{Live, Snapshot};
@@ -22,6 +22,10 @@ use crate::store::{Store, StoreError};
 const COALESCE: Duration = Duration::from_millis(2);
 /// How often retired snapshots are looked at, while there are any.
 const RETIRE: Duration = Duration::from_secs(1);
+/// The longest time from one look at the time of day to the next, while an override has an end.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the overrides wait for the next write after one that failed.
+const REWRITE: Duration = Duration::from_secs(10);
 /// Operators' changes that may wait; a further one waits at its sender.
 const COMMANDS: usize = 256;
 /// Operators' changes that one write to the disk takes.
@@ -57,10 +61,14 @@ pub struct Control {
     /// When to publish what has changed.
     due: Option<Instant>,
     saving: Option<Saving>,
+    /// When to write the overrides again: some have ended that are on the disk still.
+    rewrite: Option<Instant>,
+    /// Whether it was told that they couldn't be.
+    is_behind: bool,
     loading: Option<Loading>,
 }
 
-/// Changes that are being written to the disk.
+/// Overrides that are being written to the disk: with changes, or without those that have ended.
 struct Saving {
     written: JoinHandle<Result<(), StoreError>>,
     overrides: Overrides,
@@ -90,7 +98,7 @@ impl Control {
         let (sender, commands) = mpsc::channel(COMMANDS);
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
-        let control = Self {
+        let mut control = Self {
             world,
             parts,
             commands,
@@ -98,8 +106,11 @@ impl Control {
             reasons: HashMap::new(),
             due: None,
             saving: None,
+            rewrite: None,
+            is_behind: false,
             loading: None,
         };
+        control.expire();
         (control, Handle { commands: sender })
     }
 
@@ -108,9 +119,14 @@ impl Control {
         let mut sweep = tokio::time::interval(RETIRE);
         let mut commands = Vec::with_capacity(BATCH);
         loop {
+            let expiry = self.world.next_expiry().map(next_look);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = reached(self.due) => self.publish(),
+                () = reached(expiry) => self.expire(),
+                () = reached(self.rewrite), if self.saving.is_none() => {
+                    self.save(self.world.overrides().clone(), Vec::new());
+                }
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
                 // What a change was checked against stays until the change is in force.
@@ -156,9 +172,24 @@ impl Control {
         if accepted.is_empty() {
             return;
         }
+        self.save(overrides, accepted);
+    }
+
+    fn save(&mut self, overrides: Overrides, accepted: Vec<Accepted>) {
         let (store, written) = (self.parts.store.clone(), overrides.clone());
         let written = tokio::task::spawn_blocking(move || store.save(&written));
         self.saving = Some(Saving { written, overrides, accepted });
+    }
+
+    /// Undoes what has ended, whether or not the disk takes note of it.
+    fn expire(&mut self) {
+        let expired = self.world.expire(Clock::time_of_day());
+        if expired.is_empty() {
+            return;
+        }
+        expired.iter().for_each(journal::expired);
+        self.rewrite = Some(Instant::now());
+        self.publish();
     }
 
     /// Puts the changes in force that are on the disk now, or refuses them.
@@ -167,7 +198,7 @@ impl Control {
         let refused = match written {
             Ok(Ok(())) => {
                 accepted.iter().for_each(|it| journal::changed(&it.change, &it.stamp));
-                self.world.override_with(overrides);
+                self.put_in_force(overrides, &accepted);
                 self.publish();
                 let snapshot = self.world.snapshot();
                 accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(snapshot.clone()))));
@@ -177,15 +208,30 @@ impl Control {
             Err(()) => None,
         };
         let error = refused.as_deref().map_or("the store panicked".to_owned(), |it| chain(it));
-        tracing::error!(
-            event = "store_failed",
-            error,
-            "changes were refused: they can't be stored"
-        );
+        if !accepted.is_empty() {
+            journal::store_failed(&error);
+        }
+        if self.rewrite.is_some() {
+            self.rewrite = Some(Instant::now() + REWRITE);
+            if !std::mem::replace(&mut self.is_behind, true) {
+                journal::expiry_unwritten(&error);
+            }
+        }
         for it in accepted {
             let refusal = refused.clone().map_or(ChangeError::Broken, ChangeError::NotStored);
             drop(it.reply.send(Err(refusal)));
         }
+    }
+
+    /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
+    fn put_in_force(&mut self, overrides: Overrides, accepted: &[Accepted]) {
+        self.world.override_with(overrides);
+        let mut expired = self.world.expire(Clock::time_of_day());
+        self.rewrite = (!expired.is_empty()).then(Instant::now);
+        self.is_behind = false;
+        // Of those that were in force before it was told already.
+        expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
+        expired.iter().for_each(journal::expired);
     }
 
     fn ask_to_load(&mut self, reply: ReloadReply) {
@@ -258,6 +304,12 @@ impl Control {
     fn free_retired(&mut self) {
         self.retired.retain(|it| Arc::strong_count(it) > 1);
     }
+}
+
+/// When to look at the time of day for something that ends then: no later than in [`LOOK`], as the clock may be set.
+fn next_look(ends: Timestamp) -> Instant {
+    let left = ends.0.saturating_sub(Clock::time_of_day().0);
+    Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK)
 }
 
 async fn reached(due: Option<Instant>) {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::{Change, ChangeError};
 use crate::model::{
-    Endpoint, EndpointKey, EndpointStatus, Ident, Model, Name, Overrides, Profile, Protocol, Site,
-    Stamp, Timestamp,
+    Endpoint, EndpointKey, EndpointStatus, Expired, Ident, Model, Name, Overrides, Profile,
+    Protocol, Site, Stamp, Timestamp,
 };
 use crate::probe::{VerdictChange, Watch};
 use crate::snapshot::{EndpointFacts, EndpointState, ProfileTable, SiteState, Snapshot};
@@ -19,6 +19,10 @@ pub struct World {
     pub(super) overrides: Overrides,
     edits: BTreeMap<u32, Vec<EndpointFacts>>,
     overrides_changed: bool,
+    /// When the first of the overrides ends.
+    next_expiry: Option<Timestamp>,
+    /// What ended before the start.
+    expired: Vec<Expired>,
     pub(super) workers: usize,
     pub(super) seed: u64,
 }
@@ -66,17 +70,21 @@ pub struct Transition {
 }
 
 impl World {
-    /// The world at the start: nothing has been probed yet. `workers` is the number of threads that answer; `seed` makes
-    /// the draws differ from those of other instances.
+    /// The world at the start: nothing has been probed yet, and the overrides that ended while nobody looked are in force
+    /// no more. `workers` is the number of threads that answer; `seed` makes the draws differ from those of other
+    /// instances.
     pub fn new(
         model: &Model,
-        overrides: Overrides,
+        mut overrides: Overrides,
         workers: usize,
         seed: u64,
         now: Timestamp,
     ) -> Self {
+        let expired = overrides.expire(now);
         let mut world = Self {
             snapshot: Arc::default(),
+            next_expiry: overrides.next_expiry(),
+            expired,
             overrides,
             edits: BTreeMap::new(),
             overrides_changed: false,
@@ -170,6 +178,7 @@ impl World {
     /// Puts other overrides in force.
     pub fn override_with(&mut self, overrides: Overrides) {
         let before = std::mem::replace(&mut self.overrides, overrides);
+        self.next_expiry = self.overrides.next_expiry();
         let now = &self.overrides;
         let mut keys: Vec<EndpointKey> = Vec::new();
         keys.extend(before.endpoints.keys().chain(now.endpoints.keys()).cloned());
@@ -185,6 +194,22 @@ impl World {
         if before.drained_sites != self.overrides.drained_sites {
             self.drain_as_wanted();
         }
+    }
+
+    /// When the first of the overrides ends, by the time of day.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.next_expiry
+    }
+
+    /// Undoes the overrides whose time is over at `now`. Tells them, and those that were over before the start.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<Expired> {
+        let mut expired = std::mem::take(&mut self.expired);
+        if self.next_expiry.is_some_and(|it| it <= now) {
+            let mut left = self.overrides.clone();
+            expired.extend(left.expire(now));
+            self.override_with(left);
+        }
+        expired
     }
 
     /// Makes a snapshot of everything that has changed.
@@ -231,8 +256,11 @@ impl World {
         for (slot, table) in (0..).zip(snapshot.profiles.iter()) {
             let wanted: Vec<bool> =
                 table.profile.endpoints.iter().map(|it| self.is_drained(it)).collect();
-            let now = table.endpoints.iter().map(|it| it.facts.drained);
-            if now.eq(wanted.iter().copied()) {
+            let now: Vec<bool> = match self.edits.get(&slot) {
+                Some(facts) => facts.iter().map(|it| it.drained).collect(),
+                None => table.endpoints.iter().map(|it| it.facts.drained).collect(),
+            };
+            if now == wanted {
                 continue;
             }
             for (facts, drained) in self.facts_mut(slot).into_iter().flatten().zip(wanted) {

@@ -25,6 +25,7 @@ mod tree;
 mod zone;
 mod zone_file;
 
+pub(crate) use duration::parse as parse_duration;
 pub use problem::{Problem, Problems, nearest};
 
 use std::net::SocketAddr;

@@ -51,6 +51,8 @@ struct StampEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Time>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -145,11 +147,13 @@ impl<T> Entry<T> {
 
 impl StampEntry {
     fn of(stamp: &Stamp) -> Self {
-        Self { by: stamp.by.clone(), reason: stamp.reason.clone(), at: Time::of(stamp.at) }
+        let expires = stamp.expires.map(Time::of);
+        Self { by: stamp.by.clone(), reason: stamp.reason.clone(), at: Time::of(stamp.at), expires }
     }
 
     fn stamp(self) -> Result<Stamp, Damage> {
-        Ok(Stamp { by: self.by, reason: self.reason, at: self.at.timestamp()? })
+        let expires = self.expires.map(|it| it.timestamp()).transpose()?;
+        Ok(Stamp { by: self.by, reason: self.reason, at: self.at.timestamp()?, expires })
     }
 }
 
@@ -202,8 +206,9 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     fn stamp() -> impl Strategy<Value = Stamp> {
-        (any::<String>(), option::of(any::<String>()), any::<i64>())
-            .prop_map(|(by, reason, at)| Stamp { by, reason, at: Timestamp(at) })
+        let expires = option::of(any::<i64>().prop_map(Timestamp));
+        (any::<String>(), option::of(any::<String>()), any::<i64>(), expires)
+            .prop_map(|(by, reason, at, expires)| Stamp { by, reason, at: Timestamp(at), expires })
     }
 
     fn stamped<T: std::fmt::Debug>(
@@ -286,7 +291,12 @@ pub(super) mod tests {
 
     #[test]
     fn the_file_reads_well() {
-        let stamp = Stamp { by: "ann".into(), reason: None, at: Timestamp(1_767_323_045_250) };
+        let stamp = Stamp {
+            by: "ann".into(),
+            reason: None,
+            at: Timestamp(1_767_323_045_250),
+            expires: None,
+        };
         let mut overrides = Overrides::default();
         overrides.drained_sites.insert("seattle".parse().unwrap(), stamp);
         let json = to_json(&overrides).unwrap();

@@ -8,7 +8,8 @@ use super::*;
 use crate::model::{Stamp, Timestamp};
 
 fn drained(site: &str) -> Overrides {
-    let stamp = Stamp { by: "ann".into(), reason: Some("repair".into()), at: Timestamp(1) };
+    let stamp =
+        Stamp { by: "ann".into(), reason: Some("repair".into()), at: Timestamp(1), expires: None };
     let mut overrides = Overrides::default();
     overrides.drained_sites.insert(site.parse().unwrap(), stamp);
     overrides

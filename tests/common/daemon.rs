@@ -203,9 +203,14 @@ impl Daemon {
     /// Kills it as a crash would, and starts another in its place.
     #[track_caller]
     pub(crate) fn crash_and_restart(self) -> Self {
+        self.crash().start()
+    }
+
+    /// Kills it as a crash would.
+    pub(crate) fn crash(self) -> Home {
         let Self { running, home, .. } = self;
         drop(running);
-        home.start()
+        home
     }
 }
 

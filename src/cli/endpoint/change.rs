@@ -13,6 +13,7 @@ pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Re
             Forced::None => None,
         }),
         reason: set.reason,
+        expires: set.expires,
     };
     let before = find(client, &set.which).await?;
     send(client, output, &set.which, &before.value, &patch).await
@@ -31,6 +32,7 @@ pub(super) async fn clear(client: &Client, output: Output, clear: Clear) -> anyh
         enabled: is_cleared(Field::Enabled, "enabled").then_some(None),
         forced: is_cleared(Field::Forced, "forced").then_some(None),
         reason: clear.reason.clone(),
+        expires: None,
     };
     if clear.field.is_empty() && before.value.overrides.is_empty() {
         return match output {

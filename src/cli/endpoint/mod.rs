@@ -42,7 +42,7 @@ enum Verb {
     },
     /// Everything about one endpoint
     Show(Which),
-    /// Change an endpoint; the change beats the configuration, and lasts until it is cleared
+    /// Change an endpoint; the change beats the configuration, and lasts until it is cleared or expires
     Set(Set),
     /// Clear changes, so that the configuration is in force again
     Clear(Clear),
@@ -62,7 +62,7 @@ struct Which {
     group(ArgGroup::new("change").args(["weight", "priority", "enabled", "forced"]).required(true).multiple(true)),
     after_help = "Examples:
   farol endpoint set app.gtm.example seattle --weight 20 --reason 'less load while we upgrade'
-  farol endpoint set app.gtm.example seattle --enabled false
+  farol endpoint set app.gtm.example seattle --enabled false --expires 30m
   farol endpoint set app.gtm.example seattle --forced none   # back to what the probes say"
 )]
 struct Set {
@@ -83,6 +83,9 @@ struct Set {
     /// Why, for those who come after
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// When the change is undone by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
+    #[arg(long, value_name = "DURATION|TIME")]
+    expires: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
