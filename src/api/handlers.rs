@@ -54,7 +54,7 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, Api
 }
 
 pub(super) async fn status(State(api): State<Arc<Api>>) -> Json<view::Status> {
-    Json(render::status(&api.live.load(), api.started, is_ready(&api)))
+    Json(render::status(&api.live.load(), &api.store.report(), api.started, is_ready(&api)))
 }
 
 pub(super) async fn profiles(State(api): State<Arc<Api>>) -> Json<view::Profiles> {
@@ -70,6 +70,20 @@ pub(super) async fn profile(
     let Path(profile) = path?;
     let snapshot = api.live.load();
     Ok(Json(render::profile(find_profile(&snapshot, &profile)?, now(&api))))
+}
+
+pub(super) async fn timeline(
+    State(api): State<Arc<Api>>,
+    path: FromPath<(String, String)>,
+) -> Answer<view::Timeline> {
+    let Path((profile, endpoint)) = path?;
+    let snapshot = api.live.load();
+    let key = find_key(&snapshot, &profile, &endpoint)?;
+    let table = find_profile(&snapshot, &profile)?;
+    if table.position(&key.endpoint).is_none() {
+        return Err(no_endpoint(table, key.endpoint.as_str()));
+    }
+    Ok(Json(render::timeline(&api.timelines.get(&key).unwrap_or_default())))
 }
 
 pub(super) async fn change_endpoint(
@@ -241,7 +255,8 @@ fn is_ready(api: &Api) -> bool {
     let has_verdict = |table: &Arc<ProfileTable>| {
         table.profile.endpoints.iter().zip(&table.endpoints).all(|(endpoint, state)| {
             let monitor = &endpoint.probe.monitor;
-            state.facts.verdict != Verdict::Unknown
+            // What is remembered is no verdict of this start.
+            (state.facts.verdict != Verdict::Unknown && state.facts.probed.heard().is_some())
                 || monitor.protocol == Protocol::None
                 || elapsed >= first_verdict_within(monitor.interval, monitor.timeout)
         })

@@ -23,11 +23,11 @@ use axum::routing::{get, patch, post};
 
 use self::error::ApiError;
 use crate::clock::Clock;
-use crate::control::Handle;
+use crate::control::{Handle, Timelines};
 use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::snapshot::Live;
-use crate::store::AdminToken;
+use crate::store::{AdminToken, Store};
 
 /// What the API reads and whom it tells.
 #[derive(Debug)]
@@ -36,6 +36,10 @@ pub struct Api {
     pub live: Arc<Live>,
     /// The control task.
     pub control: Handle,
+    /// When endpoints came into another status, and why.
+    pub timelines: Arc<Timelines>,
+    /// The state directory, to say how it is doing.
+    pub store: Arc<Store>,
     /// All metrics.
     pub metrics: Metrics,
     /// The process's clock.
@@ -55,6 +59,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/profiles", get(handlers::profiles))
         .route("/v1/profiles/{profile}", get(handlers::profile))
         .route("/v1/profiles/{profile}/endpoints/{endpoint}", patch(handlers::change_endpoint))
+        .route("/v1/profiles/{profile}/endpoints/{endpoint}/timeline", get(handlers::timeline))
         .route("/v1/sites", get(handlers::sites))
         .route("/v1/sites/{site}/drain", post(handlers::drain))
         .route("/v1/sites/{site}/undrain", post(handlers::undrain))

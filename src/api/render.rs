@@ -6,12 +6,13 @@ use jiff::Timestamp as Time;
 use serde_json::json;
 
 use super::view;
-use crate::health::Outcome;
+use crate::health::{Cause, Outcome, Timeline, Turn};
 use crate::model::{
     self, EndpointStatus, Family, Forced, Ident, Moment, Protocol, Stamp, Stamped, Timestamp,
     WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
+use crate::store::{Report, StateFile};
 
 /// The moment of rendering, on both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +160,28 @@ fn drain(stamp: &Stamp) -> view::Drain {
     }
 }
 
+/// When an endpoint came into another status, and why.
+pub(super) fn timeline(timeline: &Timeline) -> view::Timeline {
+    view::Timeline { turns: timeline.iter().map(turn).collect() }
+}
+
+fn turn(turn: &Turn) -> view::Turn {
+    let (mut phase, mut change, mut by, mut reason) = (None, None, None, None);
+    match turn.cause.clone() {
+        Cause::Probe { phase: at, reason: why } => {
+            (phase, reason) = (at.map(|it| it.label().to_owned()), why);
+        }
+        Cause::Change { change: what, by: who, reason: why } => {
+            (change, by, reason) = (Some(what), Some(who), why);
+        }
+        Cause::Expiry { change: what, by: who } => (change, by) = (Some(what), Some(who)),
+        Cause::Reload | Cause::Start => {}
+    }
+    let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
+    let cause = turn.cause.label().to_owned();
+    view::Turn { at: time(turn.at), from, to, cause, phase, change, by, reason }
+}
+
 /// Every site, with its endpoints counted.
 pub(super) fn sites(snapshot: &Snapshot) -> Vec<view::Site> {
     let mut counts: BTreeMap<&Ident, (usize, usize)> = BTreeMap::new();
@@ -191,8 +214,27 @@ fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
     }
 }
 
+fn state(report: &Report) -> view::State {
+    let files = StateFile::ALL.into_iter().zip(&report.writes).map(|(file, it)| view::StateFile {
+        file: file.label().to_owned(),
+        written: it.succeeded.map(time),
+        failures: it.failures,
+        error: it.error.clone(),
+    });
+    view::State {
+        well: report.is_well(),
+        files: files.collect(),
+        set_aside: report.set_aside.iter().map(|it| it.display().to_string()).collect(),
+    }
+}
+
 /// One look at everything.
-pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> view::Status {
+pub(super) fn status(
+    snapshot: &Snapshot,
+    report: &Report,
+    started: Timestamp,
+    ready: bool,
+) -> view::Status {
     let mut status = view::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: time(started),
@@ -206,6 +248,7 @@ pub(super) fn status(snapshot: &Snapshot, started: Timestamp, ready: bool) -> vi
         drained_sites: Vec::new(),
         overridden: Vec::new(),
         unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
+        state: state(report),
     };
     status.zones.sort();
     for table in snapshot.profiles.iter() {

@@ -1,5 +1,11 @@
 //! The API's JSON types, which the command line shares. Durations are in seconds, times in RFC 3339, shares in percent.
 
+mod state;
+mod timeline;
+
+pub use state::{State, StateFile};
+pub use timeline::{Timeline, Turn};
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +39,9 @@ pub struct Status {
     /// into force with what they are of.
     #[serde(default)]
     pub unmatched_overrides: Vec<String>,
+    /// How the state directory is doing.
+    #[serde(default)]
+    pub state: State,
 }
 
 /// Names an endpoint.

@@ -10,7 +10,7 @@ use crate::api::view;
 
 /// One look at everything: what is degraded, failing open, drained or overridden.
 ///
-/// Exit codes: 0 when all is well; 1 when an endpoint is degraded or a profile fails open; 2 when the daemon can't be
+/// Exit codes: 0 when all is well; 1 when an endpoint is degraded, a profile fails open, or the state can't be kept; 2 when the daemon can't be
 /// reached or does not answer as it should.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -48,7 +48,22 @@ impl Status {
 }
 
 fn is_well(status: &view::Status) -> bool {
-    status.degraded.is_empty() && status.failing_open.is_empty()
+    status.degraded.is_empty()
+        && status.failing_open.is_empty()
+        && troubles(&status.state).is_empty()
+}
+
+/// What is wrong with the state directory.
+fn troubles(state: &view::State) -> Vec<String> {
+    let failing = state.files.iter().filter_map(|it| {
+        let error = one_line(it.error.as_deref()?);
+        Some(format!("{} can't be stored: {error}", it.file))
+    });
+    let aside = state
+        .set_aside
+        .iter()
+        .map(|it| format!("{it} was damaged and put aside: look at it, then take it away"));
+    failing.chain(aside).collect()
 }
 
 fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
@@ -81,10 +96,12 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
     section("Overrides in force:", endpoints(&status.overridden, "OVERRIDES"));
     let unmatched = status.unmatched_overrides.join("\n");
     section("Overrides of what the configuration doesn't have:", unmatched);
-    text.push_str(if is_well(status) {
-        "\nAll is well."
-    } else {
-        "\nSomething is failing; look closer with `farol endpoint list`."
+    section("State that wants looking after:", troubles(&status.state).join("\n"));
+    let is_serving_well = status.degraded.is_empty() && status.failing_open.is_empty();
+    text.push_str(match (is_serving_well, is_well(status)) {
+        (true, true) => "\nAll is well.",
+        (true, false) => "\nEndpoints are well; the state directory is not.",
+        (false, _) => "\nSomething is failing; look closer with `farol endpoint list`.",
     });
     text
 }
@@ -126,6 +143,7 @@ mod tests {
             drained_sites: Vec::new(),
             overridden: Vec::new(),
             unmatched_overrides: Vec::new(),
+            state: view::State::default(),
         }
     }
 
@@ -169,6 +187,26 @@ mod tests {
             "  app.gtm.example.  dublin    weight, forced",
             "",
             "Something is failing; look closer with `farol endpoint list`.",
+        ];
+        check(&ill, &lines);
+        let error = Some("could not write `v`: the disk is full".to_owned());
+        let file = view::StateFile { file: "verdicts".to_owned(), error, ..Default::default() };
+        let state = view::State {
+            well: false,
+            files: vec![file],
+            set_aside: vec!["/s/overrides.json.damaged-1".to_owned()],
+        };
+        let ill = view::Status { state, ..status() };
+        assert!(!is_well(&ill));
+        let lines = [
+            HEAD,
+            COUNTS,
+            "",
+            "State that wants looking after:",
+            "  verdicts can't be stored: could not write `v`: the disk is full",
+            "  /s/overrides.json.damaged-1 was damaged and put aside: look at it, then take it away",
+            "",
+            "Endpoints are well; the state directory is not.",
         ];
         check(&ill, &lines);
     }

@@ -8,10 +8,14 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Diff;
-use super::world::{Changes, World};
-use super::{Change, ChangeError, Command, Handle, Load, ReloadError, Running, chain, journal};
+use super::timelines::{Timelines, Why};
+use super::world::{Changes, Transition, World};
+use super::{
+    Change, ChangeError, Command, Handle, Load, ReloadError, Running, chain, journal, tell_state,
+};
 use crate::clock::Clock;
-use crate::metrics::ControlMetrics;
+use crate::health::{Cause, Phase, Turn};
+use crate::metrics::{ControlMetrics, StateMetrics};
 use crate::model::{EndpointKey, Overrides, Stamp, Timestamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::settings::{Problems, Settings};
@@ -45,8 +49,12 @@ pub struct Parts {
     pub load: Load,
     /// The settings that count until the next start.
     pub running: Running,
+    /// Who is told what came into another status, and why.
+    pub timelines: Arc<Timelines>,
     /// What is counted.
     pub metrics: ControlMetrics,
+    /// How the state directory is doing.
+    pub state_metrics: StateMetrics,
 }
 
 /// The control task.
@@ -57,7 +65,7 @@ pub struct Control {
     /// Snapshots that a worker may still hold: they are freed here, not there.
     retired: Vec<Arc<Snapshot>>,
     /// The verdicts since the last publication, for the log.
-    reasons: HashMap<EndpointKey, (Verdict, Option<String>)>,
+    heard: HashMap<EndpointKey, Heard>,
     /// When to publish what has changed.
     due: Option<Instant>,
     saving: Option<Saving>,
@@ -66,6 +74,13 @@ pub struct Control {
     /// Whether it was told that they couldn't be.
     is_behind: bool,
     loading: Option<Loading>,
+}
+
+/// The probes' last word on an endpoint.
+struct Heard {
+    verdict: Verdict,
+    phase: Option<Phase>,
+    reason: Option<String>,
 }
 
 /// Overrides that are being written to the disk: with changes, or without those that have ended.
@@ -103,7 +118,7 @@ impl Control {
             parts,
             commands,
             retired: Vec::new(),
-            reasons: HashMap::new(),
+            heard: HashMap::new(),
             due: None,
             saving: None,
             rewrite: None,
@@ -122,7 +137,7 @@ impl Control {
             let expiry = self.world.next_expiry().map(next_look);
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = reached(self.due) => self.publish(),
+                () = reached(self.due) => self.publish(&Why::Verdicts),
                 () = reached(expiry) => self.expire(),
                 () = reached(self.rewrite), if self.saving.is_none() => {
                     self.save(self.world.overrides().clone(), Vec::new());
@@ -151,7 +166,11 @@ impl Control {
 
     fn observe(&mut self, change: &VerdictChange) {
         self.world.observe(change);
-        self.reasons.insert(change.key.clone(), (change.verdict, change.reason.clone()));
+        // The probe that decided is the last one, unless another has ended since.
+        let last = change.probed.last().filter(|it| it.reason == change.reason);
+        let (phase, reason) = (last.map(|it| it.phase), change.reason.clone());
+        let heard = Heard { verdict: change.verdict, phase, reason };
+        self.heard.insert(change.key.clone(), heard);
         self.due.get_or_insert_with(|| Instant::now() + COALESCE);
     }
 
@@ -189,17 +208,19 @@ impl Control {
         }
         expired.iter().for_each(journal::expired);
         self.rewrite = Some(Instant::now());
-        self.publish();
+        self.publish(&Why::Expiry(&expired));
     }
 
     /// Puts the changes in force that are on the disk now, or refuses them.
     fn saved(&mut self, written: Result<Result<(), StoreError>, ()>) {
         let Some(Saving { overrides, accepted, .. }) = self.saving.take() else { return };
+        tell_state(&self.parts.state_metrics, &self.parts.store);
         let refused = match written {
             Ok(Ok(())) => {
                 accepted.iter().for_each(|it| journal::changed(&it.change, &it.stamp));
                 self.put_in_force(overrides, &accepted);
-                self.publish();
+                let changes = accepted.iter().map(|it| (&it.change, &it.stamp)).collect();
+                self.publish(&Why::Changes(changes));
                 let snapshot = self.world.snapshot();
                 accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(snapshot.clone()))));
                 return;
@@ -276,29 +297,51 @@ impl Control {
         let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
         diff.needs_restart = self.parts.running.differing(settings);
         self.due = None;
-        self.put_live(started, &changes);
+        self.put_live(started, &changes, &Why::Reload);
+        let snapshot = self.world.snapshot();
+        self.parts.timelines.keep_only(|it| {
+            snapshot
+                .profile(&it.profile)
+                .is_some_and(|table| table.position(&it.endpoint).is_some())
+        });
         self.parts.prober.watch(self.world.watches());
         journal::reloaded(&diff);
         diff
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, why: &Why<'_>) {
         self.due = None;
         if self.world.is_edited() {
             let started = Instant::now();
             let changes = self.world.publish(Clock::time_of_day());
-            self.put_live(started, &changes);
+            self.put_live(started, &changes, why);
         }
     }
 
-    fn put_live(&mut self, started: Instant, changes: &Changes) {
+    fn put_live(&mut self, started: Instant, changes: &Changes, why: &Why<'_>) {
         self.retired.push(self.parts.live.publish(self.world.snapshot().clone()));
         self.free_retired();
         self.parts.metrics.published(started.elapsed());
-        journal::published(changes, |key| self.reasons.remove(key)?.1);
-        for (key, (verdict, reason)) in self.reasons.drain() {
-            journal::verdict(&key, verdict, &reason.unwrap_or_default());
+        self.parts.timelines.add(changes.transitions.iter().map(|it| self.turn(it, why)));
+        self.parts.timelines.notify();
+        journal::published(changes, |key| self.heard.remove(key)?.reason);
+        for (key, heard) in self.heard.drain() {
+            journal::verdict(&key, heard.verdict, &heard.reason.unwrap_or_default());
         }
+    }
+
+    fn turn(&self, it: &Transition, why: &Why<'_>) -> (EndpointKey, Turn) {
+        let heard = self.heard.get(&it.key);
+        let probe = || {
+            let (phase, reason) = heard.map(|it| (it.phase, it.reason.clone())).unwrap_or_default();
+            Cause::Probe { phase, reason }
+        };
+        let cause = match (why, heard) {
+            // What was heard just before a reload is published with it.
+            (Why::Reload, Some(_)) => probe(),
+            _ => why.cause_of(it).unwrap_or_else(probe),
+        };
+        (it.key.clone(), Turn { at: it.at, from: it.from, to: it.to, cause })
     }
 
     fn free_retired(&mut self) {

@@ -49,7 +49,7 @@ pub(super) fn published(changes: &Changes, mut reason: impl FnMut(&EndpointKey) 
 }
 
 fn transition(transition: &Transition, reason: &str) {
-    let Transition { key, site, from, to } = transition;
+    let Transition { key, site, from, to, .. } = transition;
     let (profile, endpoint) = (&key.profile, &key.endpoint);
     let site = site.as_ref().map(Ident::as_str).unwrap_or_default();
     let (because, was, is) = (because(reason), from.label(), to.label());

@@ -6,11 +6,17 @@
 
 mod actor;
 mod journal;
+mod keeper;
+mod recall;
 mod reload;
+mod timelines;
 mod world;
 
 pub use actor::{Control, Parts};
+pub use keeper::Keeper;
+pub use recall::Recall;
 pub use reload::Diff;
+pub use timelines::Timelines;
 pub use world::World;
 
 use std::fmt;
@@ -19,9 +25,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::metrics::StateMetrics;
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp};
 use crate::settings::{Admin, Problems, Server, Settings, State};
 use crate::snapshot::Snapshot;
+use crate::store::{StateFile, Store};
 
 /// An operator's change.
 #[derive(Clone, Debug)]
@@ -159,10 +167,20 @@ impl Running {
             ("server.tcp_max_connections", server.tcp_max_connections != new.tcp_max_connections),
             ("server.tcp_idle_timeout", server.tcp_idle_timeout != new.tcp_idle_timeout),
             ("admin.listen", self.admin != settings.admin),
-            ("state.dir", self.state != settings.state),
+            ("state.dir", self.state.dir != settings.state.dir),
+            ("state.max_age", self.state.max_age != settings.state.max_age),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
+}
+
+/// Brings the metrics up to what the store has seen.
+fn tell_state(metrics: &StateMetrics, store: &Store) {
+    let report = store.report();
+    for (file, it) in StateFile::ALL.into_iter().zip(&report.writes) {
+        metrics.file(file.label(), it.error.is_none(), it.succeeded, it.failures);
+    }
+    metrics.set_aside(report.set_aside.len());
 }
 
 /// An error with its causes, on one line.
@@ -179,5 +197,7 @@ pub fn load_from(paths: Vec<PathBuf>) -> Load {
     Arc::new(move || crate::settings::load(&paths))
 }
 
+#[cfg(test)]
+mod memory_tests;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::Clock;
-use crate::metrics::{ControlMetrics, ProbeMetrics};
+use crate::metrics::{ControlMetrics, ProbeMetrics, StateMetrics};
 use crate::model::{Change as Field, EndpointStatus, Forced, Model, Overrides, Timestamp, Verdict};
 use crate::probe::{Prober, VerdictChange};
 use crate::settings::load_text;
@@ -42,7 +42,7 @@ fn model(text: &str) -> Model {
 }
 
 fn world() -> World {
-    World::new(&model(CONFIG), Overrides::default(), 1, 7, Timestamp(0))
+    World::new(&model(CONFIG), Overrides::default(), Recall::default(), 1, 7, Timestamp(0))
 }
 
 fn stamp() -> Stamp {
@@ -255,7 +255,10 @@ fn an_override_ends_at_its_time_and_not_before() {
 #[test]
 fn what_ended_before_the_start_never_comes_into_force() {
     let overrides = until(1000, &drain(true));
-    let start = |now| World::new(&model(CONFIG), overrides.clone(), 1, 7, Timestamp(now));
+    let start = |now| {
+        let recall = Recall::default();
+        World::new(&model(CONFIG), overrides.clone(), recall, 1, 7, Timestamp(now))
+    };
     assert_eq!(statuses(start(999).snapshot(), "www.z."), "D");
     let mut late = start(1000);
     assert_eq!(statuses(late.snapshot(), "www.z."), "C");
@@ -299,7 +302,9 @@ impl Running {
             verdicts: heard,
             load,
             running: super::Running::of(&settings),
+            timelines: Arc::default(),
             metrics,
+            state_metrics: StateMetrics::register(&registry, &[]).unwrap(),
         };
         let (control, handle) = Control::new(world, parts);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
@@ -323,7 +328,7 @@ async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
     assert_eq!((made.generation, running.live.load().generation), (2, 2));
     assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
     let dir = running.stop().await;
-    let stored = Store::open(dir.path()).unwrap().load().unwrap().overrides;
+    let stored = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
     assert!(stored.endpoints[&key("app.z.", "a")].forced.is_some());
 }
 
@@ -403,7 +408,7 @@ async fn what_ends_is_undone_at_once_and_on_the_disk_once_it_can_be() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let dir = running.stop().await;
-    assert_eq!(Store::open(dir.path()).unwrap().load().unwrap().overrides, Overrides::default());
+    assert_eq!(Store::open(dir.path()).unwrap().load().unwrap().stored, Some(Overrides::default()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -413,7 +418,7 @@ async fn a_change_that_ended_while_it_was_written_is_not_in_force() {
     running.handle.change(drain(true), stamp).await.unwrap();
     assert_eq!(statuses(&running.live.load(), "www.z."), "C");
     let dir = running.stop().await;
-    let left = Store::open(dir.path()).unwrap().load().unwrap().overrides;
+    let left = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
     let mut ended = left.clone();
     ended.expire(Timestamp(1));
     assert_eq!(ended, Overrides::default());

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::recall::Recall;
 use super::{Change, ChangeError};
 use crate::model::{
     Endpoint, EndpointKey, EndpointStatus, Expired, Ident, Model, Name, Overrides, Profile,
@@ -22,7 +23,9 @@ pub struct World {
     /// When the first of the overrides ends.
     next_expiry: Option<Timestamp>,
     /// What ended before the start.
-    expired: Vec<Expired>,
+    pub(super) expired: Vec<Expired>,
+    /// What is remembered, for the first snapshot.
+    pub(super) recall: Recall,
     pub(super) workers: usize,
     pub(super) seed: u64,
 }
@@ -45,6 +48,7 @@ impl Changes {
             (old.status != state.status).then(|| Transition {
                 key: key(&after.profile, endpoint),
                 site: endpoint.site.clone(),
+                at: state.since,
                 from: old.status,
                 to: state.status,
             })
@@ -63,6 +67,8 @@ pub struct Transition {
     pub key: EndpointKey,
     /// Its site.
     pub site: Option<Ident>,
+    /// When.
+    pub at: Timestamp,
     /// What it was.
     pub from: EndpointStatus,
     /// What it is.
@@ -70,12 +76,13 @@ pub struct Transition {
 }
 
 impl World {
-    /// The world at the start: nothing has been probed yet, and the overrides that ended while nobody looked are in force
+    /// The world at the start: of endpoints nothing is known but what `recall` says, and the overrides that ended while nobody looked are in force
     /// no more. `workers` is the number of threads that answer; `seed` makes the draws differ from those of other
     /// instances.
     pub fn new(
         model: &Model,
         mut overrides: Overrides,
+        recall: Recall,
         workers: usize,
         seed: u64,
         now: Timestamp,
@@ -85,6 +92,7 @@ impl World {
             snapshot: Arc::default(),
             next_expiry: overrides.next_expiry(),
             expired,
+            recall,
             overrides,
             edits: BTreeMap::new(),
             overrides_changed: false,
@@ -92,6 +100,7 @@ impl World {
             seed,
         };
         world.compile(model, now);
+        world.recall = Recall::default();
         world
     }
 
@@ -131,6 +140,7 @@ impl World {
         let Some(facts) = self.facts_mut(slot).and_then(|it| it.get_mut(at)) else { return };
         if Arc::ptr_eq(&facts.probed, &change.probed) {
             facts.verdict = change.verdict;
+            facts.remembered = None;
         }
     }
 

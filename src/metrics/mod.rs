@@ -6,10 +6,12 @@ mod dns;
 mod family;
 mod probes;
 mod state;
+mod stored;
 
 pub use control::ControlMetrics;
 pub use dns::{COUNTED_RCODES, DnsCounters, Drop, Transport};
 pub use probes::ProbeMetrics;
+pub use stored::StateMetrics;
 
 use std::sync::Arc;
 

@@ -41,6 +41,7 @@ use crate::model::Model;
 
 const MAX_LISTEN: usize = 64;
 const TCP_MAX_CONNECTIONS: usize = 1000;
+const STATE_MAX_AGE: Duration = Duration::from_secs(600);
 const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A whole configuration, with every default filled in.
@@ -89,6 +90,8 @@ pub struct Admin {
 pub struct State {
     /// The directory that it is kept in; may not exist yet.
     pub dir: PathBuf,
+    /// How long the last verdicts are remembered over a restart, 1 s–24 h.
+    pub max_age: Duration,
 }
 
 /// Reads configuration files. A directory stands for every `*.toml` in it, in the order of their names.
@@ -205,9 +208,13 @@ fn admin(root: &Section<'_>, dns: &[SocketAddr]) -> Option<Admin> {
 }
 
 fn state(root: &Section<'_>) -> Option<State> {
-    let dir = root.table("state")?.read("dir", |node, _| match text(node) {
+    let section = root.table("state")?;
+    let dir = section.read("dir", |node, _| match text(node) {
         Some(path) if !path.is_empty() => Ok(node.place.resolve(path)),
         _ => Err(""),
     });
-    Some(State { dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/farol")) })
+    Some(State {
+        dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/farol")),
+        max_age: section.duration("max_age").unwrap_or(STATE_MAX_AGE),
+    })
 }

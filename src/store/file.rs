@@ -10,6 +10,8 @@ use crate::model::Timestamp;
 
 /// The end of the name of a file that is being written.
 const HALF_WRITTEN: &str = ".new";
+/// What the name of a damaged file has after the file's own.
+const DAMAGED: &str = ".damaged-";
 
 /// What an operator can do about an error of the file system; empty where the error says it all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +87,7 @@ pub(super) fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
         .map_or_else(|_| now.0.to_string(), |it| it.strftime("%Y%m%dT%H%M%SZ").to_string());
     for attempt in 0_u32.. {
         let mut name = path.as_os_str().to_owned();
-        name.push(format!(".damaged-{stamp}"));
+        name.push(format!("{DAMAGED}{stamp}"));
         if attempt > 0 {
             name.push(format!("-{attempt}"));
         }
@@ -98,6 +100,19 @@ pub(super) fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
         }
     }
     Err(ErrorKind::AlreadyExists.into())
+}
+
+/// The damaged files that were put aside, in the order of their names.
+pub(super) fn damaged(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().contains(DAMAGED) {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Removes what a crash left half-written.

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Damage;
-use crate::model::{EndpointKey, EndpointOverrides, Forced, Overrides, Stamp, Stamped, Timestamp};
+use super::time::Time;
+use crate::model::{EndpointKey, EndpointOverrides, Forced, Overrides, Stamp, Stamped};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,14 +63,6 @@ enum ForcedWord {
     Down,
 }
 
-/// RFC 3339 where that can say it (years 0 to 9999), else milliseconds: a clock that is wildly off loses no override.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Time {
-    Text(String),
-    Milliseconds(i64),
-}
-
 /// Writes the payload of the state file.
 pub(super) fn to_json(overrides: &Overrides) -> serde_json::Result<String> {
     let endpoints = overrides.endpoints.iter().map(|(key, it)| EndpointEntry {
@@ -119,7 +112,10 @@ pub(super) fn from_json(payload: &str) -> Result<Overrides, Damage> {
     Ok(overrides)
 }
 
-fn name<T: FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Damage> {
+pub(super) fn name<T: FromStr<Err: std::fmt::Display>>(
+    what: &str,
+    text: &str,
+) -> Result<T, Damage> {
     text.parse().map_err(|error| Damage::Value(format!("the {what} `{text}` is no name: {error}")))
 }
 
@@ -157,28 +153,6 @@ impl StampEntry {
     }
 }
 
-impl Time {
-    fn of(timestamp: Timestamp) -> Self {
-        match jiff::Timestamp::from_millisecond(timestamp.0) {
-            // Before the year 0 the text would have a sign, which is not RFC 3339.
-            Ok(time) if !time.to_string().starts_with('-') => Self::Text(time.to_string()),
-            _ => Self::Milliseconds(timestamp.0),
-        }
-    }
-
-    fn timestamp(&self) -> Result<Timestamp, Damage> {
-        match self {
-            Self::Milliseconds(it) => Ok(Timestamp(*it)),
-            Self::Text(text) => {
-                let time: jiff::Timestamp = text.parse().map_err(|error| {
-                    Damage::Value(format!("`{text}` is no RFC 3339 time: {error}"))
-                })?;
-                Ok(Timestamp(time.as_millisecond()))
-            }
-        }
-    }
-}
-
 impl From<Forced> for ForcedWord {
     fn from(forced: Forced) -> Self {
         match forced {
@@ -200,7 +174,7 @@ impl From<ForcedWord> for Forced {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{Ident, Name};
+    use crate::model::{Ident, Name, Timestamp};
     use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;

@@ -1,6 +1,7 @@
 //! `farol endpoint …`: look at endpoints, and change them while the daemon runs.
 
 mod change;
+mod history;
 mod render;
 #[cfg(test)]
 pub(super) mod samples;
@@ -25,7 +26,8 @@ use crate::settings::nearest;
   farol endpoint set app.gtm.example seattle --weight 20 --reason 'less load while we upgrade'
   farol endpoint set app.gtm.example seattle --forced down
   farol endpoint clear app.gtm.example seattle weight
-  farol endpoint clear app.gtm.example seattle")]
+  farol endpoint clear app.gtm.example seattle
+  farol endpoint history app.gtm.example seattle")]
 pub(super) struct Endpoint {
     #[command(flatten)]
     client: ClientOptions,
@@ -42,6 +44,8 @@ enum Verb {
     },
     /// Everything about one endpoint
     Show(Which),
+    /// When an endpoint came into another status, and why: the last 100 times, over restarts
+    History(Which),
     /// Change an endpoint; the change beats the configuration, and lasts until it is cleared or expires
     Set(Set),
     /// Clear changes, so that the configuration is in force again
@@ -124,6 +128,14 @@ impl Endpoint {
                 match output {
                     Output::Json => show_json(&found.text),
                     Output::Table => show(&render::endpoint(&which.profile, &found.value)),
+                }
+            }
+            Verb::History(which) => {
+                let path = ["profiles", &which.profile, "endpoints", &which.endpoint, "timeline"];
+                let answer = client.get::<view::Timeline>(&path).await?;
+                match output {
+                    Output::Json => show_json(&answer.text),
+                    Output::Table => show(&history::history(&answer.value)),
                 }
             }
             Verb::Set(set) => change::set(&client, output, set).await,
