@@ -1,8 +1,10 @@
 //! The API's JSON types, which the command line shares. Durations are in seconds, times in RFC 3339, shares in percent.
 
+mod site;
 mod state;
 mod timeline;
 
+pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{Timeline, Turn};
 
@@ -184,55 +186,6 @@ pub struct Override {
     /// When.
     pub at: String,
     /// When it is undone by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<String>,
-}
-
-/// Every site.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Sites {
-    /// In the configuration's order.
-    pub sites: Vec<Site>,
-}
-
-/// A site.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Site {
-    /// Its name.
-    pub name: String,
-    /// Where it is.
-    pub location: Option<Location>,
-    /// Whether it is drained.
-    pub drained: bool,
-    /// Who drained it.
-    pub drain: Option<Drain>,
-    /// How many endpoints are part of it.
-    pub endpoints: usize,
-    /// How many of them are healthy and in service.
-    pub healthy: usize,
-}
-
-/// A place on Earth.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Location {
-    /// Degrees north.
-    pub latitude: f64,
-    /// Degrees east.
-    pub longitude: f64,
-    /// ISO 3166-1 country or 3166-2 subdivision.
-    pub region: Option<String>,
-}
-
-/// Who drained a site, when and why.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Drain {
-    /// Who drained it.
-    pub by: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// When.
-    pub at: String,
-    /// When it ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
 }

@@ -12,6 +12,7 @@ mod reload;
 mod serve;
 mod signals;
 mod site;
+mod state;
 mod status;
 
 use std::io::{self, IsTerminal, Write};
@@ -40,6 +41,7 @@ enum Verb {
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
+    State(state::State),
     Explain(explain::Explain),
     Reload(reload::Reload),
 }
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
+        Verb::State(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Reload(verb) => verb.run(),
     };

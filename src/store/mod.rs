@@ -6,6 +6,7 @@
 //!   give is an error.
 //! - **Assumption**: the file system renames atomically and honours `fsync` and advisory locks, as local ones do.
 
+mod backup;
 mod envelope;
 mod file;
 mod overrides;
@@ -14,6 +15,7 @@ mod time;
 mod token;
 mod verdicts;
 
+pub use backup::{Backup, Contents};
 pub use file::Problem;
 pub use report::{Report, StateFile, Writes};
 pub use token::AdminToken;
@@ -102,6 +104,14 @@ pub enum StoreError {
         problem: Problem,
         /// The cause.
         source: io::Error,
+    },
+    /// A file is damaged, or of a newer version.
+    #[error("`{}` can't be used: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// There is no random number to make a token of.
     #[error("could not make a random token")]
