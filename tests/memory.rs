@@ -9,6 +9,7 @@ use std::fs;
 use common::daemon::{Daemon, Home};
 use common::site::Site;
 use common::{wait_to_see, wait_until};
+use farol::store::Store;
 use serde_json::{Value, json};
 
 const APP: &str = "app.gtm.example.";
@@ -145,4 +146,26 @@ fn verdicts_that_cannot_be_kept_hurt_nobody() {
     first.revive();
     daemon.event("verdicts_written", 0);
     daemon.stop();
+}
+
+#[test]
+fn a_clock_that_went_back_is_named_and_old_verdicts_count_as_far_away() {
+    let (mut first, second) = (Site::start(), Site::start());
+    let daemon = Daemon::start(&config(&first, &second)).ready();
+    first.kill();
+    wait_for_status(&daemon, "Degraded");
+    let home = daemon.stop();
+    let store = Store::open(&home.path("state")).unwrap();
+    let mut memory = store.load_memory().unwrap().stored.unwrap();
+    memory.written.0 += 3_600_000;
+    for kept in &mut memory.endpoints {
+        let known = kept.known.as_mut().unwrap();
+        known.as_of.0 += 3_600_000;
+    }
+    store.save_memory(&memory).unwrap();
+    drop(store);
+    let daemon = home.start();
+    let seconds = daemon.event("clock_went_back", 0)["seconds"].as_i64().unwrap();
+    assert!((3500..=3600).contains(&seconds), "{seconds}");
+    assert_eq!(daemon.answers(APP, "A"), ["192.0.2.2"], "Degraded is remembered all the same");
 }
