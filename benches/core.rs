@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::{Bencher, black_box};
-use farol::control::World;
+use farol::control::{Recall, World};
 use farol::health::{Health, Outcome};
 use farol::model::{Family, Moment, Overrides, RecordType, Timestamp, Verdict};
 use farol::probe::VerdictChange;
@@ -31,7 +31,7 @@ fn world(profiles: usize, endpoints: usize) -> World {
         }
     }
     let model = load_text(Path::new("bench.toml"), &text).unwrap().model;
-    World::new(&model, Overrides::default(), 1, 7, Timestamp(0))
+    World::new(&model, Overrides::default(), Recall::default(), 1, 7, Timestamp(0))
 }
 
 fn table(snapshot: &Snapshot, profile: &str) -> Arc<ProfileTable> {

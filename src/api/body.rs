@@ -2,14 +2,9 @@
 
 use serde::de::DeserializeOwned;
 
-use super::auth::Author;
 use super::error::ApiError;
 use super::view;
-use crate::clock::Clock;
-use crate::model::{Change, EndpointChange, Forced, Stamp};
-
-/// The longest reason that is kept, in characters.
-const MAX_REASON: usize = 1000;
+use crate::model::{Change, EndpointChange, Forced};
 
 pub(super) fn read_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // serde would take a list as well: a struct's fields in the order that they happen to have.
@@ -62,14 +57,4 @@ fn number(key: &str, value: Option<Option<i64>>, least: u16) -> Result<Change<u1
         Some(None) => Ok(Change::Clear),
         None => Ok(Change::Keep),
     }
-}
-
-pub(super) fn stamp(Author(by): Author, reason: Option<String>) -> Result<Stamp, ApiError> {
-    if reason.as_ref().is_some_and(|it| it.chars().count() > MAX_REASON) {
-        return Err(ApiError::bad_request(format!(
-            "reason: write at most {MAX_REASON} characters"
-        )));
-    }
-    let reason = reason.filter(|it| !it.trim().is_empty());
-    Ok(Stamp { by, reason, at: Clock::time_of_day() })
 }

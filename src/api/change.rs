@@ -10,12 +10,13 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::auth::Author;
-use super::body::{endpoint_change, read_body, stamp};
+use super::body::{endpoint_change, read_body};
 use super::error::ApiError;
 use super::etag::{Tagged, condition};
 use super::look::now;
 use super::names::{find_key, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
+use super::stamp::stamp;
 use super::{Api, FromPath, Refused, render, view};
 use crate::control::{Change, ChangeError, Condition, ReloadError, Version, chain};
 use crate::model::{EndpointKey, Ident, Name, Stamp};
@@ -57,7 +58,8 @@ pub(super) async fn change_endpoint(
     if change.is_empty() {
         return Err(changes_nothing(&api.live.load(), &key));
     }
-    let stamp = stamp(author, patch.reason)?;
+    let sets = (!change.only_clears()).then_some("what it sets");
+    let stamp = stamp(author, patch.reason, patch.expires.as_deref(), sets)?;
     let condition = condition(&headers)?;
     let snapshot = make(&api, Change::Endpoint(key.clone(), change), condition, stamp).await?;
     let table = snapshot.profile(&key.profile);
@@ -128,7 +130,8 @@ async fn set_drained(
     let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
     let body = body?;
     let request = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
-    let stamp = stamp(author, request.reason)?;
+    let sets = drained.then_some("the drain");
+    let stamp = stamp(author, request.reason, request.expires.as_deref(), sets)?;
     let condition = condition(&headers)?;
     let snapshot = make(&api, Change::Site { name, drained }, condition, stamp).await?;
     let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);

@@ -7,14 +7,14 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::error::ApiError;
 use super::etag::{Tagged, unless_known};
-use super::names::find_profile;
+use super::names::{find_key, find_profile, no_endpoint};
 use super::openapi::{BadTags, Guarded};
 use super::pieces::Pieces;
 use super::render::{self, Now};
@@ -89,6 +89,7 @@ pub(super) async fn status(State(api): State<Arc<Api>>, headers: HeaderMap) -> R
         }
         let body = render::status(
             &snapshot,
+            &api.store.report(),
             api.started,
             is_ready(&api),
             api.control.refused_reload(),
@@ -147,6 +148,33 @@ pub(super) async fn profile(
     }
     let body = render::profile(table, now(&api));
     Ok(Tagged { version: Some(version), body }.into_response())
+}
+
+/// When an endpoint came into another status, and why
+#[utoipa::path(
+    get, path = "/v1/profiles/{profile}/endpoints/{endpoint}/timeline", tag = "look",
+    params(
+        ("profile" = String, Path, description = "The profile's name; the dot at the end may be left out", example = "app.gtm.example."),
+        ("endpoint" = String, Path, description = "The endpoint's name in it", example = "seattle"),
+    ),
+    responses(
+        (status = 200, description = "The last times, the oldest first", body = view::Timeline),
+        (status = 404, description = "No profile or endpoint is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Guarded,
+    ),
+)]
+pub(super) async fn timeline(
+    State(api): State<Arc<Api>>,
+    path: FromPath<(String, String)>,
+) -> Refused<Json<view::Timeline>> {
+    let Path((profile, endpoint)) = path?;
+    let snapshot = api.live.load();
+    let key = find_key(&snapshot, &profile, &endpoint)?;
+    let table = find_profile(&snapshot, &profile)?;
+    if table.position(&key.endpoint).is_none() {
+        return Err(no_endpoint(table, key.endpoint.as_str()));
+    }
+    Ok(Json(render::timeline(&api.timelines.get(&key).unwrap_or_default())))
 }
 
 /// Every site, with its endpoints counted
@@ -243,7 +271,8 @@ fn is_ready(api: &Api) -> bool {
     let has_verdict = |table: &Arc<ProfileTable>| {
         table.profile.endpoints.iter().zip(&table.endpoints).all(|(endpoint, state)| {
             let monitor = &endpoint.probe.monitor;
-            state.facts.verdict != Verdict::Unknown
+            // What is remembered is no verdict of this start.
+            (state.facts.verdict != Verdict::Unknown && state.facts.probed.heard().is_some())
                 || monitor.protocol == Protocol::None
                 || elapsed >= first_verdict_within(monitor.interval, monitor.timeout)
         })

@@ -14,6 +14,7 @@ mod openapi;
 mod pieces;
 mod render;
 mod server;
+mod stamp;
 pub mod view;
 
 pub use etag::Whole;
@@ -33,11 +34,11 @@ use utoipa_axum::routes;
 
 use self::error::ApiError;
 use crate::clock::Clock;
-use crate::control::Handle;
+use crate::control::{Handle, Timelines};
 use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::snapshot::Live;
-use crate::store::AdminToken;
+use crate::store::{AdminToken, Store};
 
 /// What the API reads and whom it tells.
 #[derive(Debug)]
@@ -46,6 +47,10 @@ pub struct Api {
     pub live: Arc<Live>,
     /// The control task.
     pub control: Handle,
+    /// When endpoints came into another status, and why.
+    pub timelines: Arc<Timelines>,
+    /// The state directory, to say how it is doing.
+    pub store: Arc<Store>,
     /// All metrics.
     pub metrics: Metrics,
     /// The process's clock.
@@ -71,6 +76,7 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::status))
         .routes(routes!(look::profiles))
         .routes(routes!(look::profile))
+        .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
         .routes(routes!(look::explain))
         .routes(routes!(change::change_endpoint))

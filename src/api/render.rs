@@ -8,11 +8,13 @@ use serde_json::json;
 use super::etag::etag;
 use super::view;
 use crate::control::{Refusal, Version};
+use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
     self, EndpointStatus, Family, Forced, Ident, Moment, Protocol, Stamp, Stamped, Timestamp,
     WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
+use crate::store::{Report, StateFile};
 
 /// The moment of rendering, on both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +127,7 @@ fn overrides(state: &EndpointState) -> Vec<view::Override> {
             by: it.stamp.by.clone(),
             reason: it.stamp.reason.clone(),
             at: time(it.stamp.at),
+            expires: it.stamp.expires.map(time),
         })
     }
     let set = &state.facts.overrides;
@@ -138,7 +141,34 @@ fn overrides(state: &EndpointState) -> Vec<view::Override> {
 }
 
 fn drain(stamp: &Stamp) -> view::Drain {
-    view::Drain { by: stamp.by.clone(), reason: stamp.reason.clone(), at: time(stamp.at) }
+    view::Drain {
+        by: stamp.by.clone(),
+        reason: stamp.reason.clone(),
+        at: time(stamp.at),
+        expires: stamp.expires.map(time),
+    }
+}
+
+/// When an endpoint came into another status, and why.
+pub(super) fn timeline(timeline: &Timeline) -> view::Timeline {
+    view::Timeline { turns: timeline.iter().map(turn).collect() }
+}
+
+fn turn(turn: &Turn) -> view::Turn {
+    let (mut phase, mut change, mut by, mut reason) = (None, None, None, None);
+    match turn.cause.clone() {
+        Cause::Probe { phase: at, reason: why } => {
+            (phase, reason) = (at.map(|it| it.label().to_owned()), why);
+        }
+        Cause::Change { change: what, by: who, reason: why } => {
+            (change, by, reason) = (Some(what), Some(who), why);
+        }
+        Cause::Expiry { change: what, by: who } => (change, by) = (Some(what), Some(who)),
+        Cause::Reload | Cause::Start => {}
+    }
+    let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
+    let cause = turn.cause.label().to_owned();
+    view::Turn { at: time(turn.at), from, to, cause, phase, change, by, reason }
 }
 
 /// Every site, and the version of them all.
@@ -179,9 +209,24 @@ fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
     }
 }
 
+fn state(report: &Report) -> view::State {
+    let files = StateFile::ALL.into_iter().zip(&report.writes).map(|(file, it)| view::StateFile {
+        file: file.label().to_owned(),
+        written: it.succeeded.map(time),
+        failures: it.failures,
+        error: it.error.clone(),
+    });
+    view::State {
+        well: report.is_well(),
+        files: files.collect(),
+        set_aside: report.set_aside.iter().map(|it| it.display().to_string()).collect(),
+    }
+}
+
 /// One look at everything.
 pub(super) fn status(
     snapshot: &Snapshot,
+    report: &Report,
     started: Timestamp,
     ready: bool,
     refused: Option<Refusal>,
@@ -203,6 +248,7 @@ pub(super) fn status(
         overridden: Vec::new(),
         unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
         refused_reload: refused.map(|it| view::RefusedReload { at: time(it.at), why: it.why }),
+        state: state(report),
     };
     status.zones.sort();
     for table in snapshot.profiles.iter() {

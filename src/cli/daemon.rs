@@ -15,13 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api, Whole};
 use crate::clock::Clock;
-use crate::control::{Control, Handle, Load, Parts, Running, World, watch_for_stale};
+use crate::control::{
+    Control, Handle, Keeper, Load, Parts, Recall, Running, Timelines, World, chain, watch_for_stale,
+};
 use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
-use crate::metrics::{ControlMetrics, DnsCounters, Exposure, Metrics, ProbeMetrics};
+use crate::metrics::{ControlMetrics, DnsCounters, Exposure, Metrics, ProbeMetrics, StateMetrics};
+use crate::model::Timestamp;
 use crate::probe::Prober;
 use crate::settings::Settings;
 use crate::snapshot::Live;
-use crate::store::Store;
+use crate::store::{Loaded, Memory, StateFile, Store};
 
 /// Verdicts that may wait for the control task; further ones wait in the prober.
 const VERDICTS: usize = 1024;
@@ -29,6 +32,8 @@ const VERDICTS: usize = 1024;
 const RESERVED_FILES: u64 = 256;
 /// Sockets that probes have in any case.
 const FEWEST_PROBES: u64 = 64;
+/// How far the clock may have gone back since the last verdicts were stored, without a word about it.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 /// How long tasks may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -52,21 +57,24 @@ impl Daemon {
         let store = Arc::new(Store::open(&settings.state.dir)?);
         let token = read_token(&store, &settings)?;
         let loaded = store.load()?;
-        if let Some(aside) = &loaded.set_aside {
-            let (file, why) = (aside.file.display(), &aside.why);
-            tracing::error!(event = "state_set_aside", %file, why, "the stored overrides can't be read ({why}); they were put aside as {file}, and none is in force");
-        }
+        let overrides = told_aside("overrides", loaded).unwrap_or_default();
+        let memory = recall(&store, started);
+        store.look_for_damage();
 
         let workers = Sockets::workers(settings.server.workers);
         let seed = getrandom::u64().context("the operating system gives no random numbers")?;
         let running = Running::of(&settings);
-        let world = World::new(&settings.model, loaded.overrides, workers, seed, started);
+        let recall = Recall::new(&memory, started, settings.state.max_age);
+        let world = World::new(&settings.model, overrides, recall, workers, seed, started);
+        let timelines = Arc::new(Timelines::resume(memory, &world, started));
         let live = Arc::new(Live::new(world.snapshot().clone(), workers));
         let counters = Arc::new(DnsCounters::new(workers));
 
         let registry = Registry::new();
         let probe_metrics = ProbeMetrics::register(&registry)?;
         let control_metrics = ControlMetrics::register(&registry, started)?;
+        let state_metrics =
+            StateMetrics::register(&registry, &StateFile::ALL.map(StateFile::label))?;
         let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         let exposure = Arc::new(exposure);
         let metrics =
@@ -96,17 +104,29 @@ impl Daemon {
             world,
             Parts {
                 live: live.clone(),
-                store,
+                store: store.clone(),
                 prober: watch,
                 verdicts,
                 load,
                 running,
+                timelines: timelines.clone(),
                 metrics: control_metrics,
                 exposure,
+                state_metrics: state_metrics.clone(),
             },
         );
+        let keeper = Keeper {
+            live: live.clone(),
+            timelines: timelines.clone(),
+            store: store.clone(),
+            clock,
+            max_age: settings.state.max_age,
+            metrics: state_metrics,
+        };
         let api = Arc::new(Api {
             live,
+            store,
+            timelines,
             control: handle.clone(),
             metrics,
             clock,
@@ -127,6 +147,8 @@ impl Daemon {
         };
         let (control_stop, prober_stop) = (stop.clone(), stop.clone());
         daemon.spawn("stale", watch_for_stale(api.live.clone(), clock, stop.clone()));
+        let keeper_stop = stop.clone();
+        daemon.spawn("keeper", async move { keeper.run(keeper_stop).await });
         daemon.spawn("control", async move { control.run(control_stop).await });
         daemon.spawn("prober", async move { prober.run(prober_stop).await });
         daemon.spawn("api", api::serve(admin_socket, api, stop));
@@ -194,6 +216,39 @@ impl Daemon {
             .context("the DNS workers did not end")?;
         outcome
     }
+}
+
+/// What was stored in a file; says where it is if it couldn't be read.
+fn told_aside<T>(what: &str, loaded: Loaded<T>) -> Option<T> {
+    if let Some(aside) = &loaded.set_aside {
+        let (file, why) = (aside.file.display(), &aside.why);
+        tracing::error!(event = "state_set_aside", %file, why, "the stored {what} can't be read ({why}); they were put aside as {file}, and none is in force");
+    }
+    loaded.stored
+}
+
+/// What is remembered of the endpoints. Whatever is wrong with it, probes find it anew, so the daemon starts all the same.
+fn recall(store: &Store, now: Timestamp) -> Memory {
+    let memory = store.load_memory().map(|it| told_aside("verdicts", it)).unwrap_or_else(|error| {
+        let error = chain(&error);
+        tracing::error!(
+            event = "state_unreadable",
+            error,
+            "the last verdicts can't be read, so probes have to find them anew: {error}"
+        );
+        None
+    });
+    let memory = memory.unwrap_or_default();
+    let ahead = memory.written.0.saturating_sub(now.0);
+    if ahead > CLOCK_TOLERANCE.as_millis() as i64 {
+        let seconds = ahead / 1000;
+        tracing::warn!(
+            event = "clock_went_back",
+            seconds,
+            "the last verdicts were stored {seconds} s in the future: the clock was set back, or is wrong; they count as that old"
+        );
+    }
+    memory
 }
 
 fn read_token(store: &Store, settings: &Settings) -> anyhow::Result<crate::store::AdminToken> {

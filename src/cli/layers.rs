@@ -3,7 +3,7 @@ use clap::Args;
 use crate::settings::{Flag, Inputs};
 
 /// What the command line sets over the files and the environment.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct Layers {
     /// Answer DNS here, as `server.listen`; may be given several times
     #[arg(long, value_name = "ADDRESS:PORT")]

@@ -16,6 +16,7 @@ mod reload;
 mod serve;
 mod signals;
 mod site;
+mod state;
 mod status;
 
 use std::io::{self, Write};
@@ -46,6 +47,7 @@ enum Verb {
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
+    State(state::State),
     Explain(explain::Explain),
     Reload(reload::Reload),
     Context(context::Context),
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
+        Verb::State(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Reload(verb) => verb.run(),
         Verb::Context(verb) => verb.run(),

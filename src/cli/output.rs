@@ -181,16 +181,21 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// "weight 20 by admin, 3m ago: less load".
+/// "weight 20 by admin, 3m ago, until 2026-05-01T12:00:00Z: less load".
 pub(super) fn override_in_words(it: &view::Override) -> String {
     let value = it.value.as_str().map_or_else(|| it.value.to_string(), str::to_owned);
-    format!("{} {value} {}", it.field, by(&it.by, &it.at, it.reason.as_deref()))
+    format!(
+        "{} {value} {}",
+        it.field,
+        by(&it.by, &it.at, it.expires.as_deref(), it.reason.as_deref())
+    )
 }
 
-/// "by admin, 3m ago: less load".
-pub(super) fn by(author: &str, at: &str, reason: Option<&str>) -> String {
+/// "by admin, 3m ago, until 2026-05-01T12:00:00Z: less load".
+pub(super) fn by(author: &str, at: &str, expires: Option<&str>, reason: Option<&str>) -> String {
+    let until = expires.map(|it| format!(", until {it}")).unwrap_or_default();
     let reason = reason.map(|it| format!(": {}", one_line(it))).unwrap_or_default();
-    format!("by {author}, {}{reason}", ago(at))
+    format!("by {author}, {}{until}{reason}", ago(at))
 }
 
 /// Text of others, which may hold anything, on one line and without control characters.

@@ -10,7 +10,7 @@ use crate::api::view;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol site list
-  farol site drain seattle --reason 'new firewall'
+  farol site drain seattle --reason 'new firewall' --expires 2h
   farol site undrain seattle")]
 pub(super) struct Site {
     #[command(flatten)]
@@ -24,7 +24,7 @@ enum Verb {
     /// Every site with its endpoints counted
     List,
     /// Move the traffic away from a site: no answer names its endpoints any more
-    Drain(Which),
+    Drain(Drain),
     /// Bring a site back
     Undrain(Which),
 }
@@ -41,18 +41,27 @@ struct Which {
     if_match: Option<String>,
 }
 
+#[derive(Args, Debug)]
+struct Drain {
+    #[command(flatten)]
+    which: Which,
+    /// When the drain ends by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
+    #[arg(long, value_name = "DURATION|TIME")]
+    expires: Option<String>,
+}
+
 impl Site {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         self.client.run(async |client, output| {
-            let (which, verb) = match self.verb {
+            let (which, expires, verb) = match self.verb {
                 Verb::List => {
                     let answer = client.get::<view::Sites>(&["sites"]).await?;
                     return output.show(&answer.text, || site_table(&answer.value));
                 }
-                Verb::Drain(which) => (which, "drain"),
-                Verb::Undrain(which) => (which, "undrain"),
+                Verb::Drain(Drain { which, expires }) => (which, expires, "drain"),
+                Verb::Undrain(which) => (which, None, "undrain"),
             };
-            let body = view::DrainRequest { reason: which.reason };
+            let body = view::DrainRequest { reason: which.reason, expires };
             let path = ["sites", &which.name, verb];
             let mut seen = Seen::new(which.if_match);
             loop {
@@ -94,7 +103,8 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
 
 fn site_table(sites: &view::Sites) -> String {
     let row = |it: &view::Site| {
-        let drain = it.drain.as_ref().map(|it| by(&it.by, &it.at, it.reason.as_deref()));
+        let drain = it.drain.as_ref();
+        let drain = drain.map(|it| by(&it.by, &it.at, it.expires.as_deref(), it.reason.as_deref()));
         let region = it.location.as_ref().and_then(|it| it.region.clone());
         vec![
             it.name.clone(),

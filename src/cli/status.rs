@@ -11,7 +11,7 @@ use crate::api::view;
 /// One look at everything: whether all is well, and what is not.
 ///
 /// Exit codes, as monitoring has them: 0 when all is well; 1 when something is degraded: an endpoint fails or nothing is heard
-/// of it, the last reload was refused, or the daemon has only just started; 2 when a profile answers without heeding health,
+/// of it, the last reload was refused, the state can't be kept, or the daemon has only just started; 2 when a profile answers without heeding health,
 /// because none or too few of its endpoints are healthy; 3 when the daemon can't be asked or refuses to tell. Drains and
 /// overrides are shown; they are wanted, so they change nothing about the exit code.
 #[derive(Args, Debug)]
@@ -40,7 +40,8 @@ impl Health {
         let is_degraded = !status.ready
             || !status.degraded.is_empty()
             || !status.stale.is_empty()
-            || status.refused_reload.is_some();
+            || status.refused_reload.is_some()
+            || !status.state.well;
         match (status.failing_open.is_empty(), is_degraded) {
             (false, _) => Self::Critical,
             (true, true) => Self::Degraded,
@@ -63,6 +64,19 @@ impl Status {
         });
         Ok(ExitCode::from(health as u8))
     }
+}
+
+/// What is wrong with the state directory.
+fn troubles(state: &view::State) -> Vec<String> {
+    let failing = state.files.iter().filter_map(|it| {
+        let error = one_line(it.error.as_deref()?);
+        Some(format!("{} can't be stored: {error}", it.file))
+    });
+    let aside = state
+        .set_aside
+        .iter()
+        .map(|it| format!("{it} was damaged and put aside: look at it, then take it away"));
+    failing.chain(aside).collect()
 }
 
 fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
@@ -101,6 +115,7 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
     section("Overrides in force:", overrides(&status.overridden));
     let unmatched = status.unmatched_overrides.join("\n");
     section("Overrides of what the configuration doesn't have:", unmatched);
+    section("State that wants looking after:", troubles(&status.state).join("\n"));
     text.push_str(match Health::of(status) {
         Health::Well => "\nAll is well.",
         _ if !status.ready => "\nThe daemon is starting: some endpoints have no verdict yet.",
@@ -115,7 +130,7 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
 fn drains(status: &view::Status) -> String {
     let row = |site: &String| {
         let drain = status.drains.get(site);
-        let by = drain.map(|it| by(&it.by, &it.at, it.reason.as_deref()));
+        let by = drain.map(|it| by(&it.by, &it.at, it.expires.as_deref(), it.reason.as_deref()));
         vec![site.clone(), by.unwrap_or_default()]
     };
     match status.drained_sites.as_slice() {
@@ -176,6 +191,7 @@ mod tests {
             overridden: Vec::new(),
             unmatched_overrides: Vec::new(),
             refused_reload: None,
+            state: view::State::default(),
         }
     }
 
@@ -219,8 +235,14 @@ mod tests {
             by: "admin".to_owned(),
             reason: None,
             at: "soon".to_owned(),
+            expires: None,
         };
-        let drain = view::Drain { by: "ann".to_owned(), reason: None, at: "soon".to_owned() };
+        let drain = view::Drain {
+            by: "ann".to_owned(),
+            reason: None,
+            at: "soon".to_owned(),
+            expires: None,
+        };
         let ill = view::Status {
             degraded: vec![endpoint("seattle", "connect: refused")],
             failing_open: vec!["www.gtm.example.".to_owned()],
@@ -260,6 +282,26 @@ mod tests {
             "  app.gtm.example.  dublin    weight 20 by admin, soon",
             "",
             "Something is failing; look closer with `farol endpoint list`.",
+        ];
+        check(&ill, &lines);
+        let error = Some("could not write `v`: the disk is full".to_owned());
+        let file = view::StateFile { file: "verdicts".to_owned(), error, ..Default::default() };
+        let state = view::State {
+            well: false,
+            files: vec![file],
+            set_aside: vec!["/s/overrides.json.damaged-1".to_owned()],
+        };
+        let ill = view::Status { state, ..status() };
+        assert_eq!(Health::of(&ill), Health::Degraded);
+        let lines = [
+            HEAD,
+            COUNTS,
+            "",
+            "State that wants looking after:",
+            "  verdicts can't be stored: could not write `v`: the disk is full",
+            "  /s/overrides.json.damaged-1 was damaged and put aside: look at it, then take it away",
+            "",
+            "Endpoints are well; the state directory is not.",
         ];
         check(&ill, &lines);
     }

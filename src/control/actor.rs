@@ -8,13 +8,16 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Diff;
-use super::world::{Changes, World};
+use super::timelines::{Timelines, Why};
+use super::world::{Changes, Transition, World};
 use super::{
     Change, ChangeError, Command, Handle, Load, Refusal, ReloadError, Running, chain, journal,
+    tell_state,
 };
 use crate::clock::Clock;
-use crate::metrics::{ControlMetrics, Exposure};
-use crate::model::{EndpointKey, Overrides, Stamp, Verdict};
+use crate::health::{Cause, Phase, Turn};
+use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
+use crate::model::{EndpointKey, Overrides, Stamp, Timestamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::settings::{Problems, Settings};
 use crate::snapshot::{Live, Snapshot};
@@ -24,6 +27,10 @@ use crate::store::{Store, StoreError};
 const COALESCE: Duration = Duration::from_millis(2);
 /// How often retired snapshots are looked at, while there are any.
 const RETIRE: Duration = Duration::from_secs(1);
+/// The longest time from one look at the time of day to the next, while an override has an end.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the overrides wait for the next write after one that failed.
+const REWRITE: Duration = Duration::from_secs(10);
 /// Operators' changes that may wait; a further one waits at its sender.
 const COMMANDS: usize = 256;
 /// Operators' changes that one write to the disk takes.
@@ -43,10 +50,14 @@ pub struct Parts {
     pub load: Load,
     /// The settings that count until the next start.
     pub running: Running,
+    /// Who is told what came into another status, and why.
+    pub timelines: Arc<Timelines>,
     /// What is counted.
     pub metrics: ControlMetrics,
     /// What of the metrics is shown to whom.
     pub exposure: Arc<Exposure>,
+    /// How the state directory is doing.
+    pub state_metrics: StateMetrics,
 }
 
 /// The control task.
@@ -57,16 +68,27 @@ pub struct Control {
     /// Snapshots that a worker may still hold: they are freed here, not there.
     retired: Vec<Arc<Snapshot>>,
     /// The verdicts since the last publication, for the log.
-    reasons: HashMap<EndpointKey, (Verdict, Option<Arc<str>>)>,
+    heard: HashMap<EndpointKey, Heard>,
     /// When to publish what has changed.
     due: Option<Instant>,
     saving: Option<Saving>,
+    /// When to write the overrides again: some have ended that are on the disk still.
+    rewrite: Option<Instant>,
+    /// Whether it was told that they couldn't be.
+    is_behind: bool,
     loading: Option<Loading>,
     /// The last reload, if it was refused.
     refused: Arc<Mutex<Option<Refusal>>>,
 }
 
-/// Changes that are being written to the disk.
+/// The probes' last word on an endpoint.
+struct Heard {
+    verdict: Verdict,
+    phase: Option<Phase>,
+    reason: Option<Arc<str>>,
+}
+
+/// Overrides that are being written to the disk: with changes, or without those that have ended.
 struct Saving {
     written: JoinHandle<Result<(), StoreError>>,
     overrides: Overrides,
@@ -96,18 +118,21 @@ impl Control {
         let (sender, commands) = mpsc::channel(COMMANDS);
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
-        let control = Self {
+        let mut control = Self {
             world,
             parts,
             commands,
             retired: Vec::new(),
-            reasons: HashMap::new(),
+            heard: HashMap::new(),
             due: None,
             saving: None,
+            rewrite: None,
+            is_behind: false,
             loading: None,
             refused: Arc::default(),
         };
         let refused = control.refused.clone();
+        control.expire();
         (control, Handle { commands: sender, refused })
     }
 
@@ -116,9 +141,14 @@ impl Control {
         let mut sweep = tokio::time::interval(RETIRE);
         let mut commands = Vec::with_capacity(BATCH);
         loop {
+            let expiry = self.world.next_expiry().map(next_look);
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = reached(self.due) => self.publish(),
+                () = reached(self.due) => self.publish(&Why::Verdicts),
+                () = reached(expiry) => self.expire(),
+                () = reached(self.rewrite), if self.saving.is_none() => {
+                    self.save(self.world.overrides().clone(), Vec::new());
+                }
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
                 // What a change was checked against stays until the change is in force.
@@ -143,7 +173,11 @@ impl Control {
 
     fn observe(&mut self, change: &VerdictChange) {
         self.world.observe(change);
-        self.reasons.insert(change.key.clone(), (change.verdict, change.reason.clone()));
+        // The probe that decided is the last one, unless another has ended since.
+        let last = change.probed.last().filter(|it| it.reason == change.reason);
+        let (phase, reason) = (last.map(|it| it.phase), change.reason.clone());
+        let heard = Heard { verdict: change.verdict, phase, reason };
+        self.heard.insert(change.key.clone(), heard);
         self.due.get_or_insert_with(|| Instant::now() + COALESCE);
     }
 
@@ -165,19 +199,36 @@ impl Control {
         if accepted.is_empty() {
             return;
         }
+        self.save(overrides, accepted);
+    }
+
+    fn save(&mut self, overrides: Overrides, accepted: Vec<Accepted>) {
         let (store, written) = (self.parts.store.clone(), overrides.clone());
         let written = tokio::task::spawn_blocking(move || store.save(&written));
         self.saving = Some(Saving { written, overrides, accepted });
     }
 
+    /// Undoes what has ended, whether or not the disk takes note of it.
+    fn expire(&mut self) {
+        let expired = self.world.expire(Clock::time_of_day());
+        if expired.is_empty() {
+            return;
+        }
+        expired.iter().for_each(journal::expired);
+        self.rewrite = Some(Instant::now());
+        self.publish(&Why::Expiry(&expired));
+    }
+
     /// Puts the changes in force that are on the disk now, or refuses them.
     fn saved(&mut self, written: Result<Result<(), StoreError>, ()>) {
         let Some(Saving { overrides, accepted, .. }) = self.saving.take() else { return };
+        tell_state(&self.parts.state_metrics, &self.parts.store);
         let refused = match written {
             Ok(Ok(())) => {
                 accepted.iter().for_each(|it| journal::changed(&it.change, &it.stamp));
-                self.world.override_with(overrides);
-                self.publish();
+                self.put_in_force(overrides, &accepted);
+                let changes = accepted.iter().map(|it| (&it.change, &it.stamp)).collect();
+                self.publish(&Why::Changes(changes));
                 let snapshot = self.world.snapshot();
                 accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(snapshot.clone()))));
                 return;
@@ -186,15 +237,30 @@ impl Control {
             Err(()) => None,
         };
         let error = refused.as_deref().map_or("the store panicked".to_owned(), |it| chain(it));
-        tracing::error!(
-            event = "store_failed",
-            error,
-            "changes were refused: they can't be stored"
-        );
+        if !accepted.is_empty() {
+            journal::store_failed(&error);
+        }
+        if self.rewrite.is_some() {
+            self.rewrite = Some(Instant::now() + REWRITE);
+            if !std::mem::replace(&mut self.is_behind, true) {
+                journal::expiry_unwritten(&error);
+            }
+        }
         for it in accepted {
             let refusal = refused.clone().map_or(ChangeError::Broken, ChangeError::NotStored);
             drop(it.reply.send(Err(refusal)));
         }
+    }
+
+    /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
+    fn put_in_force(&mut self, overrides: Overrides, accepted: &[Accepted]) {
+        self.world.override_with(overrides);
+        let mut expired = self.world.expire(Clock::time_of_day());
+        self.rewrite = (!expired.is_empty()).then(Instant::now);
+        self.is_behind = false;
+        // Of those that were in force before it was told already.
+        expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
+        expired.iter().for_each(journal::expired);
     }
 
     fn ask_to_load(&mut self, reply: ReloadReply) {
@@ -243,34 +309,62 @@ impl Control {
         diff.needs_restart = self.parts.running.differing(settings);
         self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         self.due = None;
-        self.put_live(started, &changes);
+        self.put_live(started, &changes, &Why::Reload);
+        let snapshot = self.world.snapshot();
+        self.parts.timelines.keep_only(|it| {
+            snapshot
+                .profile(&it.profile)
+                .is_some_and(|table| table.position(&it.endpoint).is_some())
+        });
         self.parts.prober.watch(self.world.watches());
         journal::reloaded(&diff);
         diff
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, why: &Why<'_>) {
         self.due = None;
         if self.world.is_edited() {
             let started = Instant::now();
             let changes = self.world.publish(Clock::time_of_day());
-            self.put_live(started, &changes);
+            self.put_live(started, &changes, why);
         }
     }
 
-    fn put_live(&mut self, started: Instant, changes: &Changes) {
+    fn put_live(&mut self, started: Instant, changes: &Changes, why: &Why<'_>) {
         self.retired.push(self.parts.live.publish(self.world.snapshot().clone()));
         self.free_retired();
         self.parts.metrics.published(started.elapsed());
-        journal::published(changes, |key| self.reasons.remove(key)?.1);
-        for (key, (verdict, reason)) in self.reasons.drain() {
-            journal::verdict(&key, verdict, reason.as_deref().unwrap_or_default());
+        self.parts.timelines.add(changes.transitions.iter().map(|it| self.turn(it, why)));
+        self.parts.timelines.notify();
+        journal::published(changes, |key| self.heard.remove(key)?.reason);
+        for (key, heard) in self.heard.drain() {
+            journal::verdict(&key, heard.verdict, heard.reason.as_deref().unwrap_or_default());
         }
+    }
+
+    fn turn(&self, it: &Transition, why: &Why<'_>) -> (EndpointKey, Turn) {
+        let heard = self.heard.get(&it.key);
+        let probe = || {
+            let (phase, reason) = heard.map(|it| (it.phase, it.reason.clone())).unwrap_or_default();
+            Cause::Probe { phase, reason: reason.as_deref().map(str::to_owned) }
+        };
+        let cause = match (why, heard) {
+            // What was heard just before a reload is published with it.
+            (Why::Reload, Some(_)) => probe(),
+            _ => why.cause_of(it).unwrap_or_else(probe),
+        };
+        (it.key.clone(), Turn { at: it.at, from: it.from, to: it.to, cause })
     }
 
     fn free_retired(&mut self) {
         self.retired.retain(|it| Arc::strong_count(it) > 1);
     }
+}
+
+/// When to look at the time of day for something that ends then: no later than in [`LOOK`], as the clock may be set.
+fn next_look(ends: Timestamp) -> Instant {
+    let left = ends.0.saturating_sub(Clock::time_of_day().0);
+    Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK)
 }
 
 async fn reached(due: Option<Instant>) {

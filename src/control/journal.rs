@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Change;
 use super::reload::Diff;
 use super::world::{Changes, Transition};
-use crate::model::{EndpointKey, EndpointStatus, Ident, Stamp, Verdict};
+use crate::model::{EndpointKey, EndpointStatus, Expired, Ident, Stamp, Verdict};
 use crate::settings::Problems;
 
 /// An operator's change that is on the disk.
@@ -13,6 +13,27 @@ pub(super) fn changed(change: &Change, stamp: &Stamp) {
     let (by, reason) = (&stamp.by, stamp.reason.as_deref().unwrap_or_default());
     let because = because(reason);
     tracing::info!(event = "change", by, %change, reason, "{by} changed {change}{because}");
+}
+
+/// An operator's change that was undone because its time was over.
+pub(super) fn expired(expired: &Expired) {
+    let (by, reason) = (&expired.stamp.by, expired.stamp.reason.as_deref().unwrap_or_default());
+    let because = because(reason);
+    tracing::info!(event = "override_expired", by, change = %expired, reason, "the time of {by}'s change is over: {expired}{because}");
+}
+
+/// Changes that were refused.
+pub(super) fn store_failed(error: &str) {
+    tracing::error!(event = "store_failed", error, "changes were refused: they can't be stored");
+}
+
+/// Changes that have ended, and are on the disk still.
+pub(super) fn expiry_unwritten(error: &str) {
+    tracing::error!(
+        event = "expiry_unwritten",
+        error,
+        "changes have ended, which could not be stored; it will be tried again"
+    );
 }
 
 /// What a publication changed. `reason` takes what the probes said of an endpoint since the last one.
@@ -33,7 +54,7 @@ pub(super) fn published(
 }
 
 fn transition(transition: &Transition, reason: &str) {
-    let Transition { key, site, from, to } = transition;
+    let Transition { key, site, from, to, .. } = transition;
     let (profile, endpoint) = (&key.profile, &key.endpoint);
     let site = site.as_ref().map(Ident::as_str).unwrap_or_default();
     let (because, was, is) = (because(reason), from.label(), to.label());

@@ -6,14 +6,20 @@
 
 mod actor;
 mod journal;
+mod keeper;
+mod recall;
 mod reload;
 mod stale;
+mod timelines;
 mod version;
 mod world;
 
 pub use actor::{Control, Parts};
+pub use keeper::Keeper;
+pub use recall::Recall;
 pub use reload::Diff;
 pub use stale::watch_for_stale;
+pub use timelines::Timelines;
 pub use version::{Condition, NoVersion, Version};
 pub use world::World;
 
@@ -22,9 +28,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::metrics::StateMetrics;
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp, Timestamp};
 use crate::settings::{Admin, Inputs, Problems, Server, Settings, State};
 use crate::snapshot::Snapshot;
+use crate::store::{StateFile, Store};
 
 /// An operator's change.
 #[derive(Clone, Debug)]
@@ -186,10 +194,20 @@ impl Running {
             ("server.tcp_max_connections", server.tcp_max_connections != new.tcp_max_connections),
             ("server.tcp_idle_timeout", server.tcp_idle_timeout != new.tcp_idle_timeout),
             ("admin.listen", self.admin.listen != settings.admin.listen),
-            ("state.dir", self.state != settings.state),
+            ("state.dir", self.state.dir != settings.state.dir),
+            ("state.max_age", self.state.max_age != settings.state.max_age),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
+}
+
+/// Brings the metrics up to what the store has seen.
+fn tell_state(metrics: &StateMetrics, store: &Store) {
+    let report = store.report();
+    for (file, it) in StateFile::ALL.into_iter().zip(&report.writes) {
+        metrics.file(file.label(), it.error.is_none(), it.succeeded, it.failures);
+    }
+    metrics.set_aside(report.set_aside.len());
 }
 
 /// An error with its causes, on one line.
@@ -207,6 +225,8 @@ pub fn load_from(inputs: impl Into<Inputs>) -> Load {
     Arc::new(move || crate::settings::load(&inputs))
 }
 
+#[cfg(test)]
+mod memory_tests;
 #[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]

@@ -119,24 +119,26 @@ impl World {
             let at = table.position(&endpoint.name)?;
             Some((&table.profile.endpoints.get(at)?.probe, &table.endpoints.get(at)?.facts))
         });
-        let (verdict, probed) = match known {
+        let key = key(profile, endpoint);
+        let (verdict, remembered, probed) = match known {
             Some((probe, known)) if *probe == endpoint.probe => {
-                (known.verdict, known.probed.clone())
+                (known.verdict, known.remembered, known.probed.clone())
             }
             Some((probe, known)) if probe.addresses == endpoint.probe.addresses => {
-                (known.verdict, Arc::new(Probed::continuing(&known.probed)))
+                let probed = Arc::new(Probed::continuing(&known.probed));
+                (known.verdict, known.remembered, probed)
             }
-            _ => (Verdict::Unknown, Arc::default()),
+            _ => {
+                let remembered = self.recall.of(&key, &endpoint.probe.addresses);
+                let verdict = remembered.map_or(Verdict::Unknown, |it| it.verdict);
+                (verdict, remembered, Arc::default())
+            }
         };
         EndpointFacts {
             verdict,
+            remembered,
             probed,
-            overrides: self
-                .overrides
-                .endpoints
-                .get(&key(profile, endpoint))
-                .cloned()
-                .unwrap_or_default(),
+            overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
             drained: self.is_drained(endpoint),
         }
     }

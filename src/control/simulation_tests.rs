@@ -319,7 +319,8 @@ impl Day {
             }
             Change::Endpoint(EndpointKey { profile: profile.name.clone(), endpoint }, change)
         };
-        let stamp = Stamp { by: "ann".to_owned(), reason: None, at: self.times()[0] };
+        let stamp =
+            Stamp { by: "ann".to_owned(), reason: None, at: self.times()[0], expires: None };
         for world in &mut self.worlds {
             let mut overrides = world.overrides().clone();
             world.plan(&mut overrides, &change, &stamp).unwrap();
@@ -389,7 +390,7 @@ async fn a_day_of_failures_goes_by_the_rules() {
     let (prober, handle) = play(move |it| probe(played.clone(), clock, it), sender, stop.clone());
     tasks.spawn(prober);
     let model = load_text(Path::new("farol.toml"), &config(0)).unwrap().model;
-    let world = || World::new(&model, Overrides::default(), 1, 7, Timestamp(0));
+    let world = || World::new(&model, Overrides::default(), Recall::default(), 1, 7, Timestamp(0));
     let mut day = Day {
         net: net.clone(),
         worlds: [world(), world()],

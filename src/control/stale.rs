@@ -121,7 +121,14 @@ mod tests {
              method = 'weighted'\nmonitor = {{ interval = '10s' }}\nendpoint = [{endpoints}]\n"
         );
         let settings = load_text(Path::new("farol.toml"), &config).unwrap();
-        World::new(&settings.model, Overrides::default(), 1, 1, Timestamp(0))
+        World::new(
+            &settings.model,
+            Overrides::default(),
+            crate::control::Recall::default(),
+            1,
+            1,
+            Timestamp(0),
+        )
     }
 
     /// Lets a probe say that an endpoint is well.

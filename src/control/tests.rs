@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::clock::Clock;
 use crate::health::Belief;
-use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics};
+use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics, StateMetrics};
 use crate::model::{Change as Field, EndpointStatus, Forced, Model, Overrides, Timestamp, Verdict};
 use crate::probe::{Prober, VerdictChange};
 use crate::settings::load_text;
@@ -43,11 +43,11 @@ fn model(text: &str) -> Model {
 }
 
 fn world() -> World {
-    World::new(&model(CONFIG), Overrides::default(), 1, 7, Timestamp(0))
+    World::new(&model(CONFIG), Overrides::default(), Recall::default(), 1, 7, Timestamp(0))
 }
 
 fn stamp() -> Stamp {
-    Stamp { by: "ann".to_owned(), reason: None, at: Timestamp(0) }
+    Stamp { by: "ann".to_owned(), reason: None, at: Timestamp(0), expires: None }
 }
 
 fn key(profile: &str, endpoint: &str) -> EndpointKey {
@@ -230,6 +230,42 @@ fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
     );
 }
 
+/// The overrides after `change`, which ends at `expires`.
+fn until(expires: i64, change: &Change) -> Overrides {
+    let stamp = Stamp { expires: Some(Timestamp(expires)), ..stamp() };
+    let mut overrides = Overrides::default();
+    world().plan(&mut overrides, change, &stamp).unwrap();
+    overrides
+}
+
+#[test]
+fn an_override_ends_at_its_time_and_not_before() {
+    let mut world = world();
+    world.override_with(until(1000, &drain(true)));
+    world.publish(Timestamp(0));
+    assert_eq!(world.next_expiry(), Some(Timestamp(1000)));
+    assert!(world.expire(Timestamp(999)).is_empty() && !world.is_edited());
+    let expired: Vec<_> = world.expire(Timestamp(1000)).iter().map(ToString::to_string).collect();
+    assert_eq!(expired, ["site sea: drained"]);
+    let transitions = world.publish(Timestamp(1000)).transitions;
+    assert_eq!((transitions.len(), statuses(world.snapshot(), "app.z.")), (2, "CC".into()));
+    assert!(world.snapshot().sites[0].drained.is_none());
+    assert_eq!((world.next_expiry(), world.overrides()), (None, &Overrides::default()));
+}
+
+#[test]
+fn what_ended_before_the_start_never_comes_into_force() {
+    let overrides = until(1000, &drain(true));
+    let start = |now| {
+        let recall = Recall::default();
+        World::new(&model(CONFIG), overrides.clone(), recall, 1, 7, Timestamp(now))
+    };
+    assert_eq!(statuses(start(999).snapshot(), "www.z."), "D");
+    let mut late = start(1000);
+    assert_eq!(statuses(late.snapshot(), "www.z."), "C");
+    assert_eq!((late.expire(Timestamp(1000)).len(), late.expire(Timestamp(1000)).len()), (1, 0));
+}
+
 /// A control task over a store in a temporary directory, its verdicts said by the test.
 struct Running {
     handle: Handle,
@@ -243,9 +279,11 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), world())
+    }
+
+    fn start_in(dir: tempfile::TempDir, world: World) -> Self {
         let store = Arc::new(Store::open(dir.path()).unwrap());
-        let world = world();
         let live = Arc::new(Live::new(world.snapshot().clone(), 1));
         let registry = Registry::new();
         let metrics = ControlMetrics::register(&registry, Timestamp(0)).unwrap();
@@ -265,8 +303,10 @@ impl Running {
             verdicts: heard,
             load,
             running: super::Running::of(&settings),
+            timelines: Arc::default(),
             metrics,
             exposure: Arc::new(Exposure::new(true, false)),
+            state_metrics: StateMetrics::register(&registry, &[]).unwrap(),
         };
         let (control, handle) = Control::new(world, parts);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
@@ -290,7 +330,7 @@ async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
     assert_eq!((made.generation, running.live.load().generation), (2, 2));
     assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
     let dir = running.stop().await;
-    let stored = Store::open(dir.path()).unwrap().load().unwrap().overrides;
+    let stored = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
     assert!(stored.endpoints[&key("app.z.", "a")].forced.is_some());
 }
 
@@ -351,4 +391,37 @@ async fn every_reload_that_is_asked_for_is_done() {
     while let Some(done) = tasks.join_next().await {
         assert_eq!(done.unwrap().unwrap(), ["server.id"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_is_undone_at_once_and_on_the_disk_once_it_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("overrides.json");
+    std::fs::create_dir(&file).unwrap();
+    let mut world = world();
+    world.override_with(until(1, &drain(true)));
+    world.publish(Timestamp(0));
+    assert_eq!(statuses(world.snapshot(), "www.z."), "D");
+    let running = Running::start_in(dir, world);
+    assert_eq!(statuses(&running.live.load(), "www.z."), "C", "in force, whatever the disk does");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    std::fs::remove_dir(&file).unwrap();
+    while !file.exists() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let dir = running.stop().await;
+    assert_eq!(Store::open(dir.path()).unwrap().load().unwrap().stored, Some(Overrides::default()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_ended_while_it_was_written_is_not_in_force() {
+    let running = Running::start();
+    let stamp = Stamp { expires: Some(Timestamp(1)), ..stamp() };
+    running.handle.change(drain(true), Condition::None, stamp).await.unwrap();
+    assert_eq!(statuses(&running.live.load(), "www.z."), "C");
+    let dir = running.stop().await;
+    let left = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
+    let mut ended = left.clone();
+    ended.expire(Timestamp(1));
+    assert_eq!(ended, Overrides::default());
 }

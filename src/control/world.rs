@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::recall::Recall;
 use super::{Change, ChangeError};
 use crate::health::Belief;
 use crate::model::{
-    Endpoint, EndpointKey, EndpointStatus, Ident, Model, Name, Overrides, Profile, Protocol, Site,
-    Stamp, Timestamp,
+    Endpoint, EndpointKey, EndpointStatus, Expired, Ident, Model, Name, Overrides, Profile,
+    Protocol, Site, Stamp, Timestamp,
 };
 use crate::probe::{VerdictChange, Watch};
 use crate::snapshot::{EndpointFacts, EndpointState, ProfileTable, SiteState, Snapshot};
@@ -20,6 +21,12 @@ pub struct World {
     pub(super) overrides: Overrides,
     edits: BTreeMap<u32, Vec<EndpointFacts>>,
     overrides_changed: bool,
+    /// When the first of the overrides ends.
+    next_expiry: Option<Timestamp>,
+    /// What ended before the start.
+    pub(super) expired: Vec<Expired>,
+    /// What is remembered, for the first snapshot.
+    pub(super) recall: Recall,
     pub(super) workers: usize,
     pub(super) seed: u64,
 }
@@ -42,6 +49,7 @@ impl Changes {
             (old.status != state.status).then(|| Transition {
                 key: key(&after.profile, endpoint),
                 site: endpoint.site.clone(),
+                at: state.since,
                 from: old.status,
                 to: state.status,
             })
@@ -60,6 +68,8 @@ pub struct Transition {
     pub key: EndpointKey,
     /// Its site.
     pub site: Option<Ident>,
+    /// When.
+    pub at: Timestamp,
     /// What it was.
     pub from: EndpointStatus,
     /// What it is.
@@ -67,17 +77,23 @@ pub struct Transition {
 }
 
 impl World {
-    /// The world at the start: nothing has been probed yet. `workers` is the number of threads that answer; `seed` makes
-    /// the draws differ from those of other instances.
+    /// The world at the start: of endpoints nothing is known but what `recall` says, and the overrides that ended while nobody looked are in force
+    /// no more. `workers` is the number of threads that answer; `seed` makes the draws differ from those of other
+    /// instances.
     pub fn new(
         model: &Model,
-        overrides: Overrides,
+        mut overrides: Overrides,
+        recall: Recall,
         workers: usize,
         seed: u64,
         now: Timestamp,
     ) -> Self {
+        let expired = overrides.expire(now);
         let mut world = Self {
             snapshot: Arc::default(),
+            next_expiry: overrides.next_expiry(),
+            expired,
+            recall,
             overrides,
             edits: BTreeMap::new(),
             overrides_changed: false,
@@ -85,6 +101,7 @@ impl World {
             seed,
         };
         world.compile(model, now);
+        world.recall = Recall::default();
         world
     }
 
@@ -111,8 +128,10 @@ impl World {
                 if endpoint.probe.monitor.protocol != Protocol::None {
                     let key = key(&table.profile, endpoint);
                     let (target, probed) = (endpoint.probe.clone(), state.facts.probed.clone());
-                    let (site, belief) =
-                        (endpoint.site.clone(), Belief::fresh(state.facts.verdict));
+                    let (site, verdict) = (endpoint.site.clone(), state.facts.verdict);
+                    let is_aged = state.facts.remembered.is_some_and(|it| it.aged);
+                    let belief =
+                        if is_aged { Belief::aged(verdict) } else { Belief::fresh(verdict) };
                     watches.push(Watch { key, site, target, belief, probed });
                 }
             }
@@ -126,6 +145,7 @@ impl World {
         let Some(facts) = self.facts_mut(slot).and_then(|it| it.get_mut(at)) else { return };
         if Arc::ptr_eq(&facts.probed, &change.probed) {
             facts.verdict = change.verdict;
+            facts.remembered = None;
         }
     }
 
@@ -173,6 +193,7 @@ impl World {
     /// Puts other overrides in force.
     pub fn override_with(&mut self, overrides: Overrides) {
         let before = std::mem::replace(&mut self.overrides, overrides);
+        self.next_expiry = self.overrides.next_expiry();
         let now = &self.overrides;
         let mut keys: Vec<EndpointKey> = Vec::new();
         keys.extend(before.endpoints.keys().chain(now.endpoints.keys()).cloned());
@@ -188,6 +209,22 @@ impl World {
         if before.drained_sites != self.overrides.drained_sites {
             self.drain_as_wanted();
         }
+    }
+
+    /// When the first of the overrides ends, by the time of day.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.next_expiry
+    }
+
+    /// Undoes the overrides whose time is over at `now`. Tells them, and those that were over before the start.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<Expired> {
+        let mut expired = std::mem::take(&mut self.expired);
+        if self.next_expiry.is_some_and(|it| it <= now) {
+            let mut left = self.overrides.clone();
+            expired.extend(left.expire(now));
+            self.override_with(left);
+        }
+        expired
     }
 
     /// Makes a snapshot of everything that has changed.
@@ -235,8 +272,11 @@ impl World {
         for (slot, table) in (0..).zip(snapshot.profiles.iter()) {
             let wanted: Vec<bool> =
                 table.profile.endpoints.iter().map(|it| self.is_drained(it)).collect();
-            let now = table.endpoints.iter().map(|it| it.facts.drained);
-            if now.eq(wanted.iter().copied()) {
+            let now: Vec<bool> = match self.edits.get(&slot) {
+                Some(facts) => facts.iter().map(|it| it.drained).collect(),
+                None => table.endpoints.iter().map(|it| it.facts.drained).collect(),
+            };
+            if now == wanted {
                 continue;
             }
             for (facts, drained) in self.facts_mut(slot).into_iter().flatten().zip(wanted) {

@@ -3,12 +3,16 @@
 
 mod belief;
 mod probed;
+mod remembered;
 mod schedule;
 mod state;
 mod status;
+mod timeline;
 
 pub use belief::Belief;
 pub use probed::{Phase, PhaseTimes, ProbeResult, ProbeTally, Probed};
+pub use remembered::Remembered;
 pub use schedule::{first_delay, first_verdict_within, next_start};
 pub use state::{Health, Outcome};
 pub use status::{endpoint_status, profile_status};
+pub use timeline::{Cause, Timeline, Turn};

@@ -8,6 +8,7 @@ mod exposure;
 mod probes;
 mod process;
 mod scrape;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,6 +20,7 @@ pub use dns::{COUNTED_RCODES, DnsCounters, Drop, Transport};
 pub use exposure::Exposure;
 pub use probes::ProbeMetrics;
 pub use scrape::Scrape;
+pub use stored::StateMetrics;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! The vocabulary: what a configuration says, once it is known to be right. Plain values without I/O, clock or
 //! serialization; whatever exists here is valid, so nothing later checks it again.
 
+mod expiry;
 mod ident;
 mod monitor;
 mod name;
@@ -11,6 +12,7 @@ mod status;
 mod time;
 mod zone;
 
+pub use expiry::{Expired, Subject};
 pub use ident::{Ident, IdentError};
 pub use monitor::{
     Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,

@@ -68,7 +68,7 @@ pub struct Stamped<T> {
     pub stamp: Stamp,
 }
 
-/// Who changed something, when and why.
+/// Who changed something, when and why, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// The author, from the token.
@@ -77,6 +77,9 @@ pub struct Stamp {
     pub reason: Option<String>,
     /// When the change was made.
     pub at: Timestamp,
+    /// When it is undone by itself; never, where there is none. A time of day: a clock that is set, or a restart, moves
+    /// nothing.
+    pub expires: Option<Timestamp>,
 }
 
 /// A change to one endpoint; each field is left alone, cleared or set.
@@ -171,7 +174,8 @@ mod tests {
 
     #[test]
     fn a_change_touches_only_the_fields_that_it_names() {
-        let stamp = |by: &str| Stamp { by: by.to_owned(), reason: None, at: Timestamp(1) };
+        let stamp =
+            |by: &str| Stamp { by: by.to_owned(), reason: None, at: Timestamp(1), expires: None };
         let mut overrides = EndpointOverrides::default();
         let first = EndpointChange {
             weight: Change::Set(5),

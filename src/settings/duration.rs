@@ -3,7 +3,7 @@ use std::time::Duration;
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// Reads `10s`, `500ms`, `1m30s`: whole numbers, each with a unit, the larger units first and each at most once.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut units = &UNITS[..];
     let mut milliseconds: u64 = 0;

@@ -30,6 +30,7 @@ mod yaml;
 mod zone;
 mod zone_file;
 
+pub(crate) use duration::parse as parse_duration;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
 
@@ -48,6 +49,7 @@ use crate::model::Model;
 
 const MAX_LISTEN: usize = 64;
 const TCP_MAX_CONNECTIONS: usize = 1000;
+const STATE_MAX_AGE: Duration = Duration::from_secs(600);
 const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A whole configuration, with every default filled in.
@@ -107,6 +109,8 @@ pub struct Metrics {
 pub struct State {
     /// The directory that it is kept in; may not exist yet.
     pub dir: PathBuf,
+    /// How long the last verdicts are remembered over a restart, 1 s–24 h.
+    pub max_age: Duration,
 }
 
 /// Where a configuration comes from: flags beat the environment, and both beat the files.
@@ -241,11 +245,15 @@ fn admin(root: &Section<'_>, dns: &[SocketAddr]) -> Option<Admin> {
 }
 
 fn state(root: &Section<'_>) -> Option<State> {
-    let dir = root.table("state")?.read("dir", |node, _| match text(node) {
+    let section = root.table("state")?;
+    let dir = section.read("dir", |node, _| match text(node) {
         Some(path) if !path.is_empty() => Ok(node.place.resolve(path)),
         _ => Err(""),
     });
-    Some(State { dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/farol")) })
+    Some(State {
+        dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/farol")),
+        max_age: section.duration("max_age").unwrap_or(STATE_MAX_AGE),
+    })
 }
 
 fn metrics(root: &Section<'_>) -> Option<Metrics> {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::counters::AnswerCounters;
-use crate::health::{Probed, endpoint_status, profile_status};
+use crate::health::{Probed, Remembered, endpoint_status, profile_status};
 use crate::model::{
     Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Ident, Moment, Monitor, Profile,
     ProfileStatus, Timestamp, Verdict, WhenNoneHealthy,
@@ -28,6 +28,8 @@ pub struct ProfileTable {
 pub struct EndpointFacts {
     /// What probing found.
     pub verdict: Verdict,
+    /// What is remembered of it from before the start, as long as probes have not turned it.
+    pub remembered: Option<Remembered>,
     /// What operators changed.
     pub overrides: EndpointOverrides,
     /// Whether its site is drained.

@@ -202,7 +202,7 @@ fn fallback_answers_only_the_families_that_it_has() {
 #[test]
 fn overrides_beat_the_configuration() {
     let profile = profile(&[&["192.0.2.1"], &["192.0.2.2"]], WhenNoneHealthy::ServeAll);
-    let stamp = Stamp { by: "ann".to_owned(), reason: None, at: Timestamp(0) };
+    let stamp = Stamp { by: "ann".to_owned(), reason: None, at: Timestamp(0), expires: None };
     let mut first = facts(Verdict::Degraded);
     first.overrides.weight = Some(Stamped { value: 7, stamp: stamp.clone() });
     first.overrides.priority = Some(Stamped { value: 9, stamp: stamp.clone() });

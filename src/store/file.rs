@@ -10,6 +10,10 @@ use crate::model::Timestamp;
 
 /// The end of the name of a file that is being written.
 const HALF_WRITTEN: &str = ".new";
+/// What the name of a damaged file has after the file's own.
+const DAMAGED: &str = ".damaged-";
+/// The same of a file in whose place a backup was restored.
+const REPLACED: &str = ".before-";
 
 /// What an operator can do about an error of the file system; empty where the error says it all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,23 +85,57 @@ fn sync_directory_of(path: &Path) -> io::Result<()> {
 
 /// Renames a damaged file, to a name that no file has. Tells the name.
 pub(super) fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
+    // The directory is ours alone, so nobody takes the name in between.
+    let aside = free_name(path, DAMAGED, now);
+    fs::rename(path, &aside)?;
+    sync_directory_of(path)?;
+    Ok(aside)
+}
+
+/// Copies a file that another is about to take the place of, likewise.
+pub(super) fn keep_copy(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
+    let copy = free_name(path, REPLACED, now);
+    fs::copy(path, &copy)?;
+    File::open(&copy)?.sync_all()?;
+    sync_directory_of(path)?;
+    Ok(copy)
+}
+
+/// Removes a file that may not be there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => sync_directory_of(path),
+    }
+}
+
+/// The file's name with what is said of it, when, and a number where that name is taken.
+fn free_name(path: &Path, what: &str, now: Timestamp) -> PathBuf {
     let stamp = jiff::Timestamp::from_millisecond(now.0)
         .map_or_else(|_| now.0.to_string(), |it| it.strftime("%Y%m%dT%H%M%SZ").to_string());
-    for attempt in 0_u32.. {
+    let name = |number: u64| {
         let mut name = path.as_os_str().to_owned();
-        name.push(format!(".damaged-{stamp}"));
-        if attempt > 0 {
-            name.push(format!("-{attempt}"));
+        name.push(format!("{what}{stamp}"));
+        if number > 0 {
+            name.push(format!("-{number}"));
         }
-        let aside = PathBuf::from(name);
-        // The directory is ours alone, so nobody takes the name in between.
-        if aside.symlink_metadata().is_err() {
-            fs::rename(path, &aside)?;
-            sync_directory_of(path)?;
-            return Ok(aside);
+        PathBuf::from(name)
+    };
+    let taken = (0..).take_while(|it| name(*it).symlink_metadata().is_ok()).count();
+    name(taken as u64)
+}
+
+/// The damaged files that were put aside, in the order of their names.
+pub(super) fn damaged(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().contains(DAMAGED) {
+            files.push(entry.path());
         }
     }
-    Err(ErrorKind::AlreadyExists.into())
+    files.sort();
+    Ok(files)
 }
 
 /// Removes what a crash left half-written.

@@ -1,4 +1,4 @@
-//! What must survive a restart: the operators' overrides and the first token. Files in one directory, which one
+//! What must survive a restart: the operators' overrides, the last verdicts and the first token. Files in one directory, which one
 //! instance has for itself. Everything blocks; call it where blocking hurts nobody.
 //!
 //! - **Guarantees**: a file is replaced whole or not at all, and is on the disk when [`Store::save`] returns. What is
@@ -6,39 +6,48 @@
 //!   give is an error.
 //! - **Assumption**: the file system renames atomically and honours `fsync` and advisory locks, as local ones do.
 
+mod backup;
 mod envelope;
 mod file;
 mod overrides;
+mod report;
+mod time;
 mod token;
+mod verdicts;
 
+pub use backup::{Backup, Contents};
 pub use file::Problem;
+pub use report::{Report, StateFile, Writes};
 pub use token::AdminToken;
+pub use verdicts::{Kept, Known, Memory};
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use self::envelope::Damage;
+use self::report::Reporter;
 use crate::clock::Clock;
 use crate::model::Overrides;
 
 const LOCK: &str = "lock";
-const OVERRIDES: &str = "overrides.json";
 const ADMIN_TOKEN: &str = "admin.token";
 
 /// The directory of what survives a restart, locked for as long as this value lives.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
+    reporter: Reporter,
     /// The lock goes when the file is closed, also when the process dies.
     _lock: File,
 }
 
-/// What was found at the start.
+/// What was found in a file at the start.
 #[derive(Debug)]
-pub struct Loaded {
-    /// The overrides in force; none when there was no readable file.
-    pub overrides: Overrides,
+pub struct Loaded<T> {
+    /// What was stored; nothing when there was no readable file.
+    pub stored: Option<T>,
     /// The file that couldn't be read.
     pub set_aside: Option<SetAside>,
 }
@@ -96,6 +105,14 @@ pub enum StoreError {
         /// The cause.
         source: io::Error,
     },
+    /// A file is damaged, or of a newer version.
+    #[error("`{}` can't be used: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// There is no random number to make a token of.
     #[error("could not make a random token")]
     Random {
@@ -138,30 +155,46 @@ impl Store {
         builder.create(dir).map_err(|source| StoreError::create(dir, source))?;
         let lock = take_lock(dir)?;
         file::clear_leftovers(dir).map_err(|source| StoreError::read(dir, source))?;
-        Ok(Self { dir: dir.into(), _lock: lock })
+        Ok(Self { dir: dir.into(), reporter: Reporter::default(), _lock: lock })
     }
 
     /// Reads the overrides. A file that is damaged, or of a newer version, is put aside.
     ///
     /// # Errors
     /// When the file is there but can't be read or put aside.
-    pub fn load(&self) -> Result<Loaded, StoreError> {
-        let path = self.dir.join(OVERRIDES);
+    pub fn load(&self) -> Result<Loaded<Overrides>, StoreError> {
+        self.read(StateFile::Overrides, overrides::from_json)
+    }
+
+    /// Reads the last verdicts and the timelines. A file that is damaged, or of a newer version, is put aside.
+    ///
+    /// # Errors
+    /// When the file is there but can't be read or put aside.
+    pub fn load_memory(&self) -> Result<Loaded<Memory>, StoreError> {
+        self.read(StateFile::Verdicts, verdicts::from_json)
+    }
+
+    fn read<T>(
+        &self,
+        file: StateFile,
+        from_json: impl FnOnce(&str) -> Result<T, Damage>,
+    ) -> Result<Loaded<T>, StoreError> {
+        let path = self.dir.join(file.name());
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Loaded { overrides: Overrides::default(), set_aside: None });
+                return Ok(Loaded { stored: None, set_aside: None });
             }
             Err(source) => return Err(StoreError::read(&path, source)),
         };
-        let read = envelope::open(&bytes).and_then(overrides::from_json);
-        match read {
-            Ok(overrides) => Ok(Loaded { overrides, set_aside: None }),
+        match envelope::open(&bytes).and_then(from_json) {
+            Ok(stored) => Ok(Loaded { stored: Some(stored), set_aside: None }),
             Err(damage) => {
                 let file = file::set_aside(&path, Clock::time_of_day())
                     .map_err(|source| StoreError::write(&path, source))?;
                 let set_aside = Some(SetAside { file, why: damage.to_string() });
-                Ok(Loaded { overrides: Overrides::default(), set_aside })
+                self.look_for_damage();
+                Ok(Loaded { stored: None, set_aside })
             }
         }
     }
@@ -172,11 +205,39 @@ impl Store {
     /// When the disk is full, read-only, forbidden…; the file then holds what it held before, unless all but the last step
     /// was done and the disk broke at syncing the directory.
     pub fn save(&self, overrides: &Overrides) -> Result<(), StoreError> {
-        let path = self.dir.join(OVERRIDES);
-        let written = envelope::seal(overrides::to_json(overrides))
+        self.write(StateFile::Overrides, overrides::to_json(overrides))
+    }
+
+    /// Writes the last verdicts and the timelines. When this returns, they are on the disk.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn save_memory(&self, memory: &Memory) -> Result<(), StoreError> {
+        self.write(StateFile::Verdicts, verdicts::to_json(memory))
+    }
+
+    fn write(&self, file: StateFile, json: serde_json::Result<String>) -> Result<(), StoreError> {
+        let path = self.dir.join(file.name());
+        let written = envelope::seal(json)
             .map_err(io::Error::from)
-            .and_then(|bytes| file::replace(&path, &bytes));
-        written.map_err(|source| StoreError::write(&path, source))
+            .and_then(|bytes| file::replace(&path, &bytes))
+            .map_err(|source| StoreError::write(&path, source));
+        let outcome = written.as_ref().map(|_| ()).map_err(chain);
+        self.reporter.wrote(file, outcome, Clock::time_of_day());
+        written
+    }
+
+    /// How the directory is doing, as far as it was seen.
+    pub fn report(&self) -> Report {
+        self.reporter.get()
+    }
+
+    /// Looks for damaged files that were put aside, at this start or before, for the report.
+    pub fn look_for_damage(&self) {
+        // A directory that can't be read fails at everything else as well, and that is told.
+        if let Ok(files) = file::damaged(&self.dir) {
+            self.reporter.found_aside(files);
+        }
     }
 
     /// The token of the admin API: the one in its file, or a new one.
@@ -185,6 +246,14 @@ impl Store {
     /// When the file can't be read or written, or holds no token.
     pub fn admin_token(&self) -> Result<AdminToken, StoreError> {
         token::read_or_create(&self.dir.join(ADMIN_TOKEN))
+    }
+}
+
+/// An error with its cause, on one line.
+fn chain(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Damage;
-use crate::model::{EndpointKey, EndpointOverrides, Forced, Overrides, Stamp, Stamped, Timestamp};
+use super::time::Time;
+use crate::model::{EndpointKey, EndpointOverrides, Forced, Overrides, Stamp, Stamped};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +52,8 @@ struct StampEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Time>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -58,14 +61,6 @@ struct StampEntry {
 enum ForcedWord {
     Up,
     Down,
-}
-
-/// RFC 3339 where that can say it (years 0 to 9999), else milliseconds: a clock that is wildly off loses no override.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Time {
-    Text(String),
-    Milliseconds(i64),
 }
 
 /// Writes the payload of the state file.
@@ -117,7 +112,10 @@ pub(super) fn from_json(payload: &str) -> Result<Overrides, Damage> {
     Ok(overrides)
 }
 
-fn name<T: FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Damage> {
+pub(super) fn name<T: FromStr<Err: std::fmt::Display>>(
+    what: &str,
+    text: &str,
+) -> Result<T, Damage> {
     text.parse().map_err(|error| Damage::Value(format!("the {what} `{text}` is no name: {error}")))
 }
 
@@ -145,33 +143,13 @@ impl<T> Entry<T> {
 
 impl StampEntry {
     fn of(stamp: &Stamp) -> Self {
-        Self { by: stamp.by.clone(), reason: stamp.reason.clone(), at: Time::of(stamp.at) }
+        let expires = stamp.expires.map(Time::of);
+        Self { by: stamp.by.clone(), reason: stamp.reason.clone(), at: Time::of(stamp.at), expires }
     }
 
     fn stamp(self) -> Result<Stamp, Damage> {
-        Ok(Stamp { by: self.by, reason: self.reason, at: self.at.timestamp()? })
-    }
-}
-
-impl Time {
-    fn of(timestamp: Timestamp) -> Self {
-        match jiff::Timestamp::from_millisecond(timestamp.0) {
-            // Before the year 0 the text would have a sign, which is not RFC 3339.
-            Ok(time) if !time.to_string().starts_with('-') => Self::Text(time.to_string()),
-            _ => Self::Milliseconds(timestamp.0),
-        }
-    }
-
-    fn timestamp(&self) -> Result<Timestamp, Damage> {
-        match self {
-            Self::Milliseconds(it) => Ok(Timestamp(*it)),
-            Self::Text(text) => {
-                let time: jiff::Timestamp = text.parse().map_err(|error| {
-                    Damage::Value(format!("`{text}` is no RFC 3339 time: {error}"))
-                })?;
-                Ok(Timestamp(time.as_millisecond()))
-            }
-        }
+        let expires = self.expires.map(|it| it.timestamp()).transpose()?;
+        Ok(Stamp { by: self.by, reason: self.reason, at: self.at.timestamp()?, expires })
     }
 }
 
@@ -196,14 +174,15 @@ impl From<ForcedWord> for Forced {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{Ident, Name};
+    use crate::model::{Ident, Name, Timestamp};
     use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;
 
     fn stamp() -> impl Strategy<Value = Stamp> {
-        (any::<String>(), option::of(any::<String>()), any::<i64>())
-            .prop_map(|(by, reason, at)| Stamp { by, reason, at: Timestamp(at) })
+        let expires = option::of(any::<i64>().prop_map(Timestamp));
+        (any::<String>(), option::of(any::<String>()), any::<i64>(), expires)
+            .prop_map(|(by, reason, at, expires)| Stamp { by, reason, at: Timestamp(at), expires })
     }
 
     fn stamped<T: std::fmt::Debug>(
@@ -286,7 +265,12 @@ pub(super) mod tests {
 
     #[test]
     fn the_file_reads_well() {
-        let stamp = Stamp { by: "ann".into(), reason: None, at: Timestamp(1_767_323_045_250) };
+        let stamp = Stamp {
+            by: "ann".into(),
+            reason: None,
+            at: Timestamp(1_767_323_045_250),
+            expires: None,
+        };
         let mut overrides = Overrides::default();
         overrides.drained_sites.insert("seattle".parse().unwrap(), stamp);
         let json = to_json(&overrides).unwrap();

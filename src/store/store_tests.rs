@@ -7,8 +7,11 @@ use super::overrides::tests::any_overrides;
 use super::*;
 use crate::model::{Stamp, Timestamp};
 
+const FILE: &str = "overrides.json";
+
 fn drained(site: &str) -> Overrides {
-    let stamp = Stamp { by: "ann".into(), reason: Some("repair".into()), at: Timestamp(1) };
+    let stamp =
+        Stamp { by: "ann".into(), reason: Some("repair".into()), at: Timestamp(1), expires: None };
     let mut overrides = Overrides::default();
     overrides.drained_sites.insert(site.parse().unwrap(), stamp);
     overrides
@@ -52,7 +55,7 @@ fn one_instance_at_a_time() {
 fn no_file_is_no_override() {
     let (_dir, store) = store();
     let loaded = store.load().unwrap();
-    assert_eq!((loaded.overrides, loaded.set_aside), (Overrides::default(), None));
+    assert_eq!((loaded.stored, loaded.set_aside), (None, None));
 }
 
 proptest! {
@@ -65,7 +68,7 @@ proptest! {
         drop(store);
         let loaded = Store::open(dir.path()).unwrap().load().unwrap();
         prop_assert_eq!(loaded.set_aside, None);
-        prop_assert_eq!(loaded.overrides, second);
+        prop_assert_eq!(loaded.stored, Some(second));
     }
 }
 
@@ -74,20 +77,20 @@ proptest! {
 fn check(spoil: impl Fn(&mut Vec<u8>), why: &str) {
     let (dir, store) = store();
     store.save(&drained("seattle")).unwrap();
-    let path = dir.path().join(OVERRIDES);
+    let path = dir.path().join(FILE);
     let mut bytes = fs::read(&path).unwrap();
     spoil(&mut bytes);
     fs::write(&path, &bytes).unwrap();
 
     let loaded = store.load().unwrap();
-    assert_eq!(loaded.overrides, Overrides::default());
+    assert_eq!(loaded.stored, None);
     let aside = loaded.set_aside.unwrap();
     assert!(aside.why.contains(why), "{}", aside.why);
     assert_eq!(fs::read(&aside.file).unwrap(), bytes, "it is kept as it was");
     assert!(!path.exists() && aside.file.to_str().unwrap().contains(".damaged-"));
 
     store.save(&drained("orlando")).unwrap();
-    assert_eq!(store.load().unwrap().overrides, drained("orlando"), "work goes on");
+    assert_eq!(store.load().unwrap().stored, Some(drained("orlando")), "work goes on");
 }
 
 #[test]
@@ -113,8 +116,8 @@ fn what_a_crash_left_is_cleared() {
     fs::write(dir.path().join("overrides.json.new"), "{\"vers").unwrap();
     fs::write(dir.path().join("admin.token.new"), "").unwrap();
     let store = Store::open(dir.path()).unwrap();
-    assert_eq!(names(dir.path()), [LOCK, OVERRIDES]);
-    assert_eq!(store.load().unwrap().overrides, drained("seattle"));
+    assert_eq!(names(dir.path()), [LOCK, FILE]);
+    assert_eq!(store.load().unwrap().stored, Some(drained("seattle")));
 }
 
 #[test]
@@ -125,10 +128,10 @@ fn a_failed_save_keeps_the_old_overrides() {
     let in_the_way = dir.path().join("overrides.json.new");
     fs::create_dir(&in_the_way).unwrap();
     let error = store.save(&drained("orlando")).unwrap_err();
-    let told = format!("could not write `{}`", dir.path().join(OVERRIDES).display());
+    let told = format!("could not write `{}`", dir.path().join(FILE).display());
     assert!(error.to_string().starts_with(&told), "{error}");
     assert!(std::error::Error::source(&error).is_some());
-    assert_eq!(store.load().unwrap().overrides, drained("seattle"));
+    assert_eq!(store.load().unwrap().stored, Some(drained("seattle")));
     fs::remove_dir(in_the_way).unwrap();
     store.save(&drained("orlando")).unwrap();
 }

@@ -97,6 +97,10 @@ pub struct EndpointPatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub reason: Option<String>,
+    /// When what it sets is undone by itself: a time in RFC 3339, or how long from now on ("30m").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "30m")]
+    pub expires: Option<String>,
 }
 
 /// The body of a drain or an undrain; may be missing.
@@ -108,6 +112,10 @@ pub struct DrainRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub reason: Option<String>,
+    /// When the drain ends by itself: a time in RFC 3339, or how long from now on ("30m").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "30m")]
+    pub expires: Option<String>,
 }
 
 /// Tells a key that is left out from one that is null.

@@ -1,8 +1,14 @@
 //! The API's JSON types, which the command line shares. Durations are in seconds, times in RFC 3339, shares in percent.
 
 mod change;
+mod site;
+mod state;
+mod timeline;
 
 pub use change::{Changed, DrainRequest, EndpointPatch, Problem, Reloaded};
+pub use site::{Drain, Location, Site, Sites};
+pub use state::{State, StateFile};
+pub use timeline::{Timeline, Turn};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -49,6 +55,9 @@ pub struct Status {
     /// The last reload, if it was refused: what is on the disk is not what runs.
     #[serde(default)]
     pub refused_reload: Option<RefusedReload>,
+    /// How the state directory is doing.
+    #[serde(default)]
+    pub state: State,
 }
 
 /// A configuration that was not taken.
@@ -221,55 +230,10 @@ pub struct Override {
     /// When.
     #[schema(format = DateTime)]
     pub at: String,
-}
-
-/// Every site.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct Sites {
-    /// The ETag of all of them, for If-Match: another one when a site is configured otherwise, drained or undrained.
-    pub etag: String,
-    /// In the configuration's order.
-    pub sites: Vec<Site>,
-}
-
-/// A site.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct Site {
-    /// Its name.
-    pub name: String,
-    /// Where it is.
-    pub location: Option<Location>,
-    /// Whether it is drained.
-    pub drained: bool,
-    /// Who drained it.
-    pub drain: Option<Drain>,
-    /// How many endpoints are part of it.
-    pub endpoints: usize,
-    /// How many of them are healthy and in service.
-    pub healthy: usize,
-}
-
-/// A place on Earth.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct Location {
-    /// Degrees north.
-    pub latitude: f64,
-    /// Degrees east.
-    pub longitude: f64,
-    /// ISO 3166-1 country or 3166-2 subdivision.
-    pub region: Option<String>,
-}
-
-/// Who drained a site, when and why.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct Drain {
-    /// Who drained it.
-    pub by: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// When.
+    /// When it is undone by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    pub at: String,
+    pub expires: Option<String>,
 }
 
 /// Why a name is answered as it is.

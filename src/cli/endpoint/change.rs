@@ -14,6 +14,7 @@ pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Re
             Forced::None => None,
         }),
         reason: set.reason,
+        expires: set.expires,
     };
     change(client, output, &set.which, set.if_match, |_| Some(patch.clone())).await
 }
@@ -31,6 +32,7 @@ pub(super) async fn clear(client: &Client, output: Output, clear: Clear) -> anyh
             enabled: is_cleared(Field::Enabled, "enabled").then_some(None),
             forced: is_cleared(Field::Forced, "forced").then_some(None),
             reason: clear.reason.clone(),
+            expires: None,
         };
         (!clear.field.is_empty() || !before.overrides.is_empty()).then_some(patch)
     };

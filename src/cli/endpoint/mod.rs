@@ -1,6 +1,7 @@
 //! `farol endpoint …`: look at endpoints, and change them while the daemon runs.
 
 mod change;
+mod history;
 mod render;
 #[cfg(test)]
 pub(super) mod samples;
@@ -24,7 +25,8 @@ use crate::settings::nearest;
   farol endpoint set app.gtm.example seattle --weight 20 --reason 'less load while we upgrade'
   farol endpoint set app.gtm.example seattle --forced down
   farol endpoint clear app.gtm.example seattle weight
-  farol endpoint clear app.gtm.example seattle")]
+  farol endpoint clear app.gtm.example seattle
+  farol endpoint history app.gtm.example seattle")]
 pub(super) struct Endpoint {
     #[command(flatten)]
     client: ClientOptions,
@@ -41,7 +43,9 @@ enum Verb {
     },
     /// Everything about one endpoint
     Show(Which),
-    /// Change an endpoint; the change beats the configuration, and lasts until it is cleared
+    /// When an endpoint came into another status, and why: the last 100 times, over restarts
+    History(Which),
+    /// Change an endpoint; the change beats the configuration, and lasts until it is cleared or expires
     Set(Set),
     /// Clear changes, so that the configuration is in force again
     Clear(Clear),
@@ -61,7 +65,7 @@ struct Which {
     group(ArgGroup::new("change").args(["weight", "priority", "enabled", "forced"]).required(true).multiple(true)),
     after_help = "Examples:
   farol endpoint set app.gtm.example seattle --weight 20 --reason 'less load while we upgrade'
-  farol endpoint set app.gtm.example seattle --enabled false
+  farol endpoint set app.gtm.example seattle --enabled false --expires 30m
   farol endpoint set app.gtm.example seattle --forced none   # back to what the probes say"
 )]
 struct Set {
@@ -82,6 +86,9 @@ struct Set {
     /// Why, for those who come after
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// When the change is undone by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
+    #[arg(long, value_name = "DURATION|TIME")]
+    expires: Option<String>,
     /// Only if nobody has changed the profile since this ETag of `farol profile show`
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,
@@ -124,6 +131,11 @@ impl Endpoint {
             Verb::Show(which) => {
                 let found = find(&client, &which).await?.answer;
                 output.show(&found.text, || render::endpoint(&which.profile, &found.value))
+            }
+            Verb::History(which) => {
+                let path = ["profiles", &which.profile, "endpoints", &which.endpoint, "timeline"];
+                let answer = client.get::<view::Timeline>(&path).await?;
+                output.show(&answer.text, || history::history(&answer.value))
             }
             Verb::Set(set) => change::set(&client, output, set).await,
             Verb::Clear(clear) => change::clear(&client, output, clear).await,

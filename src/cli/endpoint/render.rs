@@ -138,7 +138,7 @@ mod tests {
         assert!(line(1).ends_with("    60         1   60 %  connect: refused"), "{text}");
         assert!(line(2).ends_with("    40*         1   40 %"), "{text}");
         assert!(line(4).starts_with("* orlando: weight 40 by admin, "), "{text}");
-        assert!(line(4).ends_with(" ago: less load"), "{text}");
+        assert!(line(4).ends_with(" ago, until 2026-05-01T14:00:00Z: less load"), "{text}");
     }
 
     #[test]

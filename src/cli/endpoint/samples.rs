@@ -61,6 +61,7 @@ pub(in crate::cli) fn profile() -> view::Profile {
             by: "admin".to_owned(),
             reason: Some("less load".to_owned()),
             at: TIME.to_owned(),
+            expires: Some("2026-05-01T14:00:00Z".to_owned()),
         }],
         ..endpoint("orlando")
     };

@@ -102,13 +102,22 @@ static ADMIN: Schema = Schema {
 
 static STATE: Schema = Schema {
     heading: "[state]",
-    meaning: "What survives a restart: operators' changes and the API's token.",
-    keys: &[Key::value(
-        "dir",
-        Text("the path of a directory"),
-        "\"/var/lib/farol\"",
-        "Where it is kept; made if it is missing. A relative path starts at this file's directory.",
-    )],
+    meaning: "What survives a restart: operators' changes, the last verdicts and the API's token.",
+    keys: &[
+        Key::value(
+            "dir",
+            Text("the path of a directory"),
+            "\"/var/lib/farol\"",
+            "Where it is kept; made if it is missing. A relative path starts at this file's directory.",
+        ),
+        Key::value(
+            "max_age",
+            Span(Duration::from_secs(1), Duration::from_secs(86_400)),
+            "\"10m\"",
+            "How old a verdict may be to be served by after a restart. One that says Degraded counts longer, until a \
+             success.",
+        ),
+    ],
 };
 
 static METRICS: Schema = Schema {

@@ -161,7 +161,7 @@ fn everything_has_a_default() {
 fn server_admin_and_state_are_read() {
     let settings = good(&format!(
         "{BASE}[server]\nlisten = '127.0.0.1:0'\nworkers = 3\nversion = 'v'\nid = 'i'\ntcp_max_connections = 5\n\
-         tcp_idle_timeout = '2s'\n[admin]\nlisten = '[::1]:80'\n[state]\ndir = 'state'\n"
+         tcp_idle_timeout = '2s'\n[admin]\nlisten = '[::1]:80'\n[state]\ndir = 'state'\nmax_age = '1h'\n"
     ));
     let server = Server {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
@@ -174,6 +174,7 @@ fn server_admin_and_state_are_read() {
     assert_eq!(settings.server, server);
     assert_eq!(settings.admin.listen, "[::1]:80".parse().unwrap());
     assert_eq!(settings.state.dir, Path::new("conf/state"));
+    assert_eq!(settings.state.max_age, Duration::from_secs(3600));
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! Who changes something, why and until when: what comes beside every change.
+
+use axum::http::StatusCode;
+
+use super::auth::Author;
+use super::error::ApiError;
+use super::render::time;
+use crate::clock::Clock;
+use crate::model::{Stamp, Timestamp};
+use crate::settings::parse_duration;
+
+/// The longest reason that is kept, in characters.
+const MAX_REASON: usize = 1000;
+
+/// Stamps a change that is made now. `sets` names what may expire, in a change that sets anything.
+pub(super) fn stamp(
+    Author(by): Author,
+    reason: Option<String>,
+    expires: Option<&str>,
+    sets: Option<&str>,
+) -> Result<Stamp, ApiError> {
+    if reason.as_ref().is_some_and(|it| it.chars().count() > MAX_REASON) {
+        return Err(ApiError::bad_request(format!(
+            "reason: write at most {MAX_REASON} characters"
+        )));
+    }
+    let reason = reason.filter(|it| !it.trim().is_empty());
+    let at = Clock::time_of_day();
+    let expires = match (expires, sets) {
+        (None, _) => None,
+        (Some(_), None) => {
+            let detail =
+                "expires: the change only clears, so nothing of it could end; leave `expires` out";
+            return Err(ApiError::bad_request(detail));
+        }
+        (Some(text), Some(what)) => Some(expiry(text, what, at)?),
+    };
+    Ok(Stamp { by, reason, at, expires })
+}
+
+/// A time in RFC 3339, or a duration from `now` on; after now.
+fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
+    let after = |span: std::time::Duration| {
+        let milliseconds = i64::try_from(span.as_millis()).ok()?;
+        Some(Timestamp(now.0.checked_add(milliseconds)?))
+    };
+    let at = |text: &str| {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        Some(Timestamp(time.as_millisecond()))
+    };
+    // What no text can show again is no time.
+    let shown = |it: &Timestamp| jiff::Timestamp::from_millisecond(it.0).is_ok();
+    let expires = parse_duration(text).and_then(after).or_else(|| at(text)).filter(shown);
+    let Some(expires) = expires else {
+        return Err(ApiError::bad_request(format!(
+            "expires: found `{text}`; write a time such as `{}`, or how long from now on, such as `30m` or `1h30m`",
+            time(Timestamp(now.0 / 1000 * 1000 + 1_800_000))
+        )));
+    };
+    if expires <= now {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            format!(
+                "expires: {} is past (it is {} here), so {what} would end at once; write a later time",
+                time(expires),
+                time(now)
+            ),
+        ));
+    }
+    Ok(expires)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-05-01T12:00:00Z.
+    const NOW: Timestamp = Timestamp(1_777_636_800_000);
+
+    #[test]
+    fn a_time_or_a_duration_ends_a_change() {
+        for (text, after) in [
+            ("30m", 1_800_000),
+            ("1h30m", 5_400_000),
+            ("1ms", 1),
+            ("2026-05-01T12:00:10Z", 10_000),
+            ("2026-05-01T14:00:10+02:00", 10_000),
+        ] {
+            let expires = expiry(text, "it", NOW).ok().map(|it| it.0 - NOW.0);
+            assert_eq!(expires, Some(after), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_past_or_no_time_is_refused_with_a_reason() {
+        for (text, detail) in [
+            (
+                "2026-05-01T12:00:00Z",
+                "2026-05-01T12:00:00Z is past (it is 2026-05-01T12:00:00Z here)",
+            ),
+            ("1999-01-01T00:00:00Z", "so it would end at once"),
+            ("0s", "is past"),
+            ("tomorrow", "write a time such as `2026-05-01T12:30:00Z`"),
+            ("30", "such as `30m`"),
+            ("2026-05-01T12:00:10", "found `2026-05-01T12:00:10`"),
+            ("2000000000h", "write a time such as"),
+        ] {
+            let error = format!("{:?}", expiry(text, "it", NOW).unwrap_err());
+            assert!(error.contains(detail), "{text}: {error}");
+        }
+        let author = || Author("ann".to_owned());
+        assert!(stamp(author(), None, Some("1h"), Some("it")).is_ok());
+        let error = format!("{:?}", stamp(author(), None, Some("1h"), None).unwrap_err());
+        assert!(error.contains("the change only clears"), "{error}");
+    }
+}

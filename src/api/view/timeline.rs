@@ -1,0 +1,35 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The last times that an endpoint came into another status, the oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
+pub struct Timeline {
+    /// At most 100 of them, kept over restarts.
+    pub turns: Vec<Turn>,
+}
+
+/// An endpoint came into another status.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
+pub struct Turn {
+    /// When.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// What it was.
+    pub from: String,
+    /// What it became.
+    pub to: String,
+    /// Why: `probe`, `change`, `expiry`, `reload`, or `start` where another status is known from before.
+    pub cause: String,
+    /// Where the probe ended that decided: `connect`, `tls` or `first_byte`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// The operator's change in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+    /// Who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What the probe complained of, or why the operator made the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

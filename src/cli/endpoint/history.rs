@@ -1,0 +1,63 @@
+use crate::api::view;
+use crate::cli::output::{one_line, table};
+
+/// A line for each time that an endpoint came into another status, the latest last.
+pub(super) fn history(timeline: &view::Timeline) -> String {
+    let row = |it: &view::Turn| vec![it.at.clone(), it.from.clone(), it.to.clone(), why(it)];
+    match timeline.turns.as_slice() {
+        [] => "It has been in one status since it is known.".to_owned(),
+        turns => table(&["TIME", "FROM", "TO", "WHY"], turns.iter().map(row).collect()),
+    }
+}
+
+fn why(turn: &view::Turn) -> String {
+    let by = turn.by.as_deref().unwrap_or_default();
+    let change = turn.change.as_deref().unwrap_or_default();
+    let reason = turn.reason.as_deref().map(|it| format!(": {it}")).unwrap_or_default();
+    let words = match turn.cause.as_str() {
+        "probe" => format!("probe{reason}"),
+        "change" => format!("{by} changed {change}{reason}"),
+        "expiry" => format!("the time of {by}'s change was over: {change}"),
+        "start" => "found at the daemon's start".to_owned(),
+        other => other.to_owned(),
+    };
+    one_line(&words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_says_why() {
+        let text = |it: &str| Some(it.to_owned());
+        let turn = |from: &str, to: &str, cause: &str| view::Turn {
+            at: "2026-05-01T12:00:00Z".to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            cause: cause.to_owned(),
+            phase: None,
+            change: None,
+            by: None,
+            reason: None,
+        };
+        let turns = vec![
+            view::Turn { reason: text("connect: refused"), ..turn("Online", "Degraded", "probe") },
+            view::Turn {
+                by: text("ann"),
+                change: text("site sea: drained"),
+                reason: text("new\nfirewall"),
+                ..turn("Degraded", "Drained", "change")
+            },
+            turn("Drained", "Online", "reload"),
+        ];
+        let lines = [
+            "TIME                  FROM      TO        WHY",
+            "2026-05-01T12:00:00Z  Online    Degraded  probe: connect: refused",
+            "2026-05-01T12:00:00Z  Degraded  Drained   ann changed site sea: drained: new firewall",
+            "2026-05-01T12:00:00Z  Drained   Online    reload",
+        ];
+        assert_eq!(history(&view::Timeline { turns }), lines.join("\n"));
+        assert!(history(&view::Timeline { turns: Vec::new() }).starts_with("It has been"));
+    }
+}

@@ -1,0 +1,169 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::clock::Clock;
+use crate::health::{Cause, Outcome, Phase, PhaseTimes, ProbeResult};
+use crate::metrics::StateMetrics;
+use crate::model::{Model, Overrides, Timestamp, Verdict};
+use crate::settings::load_text;
+use crate::snapshot::Live;
+use crate::store::{Kept, Known, Memory, Store};
+
+const CONFIG: &str = r#"
+[[zone]]
+name = "z."
+nameservers = ["ns.elsewhere."]
+[[profile]]
+name = "app.z."
+method = "weighted"
+monitor = { protocol = "tcp", port = 9 }
+endpoint = [{ name = "a", target = "127.0.0.1" }, { name = "b", target = "127.0.0.2" }]
+"#;
+const MINUTE: Duration = Duration::from_secs(60);
+const NOW: Timestamp = Timestamp(1_777_636_800_000);
+
+fn model() -> Model {
+    load_text(Path::new("farol.toml"), CONFIG).unwrap().model
+}
+
+fn key(endpoint: &str) -> EndpointKey {
+    EndpointKey { profile: "app.z.".parse().unwrap(), endpoint: endpoint.parse().unwrap() }
+}
+
+/// A memory of both endpoints, `age` seconds before [`NOW`].
+fn memory(a: Verdict, b: Verdict, age: i64) -> Memory {
+    let as_of = Timestamp(NOW.0 - age * 1000);
+    let kept = |name: &str, address: &str, verdict| {
+        let probed = [address.parse().unwrap()].into();
+        let known = Some(Known { verdict, as_of, probed });
+        Kept { key: key(name), known, timeline: Arc::default() }
+    };
+    Memory {
+        written: as_of,
+        endpoints: vec![kept("a", "127.0.0.1:9", a), kept("b", "127.0.0.2:9", b)],
+    }
+}
+
+fn start(memory: &Memory) -> World {
+    let recall = Recall::new(memory, NOW, MINUTE);
+    World::new(&model(), Overrides::default(), recall, 1, 7, NOW)
+}
+
+fn statuses(world: &World) -> String {
+    let table = world.snapshot().profile(&key("a").profile).unwrap();
+    table.endpoints.iter().map(|it| it.status.label().chars().next().unwrap()).collect()
+}
+
+#[test]
+fn a_start_serves_by_what_it_remembers() {
+    use Verdict::{Degraded, Online};
+    for (age, expected) in [(0, "DO"), (60, "DO"), (61, "DC"), (-60, "DO"), (-61, "DC")] {
+        let world = start(&memory(Degraded, Online, age));
+        assert_eq!(statuses(&world), expected, "{age} s old");
+        // The prober starts from it too.
+        let told: Vec<_> =
+            world.watches().iter().map(|it| it.belief.verdict() == Degraded).collect();
+        assert_eq!(told, [true, false]);
+    }
+}
+
+#[test]
+fn what_was_found_elsewhere_is_not_remembered() {
+    let mut memory = memory(Verdict::Degraded, Verdict::Degraded, 0);
+    let known = memory.endpoints[0].known.as_mut().unwrap();
+    known.probed = ["127.0.0.1:10".parse().unwrap()].into();
+    assert_eq!(statuses(&start(&memory)), "CD");
+}
+
+#[test]
+fn an_endpoint_that_is_another_one_after_the_start_has_turned() {
+    let mut memory = memory(Verdict::Degraded, Verdict::Online, 0);
+    for kept in &mut memory.endpoints {
+        let turn = crate::health::Turn {
+            at: Timestamp(5),
+            from: crate::model::EndpointStatus::Degraded,
+            to: crate::model::EndpointStatus::Online,
+            cause: Cause::Reload,
+        };
+        kept.timeline = Arc::new([turn].into_iter().collect());
+    }
+    let timelines = Timelines::resume(memory.clone(), &start(&memory), NOW);
+    let last = |name| timelines.get(&key(name)).unwrap().last().unwrap().clone();
+    assert_eq!((last("a").at, last("a").cause), (NOW, Cause::Start));
+    assert_eq!((last("b").at, last("b").cause), (Timestamp(5), Cause::Reload));
+}
+
+/// A keeper over a store in a temporary directory.
+fn keeper(world: &World, dir: &Path, max_age: Duration) -> Keeper {
+    Keeper {
+        live: Arc::new(Live::new(world.snapshot().clone(), 1)),
+        timelines: Arc::default(),
+        store: Arc::new(Store::open(dir).unwrap()),
+        clock: Clock::start(),
+        max_age,
+        metrics: StateMetrics::register(&Registry::new(), &[]).unwrap(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_grows_no_younger_by_being_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = memory(Verdict::Degraded, Verdict::Online, 30);
+    let world = start(&before);
+    let keeper = keeper(&world, dir.path(), MINUTE);
+    let store = keeper.store.clone();
+    let table = world.snapshot().profile(&key("a").profile).unwrap().clone();
+    let heard = ProbeResult {
+        at: NOW,
+        outcome: Outcome::Passed,
+        phase: Phase::Connect,
+        elapsed: Duration::ZERO,
+        phases: PhaseTimes::default(),
+        reason: None,
+        certificate_expires: None,
+    };
+    table.endpoints[1].facts.probed.record(Arc::new(heard), keeper.clock.now(), None);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    keeper.run(stop).await;
+    let kept = store.load_memory().unwrap().stored.unwrap();
+    let as_of = |at: usize| kept.endpoints[at].known.as_ref().unwrap().as_of.0;
+    assert!(as_of(0).abs_diff(NOW.0 - 30_000) <= 1000, "not borne out yet");
+    assert!(as_of(1).abs_diff(kept.written.0) <= 1000, "borne out just now");
+    let verdicts = kept.endpoints.iter().map(|it| it.known.as_ref().unwrap().verdict);
+    assert_eq!(verdicts.collect::<Vec<_>>(), [Verdict::Degraded, Verdict::Online]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_is_one_write_and_silence_is_a_write_now_and_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = start(&memory(Verdict::Online, Verdict::Online, 0));
+    let keeper = keeper(&world, dir.path(), 40 * MINUTE);
+    let (store, timelines) = (keeper.store.clone(), keeper.timelines.clone());
+    let stop = CancellationToken::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(keeper.run(stop.clone()));
+    let writes = || store.report().writes[1].failures;
+    // Each write fails, and is counted by that.
+    std::fs::create_dir(dir.path().join("verdicts.json")).unwrap();
+    for _ in 0..10 {
+        timelines.notify();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(writes(), 1, "ten changes");
+    tokio::time::sleep(20 * MINUTE).await;
+    assert_eq!(writes(), 3, "every quarter of 40 minutes");
+    std::fs::remove_dir(dir.path().join("verdicts.json")).unwrap();
+    timelines.notify();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let report = store.report();
+    assert!(report.is_well() && report.writes[1].succeeded.is_some(), "{report:?}");
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+}

@@ -1,0 +1,117 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::Change;
+use super::world::{Transition, World, key};
+use crate::health::{Cause, Timeline, Turn};
+use crate::model::{EndpointKey, Expired, Stamp, Subject, Timestamp};
+use crate::store::Memory;
+
+/// The timelines of all endpoints: written by the control task, read by the API and by who keeps them. An endpoint that
+/// never turned has none.
+#[derive(Debug, Default)]
+pub struct Timelines {
+    by_endpoint: Mutex<HashMap<EndpointKey, Arc<Timeline>>>,
+    changed: Notify,
+}
+
+/// What made the control task publish, beside verdicts.
+pub(super) enum Why<'a> {
+    /// Nothing else.
+    Verdicts,
+    /// Operators' changes.
+    Changes(Vec<(&'a Change, &'a Stamp)>),
+    /// The end of operators' changes.
+    Expiry(&'a [Expired]),
+    /// Another configuration.
+    Reload,
+}
+
+impl Timelines {
+    /// The timelines from before the start. An endpoint that is in another status than it was turned at the start.
+    pub fn resume(memory: Memory, world: &World, now: Timestamp) -> Self {
+        let kept = memory.endpoints.into_iter().filter(|it| !it.timeline.is_empty());
+        let mut by_endpoint: HashMap<_, _> = kept.map(|it| (it.key, it.timeline)).collect();
+        let why = Why::Expiry(&world.expired);
+        let mut known = HashMap::with_capacity(by_endpoint.len());
+        for table in world.snapshot().profiles.iter() {
+            for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
+                let key = key(&table.profile, endpoint);
+                let Some(mut timeline) = by_endpoint.remove(&key) else { continue };
+                let last = timeline.last().filter(|it| it.to != state.status).map(|it| it.to);
+                if let Some(from) = last {
+                    let (site, to) = (endpoint.site.clone(), state.status);
+                    let transition = Transition { key: key.clone(), site, at: now, from, to };
+                    let cause = why.cause_of(&transition).unwrap_or(Cause::Start);
+                    Arc::make_mut(&mut timeline).push(Turn { at: now, from, to, cause });
+                }
+                known.insert(key, timeline);
+            }
+        }
+        Self { by_endpoint: Mutex::new(known), changed: Notify::new() }
+    }
+
+    /// The timeline of an endpoint, if it ever turned.
+    pub fn get(&self, key: &EndpointKey) -> Option<Arc<Timeline>> {
+        self.lock().get(key).cloned()
+    }
+
+    /// Adds turns. The first good word of an endpoint's probes is none.
+    pub(super) fn add(&self, turns: impl Iterator<Item = (EndpointKey, Turn)>) {
+        let mut by_endpoint = self.lock();
+        for (key, turn) in turns {
+            let is_new = turn.is_first_good_word() && !by_endpoint.contains_key(&key);
+            if !is_new {
+                Arc::make_mut(by_endpoint.entry(key).or_default()).push(turn);
+            }
+        }
+    }
+
+    /// Forgets the endpoints that are gone.
+    pub(super) fn keep_only(&self, is_there: impl Fn(&EndpointKey) -> bool) {
+        self.lock().retain(|key, _| is_there(key));
+    }
+
+    /// Says that there is something to keep.
+    pub(super) fn notify(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits until there is something to keep.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<EndpointKey, Arc<Timeline>>> {
+        self.by_endpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Why<'_> {
+    /// The cause of a transition, where it is not the probes. Of several changes the last one counts.
+    pub(super) fn cause_of(&self, transition: &Transition) -> Option<Cause> {
+        match self {
+            Self::Verdicts => None,
+            Self::Reload => Some(Cause::Reload),
+            Self::Changes(changes) => {
+                let concerns = |change: &Change| match change {
+                    Change::Endpoint(key, _) => *key == transition.key,
+                    Change::Site { name, .. } => transition.site.as_ref() == Some(name),
+                };
+                let (change, stamp) = changes.iter().rev().find(|(it, _)| concerns(it))?;
+                let (by, reason) = (stamp.by.clone(), stamp.reason.clone());
+                Some(Cause::Change { change: change.to_string(), by, reason })
+            }
+            Self::Expiry(expired) => {
+                let concerns = |subject: &Subject| match subject {
+                    Subject::Endpoint { key, .. } => *key == transition.key,
+                    Subject::Site(name) => transition.site.as_ref() == Some(name),
+                };
+                let expired = expired.iter().find(|it| concerns(&it.subject))?;
+                Some(Cause::Expiry { change: expired.to_string(), by: expired.stamp.by.clone() })
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+use std::collections::VecDeque;
+
+use super::Phase;
+use crate::model::{EndpointStatus, Timestamp};
+
+/// The last times that an endpoint came into another status, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timeline(VecDeque<Turn>);
+
+/// An endpoint came into another status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// When.
+    pub at: Timestamp,
+    /// What it was.
+    pub from: EndpointStatus,
+    /// What it became.
+    pub to: EndpointStatus,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why an endpoint came into another status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its probes.
+    Probe {
+        /// Where the probe ended that decided.
+        phase: Option<Phase>,
+        /// What was wrong, if something was: "connect: refused".
+        reason: Option<String>,
+    },
+    /// An operator's change.
+    Change {
+        /// The change in words.
+        change: String,
+        /// Who made it.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// An operator's change whose time was over.
+    Expiry {
+        /// The change in words.
+        change: String,
+        /// Who had made it.
+        by: String,
+    },
+    /// Another configuration.
+    Reload,
+    /// The daemon's start: what it was is from before.
+    Start,
+}
+
+impl Turn {
+    /// Whether probes found good what they had not yet looked at: no news, after a start.
+    pub fn is_first_good_word(&self) -> bool {
+        (self.from, self.to) == (EndpointStatus::CheckingEndpoint, EndpointStatus::Online)
+    }
+}
+
+impl Cause {
+    /// The word in the API and on the disk.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Probe { .. } => "probe",
+            Self::Change { .. } => "change",
+            Self::Expiry { .. } => "expiry",
+            Self::Reload => "reload",
+            Self::Start => "start",
+        }
+    }
+}
+
+impl Timeline {
+    /// How many turns are kept.
+    pub const LONGEST: usize = 100;
+
+    /// Adds the latest turn; the oldest makes room for it.
+    pub fn push(&mut self, turn: Turn) {
+        if self.0.len() == Self::LONGEST {
+            self.0.pop_front();
+        }
+        self.0.push_back(turn);
+    }
+
+    /// The latest turn.
+    pub fn last(&self) -> Option<&Turn> {
+        self.0.back()
+    }
+
+    /// Every turn, the oldest first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Turn> {
+        self.0.iter()
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Turn> for Timeline {
+    /// The last of them are kept.
+    fn from_iter<I: IntoIterator<Item = Turn>>(turns: I) -> Self {
+        let mut timeline = Self::default();
+        turns.into_iter().for_each(|it| timeline.push(it));
+        timeline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_hundred_turns_are_kept() {
+        let turn = |at| Turn {
+            at: Timestamp(at),
+            from: EndpointStatus::Online,
+            to: EndpointStatus::Degraded,
+            cause: Cause::Reload,
+        };
+        let timeline: Timeline = (0..250).map(turn).collect();
+        let ends = (timeline.iter().next().map(|it| it.at), timeline.last().map(|it| it.at));
+        assert_eq!(timeline.iter().len(), 100);
+        assert_eq!(ends, (Some(Timestamp(150)), Some(Timestamp(249))));
+    }
+}

@@ -1,0 +1,165 @@
+use std::fmt;
+
+use super::{EndpointKey, EndpointOverrides, Ident, Overrides, Stamp, Stamped, Timestamp};
+
+/// An operator's change that was undone because its time was over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// What it was on.
+    pub subject: Subject,
+    /// Who made it, when and why, and when it ended.
+    pub stamp: Stamp,
+}
+
+/// What an operator's change is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// One value of an endpoint.
+    Endpoint {
+        /// Which endpoint.
+        key: EndpointKey,
+        /// The value that was overridden: "weight 20".
+        value: String,
+    },
+    /// A site's drain.
+    Site(Ident),
+}
+
+impl fmt::Display for Expired {
+    /// "app.example. seattle: weight 20" or "site seattle: drained".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.subject {
+            Subject::Endpoint { key, value } => write!(f, "{key}: {value}"),
+            Subject::Site(site) => write!(f, "site {site}: drained"),
+        }
+    }
+}
+
+impl Stamp {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|it| it <= now)
+    }
+}
+
+impl Overrides {
+    /// The earliest time at which one of them ends.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        let endpoints = self.endpoints.values().flat_map(EndpointOverrides::expiries);
+        endpoints.chain(self.drained_sites.values().filter_map(|it| it.expires)).min()
+    }
+
+    /// Takes out those whose time is over at `now`, and tells them.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<Expired> {
+        let mut expired = Vec::new();
+        self.endpoints.retain(|key, overrides| {
+            let values = overrides.expire(now).into_iter().map(|(value, stamp)| Expired {
+                subject: Subject::Endpoint { key: key.clone(), value },
+                stamp,
+            });
+            expired.extend(values);
+            !overrides.is_empty()
+        });
+        self.drained_sites.retain(|site, stamp| {
+            if stamp.is_over(now) {
+                expired
+                    .push(Expired { subject: Subject::Site(site.clone()), stamp: stamp.clone() });
+            }
+            !stamp.is_over(now)
+        });
+        expired
+    }
+}
+
+impl EndpointOverrides {
+    fn expiries(&self) -> impl Iterator<Item = Timestamp> {
+        fn expiry<T>(field: &Option<Stamped<T>>) -> Option<Timestamp> {
+            field.as_ref()?.stamp.expires
+        }
+        let expiries = [
+            expiry(&self.weight),
+            expiry(&self.priority),
+            expiry(&self.enabled),
+            expiry(&self.forced),
+        ];
+        expiries.into_iter().flatten()
+    }
+
+    fn expire(&mut self, now: Timestamp) -> Vec<(String, Stamp)> {
+        fn take<T>(field: &mut Option<Stamped<T>>, now: Timestamp) -> Option<Stamped<T>> {
+            field.take_if(|it| it.stamp.is_over(now))
+        }
+        let weight =
+            take(&mut self.weight, now).map(|it| (format!("weight {}", it.value), it.stamp));
+        let priority =
+            take(&mut self.priority, now).map(|it| (format!("priority {}", it.value), it.stamp));
+        let enabled =
+            take(&mut self.enabled, now).map(|it| (format!("enabled {}", it.value), it.stamp));
+        let forced = take(&mut self.forced, now)
+            .map(|it| (format!("forced {}", it.value.label()), it.stamp));
+        [weight, priority, enabled, forced].into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Forced;
+
+    fn stamp(expires: Option<i64>) -> Stamp {
+        let expires = expires.map(Timestamp);
+        Stamp { by: "ann".to_owned(), reason: None, at: Timestamp(0), expires }
+    }
+
+    fn stamped<T>(value: T, expires: Option<i64>) -> Option<Stamped<T>> {
+        Some(Stamped { value, stamp: stamp(expires) })
+    }
+
+    fn overrides() -> Overrides {
+        let mut overrides = Overrides::default();
+        let key = |endpoint: &str| EndpointKey {
+            profile: "app.z.".parse().unwrap(),
+            endpoint: endpoint.parse().unwrap(),
+        };
+        let both = EndpointOverrides {
+            weight: stamped(20, Some(300)),
+            priority: stamped(2, None),
+            ..EndpointOverrides::default()
+        };
+        let forced = stamped(Forced::Down, Some(200));
+        let only = EndpointOverrides { forced, ..EndpointOverrides::default() };
+        overrides.endpoints.insert(key("both"), both);
+        overrides.endpoints.insert(key("only"), only);
+        overrides.drained_sites.insert("sea".parse().unwrap(), stamp(Some(100)));
+        overrides.drained_sites.insert("orl".parse().unwrap(), stamp(None));
+        overrides
+    }
+
+    #[test]
+    fn each_ends_at_its_own_time_and_no_earlier() {
+        let mut overrides = overrides();
+        let mut seen = Vec::new();
+        for now in [99, 100, 199, 200, 299, 300, 301] {
+            for it in overrides.expire(Timestamp(now)) {
+                seen.push((now, it.to_string()));
+            }
+        }
+        let expected = [
+            (100, "site sea: drained"),
+            (200, "app.z. only: forced down"),
+            (300, "app.z. both: weight 20"),
+        ];
+        assert_eq!(seen, expected.map(|(now, text)| (now, text.to_owned())));
+        assert_eq!((overrides.endpoints.len(), overrides.drained_sites.len()), (1, 1));
+        assert_eq!(overrides.next_expiry(), None, "what has no end stays");
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_ends_all_that_is_past_at_once() {
+        let mut overrides = overrides();
+        assert_eq!(overrides.next_expiry(), Some(Timestamp(100)));
+        assert_eq!(overrides.expire(Timestamp(250)).len(), 2);
+        assert_eq!(overrides.next_expiry(), Some(Timestamp(300)));
+        assert_eq!(overrides.expire(Timestamp(-1000)), [], "a clock set back ends nothing");
+        assert_eq!(overrides.next_expiry(), Some(Timestamp(300)), "and lengthens nothing");
+    }
+}

@@ -1,0 +1,239 @@
+//! The last verdicts and timelines as JSON, by profile, so that a name stands there once. These types are the file's;
+//! nothing outside knows them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Damage;
+use super::overrides::name;
+use super::time::Time;
+use crate::health::{Cause, Phase, Timeline, Turn};
+use crate::model::{EndpointKey, EndpointStatus, Name, Timestamp, Verdict};
+
+/// What is kept of the endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// When it was written.
+    pub written: Timestamp,
+    /// By profile; those of which nothing is known are left out.
+    pub endpoints: Vec<Kept>,
+}
+
+/// What is kept of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Which endpoint.
+    pub key: EndpointKey,
+    /// What its probes found last.
+    pub known: Option<Known>,
+    /// When it came into another status, and why.
+    pub timeline: Arc<Timeline>,
+}
+
+/// What the probes of an endpoint found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Online or Degraded.
+    pub verdict: Verdict,
+    /// When a probe last bore it out, to the second.
+    pub as_of: Timestamp,
+    /// Where the probes went.
+    pub probed: Arc<[SocketAddr]>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    written: Time,
+    profiles: Vec<ProfileEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileEntry {
+    profile: String,
+    endpoints: Vec<EndpointEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndpointEntry {
+    endpoint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    known: Option<KnownEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    timeline: Vec<TurnEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownEntry {
+    verdict: VerdictWord,
+    /// Seconds from when it was true to when the file was written.
+    age: i64,
+    probed: Vec<SocketAddr>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum VerdictWord {
+    Online,
+    Degraded,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TurnEntry {
+    at: Time,
+    from: String,
+    to: String,
+    cause: CauseEntry,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum CauseEntry {
+    Probe {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phase: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    Change {
+        change: String,
+        by: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    Expiry {
+        change: String,
+        by: String,
+    },
+    Reload,
+    Start,
+}
+
+/// Writes the payload of the file.
+pub(super) fn to_json(memory: &Memory) -> serde_json::Result<String> {
+    let mut profiles: Vec<ProfileEntry> = Vec::new();
+    let mut last: Option<&Name> = None;
+    for kept in &memory.endpoints {
+        if last != Some(&kept.key.profile) {
+            let profile = kept.key.profile.to_string();
+            profiles.push(ProfileEntry { profile, endpoints: Vec::new() });
+            last = Some(&kept.key.profile);
+        }
+        if let Some(profile) = profiles.last_mut() {
+            profile.endpoints.push(EndpointEntry::of(kept, memory.written));
+        }
+    }
+    serde_json::to_string(&Document { written: Time::of(memory.written), profiles })
+}
+
+/// Reads the payload; what this Farol would not have written is damage.
+pub(super) fn from_json(payload: &str) -> Result<Memory, Damage> {
+    let document: Document = serde_json::from_str(payload)?;
+    let mut memory = Memory { written: document.written.timestamp()?, endpoints: Vec::new() };
+    for entry in document.profiles {
+        let profile: Name = name("profile", &entry.profile)?;
+        for endpoint in entry.endpoints {
+            memory.endpoints.push(endpoint.kept(&profile, memory.written)?);
+        }
+    }
+    Ok(memory)
+}
+
+impl EndpointEntry {
+    fn of(kept: &Kept, written: Timestamp) -> Self {
+        Self {
+            endpoint: kept.key.endpoint.to_string(),
+            known: kept.known.as_ref().and_then(|it| KnownEntry::of(it, written)),
+            timeline: kept.timeline.iter().map(TurnEntry::of).collect(),
+        }
+    }
+
+    fn kept(self, profile: &Name, written: Timestamp) -> Result<Kept, Damage> {
+        let endpoint = name("endpoint", &self.endpoint)?;
+        let timeline: Result<Timeline, Damage> =
+            self.timeline.into_iter().map(TurnEntry::turn).collect();
+        Ok(Kept {
+            key: EndpointKey { profile: profile.clone(), endpoint },
+            known: self.known.map(|it| it.known(written)),
+            timeline: Arc::new(timeline?),
+        })
+    }
+}
+
+impl KnownEntry {
+    fn of(known: &Known, written: Timestamp) -> Option<Self> {
+        let verdict = match known.verdict {
+            Verdict::Unknown => return None,
+            Verdict::Online => VerdictWord::Online,
+            Verdict::Degraded => VerdictWord::Degraded,
+        };
+        let age = written.0.saturating_sub(known.as_of.0).div_euclid(1000);
+        Some(Self { verdict, age, probed: known.probed.to_vec() })
+    }
+
+    fn known(self, written: Timestamp) -> Known {
+        let verdict = match self.verdict {
+            VerdictWord::Online => Verdict::Online,
+            VerdictWord::Degraded => Verdict::Degraded,
+        };
+        let as_of = Timestamp(written.0.saturating_sub(self.age.saturating_mul(1000)));
+        Known { verdict, as_of, probed: self.probed.into() }
+    }
+}
+
+impl TurnEntry {
+    fn of(turn: &Turn) -> Self {
+        let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
+        Self { at: Time::of(turn.at), from, to, cause: CauseEntry::of(&turn.cause) }
+    }
+
+    fn turn(self) -> Result<Turn, Damage> {
+        let (from, to) = (status(&self.from)?, status(&self.to)?);
+        Ok(Turn { at: self.at.timestamp()?, from, to, cause: self.cause.cause()? })
+    }
+}
+
+fn status(word: &str) -> Result<EndpointStatus, Damage> {
+    let found = EndpointStatus::ALL.into_iter().find(|it| it.label() == word);
+    found.ok_or_else(|| Damage::Value(format!("`{word}` is no status")))
+}
+
+impl CauseEntry {
+    fn of(cause: &Cause) -> Self {
+        match cause.clone() {
+            Cause::Probe { phase, reason } => {
+                Self::Probe { phase: phase.map(|it| it.label().to_owned()), reason }
+            }
+            Cause::Change { change, by, reason } => Self::Change { change, by, reason },
+            Cause::Expiry { change, by } => Self::Expiry { change, by },
+            Cause::Reload => Self::Reload,
+            Cause::Start => Self::Start,
+        }
+    }
+
+    fn cause(self) -> Result<Cause, Damage> {
+        let phase = |word: String| {
+            let found = Phase::ALL.into_iter().find(|it| it.label() == word);
+            found.ok_or_else(|| Damage::Value(format!("`{word}` is no phase of a probe")))
+        };
+        Ok(match self {
+            Self::Probe { phase: word, reason } => {
+                Cause::Probe { phase: word.map(phase).transpose()?, reason }
+            }
+            Self::Change { change, by, reason } => Cause::Change { change, by, reason },
+            Self::Expiry { change, by } => Cause::Expiry { change, by },
+            Self::Reload => Cause::Reload,
+            Self::Start => Cause::Start,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "verdicts_tests.rs"]
+pub(super) mod tests;

@@ -1,0 +1,69 @@
+use super::*;
+
+pub(in crate::store) fn memory() -> Memory {
+    let key = |profile: &str, endpoint: &str| EndpointKey {
+        profile: profile.parse().unwrap(),
+        endpoint: endpoint.parse().unwrap(),
+    };
+    let known = |verdict, age: i64| {
+        let probed = ["192.0.2.1:443", "[2001:db8::1]:443"].map(|it| it.parse().unwrap()).into();
+        Some(Known { verdict, as_of: Timestamp(1_767_323_045_000 - age * 1000), probed })
+    };
+    let turn = |cause| Turn {
+        at: Timestamp(1_767_323_045_250),
+        from: EndpointStatus::Online,
+        to: EndpointStatus::Degraded,
+        cause,
+    };
+    let text = |it: &str| Some(it.to_owned());
+    let causes = [
+        Cause::Probe { phase: Some(Phase::Tls), reason: text("tls: expired") },
+        Cause::Probe { phase: None, reason: None },
+        Cause::Change { change: "weight 5".to_owned(), by: "ann".to_owned(), reason: text("why") },
+        Cause::Expiry { change: "weight 5".to_owned(), by: "ann".to_owned() },
+        Cause::Reload,
+        Cause::Start,
+    ];
+    let turned = Arc::new(causes.into_iter().map(turn).collect::<Timeline>());
+    let kept = |profile, endpoint, known, timeline: &Arc<Timeline>| Kept {
+        key: key(profile, endpoint),
+        known,
+        timeline: timeline.clone(),
+    };
+    let never = Arc::default();
+    Memory {
+        written: Timestamp(1_767_323_045_000),
+        endpoints: vec![
+            kept("app.z.", "a", known(Verdict::Online, 0), &turned),
+            kept("app.z.", "b", known(Verdict::Degraded, 90), &never),
+            kept("www.z.", "a", None, &turned),
+        ],
+    }
+}
+
+#[test]
+fn what_is_written_is_read() {
+    assert_eq!(from_json(&to_json(&memory()).unwrap()).unwrap(), memory());
+}
+
+#[test]
+fn an_endpoint_that_never_turned_takes_one_short_entry() {
+    let json = to_json(&memory()).unwrap();
+    let entry = r#"{"endpoint":"b","known":{"verdict":"degraded","age":90,"probed":["192.0.2.1:443","[2001:db8::1]:443"]}}"#;
+    assert!(json.contains(entry), "{json}");
+}
+
+#[test]
+fn words_that_can_not_be_are_damage() {
+    let json = to_json(&memory()).unwrap();
+    for (good, bad, complaint) in [
+        ("\"tls\"", "\"tsl\"", "`tsl` is no phase"),
+        ("\"to\":\"Degraded\"", "\"to\":\"Degrated\"", "`Degrated` is no status"),
+        ("\"www.z.\"", "\"www..z.\"", "is no name"),
+        ("\"written\"", "\"wirtten\"", "unknown field"),
+        ("\"endpoint\":\"b\"", "\"endpoint\":\"B!\"", "is no name"),
+    ] {
+        let damage = from_json(&json.replacen(good, bad, 1)).unwrap_err().to_string();
+        assert!(damage.contains(complaint), "{damage}");
+    }
+}
