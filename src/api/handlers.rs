@@ -36,6 +36,16 @@ const ACKNOWLEDGE_POLL: Duration = Duration::from_micros(200);
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 1000;
 
+/// Answered with 503 while the control task has stalled: changes, verdicts and reloads wait then, and queries do not.
+pub(super) async fn health(State(api): State<Arc<Api>>) -> Response {
+    if !api.control_heart.is_stalled() {
+        return "ok\n".into_response();
+    }
+    let silent = api.control_heart.silence().as_secs();
+    let detail = format!("the control task has given no sign of life for {silent} s");
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
+}
+
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
     if is_ready(&api) {
         return "ready\n".into_response();
@@ -183,7 +193,7 @@ pub(super) async fn reload(State(api): State<Arc<Api>>) -> Answer<view::Reloaded
                 needs_restart: diff.needs_restart.into_iter().map(str::to_owned).collect(),
             }))
         }
-        Err(error @ ReloadError::Invalid(_)) => Err(ApiError::new(
+        Err(error @ (ReloadError::Invalid(_) | ReloadError::Impossible(_))) => Err(ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             format!("what runs is kept:\n{error}"),
         )),

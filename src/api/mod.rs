@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::snapshot::Live;
 use crate::store::AdminToken;
+use crate::supervision::Heart;
 
 /// What the API reads and whom it tells.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct Api {
     pub token: AdminToken,
     /// Whether every endpoint has had its chance of a verdict, once it is known.
     pub ready: AtomicBool,
+    /// The signs of life of the control task.
+    pub control_heart: Arc<Heart>,
 }
 
 /// The routes of the API.
@@ -62,7 +65,7 @@ fn router(api: Arc<Api>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(api.clone(), auth::require_token));
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(handlers::health))
         .route("/readyz", get(handlers::ready))
         .route("/metrics", get(handlers::metrics))
         .method_not_allowed_fallback(wrong_method)

@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Source};
 use super::signals::Signals;
 use super::{LogFormat, complain, start_logs};
 use crate::control::load_from;
@@ -18,6 +18,9 @@ pub(super) struct Serve {
     /// A configuration file, or a directory of *.toml files; may be given several times
     #[arg(long, value_name = "FILE|DIR", default_value = "/etc/farol/")]
     config: Vec<PathBuf>,
+    /// Don't notice changes of the configuration's files; SIGHUP and `farol reload` read them anew
+    #[arg(long, env = "FAROL_NO_WATCH")]
+    no_watch: bool,
     /// How logs look on standard error
     #[arg(long, value_enum, default_value = "human", env = "FAROL_LOG_FORMAT")]
     log_format: LogFormat,
@@ -29,10 +32,11 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         start_logs(self.log_format, &self.log_level)?;
+        let watched = if self.no_watch { Vec::new() } else { self.config.clone() };
         let load = load_from(self.config);
-        let settings = match load() {
-            Ok(settings) => settings,
-            Err(problems) => {
+        let (settings, reading) = match load() {
+            (Ok(settings), reading) => (settings, reading),
+            (Err(problems), _) => {
                 complain(&problems.to_string());
                 return Ok(ExitCode::FAILURE);
             }
@@ -40,17 +44,20 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("could not start the async runtime")?;
         let served = runtime.block_on(async {
-            let signals = Signals::listen()?;
+            let mut signals = Signals::listen()?;
             let stop = CancellationToken::new();
-            let daemon = Daemon::start(settings, load)?;
-            let told = signals.obey(daemon.control().clone());
+            let daemon = Daemon::start(settings, Source { load, reading, watched })?;
+            let control = daemon.control().clone();
             let running = daemon.run(stop.clone());
             tokio::pin!(running);
             tokio::select! {
                 ended = &mut running => ended?,
-                () = told => {
-                    stop.cancel();
-                    running.await?;
+                () = signals.obey(control) => stop.cancel(),
+            }
+            if stop.is_cancelled() {
+                tokio::select! {
+                    ended = running => ended?,
+                    () = signals.insist() => return Ok(ExitCode::FAILURE),
                 }
             }
             tracing::info!(event = "stopped", "stopped");

@@ -2,21 +2,25 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Diff;
 use super::world::{Changes, World};
-use super::{Change, ChangeError, Command, Handle, Load, ReloadError, Running, chain, journal};
+use super::{
+    Change, ChangeError, Command, Handle, Load, Loaded, ReloadError, Running, Surroundings, chain,
+    journal,
+};
 use crate::clock::Clock;
 use crate::metrics::ControlMetrics;
 use crate::model::{EndpointKey, Overrides, Stamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
-use crate::settings::{Problems, Settings};
+use crate::settings::{Reading, Settings};
 use crate::snapshot::{Live, Snapshot};
 use crate::store::{Store, StoreError};
+use crate::supervision::Heart;
 
 /// How long the first verdict of a burst waits for the others.
 const COALESCE: Duration = Duration::from_millis(2);
@@ -33,7 +37,7 @@ pub struct Parts {
     pub live: Arc<Live>,
     /// Where overrides are kept.
     pub store: Arc<Store>,
-    /// Who is told what to probe.
+    /// Who is told what to probe; [`Handle::probe_with`] puts another in its place.
     pub prober: ProbeHandle,
     /// What the prober says.
     pub verdicts: mpsc::Receiver<VerdictChange>,
@@ -41,6 +45,12 @@ pub struct Parts {
     pub load: Load,
     /// The settings that count until the next start.
     pub running: Running,
+    /// What else a reload changes.
+    pub surroundings: Box<dyn Surroundings>,
+    /// The files as they were read last; always told after they were read, also when nothing was new.
+    pub reading: watch::Sender<Reading>,
+    /// Beats while the task is alive.
+    pub heart: Arc<Heart>,
     /// What is counted.
     pub metrics: ControlMetrics,
 }
@@ -50,6 +60,7 @@ pub struct Control {
     world: World,
     parts: Parts,
     commands: mpsc::Receiver<Command>,
+    probers: mpsc::UnboundedReceiver<ProbeHandle>,
     /// Snapshots that a worker may still hold: they are freed here, not there.
     retired: Vec<Arc<Snapshot>>,
     /// The verdicts since the last publication, for the log.
@@ -76,10 +87,11 @@ struct Accepted {
 
 /// A configuration that is being read.
 struct Loading {
-    read: JoinHandle<Result<Settings, Problems>>,
+    read: JoinHandle<Loaded>,
+    /// Who asked; when nobody did, it is taken only if something is new.
     replies: Vec<ReloadReply>,
-    /// Who asked when this had begun already: the files are read again for them.
-    again: Vec<ReloadReply>,
+    /// The files are to be read again, for those who asked when this had begun already.
+    again: Option<Vec<ReloadReply>>,
 }
 
 type ReloadReply = oneshot::Sender<Result<Diff, ReloadError>>;
@@ -88,29 +100,34 @@ impl Control {
     /// A control task over a world whose snapshot is live, and the handle to talk to it.
     pub fn new(world: World, parts: Parts) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS);
+        let (new_probers, probers) = mpsc::unbounded_channel();
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
         let control = Self {
             world,
             parts,
             commands,
+            probers,
             retired: Vec::new(),
             reasons: HashMap::new(),
             due: None,
             saving: None,
             loading: None,
         };
-        (control, Handle { commands: sender })
+        (control, Handle { commands: sender, probers: new_probers })
     }
 
     /// Runs until `stop` is cancelled. A change that is being written is finished first.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(RETIRE);
+        let mut pulse = tokio::time::interval(Heart::EVERY);
         let mut commands = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
+                _ = pulse.tick() => self.parts.heart.beat(),
                 () = reached(self.due) => self.publish(),
+                Some(prober) = self.probers.recv() => self.probe_with(prober),
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
                 // What a change was checked against stays until the change is in force.
@@ -139,12 +156,23 @@ impl Control {
         self.due.get_or_insert_with(|| Instant::now() + COALESCE);
     }
 
+    fn probe_with(&mut self, prober: ProbeHandle) {
+        // The former prober's last words come first: the new one does not repeat them.
+        while let Ok(verdict) = self.parts.verdicts.try_recv() {
+            self.observe(&verdict);
+        }
+        self.publish();
+        self.parts.prober = prober;
+        self.parts.prober.watch(self.world.watches());
+    }
+
     fn take(&mut self, commands: Vec<Command>) {
         let mut overrides = self.world.overrides().clone();
         let mut accepted = Vec::new();
         for command in commands {
             match command {
-                Command::Reload { reply } => self.ask_to_load(reply),
+                Command::Reload { reply } => self.ask_to_load(Some(reply)),
+                Command::LookAgain => self.ask_to_load(None),
                 Command::Change { change, stamp, reply } => {
                     match self.world.plan(&mut overrides, &change, &stamp) {
                         Ok(()) => accepted.push(Accepted { change, stamp, reply }),
@@ -188,52 +216,62 @@ impl Control {
         }
     }
 
-    fn ask_to_load(&mut self, reply: ReloadReply) {
+    fn ask_to_load(&mut self, reply: Option<ReloadReply>) {
         match &mut self.loading {
-            Some(loading) => loading.again.push(reply),
-            None => self.start_loading(vec![reply]),
+            Some(loading) => loading.again.get_or_insert_default().extend(reply),
+            None => self.start_loading(reply.into_iter().collect()),
         }
     }
 
     fn start_loading(&mut self, replies: Vec<ReloadReply>) {
+        if !replies.is_empty() {
+            self.parts.surroundings.begin();
+        }
         let load = self.parts.load.clone();
         let read = tokio::task::spawn_blocking(move || load());
-        self.loading = Some(Loading { read, replies, again: Vec::new() });
+        self.loading = Some(Loading { read, replies, again: None });
     }
 
-    fn loaded(&mut self, read: Result<Result<Settings, Problems>, ()>) {
+    fn loaded(&mut self, read: Result<Loaded, ()>) {
         let Some(Loading { replies, again, .. }) = self.loading.take() else { return };
-        let result = match read {
-            Ok(Ok(settings)) => Ok(self.reload(&settings)),
-            Ok(Err(problems)) => {
-                journal::reload_refused(&problems);
-                Err(ReloadError::Invalid(problems))
+        let asked = !replies.is_empty();
+        let read = read.map(|(settings, reading)| {
+            let is_new = self.parts.reading.send_replace(reading.clone()) != reading;
+            (settings, is_new)
+        });
+        if asked || !matches!(read, Ok((_, false))) {
+            if !asked {
+                self.parts.surroundings.begin();
             }
-            Err(()) => {
-                tracing::error!(
-                    event = "reload_refused",
-                    "reading the configuration panicked, so what runs is kept"
-                );
-                Err(ReloadError::Broken)
+            let result = match read {
+                Ok((Ok(settings), _)) => self.reload(&settings),
+                Ok((Err(problems), _)) => Err(ReloadError::Invalid(problems)),
+                Err(()) => Err(ReloadError::Broken),
+            };
+            if let Err(error) = &result {
+                journal::reload_refused(error);
             }
-        };
-        self.parts.metrics.reloaded(result.is_ok(), Clock::time_of_day());
-        replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
-        if !again.is_empty() {
+            self.parts.metrics.reloaded(result.is_ok(), Clock::time_of_day());
+            self.parts.surroundings.end(result.is_ok());
+            replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
+        }
+        if let Some(again) = again {
             self.start_loading(again);
         }
     }
 
-    fn reload(&mut self, settings: &Settings) -> Diff {
+    fn reload(&mut self, settings: &Settings) -> Result<Diff, ReloadError> {
         settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
+        self.parts.surroundings.prepare(settings).map_err(ReloadError::Impossible)?;
         let started = Instant::now();
         let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
         diff.needs_restart = self.parts.running.differing(settings);
         self.due = None;
         self.put_live(started, &changes);
+        self.parts.surroundings.commit(settings);
         self.parts.prober.watch(self.world.watches());
         journal::reloaded(&diff);
-        diff
+        Ok(diff)
     }
 
     fn publish(&mut self) {

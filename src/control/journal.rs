@@ -1,10 +1,9 @@
 //! What the control task says in the log. Each event has a stable name and fields (docs/OPERATING.md), and a sentence.
 
-use super::Change;
 use super::reload::Diff;
 use super::world::{Changes, Transition};
+use super::{Change, ReloadError};
 use crate::model::{EndpointKey, EndpointStatus, Ident, Stamp, Verdict};
-use crate::settings::Problems;
 
 /// An operator's change that is on the disk.
 pub(super) fn changed(change: &Change, stamp: &Stamp) {
@@ -72,11 +71,14 @@ pub(super) fn reloaded(diff: &Diff) {
 }
 
 /// A reload that was refused.
-pub(super) fn reload_refused(problems: &Problems) {
-    tracing::error!(
-        event = "reload_refused",
-        "the configuration has errors, so what runs is kept:\n{problems}"
-    );
+pub(super) fn reload_refused(error: &ReloadError) {
+    let problem = match error {
+        ReloadError::Invalid(_) => "the configuration has errors",
+        ReloadError::Impossible(_) => "the configuration asks for what can't be had",
+        ReloadError::Broken => "reading the configuration panicked",
+        ReloadError::Stopping => "the daemon is stopping",
+    };
+    tracing::error!(event = "reload_refused", "{problem}, so what runs is kept:\n{error}");
 }
 
 /// Overrides of what the configuration doesn't have.

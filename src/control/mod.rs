@@ -7,10 +7,12 @@
 mod actor;
 mod journal;
 mod reload;
+mod surroundings;
 mod world;
 
 pub use actor::{Control, Parts};
 pub use reload::Diff;
+pub use surroundings::Surroundings;
 pub use world::World;
 
 use std::fmt;
@@ -20,7 +22,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp};
-use crate::settings::{Admin, Problems, Server, Settings, State};
+use crate::probe::ProbeHandle;
+use crate::settings::{Problems, Reading, Server, Settings, State};
 use crate::snapshot::Snapshot;
 
 /// An operator's change.
@@ -80,6 +83,9 @@ pub enum ReloadError {
     /// The configuration has errors.
     #[error("{0}")]
     Invalid(Problems),
+    /// It asks for what can't be had, an address to listen at, say.
+    #[error("{0}")]
+    Impossible(String),
     /// Reading it panicked.
     #[error("reading the configuration failed, which is a fault in Farol; look at its log")]
     Broken,
@@ -92,6 +98,7 @@ pub enum ReloadError {
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
+    probers: mpsc::UnboundedSender<ProbeHandle>,
 }
 
 #[derive(Debug)]
@@ -104,6 +111,7 @@ enum Command {
     Reload {
         reply: oneshot::Sender<Result<Diff, ReloadError>>,
     },
+    LookAgain,
 }
 
 impl Handle {
@@ -128,37 +136,42 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| ReloadError::Stopping)?;
         answer.await.map_err(|_| ReloadError::Stopping)?
     }
+
+    /// Reads the configuration anew as [`reload`](Self::reload) does, if its files say something else than they did when they were
+    /// read last. How it went is logged, and shown by the [`Reading`].
+    pub async fn look_again(&self) {
+        // If nobody listens, the daemon is stopping.
+        let _ = self.commands.send(Command::LookAgain).await;
+    }
+
+    /// Has this prober do the probing from now on: it is told what to watch and what is believed so far. The one before must
+    /// have ended.
+    pub fn probe_with(&self, prober: ProbeHandle) {
+        let _ = self.probers.send(prober);
+    }
 }
 
 /// The settings that are read at the start only.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// How queries are taken.
-    pub server: Server,
-    /// The HTTP API.
-    pub admin: Admin,
-    /// What survives a restart.
-    pub state: State,
+    workers: usize,
+    tcp_max_connections: usize,
+    state: State,
 }
 
 impl Running {
     /// The settings that count until the next start.
     pub fn of(settings: &Settings) -> Self {
-        let Settings { server, admin, state, .. } = settings;
-        Self { server: server.clone(), admin: admin.clone(), state: state.clone() }
+        let Server { workers, tcp_max_connections, .. } = settings.server;
+        Self { workers, tcp_max_connections, state: settings.state.clone() }
     }
 
     /// The keys whose values in `settings` are others.
     fn differing(&self, settings: &Settings) -> Vec<&'static str> {
-        let (server, new) = (&self.server, &settings.server);
+        let new = &settings.server;
         let keys = [
-            ("server.listen", server.listen != new.listen),
-            ("server.workers", server.workers != new.workers),
-            ("server.version", server.version != new.version),
-            ("server.id", server.id != new.id),
-            ("server.tcp_max_connections", server.tcp_max_connections != new.tcp_max_connections),
-            ("server.tcp_idle_timeout", server.tcp_idle_timeout != new.tcp_idle_timeout),
-            ("admin.listen", self.admin != settings.admin),
+            ("server.workers", self.workers != new.workers),
+            ("server.tcp_max_connections", self.tcp_max_connections != new.tcp_max_connections),
             ("state.dir", self.state != settings.state),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
@@ -172,11 +185,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// What a reload reads.
-pub type Load = Arc<dyn Fn() -> Result<Settings, Problems> + Send + Sync>;
+pub type Load = Arc<dyn Fn() -> Loaded + Send + Sync>;
+
+/// A configuration, or what is wrong with it, and the files that were read for it.
+pub type Loaded = (Result<Settings, Problems>, Reading);
 
 /// Reads the configuration from these files and directories.
 pub fn load_from(paths: Vec<PathBuf>) -> Load {
-    Arc::new(move || crate::settings::load(&paths))
+    Arc::new(move || crate::settings::load_noting(&paths))
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@ mod dns;
 mod family;
 mod probes;
 mod state;
+mod supervision;
 
 pub use control::ControlMetrics;
 pub use dns::{COUNTED_RCODES, DnsCounters, Drop, Transport};
 pub use probes::ProbeMetrics;
+pub use supervision::SupervisionMetrics;
 
 use std::sync::Arc;
 

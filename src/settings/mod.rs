@@ -15,6 +15,7 @@ mod monitor;
 mod problem;
 mod profile;
 mod reader;
+mod reading;
 mod reference;
 mod resolve;
 mod schema;
@@ -26,7 +27,9 @@ mod zone;
 mod zone_file;
 
 pub use problem::{Problem, Problems, nearest};
+pub use reading::Reading;
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -95,7 +98,23 @@ pub struct State {
 /// # Errors
 /// Everything that is wrong, never only the first problem.
 pub fn load(paths: &[PathBuf]) -> Result<Settings, Problems> {
-    let (library, log) = (Library::new(&read_file), Log::default());
+    load_noting(paths).0
+}
+
+/// Reads configuration files as [`load`] does, and tells what was read.
+pub fn load_noting(paths: &[PathBuf]) -> (Result<Settings, Problems>, Reading) {
+    let reading = RefCell::<Reading>::default();
+    let read = |path: &Path, most| {
+        let content = read_file(path, most);
+        reading.borrow_mut().note(path, &content);
+        content
+    };
+    let loaded = load_with(paths, &read);
+    (loaded, reading.into_inner())
+}
+
+fn load_with(paths: &[PathBuf], read: ReadFile<'_>) -> Result<Settings, Problems> {
+    let (library, log) = (Library::new(read), Log::default());
     if paths.is_empty() {
         let message = "no configuration is named; name a file, or a directory of `*.toml` files";
         log.error(Problem::at(&Place::file(Path::new("")), "", message));
