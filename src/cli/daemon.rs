@@ -120,7 +120,7 @@ impl Daemon {
             systemd: Systemd::default(),
             prepared: None,
         };
-        let status = rooms.status();
+        let (status, listening) = (rooms.status(), rooms.dns());
         let (changes, verdicts) = mpsc::channel(VERDICTS);
         let connections = probe_connections(settings.server.tcp_max_connections);
         let new_prober =
@@ -197,8 +197,7 @@ impl Daemon {
         }
 
         daemon.systemd.ready(&status);
-        let dns: Vec<String> = daemon.dns.iter().map(ToString::to_string).collect();
-        let (dns, admin, snapshot) = (dns.join(", "), daemon.admin, live.load());
+        let (dns, admin, snapshot) = (listening, daemon.admin, live.load());
         let (profiles, generation) = (snapshot.profiles.len(), snapshot.generation);
         tracing::info!(event = "started", dns, %admin, profiles, generation, "{status}; {profiles} profiles");
         Ok(daemon)

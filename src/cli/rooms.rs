@@ -55,9 +55,13 @@ pub(super) struct Rooms {
 impl Rooms {
     /// One line on where queries are answered.
     pub(super) fn status(&self) -> String {
+        format!("answering DNS at {}; API and metrics at http://{}", self.dns(), self.admin.address)
+    }
+
+    /// Where queries are answered, with real ports.
+    pub(super) fn dns(&self) -> String {
         let dns: Vec<String> = self.sockets.addresses().iter().map(ToString::to_string).collect();
-        let (dns, admin) = (dns.join(", "), self.admin.address);
-        format!("answering DNS at {dns}; API and metrics at http://{admin}")
+        dns.join(", ")
     }
 }
 
@@ -80,7 +84,7 @@ impl Surroundings for Rooms {
 
     fn commit(&mut self, settings: &Settings) {
         let Some((sockets, admin)) = self.prepared.take() else { return };
-        let before = self.status();
+        let before = (self.sockets.addresses(), self.admin.address);
         self.identity.store(Arc::new(identity(&settings.server)));
         self.steering.answer_at(&sockets, settings.server.tcp_idle_timeout);
         self.sockets = sockets;
@@ -88,9 +92,9 @@ impl Surroundings for Rooms {
             self.serve_at.send_replace(admin.listener.clone());
             self.admin = admin;
         }
-        let now = self.status();
-        if now != before {
-            tracing::info!(event = "listening", "{now}");
+        if before != (self.sockets.addresses(), self.admin.address) {
+            let (dns, admin, status) = (self.dns(), self.admin.address, self.status());
+            tracing::info!(event = "listening", dns, %admin, "{status}");
         }
     }
 

@@ -254,6 +254,11 @@ impl Control {
             self.parts.metrics.reloaded(result.is_ok(), Clock::time_of_day());
             self.parts.surroundings.end(result.is_ok());
             replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
+        } else {
+            tracing::debug!(
+                event = "config_unchanged",
+                "the configuration's files say what they said"
+            );
         }
         if let Some(again) = again {
             self.start_loading(again);

@@ -159,6 +159,34 @@ fn an_override_of_what_is_gone_is_shown_and_can_be_cleared() {
 }
 
 #[test]
+fn a_reload_tells_what_overrides_beat_and_nothing_else() {
+    let mut world = world();
+    let mut overrides = Overrides::default();
+    let change = EndpointChange {
+        weight: Field::Set(9),
+        priority: Field::Set(7),
+        enabled: Field::Set(true),
+        forced: Field::Set(Forced::Down),
+    };
+    let same = EndpointChange { enabled: Field::Set(true), ..EndpointChange::default() };
+    for change in [
+        Change::Endpoint(key("app.z.", "b"), change),
+        Change::Endpoint(key("app.z.", "a"), same),
+        drain(true),
+    ] {
+        world.plan(&mut overrides, &change, &stamp()).unwrap();
+    }
+    world.override_with(overrides);
+    let b = "app.z. b: weight 9 over 1, priority 7 over 2, forced down";
+    let (diff, _) = world.reload(&model(CONFIG), Timestamp(1));
+    assert_eq!(diff.overridden, [b, "sea: drained"]);
+    let text = CONFIG.replace("{ name = \"b\",", "{ name = \"b\", weight = 9, enabled = false,");
+    let (diff, _) = world.reload(&model(&text), Timestamp(1));
+    let b = "app.z. b: priority 7 over 2, enabled true over false, forced down";
+    assert_eq!(diff.overridden, [b, "sea: drained"]);
+}
+
+#[test]
 fn the_edges_of_failing_open_are_told() {
     let mut world = world();
     let mut edges = Vec::new();
@@ -201,7 +229,7 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
     assert!(!Arc::ptr_eq(&after.endpoints[1].facts.probed, &before.endpoints[0].facts.probed));
     assert_eq!(diff.changed, ["app.z.".parse().unwrap()]);
     assert_eq!((diff.added.len(), diff.removed.clone()), (0, vec!["www.z.".parse().unwrap()]));
-    assert_eq!(diff.overridden, ["app.z. b"]);
+    assert_eq!(diff.overridden, ["app.z. b: weight 9 over 1"]);
     assert!(diff.zones_or_sites, "the serial follows the configuration");
 
     // A late word on the place where a was says nothing about where it is now.

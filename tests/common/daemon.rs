@@ -22,6 +22,8 @@ pub(crate) struct Home {
     listen: Vec<String>,
     admin: String,
     state: PathBuf,
+    config: PathBuf,
+    environment: Vec<(String, String)>,
 }
 
 impl Home {
@@ -30,7 +32,8 @@ impl Home {
         let directory = tempfile::tempdir().unwrap();
         let listen = vec![format!("{}:0", loopback())];
         let (admin, state) = (format!("{}:0", loopback()), directory.path().join("state"));
-        let home = Self { directory, listen, admin, state };
+        let (file, environment) = (directory.path().join("farol.toml"), Vec::new());
+        let home = Self { directory, listen, admin, state, config: file, environment };
         home.write("farol.toml", config);
         home
     }
@@ -51,6 +54,36 @@ impl Home {
         Self { state: directory.to_owned(), ..self }
     }
 
+    /// Is configured by this file or directory of its own instead of `farol.toml`.
+    pub(crate) fn configured_by(self, config: &str) -> Self {
+        Self { config: self.path(config), ..self }
+    }
+
+    /// Runs with this in its environment.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes down other addresses to listen at, for a daemon that runs.
+    pub(crate) fn move_to(&mut self, listen: &[&str], admin: Option<&str>) {
+        self.listen = listen.iter().map(|it| (*it).to_owned()).collect();
+        self.admin = admin.unwrap_or(&self.admin).to_owned();
+        self.write_here();
+    }
+
+    pub(crate) fn listens_at(&self) -> &[String] {
+        &self.listen
+    }
+
+    fn write_here(&self) {
+        let (listen, admin, state) = (&self.listen, &self.admin, &self.state);
+        let text = format!(
+            "[server]\nlisten = {listen:?}\n[admin]\nlisten = {admin:?}\n[state]\ndir = {state:?}\n"
+        );
+        self.write("here.toml", &text);
+    }
+
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join(file)
     }
@@ -60,14 +93,11 @@ impl Home {
     }
 
     fn spawn(&self) -> Running {
-        let (listen, admin, state) = (&self.listen, &self.admin, &self.state);
-        let text = format!(
-            "[server]\nlisten = {listen:?}\n[admin]\nlisten = {admin:?}\n[state]\ndir = {state:?}\n"
-        );
-        self.write("here.toml", &text);
+        self.write_here();
         let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
         command.args(["serve", "--log-format", "json", "--config"]).arg(self.path("here.toml"));
-        Running::start(command.arg("--config").arg(self.path("farol.toml")))
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Running::start(command.arg("--config").arg(&self.config))
     }
 
     /// Starts a daemon that answers DNS and the API when this returns.
@@ -198,6 +228,12 @@ impl Daemon {
         let Self { running, home, .. } = self;
         drop(running);
         home
+    }
+
+    /// Waits for its end, which need not be a good one. Gives its exit code and what it logged.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        (self.running.wait().code(), self.log())
     }
 
     /// Kills it as a crash would, and starts another in its place.
