@@ -14,6 +14,8 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 const SEND_BUFFER: usize = 1 << 20;
 /// TCP connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
+/// How often any port is asked for until one is free for both UDP and TCP.
+const ANY_PORT_TRIES: usize = 32;
 
 /// A listen address that could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -116,10 +118,22 @@ impl Sockets {
             let known = here.iter().position(|it| it.wanted == *wanted);
             listens.push(match known {
                 Some(known) => here.swap_remove(known),
-                None => Arc::new(Listen::bind(*wanted, self)?),
+                None => Arc::new(self.bind_one(*wanted)?),
             });
         }
         Ok(Self { listens, workers: self.workers })
+    }
+
+    fn bind_one(&self, wanted: SocketAddr) -> Result<Listen, BindError> {
+        let mut bound = Listen::bind(wanted, self);
+        // A port that is free for UDP may be taken for TCP; where any will do, there are others.
+        for _ in 1..ANY_PORT_TRIES {
+            if wanted.port() != 0 || !matches!(bound, Err(BindError::InUse { .. })) {
+                break;
+            }
+            bound = Listen::bind(wanted, self);
+        }
+        bound
     }
 
     /// The addresses that were bound, with their real ports.
@@ -233,10 +247,13 @@ mod tests {
 
     #[test]
     fn all_addresses_take_over_from_one_and_give_it_back() {
-        let one = Sockets::bind(&[ANY_PORT], 2).unwrap();
-        let [address] = one.addresses()[..] else { panic!("one address") };
-        let all = one.rebind(&[(Ipv4Addr::UNSPECIFIED, address.port()).into()]).unwrap();
-        drop(one);
+        // Other programs may have the same port at another address of this machine.
+        let taken_over = (0..100).find_map(|_| {
+            let one = Sockets::bind(&[ANY_PORT], 2).unwrap();
+            let [address] = one.addresses()[..] else { panic!("one address") };
+            Some((address, one.rebind(&[(Ipv4Addr::UNSPECIFIED, address.port()).into()]).ok()?))
+        });
+        let (address, all) = taken_over.unwrap();
         assert_eq!(all.rebind(&[address]).unwrap().addresses(), [address]);
     }
 

@@ -103,7 +103,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Settings, Problems> {
 
 /// Reads configuration files as [`load`] does, and tells what was read.
 pub fn load_noting(paths: &[PathBuf]) -> (Result<Settings, Problems>, Reading) {
-    let reading = RefCell::<Reading>::default();
+    let reading = RefCell::new(Reading::of(paths));
     let read = |path: &Path, most| {
         let content = read_file(path, most);
         reading.borrow_mut().note(path, &content);
