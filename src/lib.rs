@@ -1,7 +1,7 @@
 //! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
 //!
 //! Dependencies between modules run one way, in rows (`tests/tidy.rs` holds them): [`model`], then [`health`] and
-//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`] and [`settings`]; [`dns`], [`probe`] and
+//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`] and [`supervision`]; [`dns`], [`probe`] and
 //! [`store`]; [`control`]; [`api`]; [`cli`].
 
 pub mod api;
@@ -17,3 +17,4 @@ pub mod routing;
 pub mod settings;
 pub mod snapshot;
 pub mod store;
+pub mod supervision;

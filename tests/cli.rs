@@ -170,7 +170,11 @@ fn changes_say_what_they_did() {
         0,
         &["Overrides in force:", "seattle   weight 25 by admin, "],
     );
-    check(&run(&daemon, &["reload"]), 0, &["nothing is different", "app.gtm.example. seattle\n"]);
+    check(
+        &run(&daemon, &["reload"]),
+        0,
+        &["nothing is different", "app.gtm.example. seattle: weight 25 over 75\n"],
+    );
     check(&endpoint("clear", &["weight"]), 0, &["weight  25 → 75\n"]);
 
     check(&endpoint("set", &["--forced", "down"]), 0, &["status  Unmonitored → Degraded\n"]);

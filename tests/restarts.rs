@@ -5,9 +5,11 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 
 use common::daemon::{Daemon, Home};
+use common::dns::Query;
 use common::loopback;
 use common::site::Site;
 use rustix::process::Signal;
@@ -122,7 +124,7 @@ fn a_reload_swaps_everything_and_keeps_what_is_unchanged() {
     assert_eq!((&after["status"], &after["since"]), (&before["status"], &before["since"]));
     assert_eq!(daemon.answers(APP, "A"), ["192.0.2.4"]);
     assert_eq!(daemon.answers("new.gtm.example.", "A"), ["192.0.2.5"]);
-    let gone = daemon.ask(&common::dns::Query::new("old.gtm.example.", "A"));
+    let gone = daemon.ask(&Query::new("old.gtm.example.", "A"));
     assert_eq!(gone.head(), "NXDOMAIN aa");
     daemon.stop();
 }
@@ -135,6 +137,21 @@ fn it_stops_well_when_it_is_told_to() {
         daemon.event("stopped", 0);
         daemon.exit();
     }
+}
+
+#[test]
+fn who_says_so_twice_does_not_wait() {
+    let daemon = Daemon::start(ZONE);
+    // A client that reads no answers is waited for, for a second.
+    let mut client = common::dns::connect(daemon.dns[0]);
+    client.set_nonblocking(true).unwrap();
+    let queries = Query::new("gtm.example.", "SOA").framed().repeat(1000);
+    common::wait_until("full connection", || client.write(&queries).is_err());
+    daemon.signal(Signal::TERM);
+    daemon.signal(Signal::INT);
+    let (code, log) = daemon.end();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains(r#""event":"stopped_at_once""#), "{log}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ const ROWS: [&[&str]; 9] = [
     &["model"],
     &["health", "routing"],
     &["snapshot"],
-    &["clock", "metrics", "settings"],
+    &["clock", "metrics", "settings", "supervision"],
     &["dns", "probe", "store"],
     &["control"],
     &["api"],

@@ -168,7 +168,7 @@ pub(super) async fn reload(State(api): State<Arc<Api>>) -> Refused<Json<view::Re
                 needs_restart: diff.needs_restart.into_iter().map(str::to_owned).collect(),
             }))
         }
-        Err(error @ ReloadError::Invalid(_)) => Err(ApiError::new(
+        Err(error @ (ReloadError::Invalid(_) | ReloadError::Impossible(_))) => Err(ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             format!("what runs is kept:\n{error}"),
         )),

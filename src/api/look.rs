@@ -27,13 +27,23 @@ use crate::model::{Name, Protocol, RecordType, Verdict};
 use crate::routing::{Draw, mix};
 use crate::snapshot::ProfileTable;
 
-/// Whether the process is alive
+/// Whether the daemon is alive
+///
+/// Changes, verdicts and reloads wait while the control task has stalled; queries do not.
 #[utoipa::path(
     get, path = "/healthz", tag = "monitoring", security(()),
-    responses((status = 200, description = "It answers", body = String, content_type = "text/plain")),
+    responses(
+        (status = 200, description = "It is", body = String, content_type = "text/plain"),
+        (status = 503, description = "The control task has stalled", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+    ),
 )]
-pub(super) async fn alive() -> &'static str {
-    "ok\n"
+pub(super) async fn alive(State(api): State<Arc<Api>>) -> Result<&'static str, ApiError> {
+    if !api.control_heart.is_stalled() {
+        return Ok("ok\n");
+    }
+    let silent = api.control_heart.silence().as_secs();
+    let detail = format!("the control task has given no sign of life for {silent} s");
+    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, detail))
 }
 
 /// Whether every endpoint had its chance of a verdict

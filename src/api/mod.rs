@@ -39,6 +39,7 @@ use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::snapshot::Live;
 use crate::store::{AdminToken, Store};
+use crate::supervision::Heart;
 
 /// What the API reads and whom it tells.
 #[derive(Debug)]
@@ -63,6 +64,8 @@ pub struct Api {
     pub ready: AtomicBool,
     /// The versions of everything.
     pub whole: Whole,
+    /// The signs of life of the control task.
+    pub control_heart: Arc<Heart>,
 }
 
 /// What stands in the path; it may be no UTF-8.

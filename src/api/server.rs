@@ -3,6 +3,7 @@
 //! connection that has been silent for longest makes room, so that an operator always gets in.
 
 use std::convert::Infallible;
+use std::net;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -49,16 +51,26 @@ const BURST: Duration = Duration::from_secs(60);
 
 type App = TowerToHyperService<Router>;
 
-/// Serves the API until `stop` is cancelled; then lets requests that have arrived be answered, and ends.
-pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken) {
+/// Serves the API until `stop` is cancelled; then lets requests that have arrived be answered, and ends. When another listener
+/// comes, it takes over, and connections go on. Ends also when the operating system does not let it listen.
+pub async fn serve(
+    mut listeners: watch::Receiver<Arc<net::TcpListener>>,
+    api: Arc<Api>,
+    stop: CancellationToken,
+) {
     let app = TowerToHyperService::new(router(api));
     let mut connections = Connections::default();
     let mut tasks = JoinSet::new();
     let mut failed: Option<Instant> = None;
+    let Some(mut listener) = listen(&mut listeners) else { return };
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
+            Ok(()) = listeners.changed() => match listen(&mut listeners) {
+                Some(next) => listener = next,
+                None => return,
+            },
             Some(ended) = tasks.join_next_with_id() => match ended {
                 Ok((id, ())) => connections.leave(id),
                 Err(error) => {
@@ -88,6 +100,16 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken
     drop(listener);
     // Each has been told to end, and does so within the grace period.
     while tasks.join_next().await.is_some() {}
+}
+
+/// Listens with a descriptor of its own: the socket outlives this task.
+fn listen(listeners: &mut watch::Receiver<Arc<net::TcpListener>>) -> Option<TcpListener> {
+    let listener = listeners.borrow_and_update().try_clone().and_then(TcpListener::from_std);
+    listener
+        .inspect_err(|error| {
+            tracing::error!(event = "accept_failed", %error, "the API can't listen: {error}");
+        })
+        .ok()
 }
 
 /// One client's connection, from the first octet to the last. How it failed is the client's own concern.

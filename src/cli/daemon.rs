@@ -1,65 +1,79 @@
 //! The daemon as a whole: what `serve` and `demo` run. Wires the rooms together, and ends them in order.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
 use prometheus::Registry;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::ending::Stage;
+use super::limits::probe_connections;
+use super::opening::Opened;
+use super::rooms::{AdminSocket, Rooms, identity};
+use super::systemd::Systemd;
+use super::watch::watch;
 use crate::api::{self, Api, Whole};
 use crate::clock::Clock;
 use crate::control::{
-    Control, Handle, Keeper, Load, Parts, Recall, Running, Timelines, World, chain, watch_for_stale,
+    Control, Handle, Keeper, Load, Parts, Recall, Running, Timelines, World, watch_for_stale,
 };
-use crate::dns::{Context as DnsContext, Identity, Server, Sockets, TcpLimits};
-use crate::metrics::{ControlMetrics, DnsCounters, Exposure, Metrics, ProbeMetrics, StateMetrics};
-use crate::model::Timestamp;
+use crate::dns::{Context as DnsContext, Server, Sockets, TcpLimits};
+use crate::metrics::{
+    ControlMetrics, DnsCounters, Exposure, Metrics, ProbeMetrics, StateMetrics, SupervisionMetrics,
+};
 use crate::probe::Prober;
-use crate::settings::Settings;
+use crate::settings::{Reading, Settings};
 use crate::snapshot::Live;
-use crate::store::{Loaded, Memory, StateFile, Store};
+use crate::store::StateFile;
+use crate::supervision::{Detector, Heart, keep_running};
 
 /// Verdicts that may wait for the control task; further ones wait in the prober.
 const VERDICTS: usize = 1024;
-/// Descriptors for everything but probes and DNS over TCP: sockets, logs, state, the API.
-const RESERVED_FILES: u64 = 256;
-/// Sockets that probes have in any case.
-const FEWEST_PROBES: u64 = 64;
-/// How far the clock may have gone back since the last verdicts were stored, without a word about it.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
-/// How long tasks may take to end.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long each may take to end, in this order; 9 s in all.
+const API_PATIENCE: Duration = Duration::from_secs(2);
+const PROBER_PATIENCE: Duration = Duration::from_secs(1);
+const CONTROL_PATIENCE: Duration = Duration::from_secs(4);
+const DNS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the configuration comes from.
+pub(super) struct Source {
+    /// Reads it anew.
+    pub(super) load: Load,
+    /// What was read for the settings that the daemon starts with.
+    pub(super) reading: Reading,
+    /// The files and directories of which changes are noticed.
+    pub(super) watched: Vec<PathBuf>,
+}
 
 /// A daemon that answers already.
 pub(super) struct Daemon {
     server: Server,
     control: Handle,
-    api: Arc<Api>,
-    tasks: JoinSet<&'static str>,
-    stop: CancellationToken,
+    /// What is asked of the daemon, what probes, what decides: they end in this order.
+    outer: Stage,
+    prober: Stage,
+    inner: Stage,
+    detector: Detector,
+    systemd: Systemd,
     dns: Vec<SocketAddr>,
     admin: SocketAddr,
 }
 
 impl Daemon {
     /// Starts everything. When it returns, queries are answered and the API is served. Must be called on a runtime.
-    pub(super) fn start(settings: Settings, load: Load) -> anyhow::Result<Self> {
+    pub(super) fn start(settings: Settings, source: Source) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let started = Clock::time_of_day();
         settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
-        let store = Arc::new(Store::open(&settings.state.dir)?);
-        let token = read_token(&store, &settings)?;
-        let loaded = store.load()?;
-        let overrides = told_aside("overrides", loaded).unwrap_or_default();
-        let memory = recall(&store, started);
-        store.look_for_damage();
+        let Opened { store, token, overrides, memory } =
+            Opened::from(&settings.state.dir, started)?;
 
         let workers = Sockets::workers(settings.server.workers);
         let seed = getrandom::u64().context("the operating system gives no random numbers")?;
@@ -75,46 +89,65 @@ impl Daemon {
         let control_metrics = ControlMetrics::register(&registry, started)?;
         let state_metrics =
             StateMetrics::register(&registry, &StateFile::ALL.map(StateFile::label))?;
+        let supervision = SupervisionMetrics::register(
+            &registry,
+            &["api", "keeper", "prober", "stale", "watcher"],
+            &["control", "runtime"],
+        )?;
         let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         let exposure = Arc::new(exposure);
         let metrics =
             Metrics::new(registry, live.clone(), counters.clone(), exposure.clone(), started);
 
         let sockets = Sockets::bind(&settings.server.listen, settings.server.workers)?;
-        let dns = sockets.addresses().to_vec();
-        let (admin_socket, admin) = bind_admin(settings.admin.listen)?;
-        let context = DnsContext {
-            live: live.clone(),
-            counters,
-            identity: Arc::new(Identity {
-                version: settings.server.version,
-                id: settings.server.id,
-            }),
-            tcp: TcpLimits {
-                connections: settings.server.tcp_max_connections,
-                idle: settings.server.tcp_idle_timeout,
-            },
+        let admin = AdminSocket::bind(settings.admin.listen)?;
+        let tcp = TcpLimits {
+            connections: settings.server.tcp_max_connections,
+            idle: settings.server.tcp_idle_timeout,
         };
-        let server = Server::start(sockets, &context).context("could not start the DNS workers")?;
+        let identity = Arc::new(ArcSwap::from_pointee(identity(&settings.server)));
+        let context = DnsContext { live: live.clone(), counters, identity: identity.clone(), tcp };
+        let server =
+            Server::start(&sockets, &context).context("could not start the DNS workers")?;
 
+        let (control_heart, runtime_heart) = (Heart::new("control"), Heart::new("runtime"));
+        let hearts = vec![control_heart.clone(), runtime_heart.clone()];
+        let detector = start_detector(hearts, supervision.clone())?;
+
+        let (serve_at, listeners) = watch::channel(admin.listener.clone());
+        let (dns, admin_address) = (sockets.addresses(), admin.address);
+        let rooms = Rooms {
+            sockets,
+            steering: server.steering(),
+            identity,
+            admin,
+            serve_at,
+            systemd: Systemd::default(),
+            prepared: None,
+        };
+        let (status, listening) = (rooms.status(), rooms.dns());
         let (changes, verdicts) = mpsc::channel(VERDICTS);
         let connections = probe_connections(settings.server.tcp_max_connections);
-        let (prober, watch) = Prober::new(clock, probe_metrics, changes, connections);
-        let (control, handle) = Control::new(
-            world,
-            Parts {
-                live: live.clone(),
-                store: store.clone(),
-                prober: watch,
-                verdicts,
-                load,
-                running,
-                timelines: timelines.clone(),
-                metrics: control_metrics,
-                exposure,
-                state_metrics: state_metrics.clone(),
-            },
-        );
+        let new_prober =
+            move || Prober::new(clock, probe_metrics.clone(), changes.clone(), connections);
+        let (first_prober, prober) = new_prober();
+        let (read, readings) = watch::channel(source.reading);
+        let parts = Parts {
+            live: live.clone(),
+            store: store.clone(),
+            timelines: timelines.clone(),
+            prober,
+            verdicts,
+            load: source.load,
+            running,
+            surroundings: Box::new(rooms),
+            reading: read,
+            heart: control_heart.clone(),
+            metrics: control_metrics,
+            exposure,
+            state_metrics: state_metrics.clone(),
+        };
+        let (control, handle) = Control::new(world, parts);
         let keeper = Keeper {
             live: live.clone(),
             timelines: timelines.clone(),
@@ -124,7 +157,7 @@ impl Daemon {
             metrics: state_metrics,
         };
         let api = Arc::new(Api {
-            live,
+            live: live.clone(),
             store,
             timelines,
             control: handle.clone(),
@@ -134,47 +167,67 @@ impl Daemon {
             token,
             ready: AtomicBool::new(false),
             whole: Whole::default(),
+            control_heart,
         });
-        let stop = CancellationToken::new();
+
         let mut daemon = Self {
             server,
-            control: handle,
-            api: api.clone(),
-            tasks: JoinSet::new(),
-            stop: stop.clone(),
+            control: handle.clone(),
+            outer: Stage::new("api", API_PATIENCE),
+            prober: Stage::new("prober", PROBER_PATIENCE),
+            inner: Stage::new("control", CONTROL_PATIENCE),
+            detector,
+            systemd: Systemd::default(),
             dns,
-            admin,
+            admin: admin_address,
         };
-        let (control_stop, prober_stop) = (stop.clone(), stop.clone());
-        daemon.spawn("stale", watch_for_stale(api.live.clone(), clock, stop.clone()));
-        let keeper_stop = stop.clone();
-        daemon.spawn("keeper", async move { keeper.run(keeper_stop).await });
-        daemon.spawn("control", async move { control.run(control_stop).await });
-        daemon.spawn("prober", async move { prober.run(prober_stop).await });
-        daemon.spawn("api", api::serve(admin_socket, api, stop));
-        daemon.announce();
+        let counted = |task: &'static str| {
+            let metrics = supervision.clone();
+            move || metrics.restarted(task)
+        };
+        let stop = daemon.inner.stop.clone();
+        daemon.inner.spawn(control.run(stop));
+        daemon.inner.spawn(beat(runtime_heart, daemon.inner.stop.clone()));
+        let stop = daemon.inner.stop.clone();
+        let keep = move || keeper.clone().run(stop.clone());
+        let stop = daemon.inner.stop.clone();
+        daemon.inner.spawn(keep_running("keeper", stop, keep, counted("keeper")));
+
+        let (stop, control) = (daemon.prober.stop.clone(), handle.clone());
+        let mut first = Some(first_prober);
+        let probe = move || {
+            let prober = first.take().unwrap_or_else(|| {
+                let (prober, watch) = new_prober();
+                control.probe_with(watch);
+                prober
+            });
+            prober.run(stop.clone())
+        };
+        let stop = daemon.prober.stop.clone();
+        daemon.prober.spawn(keep_running("prober", stop, probe, counted("prober")));
+
+        let stop = daemon.outer.stop.clone();
+        let serve = move || api::serve(listeners.clone(), api.clone(), stop.clone());
+        let stop = daemon.outer.stop.clone();
+        daemon.outer.spawn(keep_running("api", stop, serve, counted("api")));
+        let (stop, published) = (daemon.outer.stop.clone(), live.clone());
+        let look = move || watch_for_stale(published.clone(), clock, stop.clone());
+        let stop = daemon.outer.stop.clone();
+        daemon.outer.spawn(keep_running("stale", stop, look, counted("stale")));
+        if !source.watched.is_empty() {
+            let (stop, watched): (_, Arc<[PathBuf]>) =
+                (daemon.outer.stop.clone(), source.watched.into());
+            let look =
+                move || watch(watched.clone(), readings.clone(), handle.clone(), stop.clone());
+            let stop = daemon.outer.stop.clone();
+            daemon.outer.spawn(keep_running("watcher", stop, look, counted("watcher")));
+        }
+
+        daemon.systemd.ready(&status);
+        let (dns, admin, snapshot) = (listening, daemon.admin, live.load());
+        let (profiles, generation) = (snapshot.profiles.len(), snapshot.generation);
+        tracing::info!(event = "started", dns, %admin, profiles, generation, "{status}; {profiles} profiles");
         Ok(daemon)
-    }
-
-    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(async move {
-            task.await;
-            name
-        });
-    }
-
-    fn announce(&self) {
-        let snapshot = self.api.live.load();
-        let dns: Vec<String> = self.dns.iter().map(ToString::to_string).collect();
-        let (dns, admin, profiles) = (dns.join(", "), self.admin, snapshot.profiles.len());
-        tracing::info!(
-            event = "started",
-            dns,
-            %admin,
-            profiles,
-            generation = snapshot.generation,
-            "answering DNS at {dns}; API and metrics at http://{admin}; {profiles} profiles",
-        );
     }
 
     /// Talks to the control task.
@@ -182,120 +235,82 @@ impl Daemon {
         &self.control
     }
 
-    /// Where queries are answered, with real ports.
+    /// Where queries were answered at first, with real ports.
     pub(super) fn dns(&self) -> &[SocketAddr] {
         &self.dns
     }
 
-    /// Where the API is served, with its real port.
+    /// Where the API was served at first, with its real port.
     pub(super) fn admin(&self) -> SocketAddr {
         self.admin
     }
 
-    /// Runs until `stop` is cancelled, then ends everything: probes and changes first, answers last.
+    /// Runs until `stop` is cancelled, then ends everything: first what is asked of the daemon, then probes and changes,
+    /// answers last.
     ///
     /// # Errors
-    /// When a task that the daemon can't do without ended by itself.
+    /// When a task that the daemon can't do without ended by itself, or one did not end in its time.
     pub(super) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let outcome = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
-            Some(ended) = self.tasks.join_next() => Err(match ended {
-                Ok(name) => anyhow::anyhow!("the {name} task ended by itself"),
-                Err(error) => anyhow::Error::new(error).context("a task panicked"),
-            }),
+            why = self.inner.ended() => Err(why),
         };
-        self.stop.cancel();
-        let drain = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, drain).await.is_err() {
-            tracing::warn!(event = "slow_stop", "some tasks were still running after {GRACE:?}");
+        self.systemd.stopping();
+        let mut hung = Vec::new();
+        for stage in [self.outer, self.prober, self.inner] {
+            hung.extend(stage.end().await);
         }
-        let server = self.server;
-        tokio::task::spawn_blocking(move || server.stop())
-            .await
-            .context("the DNS workers did not end")?;
-        outcome
+        let (server, detector) = (self.server, self.detector);
+        let last = tokio::task::spawn_blocking(move || {
+            server.stop();
+            detector.stop();
+        });
+        match timeout(DNS_PATIENCE, last).await {
+            Ok(ended) => ended.context("the DNS workers did not end well")?,
+            Err(_) => hung.push("dns"),
+        }
+        outcome?;
+        if !hung.is_empty() {
+            let hung = hung.join(", ");
+            tracing::error!(
+                event = "slow_stop",
+                hung,
+                "did not end in time and was cut off: {hung}"
+            );
+            bail!("did not end in time and was cut off: {hung}");
+        }
+        Ok(())
     }
 }
 
-/// What was stored in a file; says where it is if it couldn't be read.
-fn told_aside<T>(what: &str, loaded: Loaded<T>) -> Option<T> {
-    if let Some(aside) = &loaded.set_aside {
-        let (file, why) = (aside.file.display(), &aside.why);
-        tracing::error!(event = "state_set_aside", %file, why, "the stored {what} can't be read ({why}); they were put aside as {file}, and none is in force");
+/// Shows that the runtime runs tasks.
+async fn beat(heart: Arc<Heart>, stop: CancellationToken) {
+    loop {
+        heart.beat();
+        tokio::select! {
+            () = sleep(Heart::EVERY) => {}
+            () = stop.cancelled() => return,
+        }
     }
-    loaded.stored
 }
 
-/// What is remembered of the endpoints. Whatever is wrong with it, probes find it anew, so the daemon starts all the same.
-fn recall(store: &Store, now: Timestamp) -> Memory {
-    let memory = store.load_memory().map(|it| told_aside("verdicts", it)).unwrap_or_else(|error| {
-        let error = chain(&error);
-        tracing::error!(
-            event = "state_unreadable",
-            error,
-            "the last verdicts can't be read, so probes have to find them anew: {error}"
-        );
-        None
-    });
-    let memory = memory.unwrap_or_default();
-    let ahead = memory.written.0.saturating_sub(now.0);
-    if ahead > CLOCK_TOLERANCE.as_millis() as i64 {
-        let seconds = ahead / 1000;
-        tracing::warn!(
-            event = "clock_went_back",
-            seconds,
-            "the last verdicts were stored {seconds} s in the future: the clock was set back, or is wrong; they count as that old"
-        );
-    }
-    memory
-}
-
-fn read_token(store: &Store, settings: &Settings) -> anyhow::Result<crate::store::AdminToken> {
-    let token = store.admin_token()?;
-    let file = settings.state.dir.join("admin.token");
-    let file = file.display();
-    if token.created {
-        tracing::info!(event = "token_created", %file, "the API's token was made: {file}");
-    }
-    if token.too_open {
-        tracing::warn!(event = "token_too_open", %file, "others may read {file}; run: chmod 600 {file}");
-    }
-    Ok(token)
-}
-
-fn bind_admin(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let failed = || match address.port() {
-        0 => format!("could not listen on {address} for the API"),
-        _ => format!(
-            "could not listen on TCP {address} for the API; stop what uses it, or set `admin.listen` to another address or port"
-        ),
+/// Looks after these hearts, and gives systemd a sign of life while all are well.
+fn start_detector(
+    hearts: Vec<Arc<Heart>>,
+    metrics: SupervisionMetrics,
+) -> anyhow::Result<Detector> {
+    let (mut systemd, watchdog) = (Systemd::default(), Systemd::watchdog());
+    let every = watchdog.map_or(Heart::EVERY, |it| it.min(Heart::EVERY));
+    let looked = move |judged: &[(&Heart, bool)]| {
+        for (heart, begins) in judged {
+            metrics.silent(heart.part(), heart.silence(), *begins);
+        }
+        if let Some(watchdog) = watchdog
+            && !judged.iter().any(|(heart, _)| heart.is_stalled())
+        {
+            systemd.alive(watchdog);
+        }
     };
-    let listener = std::net::TcpListener::bind(address).with_context(failed)?;
-    listener.set_nonblocking(true).with_context(failed)?;
-    let address = listener.local_addr().with_context(failed)?;
-    Ok((TcpListener::from_std(listener).with_context(failed)?, address))
-}
-
-/// How many sockets probes may have open: what the process may open at all, less what the rest needs.
-fn probe_connections(tcp_connections: usize) -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(u64::MAX);
-    if setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_err()
-    {
-        tracing::warn!(event = "file_limit", "the limit of open files could not be raised");
-    }
-    let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let reserved = RESERVED_FILES + tcp_connections as u64;
-    let needed = reserved + FEWEST_PROBES;
-    if now < needed {
-        tracing::warn!(
-            event = "file_limit",
-            limit = now,
-            needed,
-            "the limit of open files is {now}, and TCP clients, probes and the rest may need {needed}; raise it (LimitNOFILE=), or lower server.tcp_max_connections"
-        );
-    }
-    let left = now.saturating_sub(reserved).max(FEWEST_PROBES);
-    usize::try_from(left).unwrap_or(usize::MAX).min(tokio::sync::Semaphore::MAX_PERMITS)
+    Detector::start(hearts, every, looked).context("could not start the stall detector")
 }

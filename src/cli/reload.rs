@@ -25,12 +25,21 @@ impl Reload {
     }
 }
 
+/// Names that are shown of each kind; `--output json` has all.
+const NAMES: usize = 20;
+
+fn some(names: &[String]) -> String {
+    let (shown, more) = names.split_at(names.len().min(NAMES));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    shown.join(", ") + &more
+}
+
 fn render(it: &view::Reloaded) -> String {
     let zones = if it.zones_or_sites_changed { "changed" } else { "" };
     let changes = list(&[
-        ("  added", it.added.join(", ")),
-        ("  removed", it.removed.join(", ")),
-        ("  changed", it.changed.join(", ")),
+        ("  added", some(&it.added)),
+        ("  removed", some(&it.removed)),
+        ("  changed", some(&it.changed)),
         ("  zones or sites", zones.to_owned()),
     ]);
     let mut text = match changes.as_str() {
@@ -55,6 +64,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn so_many_names_are_shown_and_no_more() {
+        let names = |count| vec!["a.".to_owned(); count];
+        assert_eq!(some(&names(2)), "a., a.");
+        assert!(some(&names(20)).ends_with(", a."));
+        assert!(some(&names(23)).ends_with(", a. and 3 more"));
+    }
+
+    #[test]
     fn a_reload_says_what_is_different() {
         let same = view::Reloaded {
             generation: 7,
@@ -70,17 +87,17 @@ mod tests {
         assert_eq!(render(&same), format!("Reloaded; nothing is different.\n{end}"));
         let other = view::Reloaded {
             added: vec!["a.".to_owned(), "b.".to_owned()],
-            overridden: vec!["a. seattle".to_owned()],
-            needs_restart: vec!["server.listen".to_owned()],
+            overridden: vec!["a. seattle: weight 9 over 1".to_owned()],
+            needs_restart: vec!["state.dir".to_owned()],
             ..same
         };
         let lines = [
             "Reloaded.",
             "  added  a., b.",
             "Overrides stay in force over the configuration:",
-            "  a. seattle",
+            "  a. seattle: weight 9 over 1",
             "Changed, but read at the start only; restart for them:",
-            "  server.listen",
+            "  state.dir",
             end,
         ];
         assert_eq!(render(&other), lines.join("\n"));

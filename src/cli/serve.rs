@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Source};
 use super::layers::Layers;
 use super::signals::Signals;
 use super::{LogFormat, complain, start_logs};
@@ -21,6 +21,9 @@ pub(super) struct Serve {
     config: Vec<PathBuf>,
     #[command(flatten)]
     layers: Layers,
+    /// Don't notice changes of the configuration's files; SIGHUP and `farol reload` read them anew
+    #[arg(long, env = "FAROL_NO_WATCH")]
+    no_watch: bool,
     /// How logs look on standard error
     #[arg(long, value_enum, default_value = "human", env = "FAROL_LOG_FORMAT")]
     log_format: LogFormat,
@@ -44,11 +47,12 @@ impl Serve {
     }
 
     fn serve(self) -> anyhow::Result<ExitCode> {
+        let watched = if self.no_watch { Vec::new() } else { self.config.clone() };
         let load = load_from(self.layers.over(self.config));
-        let settings = match load() {
-            Ok(settings) => settings,
-            Err(problems) if self.log_format == LogFormat::Json => bail!("{problems}"),
-            Err(problems) => {
+        let (settings, reading) = match load() {
+            (Ok(settings), reading) => (settings, reading),
+            (Err(problems), _) if self.log_format == LogFormat::Json => bail!("{problems}"),
+            (Err(problems), _) => {
                 complain(&problems.to_string());
                 return Ok(ExitCode::FAILURE);
             }
@@ -56,17 +60,20 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("could not start the async runtime")?;
         let served = runtime.block_on(async {
-            let signals = Signals::listen()?;
+            let mut signals = Signals::listen()?;
             let stop = CancellationToken::new();
-            let daemon = Daemon::start(settings, load)?;
-            let told = signals.obey(daemon.control().clone());
+            let daemon = Daemon::start(settings, Source { load, reading, watched })?;
+            let control = daemon.control().clone();
             let running = daemon.run(stop.clone());
             tokio::pin!(running);
             tokio::select! {
                 ended = &mut running => ended?,
-                () = told => {
-                    stop.cancel();
-                    running.await?;
+                () = signals.obey(control) => stop.cancel(),
+            }
+            if stop.is_cancelled() {
+                tokio::select! {
+                    ended = running => ended?,
+                    () = signals.insist() => return Ok(ExitCode::FAILURE),
                 }
             }
             tracing::info!(event = "stopped", "stopped");

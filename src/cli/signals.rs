@@ -23,8 +23,8 @@ impl Signals {
     }
 
     /// Reloads whenever SIGHUP says so; ends when SIGTERM or SIGINT says to stop, whatever a reload is at.
-    pub(super) async fn obey(mut self, control: Handle) {
-        let mut hang_up = self.hang_up;
+    pub(super) async fn obey(&mut self, control: Handle) {
+        let hang_up = &mut self.hang_up;
         let reload = async {
             while hang_up.recv().await.is_some() {
                 // How it went is logged by the control task.
@@ -38,5 +38,14 @@ impl Signals {
             () = reload => {}
         }
         tracing::info!(event = "stopping", "told to stop: answering what has come in");
+    }
+
+    /// Ends when SIGTERM or SIGINT comes once more.
+    pub(super) async fn insist(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::warn!(event = "stopped_at_once", "told to stop a second time: stopping at once");
     }
 }

@@ -41,7 +41,7 @@ impl Health {
             || !status.degraded.is_empty()
             || !status.stale.is_empty()
             || status.refused_reload.is_some()
-            || !status.state.well;
+            || !troubles(&status.state).is_empty();
         match (status.failing_open.is_empty(), is_degraded) {
             (false, _) => Self::Critical,
             (true, true) => Self::Degraded,
@@ -301,7 +301,7 @@ mod tests {
             "  verdicts can't be stored: could not write `v`: the disk is full",
             "  /s/overrides.json.damaged-1 was damaged and put aside: look at it, then take it away",
             "",
-            "Endpoints are well; the state directory is not.",
+            "The answers are well; what stands above is not.",
         ];
         check(&ill, &lines);
     }

@@ -1,17 +1,19 @@
+mod loading;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::reload::Diff;
+use self::loading::Loading;
 use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
 use super::{
-    Change, ChangeError, Command, Handle, Load, Refusal, ReloadError, Running, chain, journal,
+    Change, ChangeError, Command, Handle, Load, Refusal, Running, Surroundings, chain, journal,
     tell_state,
 };
 use crate::clock::Clock;
@@ -19,9 +21,10 @@ use crate::health::{Cause, Phase, Turn};
 use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
 use crate::model::{EndpointKey, Overrides, Stamp, Timestamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
-use crate::settings::{Problems, Settings};
+use crate::settings::Reading;
 use crate::snapshot::{Live, Snapshot};
 use crate::store::{Store, StoreError};
+use crate::supervision::Heart;
 
 /// How long the first verdict of a burst waits for the others.
 const COALESCE: Duration = Duration::from_millis(2);
@@ -42,7 +45,7 @@ pub struct Parts {
     pub live: Arc<Live>,
     /// Where overrides are kept.
     pub store: Arc<Store>,
-    /// Who is told what to probe.
+    /// Who is told what to probe; [`Handle::probe_with`] puts another in its place.
     pub prober: ProbeHandle,
     /// What the prober says.
     pub verdicts: mpsc::Receiver<VerdictChange>,
@@ -52,6 +55,12 @@ pub struct Parts {
     pub running: Running,
     /// Who is told what came into another status, and why.
     pub timelines: Arc<Timelines>,
+    /// What else a reload changes.
+    pub surroundings: Box<dyn Surroundings>,
+    /// The files as they were read last; always told after they were read, also when nothing was new.
+    pub reading: watch::Sender<Reading>,
+    /// Beats while the task is alive.
+    pub heart: Arc<Heart>,
     /// What is counted.
     pub metrics: ControlMetrics,
     /// What of the metrics is shown to whom.
@@ -65,6 +74,7 @@ pub struct Control {
     world: World,
     parts: Parts,
     commands: mpsc::Receiver<Command>,
+    probers: mpsc::UnboundedReceiver<ProbeHandle>,
     /// Snapshots that a worker may still hold: they are freed here, not there.
     retired: Vec<Arc<Snapshot>>,
     /// The verdicts since the last publication, for the log.
@@ -102,26 +112,18 @@ struct Accepted {
     reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>>,
 }
 
-/// A configuration that is being read.
-struct Loading {
-    read: JoinHandle<Result<Settings, Problems>>,
-    replies: Vec<ReloadReply>,
-    /// Who asked when this had begun already: the files are read again for them.
-    again: Vec<ReloadReply>,
-}
-
-type ReloadReply = oneshot::Sender<Result<Diff, ReloadError>>;
-
 impl Control {
     /// A control task over a world whose snapshot is live, and the handle to talk to it.
     pub fn new(world: World, parts: Parts) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS);
+        let (new_probers, probers) = mpsc::unbounded_channel();
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
         let mut control = Self {
             world,
             parts,
             commands,
+            probers,
             retired: Vec::new(),
             heard: HashMap::new(),
             due: None,
@@ -133,22 +135,25 @@ impl Control {
         };
         let refused = control.refused.clone();
         control.expire();
-        (control, Handle { commands: sender, refused })
+        (control, Handle { commands: sender, probers: new_probers, refused })
     }
 
     /// Runs until `stop` is cancelled. A change that is being written is finished first.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(RETIRE);
+        let mut pulse = tokio::time::interval(Heart::EVERY);
         let mut commands = Vec::with_capacity(BATCH);
         loop {
             let expiry = self.world.next_expiry().map(next_look);
             tokio::select! {
                 () = stop.cancelled() => break,
+                _ = pulse.tick() => self.parts.heart.beat(),
                 () = reached(self.due) => self.publish(&Why::Verdicts),
                 () = reached(expiry) => self.expire(),
                 () = reached(self.rewrite), if self.saving.is_none() => {
                     self.save(self.world.overrides().clone(), Vec::new());
                 }
+                Some(prober) = self.probers.recv() => self.probe_with(prober),
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
                 // What a change was checked against stays until the change is in force.
@@ -181,12 +186,23 @@ impl Control {
         self.due.get_or_insert_with(|| Instant::now() + COALESCE);
     }
 
+    fn probe_with(&mut self, prober: ProbeHandle) {
+        // The former prober's last words come first: the new one does not repeat them.
+        while let Ok(verdict) = self.parts.verdicts.try_recv() {
+            self.observe(&verdict);
+        }
+        self.publish(&Why::Verdicts);
+        self.parts.prober = prober;
+        self.parts.prober.watch(self.world.watches());
+    }
+
     fn take(&mut self, commands: Vec<Command>) {
         let mut overrides = self.world.overrides().clone();
         let mut accepted = Vec::new();
         for command in commands {
             match command {
-                Command::Reload { reply } => self.ask_to_load(reply),
+                Command::Reload { reply } => self.ask_to_load(Some(reply)),
+                Command::LookAgain => self.ask_to_load(None),
                 Command::Change { change, condition, stamp, reply } => {
                     let heeded = self.world.heed(&condition, &overrides, &change, &stamp);
                     match heeded.and_then(|()| self.world.plan(&mut overrides, &change, &stamp)) {
@@ -261,64 +277,6 @@ impl Control {
         // Of those that were in force before it was told already.
         expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
         expired.iter().for_each(journal::expired);
-    }
-
-    fn ask_to_load(&mut self, reply: ReloadReply) {
-        match &mut self.loading {
-            Some(loading) => loading.again.push(reply),
-            None => self.start_loading(vec![reply]),
-        }
-    }
-
-    fn start_loading(&mut self, replies: Vec<ReloadReply>) {
-        let load = self.parts.load.clone();
-        let read = tokio::task::spawn_blocking(move || load());
-        self.loading = Some(Loading { read, replies, again: Vec::new() });
-    }
-
-    fn loaded(&mut self, read: Result<Result<Settings, Problems>, ()>) {
-        let Some(Loading { replies, again, .. }) = self.loading.take() else { return };
-        let result = match read {
-            Ok(Ok(settings)) => Ok(self.reload(&settings)),
-            Ok(Err(problems)) => {
-                journal::reload_refused(&problems);
-                Err(ReloadError::Invalid(problems))
-            }
-            Err(()) => {
-                tracing::error!(
-                    event = "reload_refused",
-                    "reading the configuration panicked, so what runs is kept"
-                );
-                Err(ReloadError::Broken)
-            }
-        };
-        let now = Clock::time_of_day();
-        self.parts.metrics.reloaded(result.is_ok(), now);
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) =
-            result.as_ref().err().map(|error| Refusal { at: now, why: error.to_string() });
-        replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
-        if !again.is_empty() {
-            self.start_loading(again);
-        }
-    }
-
-    fn reload(&mut self, settings: &Settings) -> Diff {
-        settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
-        let started = Instant::now();
-        let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
-        diff.needs_restart = self.parts.running.differing(settings);
-        self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
-        self.due = None;
-        self.put_live(started, &changes, &Why::Reload);
-        let snapshot = self.world.snapshot();
-        self.parts.timelines.keep_only(|it| {
-            snapshot
-                .profile(&it.profile)
-                .is_some_and(|table| table.position(&it.endpoint).is_some())
-        });
-        self.parts.prober.watch(self.world.watches());
-        journal::reloaded(&diff);
-        diff
     }
 
     fn publish(&mut self, why: &Why<'_>) {

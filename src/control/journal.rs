@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Change;
 use super::reload::Diff;
 use super::world::{Changes, Transition};
+use super::{Change, ReloadError};
 use crate::model::{EndpointKey, EndpointStatus, Expired, Ident, Stamp, Verdict};
-use crate::settings::Problems;
 
 /// An operator's change that is on the disk.
 pub(super) fn changed(change: &Change, stamp: &Stamp) {
@@ -72,16 +71,23 @@ pub(super) fn verdict(key: &EndpointKey, verdict: Verdict, reason: &str) {
     tracing::info!(event = "verdict", %profile, %endpoint, ?verdict, reason, "probes of {key} say {verdict:?}, and its status stays");
 }
 
+/// Names that one line of the log has, at most, of each kind.
+const NAMES: usize = 10;
+
 /// A reload that was taken.
 pub(super) fn reloaded(diff: &Diff) {
-    let (added, removed) = (diff.added.len(), diff.removed.len());
-    let (changed, overridden) = (diff.changed.len(), diff.overridden.join(", "));
+    let (added, removed, changed) = (diff.added.len(), diff.removed.len(), diff.changed.len());
+    let (added_profiles, removed_profiles) = (some(&diff.added), some(&diff.removed));
+    let (changed_profiles, overridden) = (some(&diff.changed), some(&diff.overridden));
     tracing::info!(
         event = "reloaded",
         generation = diff.generation,
         added,
         removed,
         changed,
+        added_profiles,
+        removed_profiles,
+        changed_profiles,
         overridden,
         "the configuration was reloaded: {added} profiles added, {removed} removed, {changed} changed; overrides stay in force on: {}",
         if overridden.is_empty() { "nothing" } else { &overridden },
@@ -98,11 +104,14 @@ pub(super) fn reloaded(diff: &Diff) {
 }
 
 /// A reload that was refused.
-pub(super) fn reload_refused(problems: &Problems) {
-    tracing::error!(
-        event = "reload_refused",
-        "the configuration has errors, so what runs is kept:\n{problems}"
-    );
+pub(super) fn reload_refused(error: &ReloadError) {
+    let problem = match error {
+        ReloadError::Invalid(_) => "the configuration has errors",
+        ReloadError::Impossible(_) => "the configuration asks for what can't be had",
+        ReloadError::Broken => "reading the configuration panicked",
+        ReloadError::Stopping => "the daemon is stopping",
+    };
+    tracing::error!(event = "reload_refused", "{problem}, so what runs is kept:\n{error}");
 }
 
 /// Overrides of what the configuration doesn't have.
@@ -118,4 +127,12 @@ pub(super) fn unmatched(names: &[String]) {
 
 fn because(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+fn some(names: &[impl ToString]) -> String {
+    let mut shown: Vec<String> = names.iter().take(NAMES).map(ToString::to_string).collect();
+    if let Some(more @ 1..) = names.len().checked_sub(NAMES) {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
 }

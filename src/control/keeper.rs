@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(2);
 const REST: u32 = 20;
 
 /// Writes down what is known of the endpoints.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Keeper {
     /// Where the verdicts are.
     pub live: Arc<Live>,

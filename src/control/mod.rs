@@ -10,6 +10,7 @@ mod keeper;
 mod recall;
 mod reload;
 mod stale;
+mod surroundings;
 mod timelines;
 mod version;
 mod world;
@@ -19,6 +20,7 @@ pub use keeper::Keeper;
 pub use recall::Recall;
 pub use reload::Diff;
 pub use stale::watch_for_stale;
+pub use surroundings::Surroundings;
 pub use timelines::Timelines;
 pub use version::{Condition, NoVersion, Version};
 pub use world::World;
@@ -30,7 +32,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::StateMetrics;
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp, Timestamp};
-use crate::settings::{Admin, Inputs, Problems, Server, Settings, State};
+use crate::probe::ProbeHandle;
+use crate::settings::{Inputs, Problems, Reading, Server, Settings, State};
 use crate::snapshot::Snapshot;
 use crate::store::{StateFile, Store};
 
@@ -94,6 +97,9 @@ pub enum ReloadError {
     /// The configuration has errors.
     #[error("{0}")]
     Invalid(Problems),
+    /// It asks for what can't be had, an address to listen at, say.
+    #[error("{0}")]
+    Impossible(String),
     /// Reading it panicked.
     #[error("reading the configuration failed, which is a fault in Farol; look at its log")]
     Broken,
@@ -106,6 +112,7 @@ pub enum ReloadError {
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
+    probers: mpsc::UnboundedSender<ProbeHandle>,
     refused: Arc<Mutex<Option<Refusal>>>,
 }
 
@@ -129,6 +136,7 @@ enum Command {
     Reload {
         reply: oneshot::Sender<Result<Diff, ReloadError>>,
     },
+    LookAgain,
 }
 
 impl Handle {
@@ -163,37 +171,42 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| ReloadError::Stopping)?;
         answer.await.map_err(|_| ReloadError::Stopping)?
     }
+
+    /// Reads the configuration anew as [`reload`](Self::reload) does, if its files say something else than they did when they were
+    /// read last. How it went is logged, and shown by the [`Reading`].
+    pub async fn look_again(&self) {
+        // If nobody listens, the daemon is stopping.
+        let _ = self.commands.send(Command::LookAgain).await;
+    }
+
+    /// Has this prober do the probing from now on: it is told what to watch and what is believed so far. The one before must
+    /// have ended.
+    pub fn probe_with(&self, prober: ProbeHandle) {
+        let _ = self.probers.send(prober);
+    }
 }
 
 /// The settings that are read at the start only.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// How queries are taken.
-    pub server: Server,
-    /// The HTTP API.
-    pub admin: Admin,
-    /// What survives a restart.
-    pub state: State,
+    workers: usize,
+    tcp_max_connections: usize,
+    state: State,
 }
 
 impl Running {
     /// The settings that count until the next start.
     pub fn of(settings: &Settings) -> Self {
-        let Settings { server, admin, state, .. } = settings;
-        Self { server: server.clone(), admin: admin.clone(), state: state.clone() }
+        let Server { workers, tcp_max_connections, .. } = settings.server;
+        Self { workers, tcp_max_connections, state: settings.state.clone() }
     }
 
     /// The keys whose values in `settings` are others.
     fn differing(&self, settings: &Settings) -> Vec<&'static str> {
-        let (server, new) = (&self.server, &settings.server);
+        let new = &settings.server;
         let keys = [
-            ("server.listen", server.listen != new.listen),
-            ("server.workers", server.workers != new.workers),
-            ("server.version", server.version != new.version),
-            ("server.id", server.id != new.id),
-            ("server.tcp_max_connections", server.tcp_max_connections != new.tcp_max_connections),
-            ("server.tcp_idle_timeout", server.tcp_idle_timeout != new.tcp_idle_timeout),
-            ("admin.listen", self.admin.listen != settings.admin.listen),
+            ("server.workers", self.workers != new.workers),
+            ("server.tcp_max_connections", self.tcp_max_connections != new.tcp_max_connections),
             ("state.dir", self.state.dir != settings.state.dir),
             ("state.max_age", self.state.max_age != settings.state.max_age),
         ];
@@ -217,14 +230,19 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// What a reload reads.
-pub type Load = Arc<dyn Fn() -> Result<Settings, Problems> + Send + Sync>;
+pub type Load = Arc<dyn Fn() -> Loaded + Send + Sync>;
+
+/// A configuration, or what is wrong with it, and the files that were read for it.
+pub type Loaded = (Result<Settings, Problems>, Reading);
 
 /// Reads the configuration from these files, and what is laid over them.
 pub fn load_from(inputs: impl Into<Inputs>) -> Load {
     let inputs = inputs.into();
-    Arc::new(move || crate::settings::load(&inputs))
+    Arc::new(move || crate::settings::load_noting(&inputs))
 }
 
+#[cfg(test)]
+mod actor_tests;
 #[cfg(test)]
 mod memory_tests;
 #[cfg(test)]

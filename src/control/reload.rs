@@ -4,7 +4,10 @@ use std::sync::Arc;
 use super::world::{Changes, World, key};
 use crate::health::Probed;
 use crate::metrics::COUNTED_RCODES;
-use crate::model::{Endpoint, Ident, Model, Name, Profile, Timestamp, Verdict, Zone, suffixes};
+use crate::model::{
+    Endpoint, EndpointOverrides, Forced, Model, Name, Profile, Stamped, Timestamp, Verdict, Zone,
+    suffixes,
+};
 use crate::routing::mix;
 use crate::snapshot::{
     AnswerCounters, EndpointFacts, ProfileTable, Slots, Snapshot, WorkerCounters, ZoneTable, Zones,
@@ -21,9 +24,9 @@ pub struct Diff {
     pub changed: Vec<Name>,
     /// Whether zones or sites changed.
     pub zones_or_sites: bool,
-    /// Overrides that beat the configuration, as "profile endpoint" or "site".
+    /// Overrides that beat the configuration: "profile endpoint: weight 9 over 1" or "site: drained".
     pub overridden: Vec<String>,
-    /// Overrides of what the configuration doesn't have, likewise.
+    /// Overrides of what the configuration doesn't have, as "profile endpoint" or "site".
     pub unmatched: Vec<String>,
     /// Keys whose new values count only after a restart.
     pub needs_restart: Vec<&'static str>,
@@ -58,15 +61,21 @@ impl World {
         diff.zones_or_sites =
             !same_zones(&before.zones, &after.zones) || sites(&before) != sites(&after);
         diff.unmatched = after.unmatched_overrides.to_vec();
-        diff.overridden = self.overrides_by_name();
-        diff.overridden.retain(|it| !diff.unmatched.contains(it));
+        diff.overridden = self.shadowing();
         (diff, changes)
     }
 
-    fn overrides_by_name(&self) -> Vec<String> {
-        let endpoints = self.overrides.endpoints.keys().map(ToString::to_string);
-        let sites = self.overrides.drained_sites.keys().map(Ident::to_string);
-        endpoints.chain(sites).collect()
+    /// The overrides by which something is not as it is configured, with what they beat.
+    fn shadowing(&self) -> Vec<String> {
+        let endpoints = self.overrides.endpoints.iter().filter_map(|(key, overrides)| {
+            let table = self.snapshot.profile(&key.profile)?;
+            let configured = table.profile.endpoints.get(table.position(&key.endpoint)?)?;
+            let beaten = beaten(overrides, configured);
+            (!beaten.is_empty()).then(|| format!("{key}: {}", beaten.join(", ")))
+        });
+        let sites = self.overrides.drained_sites.keys();
+        let sites = sites.filter(|it| self.snapshot.site(it).is_some());
+        endpoints.chain(sites.map(|it| format!("{it}: drained"))).collect()
     }
 
     /// Makes the whole snapshot from a model, keeping what is known of whatever is still there.
@@ -169,6 +178,26 @@ impl World {
     fn seed_of(&self, name: &Name) -> u64 {
         name.as_wire().iter().fold(self.seed, |seed, octet| mix(seed ^ u64::from(*octet)))
     }
+}
+
+/// What an endpoint's overrides beat of its configuration; what says the same beats nothing.
+fn beaten(overrides: &EndpointOverrides, configured: &Endpoint) -> Vec<String> {
+    let number = |it: &Option<Stamped<u16>>, name: &str, beaten: u16| {
+        let value = it.as_ref()?.value;
+        (value != beaten).then(|| format!("{name} {value} over {beaten}"))
+    };
+    let enabled = overrides.enabled.as_ref().filter(|it| it.value != configured.enabled);
+    let forced = overrides.forced.as_ref().map(|it| match it.value {
+        Forced::Up => "forced up",
+        Forced::Down => "forced down",
+    });
+    let all = [
+        number(&overrides.weight, "weight", configured.weight),
+        number(&overrides.priority, "priority", configured.priority),
+        enabled.map(|it| format!("enabled {} over {}", it.value, configured.enabled)),
+        forced.map(str::to_owned),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// The profiles of each zone with their slots: the deepest zone that holds a profile has it.

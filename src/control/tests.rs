@@ -1,23 +1,15 @@
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-
 use super::*;
-use crate::clock::Clock;
 use crate::health::Belief;
-use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics, StateMetrics};
 use crate::model::{Change as Field, EndpointStatus, Forced, Model, Overrides, Timestamp, Verdict};
-use crate::probe::{Prober, VerdictChange};
+use crate::probe::VerdictChange;
 use crate::settings::load_text;
-use crate::snapshot::{Live, Snapshot};
-use crate::store::Store;
+use crate::snapshot::Snapshot;
 
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
 [[zone]]
 name = "z."
 nameservers = ["ns.elsewhere."]
@@ -38,34 +30,39 @@ monitor = "tcp"
 endpoint = [{ name = "a", site = "sea", target = "127.0.0.1" }]
 "#;
 
-fn model(text: &str) -> Model {
+pub(super) fn model(text: &str) -> Model {
     load_text(Path::new("farol.toml"), text).unwrap().model
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::new(&model(CONFIG), Overrides::default(), Recall::default(), 1, 7, Timestamp(0))
 }
 
-fn stamp() -> Stamp {
+pub(super) fn stamp() -> Stamp {
     Stamp { by: "ann".to_owned(), reason: None, at: Timestamp(0), expires: None }
 }
 
-fn key(profile: &str, endpoint: &str) -> EndpointKey {
+pub(super) fn key(profile: &str, endpoint: &str) -> EndpointKey {
     EndpointKey { profile: profile.parse().unwrap(), endpoint: endpoint.parse().unwrap() }
 }
 
-fn drain(drained: bool) -> Change {
+pub(super) fn drain(drained: bool) -> Change {
     Change::Site { name: "sea".parse().unwrap(), drained }
 }
 
 /// The statuses of a profile's endpoints, by initial.
-fn statuses(snapshot: &Snapshot, profile: &str) -> String {
+pub(super) fn statuses(snapshot: &Snapshot, profile: &str) -> String {
     let table = snapshot.profile(&profile.parse().unwrap()).unwrap();
     table.endpoints.iter().map(|it| it.status.label().chars().next().unwrap()).collect()
 }
 
 /// What the prober would say of an endpoint.
-fn verdict(world: &World, profile: &str, endpoint: &str, verdict: Verdict) -> VerdictChange {
+pub(super) fn verdict(
+    world: &World,
+    profile: &str,
+    endpoint: &str,
+    verdict: Verdict,
+) -> VerdictChange {
     let key = key(profile, endpoint);
     let table = world.snapshot().profile(&key.profile).unwrap();
     let at = table.position(&key.endpoint).unwrap();
@@ -159,6 +156,34 @@ fn an_override_of_what_is_gone_is_shown_and_can_be_cleared() {
 }
 
 #[test]
+fn a_reload_tells_what_overrides_beat_and_nothing_else() {
+    let mut world = world();
+    let mut overrides = Overrides::default();
+    let change = EndpointChange {
+        weight: Field::Set(9),
+        priority: Field::Set(7),
+        enabled: Field::Set(true),
+        forced: Field::Set(Forced::Down),
+    };
+    let same = EndpointChange { enabled: Field::Set(true), ..EndpointChange::default() };
+    for change in [
+        Change::Endpoint(key("app.z.", "b"), change),
+        Change::Endpoint(key("app.z.", "a"), same),
+        drain(true),
+    ] {
+        world.plan(&mut overrides, &change, &stamp()).unwrap();
+    }
+    world.override_with(overrides);
+    let b = "app.z. b: weight 9 over 1, priority 7 over 2, forced down";
+    let (diff, _) = world.reload(&model(CONFIG), Timestamp(1));
+    assert_eq!(diff.overridden, [b, "sea: drained"]);
+    let text = CONFIG.replace("{ name = \"b\",", "{ name = \"b\", weight = 9, enabled = false,");
+    let (diff, _) = world.reload(&model(&text), Timestamp(1));
+    let b = "app.z. b: priority 7 over 2, enabled true over false, forced down";
+    assert_eq!(diff.overridden, [b, "sea: drained"]);
+}
+
+#[test]
 fn the_edges_of_failing_open_are_told() {
     let mut world = world();
     let mut edges = Vec::new();
@@ -201,7 +226,7 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
     assert!(!Arc::ptr_eq(&after.endpoints[1].facts.probed, &before.endpoints[0].facts.probed));
     assert_eq!(diff.changed, ["app.z.".parse().unwrap()]);
     assert_eq!((diff.added.len(), diff.removed.clone()), (0, vec!["www.z.".parse().unwrap()]));
-    assert_eq!(diff.overridden, ["app.z. b"]);
+    assert_eq!(diff.overridden, ["app.z. b: weight 9 over 1"]);
     assert!(diff.zones_or_sites, "the serial follows the configuration");
 
     // A late word on the place where a was says nothing about where it is now.
@@ -231,7 +256,7 @@ fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
 }
 
 /// The overrides after `change`, which ends at `expires`.
-fn until(expires: i64, change: &Change) -> Overrides {
+pub(super) fn until(expires: i64, change: &Change) -> Overrides {
     let stamp = Stamp { expires: Some(Timestamp(expires)), ..stamp() };
     let mut overrides = Overrides::default();
     world().plan(&mut overrides, change, &stamp).unwrap();
@@ -264,164 +289,4 @@ fn what_ended_before_the_start_never_comes_into_force() {
     let mut late = start(1000);
     assert_eq!(statuses(late.snapshot(), "www.z."), "C");
     assert_eq!((late.expire(Timestamp(1000)).len(), late.expire(Timestamp(1000)).len()), (1, 0));
-}
-
-/// A control task over a store in a temporary directory, its verdicts said by the test.
-struct Running {
-    handle: Handle,
-    live: Arc<Live>,
-    verdicts: mpsc::Sender<VerdictChange>,
-    config: Arc<Mutex<String>>,
-    dir: tempfile::TempDir,
-    stop: CancellationToken,
-    tasks: JoinSet<()>,
-}
-
-impl Running {
-    fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), world())
-    }
-
-    fn start_in(dir: tempfile::TempDir, world: World) -> Self {
-        let store = Arc::new(Store::open(dir.path()).unwrap());
-        let live = Arc::new(Live::new(world.snapshot().clone(), 1));
-        let registry = Registry::new();
-        let metrics = ControlMetrics::register(&registry, Timestamp(0)).unwrap();
-        let probes = ProbeMetrics::register(&registry).unwrap();
-        let (verdicts, heard) = mpsc::channel(16);
-        // A prober that is never run: only the test says verdicts.
-        let (_, watch) = Prober::new(Clock::start(), probes, verdicts.clone(), 1);
-        let config = Arc::new(Mutex::new(CONFIG.to_owned()));
-        let text = config.clone();
-        let load: Load =
-            Arc::new(move || load_text(Path::new("farol.toml"), &text.lock().unwrap()));
-        let settings = load_text(Path::new("farol.toml"), CONFIG).unwrap();
-        let parts = Parts {
-            live: live.clone(),
-            store,
-            prober: watch,
-            verdicts: heard,
-            load,
-            running: super::Running::of(&settings),
-            timelines: Arc::default(),
-            metrics,
-            exposure: Arc::new(Exposure::new(true, false)),
-            state_metrics: StateMetrics::register(&registry, &[]).unwrap(),
-        };
-        let (control, handle) = Control::new(world, parts);
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        tasks.spawn(control.run(stop.clone()));
-        Self { handle, live, verdicts, config, dir, stop, tasks }
-    }
-
-    async fn stop(mut self) -> tempfile::TempDir {
-        self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
-        self.dir
-    }
-}
-
-#[tokio::test]
-async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
-    let running = Running::start();
-    let change = EndpointChange { forced: Field::Set(Forced::Down), ..EndpointChange::default() };
-    let change = Change::Endpoint(key("app.z.", "a"), change);
-    let made = running.handle.change(change, Condition::None, stamp()).await.unwrap();
-    assert_eq!((made.generation, running.live.load().generation), (2, 2));
-    assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
-    let dir = running.stop().await;
-    let stored = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
-    assert!(stored.endpoints[&key("app.z.", "a")].forced.is_some());
-}
-
-#[tokio::test]
-async fn a_change_that_cannot_be_stored_is_not_made() {
-    let running = Running::start();
-    let file = running.dir.path().join("overrides.json");
-    std::fs::create_dir(&file).unwrap();
-    let refused = running.handle.change(drain(true), Condition::None, stamp()).await.unwrap_err();
-    assert!(matches!(refused, ChangeError::NotStored(_)));
-    assert_eq!(statuses(&running.live.load(), "www.z."), "C");
-    std::fs::remove_dir(&file).unwrap();
-    running.handle.change(drain(true), Condition::None, stamp()).await.unwrap();
-    assert_eq!(statuses(&running.live.load(), "www.z."), "D");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_burst_of_verdicts_is_one_publication() {
-    let running = Running::start();
-    let world = world();
-    for endpoint in ["a", "b"] {
-        let mut change = verdict(&world, "app.z.", endpoint, Verdict::Degraded);
-        let live = running.live.load();
-        let table = live.profile(&change.key.profile).unwrap();
-        change.probed =
-            table.endpoints[table.position(&change.key.endpoint).unwrap()].facts.probed.clone();
-        running.verdicts.send(change).await.unwrap();
-    }
-    while running.live.load().generation == 1 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    assert_eq!(running.live.load().generation, 2);
-    assert_eq!(statuses(&running.live.load(), "app.z."), "DD");
-}
-
-#[tokio::test]
-async fn a_broken_reload_keeps_what_runs() {
-    let running = Running::start();
-    *running.config.lock().unwrap() = CONFIG.replace("weighted", "wieghted");
-    let refused = running.handle.reload().await.unwrap_err().to_string();
-    assert!(refused.contains("wieghted"), "{refused}");
-    assert_eq!(running.live.load().generation, 1);
-    *running.config.lock().unwrap() = CONFIG.replace("www.z.", "new.z.");
-    let diff = running.handle.reload().await.unwrap();
-    assert_eq!((diff.added.len(), diff.removed.len(), diff.changed.len()), (1, 1, 0));
-    assert_eq!(running.live.load().generation, 2);
-}
-
-#[tokio::test]
-async fn every_reload_that_is_asked_for_is_done() {
-    let running = Running::start();
-    *running.config.lock().unwrap() = format!("[server]\nid = \"x\"\n{CONFIG}");
-    let asked: Vec<_> = (0..8).map(|_| running.handle.clone()).collect();
-    let mut tasks = JoinSet::new();
-    for handle in asked {
-        tasks.spawn(async move { handle.reload().await.map(|it| it.needs_restart) });
-    }
-    while let Some(done) = tasks.join_next().await {
-        assert_eq!(done.unwrap().unwrap(), ["server.id"]);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_ends_is_undone_at_once_and_on_the_disk_once_it_can_be() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("overrides.json");
-    std::fs::create_dir(&file).unwrap();
-    let mut world = world();
-    world.override_with(until(1, &drain(true)));
-    world.publish(Timestamp(0));
-    assert_eq!(statuses(world.snapshot(), "www.z."), "D");
-    let running = Running::start_in(dir, world);
-    assert_eq!(statuses(&running.live.load(), "www.z."), "C", "in force, whatever the disk does");
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    std::fs::remove_dir(&file).unwrap();
-    while !file.exists() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    let dir = running.stop().await;
-    assert_eq!(Store::open(dir.path()).unwrap().load().unwrap().stored, Some(Overrides::default()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_change_that_ended_while_it_was_written_is_not_in_force() {
-    let running = Running::start();
-    let stamp = Stamp { expires: Some(Timestamp(1)), ..stamp() };
-    running.handle.change(drain(true), Condition::None, stamp).await.unwrap();
-    assert_eq!(statuses(&running.live.load(), "www.z."), "C");
-    let dir = running.stop().await;
-    let left = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
-    let mut ended = left.clone();
-    ended.expire(Timestamp(1));
-    assert_eq!(ended, Overrides::default());
 }

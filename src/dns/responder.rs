@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
+
 use super::message::{ExtendedError, Message, Placed, UDP_SIZE, UDP_SIZE_WITHOUT_EDNS};
 use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
 use super::resolve::resolve;
@@ -39,13 +41,17 @@ pub(super) enum Path {
 pub(super) struct Responder {
     reader: Reader,
     counters: Arc<DnsCounters>,
-    identity: Arc<Identity>,
+    identity: Arc<ArcSwap<Identity>>,
     /// How many there were, for sampling.
     packets: u64,
 }
 
 impl Responder {
-    pub(super) fn new(reader: Reader, counters: Arc<DnsCounters>, identity: Arc<Identity>) -> Self {
+    pub(super) fn new(
+        reader: Reader,
+        counters: Arc<DnsCounters>,
+        identity: Arc<ArcSwap<Identity>>,
+    ) -> Self {
         Self { reader, counters, identity, packets: 0 }
     }
 
@@ -67,7 +73,7 @@ pub(super) struct Answering<'r> {
     worker: Worker,
     entered: Entered<'r>,
     counters: &'r DnsCounters,
-    identity: &'r Identity,
+    identity: &'r ArcSwap<Identity>,
     packets: &'r mut u64,
 }
 
@@ -164,9 +170,10 @@ impl Answering<'_> {
     /// Says who this is, where that is configured (RFC 4892).
     fn introduce(&self, query: &Query<'_>, message: &mut Message<'_>) {
         let Some(name) = FoldedName::new(query.name) else { return };
+        let identity = self.identity.load();
         let text = match name.as_wire() {
-            b"\x07version\x04bind\x00" | b"\x07version\x06server\x00" => &self.identity.version,
-            b"\x02id\x06server\x00" | b"\x08hostname\x04bind\x00" => &self.identity.id,
+            b"\x07version\x04bind\x00" | b"\x07version\x06server\x00" => &identity.version,
+            b"\x02id\x06server\x00" | b"\x08hostname\x04bind\x00" => &identity.id,
             _ => &None,
         };
         let asked = matches!(query.record_type, RecordType::TXT | RecordType::ANY);

@@ -1,166 +1,22 @@
-//! Binds the sockets, and starts and stops the threads that answer.
+//! Starts and stops the threads that answer, and tells them where to.
 
-use std::io::{self, PipeReader, PipeWriter};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::AsFd;
+use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::bind::Sockets;
+use super::post::Post;
 use super::responder::{Identity, Responder};
 use super::supervise::supervised;
-use super::tcp::{self, TcpLimits};
-use super::{sys, udp};
+use super::tcp::{self, Orders};
+use super::{TcpLimits, udp};
 use crate::metrics::DnsCounters;
 use crate::snapshot::{Live, Reader, Worker};
-
-/// Room for bursts while a worker is busy, in octets; the kernel may allow less.
-const RECEIVE_BUFFER: usize = 4 << 20;
-/// Room for answers while the device is busy, in octets: what does not fit is dropped, since no worker waits.
-const SEND_BUFFER: usize = 1 << 20;
-/// TCP connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
-
-/// A listen address that could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Another program has it.
-    #[error(
-        "{transport} {address} is in use by another program; stop that program, or set `server.listen` to another address or port"
-    )]
-    InUse {
-        /// UDP or TCP.
-        transport: &'static str,
-        /// The address.
-        address: SocketAddr,
-    },
-    /// Ports under 1024 need a privilege.
-    #[error(
-        "no permission to listen on {transport} {address}; run with CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities) or set `server.listen` to a port from 1024 up"
-    )]
-    NoPermission {
-        /// UDP or TCP.
-        transport: &'static str,
-        /// The address.
-        address: SocketAddr,
-    },
-    /// This machine doesn't have the address.
-    #[error("this machine has no address {address}; set `server.listen` to one of its own")]
-    NotHere {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// Its kernel was built or started without IPv6.
-    #[error(
-        "this machine has no IPv6, so {address} can't be had; write `server.listen = [\"0.0.0.0:{}\"]`", .address.port()
-    )]
-    NoIpv6 {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// Anything else.
-    #[error("could not listen on {transport} {address}")]
-    Other {
-        /// UDP or TCP.
-        transport: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the operating system said.
-        source: io::Error,
-    },
-}
-
-impl BindError {
-    fn new(transport: &'static str, address: SocketAddr, source: io::Error) -> Self {
-        // The standard library has no kind for it.
-        if source.raw_os_error() == Some(libc::EAFNOSUPPORT) && address.is_ipv6() {
-            return Self::NoIpv6 { address };
-        }
-        match source.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse { transport, address },
-            io::ErrorKind::PermissionDenied => Self::NoPermission { transport, address },
-            io::ErrorKind::AddrNotAvailable => Self::NotHere { address },
-            _ => Self::Other { transport, address, source },
-        }
-    }
-}
-
-/// Sockets that are bound and not yet read from.
-pub struct Sockets {
-    /// By worker; each has one for every address.
-    udp: Vec<Vec<UdpSocket>>,
-    tcp: Vec<TcpListener>,
-    addresses: Vec<SocketAddr>,
-}
-
-impl Sockets {
-    /// Binds every address for UDP, once per worker, and for TCP. Port 0 takes any port, the same for both.
-    ///
-    /// # Errors
-    /// The first address that can't be had.
-    pub fn bind(listen: &[SocketAddr], workers: usize) -> Result<Self, BindError> {
-        let mut sockets = Self {
-            udp: (0..workers).map(|_| Vec::new()).collect(),
-            tcp: Vec::new(),
-            addresses: Vec::new(),
-        };
-        for address in listen {
-            let udp = |error| BindError::new("UDP", *address, error);
-            // Sockets that share a port would also share it with another program of the same user, who would then get
-            // a part of the queries: one that doesn't share goes first.
-            let address = bind_udp(*address, false).and_then(|it| it.local_addr()).map_err(udp)?;
-            for worker in &mut sockets.udp {
-                worker.push(bind_udp(address, true).map_err(udp)?);
-            }
-            let tcp = bind_tcp(address).map_err(|error| BindError::new("TCP", address, error))?;
-            sockets.tcp.push(tcp);
-            sockets.addresses.push(address);
-        }
-        Ok(sockets)
-    }
-
-    /// The addresses that were bound, with their real ports.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// The threads that will answer: UDP workers, then one for TCP. Counters and [`Live`] are made for so many.
-    pub fn workers(udp: usize) -> usize {
-        udp + 1
-    }
-}
-
-fn bind_udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_port(shared)?;
-    if shared {
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        socket.set_send_buffer_size(SEND_BUFFER)?;
-    }
-    socket.bind(&address.into())?;
-    let socket = UdpSocket::from(socket);
-    sys::prepare(&socket)?;
-    Ok(socket)
-}
-
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // Connections of a former process that are still closing must not keep a new one from starting.
-    socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
 
 /// What the server answers by and counts with.
 #[derive(Clone)]
@@ -169,8 +25,8 @@ pub struct Context {
     pub live: Arc<Live>,
     /// What is counted; made for as many.
     pub counters: Arc<DnsCounters>,
-    /// What CHAOS questions are told.
-    pub identity: Arc<Identity>,
+    /// What CHAOS questions are told; may be swapped at any time.
+    pub identity: Arc<ArcSwap<Identity>>,
     /// What TCP clients may take.
     pub tcp: TcpLimits,
 }
@@ -185,9 +41,26 @@ impl Context {
 /// The threads that answer.
 pub struct Server {
     threads: Vec<JoinHandle<()>>,
-    /// Closing it tells the UDP workers to stop.
-    running: PipeWriter,
+    steering: Steering,
     stop_tcp: CancellationToken,
+}
+
+/// Changes where and how a running server answers. Cheap to clone.
+#[derive(Clone)]
+pub struct Steering {
+    posts: Arc<[Post]>,
+    tcp: watch::Sender<Orders>,
+}
+
+impl Steering {
+    /// Has the server answer at these sockets, which were bound for as many workers, and give TCP clients so long. Sockets
+    /// that were there before are not touched. What has come in at the others is still answered, then they are closed.
+    pub fn answer_at(&self, sockets: &Sockets, tcp_idle: Duration) {
+        for (worker, post) in self.posts.iter().enumerate() {
+            post.answer_at(sockets.udp(worker));
+        }
+        self.tcp.send_replace(Orders { listeners: sockets.tcp(), idle: tcp_idle });
+    }
 }
 
 impl Server {
@@ -195,27 +68,35 @@ impl Server {
     ///
     /// # Errors
     /// When the operating system gives no thread or pipe.
-    pub fn start(sockets: Sockets, context: &Context) -> io::Result<Self> {
-        let (stop, running) = io::pipe()?;
+    pub fn start(sockets: &Sockets, context: &Context) -> io::Result<Self> {
+        let workers = sockets.udp_workers();
+        let posts: io::Result<Arc<[Post]>> =
+            (0..workers).map(|worker| Post::new(sockets.udp(worker))).collect();
+        let orders = Orders { listeners: sockets.tcp(), idle: context.tcp.idle };
+        let steering = Steering { posts: posts?, tcp: watch::Sender::new(orders) };
         let stop_tcp = CancellationToken::new();
-        let mut server = Self { threads: Vec::new(), running, stop_tcp: stop_tcp.clone() };
-        let udp_workers = sockets.udp.len();
-        for (number, sockets) in sockets.udp.into_iter().enumerate() {
-            let (context, stop) = (context.clone(), stop.try_clone()?);
-            let run = move || serve_udp(&sockets, &context, Worker(number), &stop);
+        let mut server = Self { threads: Vec::new(), steering, stop_tcp: stop_tcp.clone() };
+        for number in 0..workers {
+            let (context, posts) = (context.clone(), server.steering.posts.clone());
+            let run = move || serve_udp(&posts, &context, number);
             server
                 .threads
                 .push(thread::Builder::new().name(format!("dns-udp-{number}")).spawn(run)?);
         }
-        let context = context.clone();
-        let run = move || serve_tcp(sockets.tcp, &context, Worker(udp_workers), &stop_tcp);
+        let (context, orders) = (context.clone(), server.steering.tcp.subscribe());
+        let run = move || serve_tcp(&orders, &context, Worker(workers), &stop_tcp);
         server.threads.push(thread::Builder::new().name("dns-tcp".to_owned()).spawn(run)?);
         Ok(server)
     }
 
+    /// What changes where it answers.
+    pub fn steering(&self) -> Steering {
+        self.steering.clone()
+    }
+
     /// Answers what has come in already, then ends. Blocks for at most about a second.
     pub fn stop(self) {
-        drop(self.running);
+        self.steering.posts.iter().for_each(Post::stop);
         self.stop_tcp.cancel();
         for thread in self.threads {
             // A panic in a worker has been counted and logged where it happened.
@@ -224,17 +105,18 @@ impl Server {
     }
 }
 
-fn serve_udp(sockets: &[UdpSocket], context: &Context, worker: Worker, stop: &PipeReader) {
-    let name = format!("udp-{}", worker.0);
+fn serve_udp(posts: &[Post], context: &Context, number: usize) {
+    let (Some(post), worker) = (posts.get(number), Worker(number)) else { return };
+    let name = format!("udp-{number}");
     supervised(
         &name,
         || context.counters.panicked(worker),
-        || udp::serve(sockets, &mut context.responder(worker), stop.as_fd()),
+        || udp::serve(post, &mut context.responder(worker)),
     );
 }
 
 fn serve_tcp(
-    listeners: Vec<TcpListener>,
+    orders: &watch::Receiver<Orders>,
     context: &Context,
     worker: Worker,
     stop: &CancellationToken,
@@ -242,29 +124,8 @@ fn serve_tcp(
     let panicked = || context.counters.panicked(worker);
     supervised("tcp", panicked, || -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listeners: io::Result<Vec<TcpListener>> =
-            listeners.iter().map(TcpListener::try_clone).collect();
-        let listeners = listeners?;
-        let responder = context.responder(worker);
-        let serve = async {
-            let listeners: io::Result<Vec<_>> =
-                listeners.into_iter().map(tokio::net::TcpListener::from_std).collect();
-            tcp::serve(listeners?, responder, context.tcp, stop.clone(), panicked).await;
-            Ok(())
-        };
+        let (responder, orders) = (context.responder(worker), orders.clone());
+        let serve = tcp::serve(orders, responder, context.tcp.connections, stop.clone(), panicked);
         tokio::task::LocalSet::new().block_on(&runtime, serve)
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_machine_without_ipv6_is_told_what_to_write() {
-        let refused = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
-        let told = BindError::new("UDP", "[::]:53".parse().unwrap(), refused).to_string();
-        assert!(told.contains("has no IPv6"), "{told}");
-        assert!(told.ends_with(r#"write `server.listen = ["0.0.0.0:53"]`"#), "{told}");
-    }
 }

@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::supervision::Backoff;
+
 /// The pause after a worker that had run for a while.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// Doubled from the shortest, and less than the second in which a worker has to be back.
@@ -19,7 +21,7 @@ pub(super) fn supervised<E: Display>(
     panicked: impl Fn(),
     mut serve: impl FnMut() -> Result<(), E>,
 ) {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, A_WHILE);
     loop {
         let started = Instant::now();
         let ended = catch_unwind(AssertUnwindSafe(&mut serve));
@@ -44,39 +46,10 @@ pub(super) fn supervised<E: Display>(
     }
 }
 
-/// How long to wait before the next start.
-struct Backoff {
-    next: Duration,
-}
-
-impl Backoff {
-    fn new() -> Self {
-        Self { next: SHORTEST_PAUSE }
-    }
-
-    /// The pause after a run of this length.
-    fn after(&mut self, ran: Duration) -> Duration {
-        let pause = if ran >= A_WHILE { SHORTEST_PAUSE } else { self.next };
-        self.next = (pause * 2).min(LONGEST_PAUSE);
-        pause
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::cell::Cell;
-
-    #[test]
-    fn pauses_grow_while_a_worker_does_not_get_far() {
-        let mut backoff = Backoff::new();
-        let mut pauses = |runs: &[u64]| -> Vec<u128> {
-            runs.iter().map(|it| backoff.after(Duration::from_millis(*it)).as_millis()).collect()
-        };
-        assert_eq!(pauses(&[0, 0, 5, 999]), [10, 20, 40, 80]);
-        assert_eq!(pauses(&[0; 5]), [160, 320, 640, 640, 640]);
-        assert_eq!(pauses(&[1000, 0]), [10, 20], "it had run for a while");
-    }
 
     #[test]
     fn a_worker_that_panics_or_fails_starts_again_after_a_pause() {

@@ -11,6 +11,7 @@ use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 
 use super::message::UDP_SIZE;
 
@@ -264,20 +265,20 @@ fn write_control<T: Copy>(
 
 /// Tells which of a worker's sockets have packets.
 pub(super) struct Poller<'s> {
-    sockets: &'s [UdpSocket],
-    /// First the pipe that tells to stop, then the sockets in their order, all open for as long as they are borrowed.
+    sockets: &'s [Arc<UdpSocket>],
+    /// First the bell, then the sockets in their order, all open for as long as they are borrowed.
     polled: Box<[libc::pollfd]>,
-    _stop: BorrowedFd<'s>,
+    _bell: BorrowedFd<'s>,
 }
 
 impl<'s> Poller<'s> {
-    pub(super) fn new(sockets: &'s [UdpSocket], stop: BorrowedFd<'s>) -> Self {
+    pub(super) fn new(sockets: &'s [Arc<UdpSocket>], bell: BorrowedFd<'s>) -> Self {
         let poll = |fd: RawFd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        let all = std::iter::once(stop.as_raw_fd()).chain(sockets.iter().map(AsRawFd::as_raw_fd));
-        Self { sockets, polled: all.map(poll).collect(), _stop: stop }
+        let all = std::iter::once(bell.as_raw_fd()).chain(sockets.iter().map(|it| it.as_raw_fd()));
+        Self { sockets, polled: all.map(poll).collect(), _bell: bell }
     }
 
-    /// Waits until one of the sockets has a packet or an error, or `stop` is closed at its other end. Tells whether to stop.
+    /// Waits until one of the sockets has a packet or an error, or the bell rings. Tells whether it did.
     ///
     /// # Errors
     /// What poll(2) says, but for interruptions.
@@ -293,7 +294,7 @@ impl<'s> Poller<'s> {
     }
 
     /// The sockets that had something at the last wait.
-    pub(super) fn ready(&self) -> impl Iterator<Item = &'s UdpSocket> {
+    pub(super) fn ready(&self) -> impl Iterator<Item = &'s Arc<UdpSocket>> {
         let polled = self.polled.iter().skip(1);
         self.sockets.iter().zip(polled).filter(|(_, it)| it.revents != 0).map(|(socket, _)| socket)
     }

@@ -3,13 +3,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::IpAddr;
+use std::net::{self, IpAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -44,58 +45,117 @@ pub struct TcpLimits {
     pub idle: Duration,
 }
 
+/// Where to accept connections, and how long clients may be silent.
+#[derive(Clone, Debug)]
+pub(super) struct Orders {
+    pub(super) listeners: Vec<Arc<net::TcpListener>>,
+    pub(super) idle: Duration,
+}
+
 /// What all connections share. They run on one thread, so borrows never meet: none is held over an await.
 struct Shared {
     responder: RefCell<Responder>,
     /// Where each answer is made before its used part goes to its connection.
     scratch: RefCell<Box<[u8]>>,
-    limits: TcpLimits,
+    idle: Cell<Duration>,
     stop: CancellationToken,
 }
 
-/// Accepts and answers until `stop` is cancelled; then lets connections answer what they have read, and ends.
+/// A connection that was accepted, and what tells it to end: the server stops, or listens there no more.
+type Accepted = (TcpStream, IpAddr, CancellationToken);
+
+/// Accepts and answers as ordered until `stop` is cancelled; then lets connections answer what they have read, and ends.
+///
+/// # Errors
+/// When the operating system gives no descriptor for listening.
 pub(super) async fn serve(
-    listeners: Vec<TcpListener>,
+    mut orders: watch::Receiver<Orders>,
     responder: Responder,
-    limits: TcpLimits,
+    connections: usize,
     stop: CancellationToken,
     panicked: impl Fn(),
-) {
-    let shared = Rc::new(Shared::new(responder, limits, stop));
-    let mut connections = Connections::new(limits.connections);
-    let mut accepting = JoinSet::new();
+) -> io::Result<()> {
+    let shared = Rc::new(Shared::new(responder, orders.borrow().idle, stop));
+    let mut connections = Connections::new(connections);
     let (accepted, mut incoming) = mpsc::channel(ACCEPTED);
-    for listener in listeners {
-        accepting.spawn_local(accept(shared.clone(), listener, accepted.clone()));
-    }
+    let mut listening =
+        Listening { shared: shared.clone(), open: Vec::new(), tasks: JoinSet::new() };
+    listening.obey(orders.borrow_and_update().clone(), &accepted)?;
     let mut serving = JoinSet::new();
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => break,
-            Some((stream, client)) = incoming.recv(), if connections.has_room() => {
+            Some((stream, client, end)) = incoming.recv(), if connections.has_room() => {
                 let ticket = connections.admit(client, Instant::now());
-                serving.spawn_local(converse(shared.clone(), stream, client, ticket));
+                serving.spawn_local(converse(shared.clone(), stream, client, end, ticket));
             }
             Some(ended) = serving.join_next() => if ended.is_err() { panicked() },
+            Some(_) = listening.tasks.join_next() => {}
+            Ok(()) = orders.changed() => {
+                let orders = orders.borrow_and_update().clone();
+                listening.obey(orders, &accepted)?;
+            }
         }
     }
-    accepting.shutdown().await;
+    listening.tasks.shutdown().await;
     let finish = async { while serving.join_next().await.is_some() {} };
     // Each connection ends by itself; one that does not read its answers is not waited for.
     let _ = timeout(STOP_GRACE, finish).await;
+    Ok(())
 }
 
-/// Accepts connections at one address, as long as somebody takes them.
+/// The listeners whose connections are accepted, each with what ends it and them.
+struct Listening {
+    shared: Rc<Shared>,
+    open: Vec<(Arc<net::TcpListener>, CancellationToken)>,
+    tasks: JoinSet<()>,
+}
+
+impl Listening {
+    /// Opens and closes listeners as ordered; those that stay are not touched.
+    fn obey(&mut self, orders: Orders, accepted: &mpsc::Sender<Accepted>) -> io::Result<()> {
+        let Orders { listeners, idle } = orders;
+        self.shared.idle.set(idle);
+        self.open.retain(|(open, end)| {
+            let stays = listeners.iter().any(|it| Arc::ptr_eq(it, open));
+            if !stays {
+                end.cancel();
+            }
+            stays
+        });
+        for listener in listeners {
+            if self.open.iter().any(|(open, _)| Arc::ptr_eq(open, &listener)) {
+                continue;
+            }
+            // A descriptor of its own: this one outlives the runtime, should the worker panic.
+            let accepting = TcpListener::from_std(listener.try_clone()?)?;
+            let end = self.shared.stop.child_token();
+            let accept = accept(self.shared.clone(), accepting, accepted.clone(), end.clone());
+            self.tasks.spawn_local(accept);
+            self.open.push((listener, end));
+        }
+        Ok(())
+    }
+}
+
+/// Accepts connections at one address, as long as somebody takes them, until `end` is cancelled.
 async fn accept(
     shared: Rc<Shared>,
     listener: TcpListener,
-    accepted: mpsc::Sender<(TcpStream, IpAddr)>,
+    accepted: mpsc::Sender<Accepted>,
+    end: CancellationToken,
 ) {
     let mut burst = Burst::default();
     loop {
-        match listener.accept().await {
+        let connection = tokio::select! {
+            // Who has connected before the end is still answered what it has sent.
+            biased;
+            connection = listener.accept() => connection,
+            () = end.cancelled() => return,
+        };
+        match connection {
             Ok((stream, client)) => {
-                if accepted.send((stream, client.ip())).await.is_err() {
+                if accepted.send((stream, client.ip(), end.clone())).await.is_err() {
                     return;
                 }
             }
@@ -111,13 +171,19 @@ async fn accept(
 }
 
 /// One client's connection, from the first octet to the last. Its place is given back when this is over, also by a panic.
-async fn converse(shared: Rc<Shared>, mut stream: TcpStream, client: IpAddr, ticket: Ticket) {
+async fn converse(
+    shared: Rc<Shared>,
+    mut stream: TcpStream,
+    client: IpAddr,
+    end: CancellationToken,
+    ticket: Ticket,
+) {
     let unsent = Cell::new(false);
     let ended = tokio::select! {
         // Whoever has to make room does so at once, whether it sends, reads or neither.
         biased;
         () = ticket.evicted() => Err(Drop::Evicted),
-        ended = exchange(&shared, &mut stream, client, &ticket, &unsent) => {
+        ended = exchange(&shared, &mut stream, client, &end, &ticket, &unsent) => {
             ended.map_err(|_| Drop::BrokenStream)
         }
     };
@@ -130,7 +196,7 @@ async fn converse(shared: Rc<Shared>, mut stream: TcpStream, client: IpAddr, tic
     }
 }
 
-/// Answers what comes, until the client has no more to say or the server stops. `unsent` says whether answers wait for the
+/// Answers what comes, until the client has no more to say or `end` is cancelled. `unsent` says whether answers wait for the
 /// client to read.
 ///
 /// # Errors
@@ -139,10 +205,11 @@ async fn exchange(
     shared: &Shared,
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     client: IpAddr,
+    end: &CancellationToken,
     ticket: &Ticket,
     unsent: &Cell<bool>,
 ) -> io::Result<()> {
-    let idle = shared.limits.idle;
+    let idle = shared.idle.get();
     let mut unread = Vec::new();
     let mut answers = Vec::new();
     let mut deadline = Instant::now() + idle;
@@ -170,10 +237,10 @@ async fn exchange(
         trim(&mut unread);
         unread.reserve(READ_SIZE);
         let read = tokio::select! {
-            // What has arrived is answered before the server stops.
+            // What has arrived is answered before the end.
             biased;
             read = timeout_at(deadline, stream.read_buf(&mut unread)) => read,
-            () = shared.stop.cancelled() => return Ok(()),
+            () = end.cancelled() => return Ok(()),
         };
         match read {
             Ok(Ok(0)) if unread.is_empty() => return Ok(()),
@@ -203,9 +270,9 @@ enum TurnEnd {
 }
 
 impl Shared {
-    fn new(responder: Responder, limits: TcpLimits, stop: CancellationToken) -> Self {
+    fn new(responder: Responder, idle: Duration, stop: CancellationToken) -> Self {
         let scratch = RefCell::new(vec![0; MESSAGE_SIZE].into());
-        Self { responder: RefCell::new(responder), scratch, limits, stop }
+        Self { responder: RefCell::new(responder), scratch, idle: Cell::new(idle), stop }
     }
 
     fn dropped(&self, why: Drop) {
@@ -220,7 +287,7 @@ impl Shared {
         let mut answering = responder.enter();
         let mut scratch = self.scratch.borrow_mut();
         // In units of 100 ms (RFC 7828 3.1).
-        let keepalive = u16::try_from(self.limits.idle.as_millis() / 100).unwrap_or(u16::MAX);
+        let keepalive = u16::try_from(self.idle.get().as_millis() / 100).unwrap_or(u16::MAX);
         let (mut next, mut left) = (Some(first), unread.len());
         while let Some((message, rest)) = next {
             let length = answering.respond(message, client, Path::Tcp { keepalive }, &mut scratch);
@@ -288,12 +355,12 @@ mod tests {
         let (mut client, mut server) = tokio::io::duplex(1 << 20);
         client.write_all(&message.repeat(50_000)).await.unwrap();
         let (responder, counters) = responder_and_counters("");
-        let limits = TcpLimits { connections: 1, idle: Duration::from_secs(60) };
-        let shared = Shared::new(responder, limits, CancellationToken::new());
+        let end = CancellationToken::new();
+        let shared = Shared::new(responder, Duration::from_secs(60), end.clone());
         let address = IpAddr::from([192, 0, 2, 1]);
         let ticket = Connections::new(1).admit(address, Instant::now());
         let unsent = Cell::new(false);
-        let mut exchange = pin!(exchange(&shared, &mut server, address, &ticket, &unsent));
+        let mut exchange = pin!(exchange(&shared, &mut server, address, &end, &ticket, &unsent));
         let seen = || counters.count_dropped(Drop::Response);
         for turn in 1..4 {
             let ended = poll_fn(|cx| Poll::Ready(exchange.as_mut().poll(cx))).await;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use domain::base::Message;
 use domain::base::iana::Rtype;
 use proptest::prelude::*;
@@ -126,7 +127,7 @@ fn responder_over(
     let identity = Identity { version: Some("farol".to_owned()), id: None };
     let counters = Arc::new(DnsCounters::new(1));
     let reader = Reader::new(live, Worker(0));
-    (Responder::new(reader, counters.clone(), Arc::new(identity)), counters)
+    (Responder::new(reader, counters.clone(), Arc::new(ArcSwap::from_pointee(identity))), counters)
 }
 
 /// A query: header with these flags and counts, one question, and whatever follows.

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::UdpSocket;
-use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::burst::Burst;
+use super::post::Post;
 use super::responder::{Path, Responder};
 use super::sys::{BATCH, Batch, Poller};
 use crate::metrics::Drop;
@@ -18,23 +19,44 @@ const BAD_LUCK: u32 = 3;
 /// Between rounds while errors last: the sockets that work are still served, and the processor is not spent on the others.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
-/// Answers until `stop` is closed at its other end; what came before that is answered still.
+/// Full batches in a row that a socket gets before it is closed: what came before that is answered, a flood is not.
+const LAST_TURNS: usize = 64;
+
+/// Answers at the sockets of this post, also as they change, until it says that it is over; what came before that is answered.
 ///
 /// # Errors
 /// What poll(2) says: without it there is no telling when to answer.
-pub(super) fn serve(
-    sockets: &[UdpSocket],
-    responder: &mut Responder,
-    stop: BorrowedFd<'_>,
-) -> io::Result<()> {
+pub(super) fn serve(post: &Post, responder: &mut Responder) -> io::Result<()> {
     let mut batch = Batch::new();
-    let mut poller = Poller::new(sockets, stop);
+    let mut sockets = post.sockets();
+    loop {
+        serve_until_called(&sockets, post, responder, &mut batch)?;
+        let Some(next) = post.hear()? else { return Ok(()) };
+        for gone in sockets.iter().filter(|it| !next.iter().any(|other| Arc::ptr_eq(it, other))) {
+            for _ in 0..LAST_TURNS {
+                if !matches!(take_turn(gone, responder, &mut batch), Ok(Waiting::Perhaps)) {
+                    break;
+                }
+            }
+        }
+        sockets = next;
+    }
+}
+
+/// Answers at these sockets until the bell rings.
+fn serve_until_called(
+    sockets: &[Arc<UdpSocket>],
+    post: &Post,
+    responder: &mut Responder,
+    batch: &mut Batch,
+) -> io::Result<()> {
+    let mut poller = Poller::new(sockets, post.bell());
     let (mut failed_rounds, mut burst) = (0_u32, Burst::default());
     loop {
-        let stopping = poller.wait()?;
+        let called = poller.wait()?;
         let mut failed = false;
         for socket in poller.ready() {
-            if let Err(error) = take_turn(socket, responder, &mut batch) {
+            if let Err(error) = take_turn(socket, responder, batch) {
                 failed = true;
                 responder.dropped(Drop::ReceiveFailed);
                 if burst.begins(Instant::now()) {
@@ -42,7 +64,7 @@ pub(super) fn serve(
                 }
             }
         }
-        if stopping {
+        if called {
             return Ok(());
         }
         failed_rounds = if failed { failed_rounds.saturating_add(1) } else { 0 };
@@ -52,15 +74,25 @@ pub(super) fn serve(
     }
 }
 
+/// Whether more packets may wait at a socket.
+enum Waiting {
+    Perhaps,
+    Nothing,
+}
+
 /// Answers what waits at one socket, up to a limit.
 ///
 /// # Errors
 /// What recvmmsg(2) says. It may be about the last packet sent (an ICMP message, say); then the next call is fine.
-fn take_turn(socket: &UdpSocket, responder: &mut Responder, batch: &mut Batch) -> io::Result<()> {
+fn take_turn(
+    socket: &UdpSocket,
+    responder: &mut Responder,
+    batch: &mut Batch,
+) -> io::Result<Waiting> {
     for _ in 0..TURN {
         let received = batch.receive(socket)?;
         if received == 0 {
-            return Ok(());
+            return Ok(Waiting::Nothing);
         }
         let mut answering = responder.enter();
         let unanswerable = batch
@@ -73,10 +105,10 @@ fn take_turn(socket: &UdpSocket, responder: &mut Responder, batch: &mut Batch) -
         }
         drop(answering);
         if received < BATCH {
-            return Ok(());
+            return Ok(Waiting::Nothing);
         }
     }
-    Ok(())
+    Ok(Waiting::Perhaps)
 }
 
 #[cfg(test)]
@@ -84,7 +116,7 @@ mod tests {
     use super::*;
     use crate::dns::tests::responder_and_counters;
     use std::io::Write;
-    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::fd::OwnedFd;
 
     #[test]
     fn an_error_that_lasts_is_counted_and_does_not_spin() {
@@ -93,15 +125,47 @@ mod tests {
         writer.write_all(b"x").unwrap();
         let broken = UdpSocket::from(OwnedFd::from(broken));
         let (mut responder, counters) = responder_and_counters("");
-        let (stop, running) = io::pipe().unwrap();
+        let post = Post::new(vec![Arc::new(broken)]).unwrap();
         let started = Instant::now();
         thread::scope(|threads| {
-            threads.spawn(|| serve(&[broken], &mut responder, stop.as_fd()).unwrap());
+            threads.spawn(|| serve(&post, &mut responder).unwrap());
             while counters.count_dropped(Drop::ReceiveFailed) < u64::from(BAD_LUCK) + 4 {
                 thread::yield_now();
             }
-            drop(running);
+            post.stop();
         });
         assert!(started.elapsed() >= ERROR_PAUSE * 3);
+    }
+
+    #[test]
+    fn a_socket_that_goes_is_answered_and_closed_and_one_that_stays_is_not_touched() {
+        let bind = || Arc::new(UdpSocket::bind("127.0.0.1:0").unwrap());
+        let (gone, stays) = (bind(), bind());
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        // A question of class IN for the root, which is refused.
+        let ask = |at: &UdpSocket, id: u8| {
+            let query = [0, id, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+            client.send_to(&query, at.local_addr().unwrap()).unwrap();
+        };
+        let heard = || {
+            let mut answer = [0; 512];
+            client.recv(&mut answer).unwrap();
+            answer[1]
+        };
+        let (mut responder, _) = responder_and_counters("");
+        let post = Post::new(vec![gone.clone(), stays.clone()]).unwrap();
+        thread::scope(|threads| {
+            threads.spawn(|| serve(&post, &mut responder).unwrap());
+            ask(&gone, 255);
+            assert_eq!(heard(), 255);
+            (0..200).for_each(|id| ask(&gone, id));
+            post.answer_at(vec![stays.clone()]);
+            (0..200).for_each(|id| assert_eq!(heard(), id));
+            ask(&stays, 201);
+            assert_eq!(heard(), 201);
+            post.stop();
+        });
+        assert_eq!((Arc::strong_count(&gone), Arc::strong_count(&stays)), (1, 2));
     }
 }

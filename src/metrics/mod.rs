@@ -9,6 +9,7 @@ mod probes;
 mod process;
 mod scrape;
 mod stored;
+mod supervision;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -21,6 +22,7 @@ pub use exposure::Exposure;
 pub use probes::ProbeMetrics;
 pub use scrape::Scrape;
 pub use stored::StateMetrics;
+pub use supervision::SupervisionMetrics;
 
 use std::sync::Arc;
 

@@ -118,12 +118,17 @@ pub(super) fn decode(mut content: Vec<u8>) -> Result<String, FromUtf8Error> {
 /// Reads configuration files; a directory stands for every one in it, sorted. A file that is named twice counts once.
 /// Files that can't be read are missing from the result and told to the log.
 pub(super) fn sources(paths: &[PathBuf], library: &Library<'_>, log: &Log) -> Vec<Source> {
+    named(paths, log).iter().filter_map(|file| source(file, library, log)).collect()
+}
+
+/// The files that these paths stand for.
+pub(super) fn named(paths: &[PathBuf], log: &Log) -> Vec<PathBuf> {
     let mut files = Files::default();
     for path in paths {
         let found = if path.is_dir() { in_directory(path, log) } else { vec![path.clone()] };
         found.iter().for_each(|file| files.add(file));
     }
-    files.list.iter().filter_map(|file| source(file, library, log)).collect()
+    files.list
 }
 
 fn in_directory(directory: &Path, log: &Log) -> Vec<PathBuf> {

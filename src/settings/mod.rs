@@ -19,6 +19,7 @@ mod monitor;
 mod problem;
 mod profile;
 mod reader;
+mod reading;
 mod reference;
 mod resolve;
 mod schema;
@@ -33,13 +34,15 @@ mod zone_file;
 pub(crate) use duration::parse as parse_duration;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
+pub use reading::Reading;
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use files::{Library, Source, read_file};
+use files::{Library, ReadFile, Source, read_file};
 use format::{EXTENSIONS, Format};
 use problem::{Log, Place};
 use reader::{Section, text};
@@ -135,7 +138,23 @@ impl From<Vec<PathBuf>> for Inputs {
 /// # Errors
 /// Everything that is wrong, never only the first problem.
 pub fn load(inputs: &Inputs) -> Result<Settings, Problems> {
-    let (library, log) = (Library::new(&read_file), Log::default());
+    load_noting(inputs).0
+}
+
+/// Reads configuration files as [`load`] does, and tells what was read.
+pub fn load_noting(inputs: &Inputs) -> (Result<Settings, Problems>, Reading) {
+    let reading = RefCell::new(Reading::of(&inputs.files));
+    let read = |path: &Path, most| {
+        let content = read_file(path, most);
+        reading.borrow_mut().note(path, &content);
+        content
+    };
+    let loaded = load_with(inputs, &read);
+    (loaded, reading.into_inner())
+}
+
+fn load_with(inputs: &Inputs, read: ReadFile<'_>) -> Result<Settings, Problems> {
+    let (library, log) = (Library::new(read), Log::default());
     if inputs.files.is_empty() {
         let message =
             format!("no configuration is named; name a {EXTENSIONS} file, or a directory of them");

@@ -23,6 +23,7 @@ pub(crate) struct Home {
     listen: Vec<String>,
     admin: String,
     state: PathBuf,
+    config: PathBuf,
     args: Vec<String>,
     environment: Vec<(String, String)>,
     /// What runs the daemon, with its arguments.
@@ -36,7 +37,17 @@ impl Home {
         let listen = vec![format!("{}:0", loopback())];
         let (admin, state) = (format!("{}:0", loopback()), directory.path().join("state"));
         let (args, environment, runner) = (Vec::new(), Vec::new(), Vec::new());
-        let home = Self { directory, listen, admin, state, args, environment, runner };
+        let config_file = directory.path().join("farol.toml");
+        let home = Self {
+            directory,
+            listen,
+            admin,
+            state,
+            config: config_file,
+            args,
+            environment,
+            runner,
+        };
         home.write("farol.toml", config);
         home
     }
@@ -57,6 +68,11 @@ impl Home {
         Self { state: directory.to_owned(), ..self }
     }
 
+    /// Is configured by this file or directory of its own instead of `farol.toml`.
+    pub(crate) fn configured_by(self, config: &str) -> Self {
+        Self { config: self.path(config), ..self }
+    }
+
     /// Gives the daemon these arguments too.
     pub(crate) fn args(self, args: &[&str]) -> Self {
         Self { args: args.iter().map(|it| (*it).to_owned()).collect(), ..self }
@@ -73,6 +89,25 @@ impl Home {
         Self { runner: runner.iter().map(|it| (*it).to_owned()).collect(), ..self }
     }
 
+    /// Writes down other addresses to listen at, for a daemon that runs.
+    pub(crate) fn move_to(&mut self, listen: &[&str], admin: Option<&str>) {
+        self.listen = listen.iter().map(|it| (*it).to_owned()).collect();
+        self.admin = admin.unwrap_or(&self.admin).to_owned();
+        self.write_here();
+    }
+
+    pub(crate) fn listens_at(&self) -> &[String] {
+        &self.listen
+    }
+
+    fn write_here(&self) {
+        let (listen, admin, state) = (&self.listen, &self.admin, &self.state);
+        let text = format!(
+            "[server]\nlisten = {listen:?}\n[admin]\nlisten = {admin:?}\n[state]\ndir = {state:?}\n"
+        );
+        self.write("here.toml", &text);
+    }
+
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join(file)
     }
@@ -82,15 +117,11 @@ impl Home {
     }
 
     fn spawn(&self) -> Running {
-        let (listen, admin, state) = (&self.listen, &self.admin, &self.state);
-        let text = format!(
-            "[server]\nlisten = {listen:?}\n[admin]\nlisten = {admin:?}\n[state]\ndir = {state:?}\n"
-        );
-        self.write("here.toml", &text);
+        self.write_here();
         let mut words = self.runner.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_farol")]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).args(["serve", "--log-format", "json", "--config"]);
-        command.arg(self.path("here.toml")).arg("--config").arg(self.path("farol.toml"));
+        command.arg(self.path("here.toml")).arg("--config").arg(&self.config);
         command.args(&self.args).envs(self.environment.iter().cloned());
         Running::start(&mut command)
     }
@@ -231,6 +262,12 @@ impl Daemon {
         let Self { running, home, .. } = self;
         drop(running);
         home
+    }
+
+    /// Waits for its end, which need not be a good one. Gives its exit code and what it logged.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        (self.running.wait().code(), self.log())
     }
 
     /// Kills it as a crash would, and starts another in its place.

@@ -24,7 +24,7 @@ pub struct Reloaded {
     pub changed: Vec<String>,
     /// Whether zones or sites changed.
     pub zones_or_sites_changed: bool,
-    /// Overrides that stay in force over the configuration: "profile endpoint", or a drained site.
+    /// Overrides that stay in force over the configuration: "profile endpoint: weight 9 over 1" or "site: drained".
     pub overridden: Vec<String>,
     /// Overrides of what the configuration doesn't have.
     #[serde(default)]

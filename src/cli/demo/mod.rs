@@ -21,7 +21,7 @@ use self::directory::Directory;
 use self::show::Show;
 use self::sites::Sites;
 use super::client::{Client, Token};
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Source};
 use super::output::show as print;
 use super::signals::Signals;
 use super::{LogFormat, start_logs};
@@ -64,10 +64,11 @@ impl Demo {
         let file = directory.write("demo.toml", &text)?;
 
         let load = load_from(vec![file.clone()]);
-        let settings = load().map_err(|problems| anyhow::anyhow!("{problems}"))?;
+        let (settings, reading) = load();
+        let settings = settings.map_err(|problems| anyhow::anyhow!("{problems}"))?;
         let token_file = settings.state.dir.join("admin.token");
-        let signals = Signals::listen()?;
-        let daemon = Daemon::start(settings, load)?;
+        let mut signals = Signals::listen()?;
+        let daemon = Daemon::start(settings, Source { load, reading, watched: Vec::new() })?;
         let dns = *daemon.dns().first().context("the demo's daemon listens nowhere")?;
         let client = Client::new(&format!("http://{}", daemon.admin()), Token::of(&token_file)?)?;
         for change in config::ports_that_changed(dns.port(), daemon.admin().port(), sites.port()) {

@@ -13,8 +13,8 @@ fn exchange(bound: &str, asked: &str) -> (Vec<u8>, SocketAddr) {
     client.send_to(b"hello", asked).unwrap();
     client.send_to(b"silence", asked).unwrap();
     let (stop, _writer) = io::pipe().unwrap();
-    let sockets = std::slice::from_ref(&server);
-    let mut poller = Poller::new(sockets, stop.as_fd());
+    let server = Arc::new(server);
+    let mut poller = Poller::new(std::slice::from_ref(&server), stop.as_fd());
     assert!(!poller.wait().unwrap());
     assert_eq!(poller.ready().count(), 1);
     let mut batch = Batch::new();
@@ -55,7 +55,7 @@ fn answers_leave_from_the_address_that_was_asked() {
 fn closing_the_pipe_ends_the_wait() {
     let (stop, writer) = io::pipe().unwrap();
     drop(writer);
-    let idle = [UdpSocket::bind("127.0.0.1:0").unwrap()];
+    let idle = [Arc::new(UdpSocket::bind("127.0.0.1:0").unwrap())];
     let mut poller = Poller::new(&idle, stop.as_fd());
     assert!(poller.wait().unwrap());
     assert_eq!(poller.ready().count(), 0);

@@ -1,0 +1,31 @@
+//! What the operating system lets the daemon open, and how it is divided.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors for everything but probes and DNS over TCP: sockets, logs, state, the API.
+const RESERVED_FILES: u64 = 256;
+/// Sockets that probes have in any case.
+const FEWEST_PROBES: u64 = 64;
+
+/// How many sockets probes may have open: what the process may open at all, less what the rest needs.
+pub(super) fn probe_connections(tcp_connections: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX);
+    if setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_err()
+    {
+        tracing::warn!(event = "file_limit", "the limit of open files could not be raised");
+    }
+    let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let reserved = RESERVED_FILES + tcp_connections as u64;
+    let needed = reserved + FEWEST_PROBES;
+    if now < needed {
+        tracing::warn!(
+            event = "file_limit",
+            limit = now,
+            needed,
+            "the limit of open files is {now}, and TCP clients, probes and the rest may need {needed}; raise it (LimitNOFILE=), or lower server.tcp_max_connections"
+        );
+    }
+    let left = now.saturating_sub(reserved).max(FEWEST_PROBES);
+    usize::try_from(left).unwrap_or(usize::MAX).min(tokio::sync::Semaphore::MAX_PERMITS)
+}

@@ -1,0 +1,79 @@
+//! What the daemon finds in its state directory when it starts.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::control::chain;
+use crate::model::{Overrides, Timestamp};
+use crate::store::{AdminToken, Loaded, Memory, Store};
+
+/// How far the clock may have gone back since the last verdicts were stored, without a word about it.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
+
+/// The state directory, and what is in it.
+pub(super) struct Opened {
+    pub(super) store: Arc<Store>,
+    pub(super) token: AdminToken,
+    pub(super) overrides: Overrides,
+    /// What is remembered of the endpoints.
+    pub(super) memory: Memory,
+}
+
+impl Opened {
+    /// Takes the directory and says what is wrong with it.
+    pub(super) fn from(dir: &Path, now: Timestamp) -> anyhow::Result<Self> {
+        let store = Arc::new(Store::open(dir)?);
+        let token = read_token(&store, dir)?;
+        let overrides = told_aside("overrides", store.load()?).unwrap_or_default();
+        let memory = recall(&store, now);
+        store.look_for_damage();
+        Ok(Self { store, token, overrides, memory })
+    }
+}
+
+fn read_token(store: &Store, dir: &Path) -> anyhow::Result<AdminToken> {
+    let token = store.admin_token()?;
+    let file = dir.join("admin.token");
+    let file = file.display();
+    if token.created {
+        tracing::info!(event = "token_created", %file, "the API's token was made: {file}");
+    }
+    if token.too_open {
+        tracing::warn!(event = "token_too_open", %file, "others may read {file}; run: chmod 600 {file}");
+    }
+    Ok(token)
+}
+
+/// What was stored in a file; says where it is if it couldn't be read.
+fn told_aside<T>(what: &str, loaded: Loaded<T>) -> Option<T> {
+    if let Some(aside) = &loaded.set_aside {
+        let (file, why) = (aside.file.display(), &aside.why);
+        tracing::error!(event = "state_set_aside", %file, why, "the stored {what} can't be read ({why}); they were put aside as {file}, and none is in force");
+    }
+    loaded.stored
+}
+
+/// What is remembered of the endpoints. Whatever is wrong with it, probes find it anew, so the daemon starts all the same.
+fn recall(store: &Store, now: Timestamp) -> Memory {
+    let memory = store.load_memory().map(|it| told_aside("verdicts", it)).unwrap_or_else(|error| {
+        let error = chain(&error);
+        tracing::error!(
+            event = "state_unreadable",
+            error,
+            "the last verdicts can't be read, so probes have to find them anew: {error}"
+        );
+        None
+    });
+    let memory = memory.unwrap_or_default();
+    let ahead = memory.written.0.saturating_sub(now.0);
+    if ahead > CLOCK_TOLERANCE.as_millis() as i64 {
+        let seconds = ahead / 1000;
+        tracing::warn!(
+            event = "clock_went_back",
+            seconds,
+            "the last verdicts were stored {seconds} s in the future: the clock was set back, or is wrong; they count as that old"
+        );
+    }
+    memory
+}

@@ -1,0 +1,105 @@
+//! What a reload changes outside control: where queries are answered and the API is served, and what systemd is told.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::systemd::Systemd;
+use crate::control::Surroundings;
+use crate::dns::{Identity, Sockets, Steering};
+use crate::settings::{Server, Settings};
+
+/// The socket of the API.
+#[derive(Clone)]
+pub(super) struct AdminSocket {
+    /// As it was asked for; with port 0, any port was taken.
+    wanted: SocketAddr,
+    pub(super) address: SocketAddr,
+    pub(super) listener: Arc<TcpListener>,
+}
+
+impl AdminSocket {
+    pub(super) fn bind(wanted: SocketAddr) -> anyhow::Result<Self> {
+        let failed = || match wanted.port() {
+            0 => format!("could not listen on {wanted} for the API"),
+            _ => format!(
+                "could not listen on TCP {wanted} for the API; stop what uses it, or set `admin.listen` to another address or port"
+            ),
+        };
+        let listener = TcpListener::bind(wanted).with_context(failed)?;
+        listener.set_nonblocking(true).with_context(failed)?;
+        let address = listener.local_addr().with_context(failed)?;
+        Ok(Self { wanted, address, listener: Arc::new(listener) })
+    }
+}
+
+/// What CHAOS questions are told by these settings.
+pub(super) fn identity(server: &Server) -> Identity {
+    Identity { version: server.version.clone(), id: server.id.clone() }
+}
+
+/// The sockets in use, and whom to tell of others.
+pub(super) struct Rooms {
+    pub(super) sockets: Sockets,
+    pub(super) steering: Steering,
+    pub(super) identity: Arc<ArcSwap<Identity>>,
+    pub(super) admin: AdminSocket,
+    pub(super) serve_at: watch::Sender<Arc<TcpListener>>,
+    pub(super) systemd: Systemd,
+    pub(super) prepared: Option<(Sockets, AdminSocket)>,
+}
+
+impl Rooms {
+    /// One line on where queries are answered.
+    pub(super) fn status(&self) -> String {
+        format!("answering DNS at {}; API and metrics at http://{}", self.dns(), self.admin.address)
+    }
+
+    /// Where queries are answered, with real ports.
+    pub(super) fn dns(&self) -> String {
+        let dns: Vec<String> = self.sockets.addresses().iter().map(ToString::to_string).collect();
+        dns.join(", ")
+    }
+}
+
+impl Surroundings for Rooms {
+    fn begin(&mut self) {
+        self.systemd.reloading();
+    }
+
+    fn prepare(&mut self, settings: &Settings) -> Result<(), String> {
+        self.prepared = None;
+        let sockets = self.sockets.rebind(&settings.server.listen).map_err(|it| it.to_string())?;
+        let admin = if settings.admin.listen == self.admin.wanted {
+            self.admin.clone()
+        } else {
+            AdminSocket::bind(settings.admin.listen).map_err(|it| format!("{it:#}"))?
+        };
+        self.prepared = Some((sockets, admin));
+        Ok(())
+    }
+
+    fn commit(&mut self, settings: &Settings) {
+        let Some((sockets, admin)) = self.prepared.take() else { return };
+        let before = (self.sockets.addresses(), self.admin.address);
+        self.identity.store(Arc::new(identity(&settings.server)));
+        self.steering.answer_at(&sockets, settings.server.tcp_idle_timeout);
+        self.sockets = sockets;
+        if admin.wanted != self.admin.wanted {
+            self.serve_at.send_replace(admin.listener.clone());
+            self.admin = admin;
+        }
+        if before != (self.sockets.addresses(), self.admin.address) {
+            let (dns, admin, status) = (self.dns(), self.admin.address, self.status());
+            tracing::info!(event = "listening", dns, %admin, "{status}");
+        }
+    }
+
+    fn end(&mut self, taken: bool) {
+        let refused = if taken { "" } else { "; the last reload was refused, look at the log" };
+        self.systemd.ready(&(self.status() + refused));
+    }
+}

@@ -1,0 +1,228 @@
+//! Watches the configuration's files, and has control look at them again when something has happened to one. Whether they
+//! say something else then is for control to find out.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::{Notify, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::control::Handle;
+use crate::settings::Reading;
+
+/// Files are looked at when nothing has happened to them for so long: who writes them may not be through.
+const QUIET: Duration = Duration::from_millis(250);
+/// Links that a path may lead through, as the kernel has it (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// Watches until `stop` is cancelled. `paths` are those that the operator named, `readings` what was read for them last.
+pub(super) async fn watch(
+    paths: Arc<[PathBuf]>,
+    mut readings: watch::Receiver<Reading>,
+    control: Handle,
+    stop: CancellationToken,
+) {
+    let (scope, touched) = (Arc::<ArcSwap<Scope>>::default(), Arc::new(Notify::new()));
+    let mut watcher = match start(scope.clone(), touched.clone()) {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::warn!(event = "watch_failed", %error, "changes of the configuration's files are not noticed ({error}); SIGHUP and `farol reload` still work");
+            return stop.cancelled().await;
+        }
+    };
+    loop {
+        let reading = readings.borrow_and_update().clone();
+        let (now, paths, mut armed) = (scope.clone(), paths.clone(), watcher.take());
+        // Looking at files may take as long as their disk likes.
+        let done = spawn_blocking(move || {
+            let missed = armed.as_mut().is_some_and(|it| arm(it, &now, &paths, &reading));
+            (armed, missed && !reading.is_current())
+        });
+        let Ok((armed, missed)) = done.await else { return };
+        watcher = armed;
+        if missed {
+            control.look_again().await;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Ok(()) = readings.changed() => {}
+            () = touched.notified() => {
+                while timeout(QUIET, touched.notified()).await.is_ok() {}
+                control.look_again().await;
+            }
+        }
+    }
+}
+
+fn start(scope: Arc<ArcSwap<Scope>>, touched: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    notify::recommended_watcher(move |event: notify::Result<Event>| {
+        if event.map_or(true, |it| scope.load().concerns(&it)) {
+            touched.notify_one();
+        }
+    })
+}
+
+/// Watches what is to be watched now. Tells whether something new is, of which changes may have been missed.
+fn arm(
+    watcher: &mut RecommendedWatcher,
+    scope: &ArcSwap<Scope>,
+    paths: &[PathBuf],
+    reading: &Reading,
+) -> bool {
+    let (before, now) = (scope.load_full(), Arc::new(Scope::of(paths, reading)));
+    scope.store(now.clone());
+    for gone in before.directories.difference(&now.directories) {
+        // Whatever was removed is watched no more already.
+        let _ = watcher.unwatch(gone);
+    }
+    for directory in &now.directories {
+        // Again, also where it is watched: it may have been replaced.
+        if let Err(error) = watcher.watch(directory, RecursiveMode::NonRecursive)
+            && !before.directories.contains(directory)
+        {
+            let directory = directory.display();
+            tracing::warn!(event = "watch_failed", %directory, %error, "changes in {directory} are not noticed ({error}); SIGHUP and `farol reload` still work");
+        }
+    }
+    now.directories != before.directories
+}
+
+/// What is to be watched.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Scope {
+    /// Watched as a whole, since files are replaced by renaming others.
+    directories: BTreeSet<PathBuf>,
+    /// What matters in them: files, and the links by which they are reached.
+    entries: BTreeSet<PathBuf>,
+    /// The directories in which every file may become a part of the configuration.
+    open: BTreeSet<PathBuf>,
+}
+
+impl Scope {
+    fn of(paths: &[PathBuf], reading: &Reading) -> Self {
+        let mut scope = Self::default();
+        for path in paths.iter().map(PathBuf::as_path).chain(reading.files()) {
+            scope.follow(path);
+        }
+        for directory in
+            paths.iter().filter(|it| it.is_dir()).filter_map(|it| it.canonicalize().ok())
+        {
+            scope.directories.insert(directory.clone());
+            scope.open.insert(directory);
+        }
+        scope
+    }
+
+    /// Adds every link on the way of a path, and its end, each with the directory that it is in.
+    fn follow(&mut self, path: &Path) {
+        let Ok(mut path) = std::path::absolute(path) else { return };
+        for _ in 0..MOST_LINKS {
+            let mut prefixes: Vec<&Path> = path.ancestors().collect();
+            prefixes.reverse();
+            let link = prefixes.into_iter().find(|it| it.is_symlink()).map(Path::to_owned);
+            let entry = link.as_deref().unwrap_or(&path);
+            if let (Some(Ok(directory)), Some(name)) =
+                (entry.parent().map(fs::canonicalize), entry.file_name())
+            {
+                self.entries.insert(directory.join(name));
+                self.directories.insert(directory);
+            }
+            let Some((link, target)) =
+                link.and_then(|it| Some((it.clone(), fs::read_link(it).ok()?)))
+            else {
+                return;
+            };
+            let rest = path.strip_prefix(&link).map(Path::to_owned).unwrap_or_default();
+            let base = link.parent().unwrap_or(Path::new("/"));
+            path = base.join(target).join(rest);
+        }
+    }
+
+    fn concerns(&self, event: &Event) -> bool {
+        let changes = match event.kind {
+            // To read a file is also an event, and we do that.
+            EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+            _ => true,
+        };
+        let matters = |it: &PathBuf| {
+            let hidden = it.file_name().is_none_or(|it| it.as_encoded_bytes().starts_with(b"."));
+            let open = it.parent().is_some_and(|it| self.open.contains(it));
+            self.entries.contains(it) || self.directories.contains(it) || (open && !hidden)
+        };
+        event.need_rescan() || (changes && event.paths.iter().any(matters))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn every_link_on_the_way_matters_and_its_directory_is_watched() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("conf/..2026_a")).unwrap();
+        fs::create_dir(root.join("zones")).unwrap();
+        fs::write(root.join("conf/..2026_a/farol.toml"), "").unwrap();
+        symlink("..2026_a", root.join("conf/..data")).unwrap();
+        symlink("..data/farol.toml", root.join("conf/farol.toml")).unwrap();
+        symlink("conf", root.join("etc")).unwrap();
+        let mut scope = Scope::of(&[root.join("etc")], &Reading::default());
+        scope.follow(&root.join("etc/farol.toml"));
+        scope.follow(&root.join("zones/missing.zone"));
+        let at = |names: &[&str]| -> BTreeSet<PathBuf> {
+            names.iter().map(|it| root.join(it)).collect()
+        };
+        let entries = [
+            "etc",
+            "conf",
+            "conf/farol.toml",
+            "conf/..data",
+            "conf/..2026_a/farol.toml",
+            "zones/missing.zone",
+        ];
+        assert_eq!(scope.entries, at(&entries));
+        assert_eq!(scope.open, at(&["conf"]));
+        let mut directories = at(&["conf", "conf/..2026_a", "zones"]);
+        directories.insert(root.clone());
+        assert_eq!(scope.directories, directories);
+
+        let concerns =
+            |kind, name: &str| scope.concerns(&Event::new(kind).add_path(root.join(name)));
+        let (created, read) = (
+            EventKind::Create(notify::event::CreateKind::File),
+            EventKind::Access(AccessKind::Close(AccessMode::Read)),
+        );
+        for (name, matters) in [
+            ("conf/..data", true),
+            ("conf/new.toml", true),
+            ("conf/.farol.toml.swp", false),
+            ("zones/missing.zone", true),
+            ("zones/other.zone", false),
+            ("zones", true),
+            ("elsewhere", false),
+        ] {
+            assert_eq!(concerns(created, name), matters, "{name}");
+            assert!(!concerns(read, name), "{name} was only read");
+        }
+    }
+
+    #[test]
+    fn links_in_a_circle_lead_nowhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        symlink("b", root.join("a")).unwrap();
+        symlink("a", root.join("b")).unwrap();
+        let scope = Scope::of(&[root.join("a")], &Reading::default());
+        assert_eq!(scope.entries, BTreeSet::from([root.join("a"), root.join("b")]));
+    }
+}

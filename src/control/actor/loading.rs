@@ -1,0 +1,99 @@
+//! Reloads: the configuration is read aside, and put in force whole or not at all.
+
+use std::sync::PoisonError;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::super::timelines::Why;
+use super::super::{Diff, Loaded, Refusal, ReloadError, journal};
+use super::Control;
+use crate::clock::Clock;
+use crate::settings::Settings;
+
+/// A configuration that is being read.
+pub(super) struct Loading {
+    pub(super) read: JoinHandle<Loaded>,
+    /// Who asked; when nobody did, it is taken only if something is new.
+    replies: Vec<ReloadReply>,
+    /// The files are to be read again, for those who asked when this had begun already.
+    again: Option<Vec<ReloadReply>>,
+}
+
+pub(super) type ReloadReply = oneshot::Sender<Result<Diff, ReloadError>>;
+
+impl Control {
+    pub(super) fn ask_to_load(&mut self, reply: Option<ReloadReply>) {
+        match &mut self.loading {
+            Some(loading) => loading.again.get_or_insert_default().extend(reply),
+            None => self.start_loading(reply.into_iter().collect()),
+        }
+    }
+
+    fn start_loading(&mut self, replies: Vec<ReloadReply>) {
+        if !replies.is_empty() {
+            self.parts.surroundings.begin();
+        }
+        let load = self.parts.load.clone();
+        let read = tokio::task::spawn_blocking(move || load());
+        self.loading = Some(Loading { read, replies, again: None });
+    }
+
+    pub(super) fn loaded(&mut self, read: Result<Loaded, ()>) {
+        let Some(Loading { replies, again, .. }) = self.loading.take() else { return };
+        let asked = !replies.is_empty();
+        let read = read.map(|(settings, reading)| {
+            let is_new = self.parts.reading.send_replace(reading.clone()) != reading;
+            (settings, is_new)
+        });
+        if asked || !matches!(read, Ok((_, false))) {
+            if !asked {
+                self.parts.surroundings.begin();
+            }
+            let result = match read {
+                Ok((Ok(settings), _)) => self.reload(&settings),
+                Ok((Err(problems), _)) => Err(ReloadError::Invalid(problems)),
+                Err(()) => Err(ReloadError::Broken),
+            };
+            if let Err(error) = &result {
+                journal::reload_refused(error);
+            }
+            let now = Clock::time_of_day();
+            self.parts.metrics.reloaded(result.is_ok(), now);
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) =
+                result.as_ref().err().map(|error| Refusal { at: now, why: error.to_string() });
+            self.parts.surroundings.end(result.is_ok());
+            replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
+        } else {
+            tracing::debug!(
+                event = "config_unchanged",
+                "the configuration's files say what they said"
+            );
+        }
+        if let Some(again) = again {
+            self.start_loading(again);
+        }
+    }
+
+    fn reload(&mut self, settings: &Settings) -> Result<Diff, ReloadError> {
+        settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
+        self.parts.surroundings.prepare(settings).map_err(ReloadError::Impossible)?;
+        let started = Instant::now();
+        let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
+        diff.needs_restart = self.parts.running.differing(settings);
+        self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
+        self.due = None;
+        self.put_live(started, &changes, &Why::Reload);
+        let snapshot = self.world.snapshot();
+        self.parts.timelines.keep_only(|it| {
+            snapshot
+                .profile(&it.profile)
+                .is_some_and(|table| table.position(&it.endpoint).is_some())
+        });
+        self.parts.surroundings.commit(settings);
+        self.parts.prober.watch(self.world.watches());
+        journal::reloaded(&diff);
+        Ok(diff)
+    }
+}

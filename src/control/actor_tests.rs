@@ -1,0 +1,349 @@
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use prometheus::Registry;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::tests::{CONFIG, drain, key, stamp, statuses, until, verdict, world};
+use super::*;
+use crate::clock::Clock;
+use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics, StateMetrics};
+use crate::model::{Change as Field, Forced, Overrides, Timestamp, Verdict};
+use crate::probe::{Prober, VerdictChange};
+use crate::settings::load_text;
+use crate::snapshot::{Live, Snapshot};
+use crate::store::Store;
+use crate::supervision::Heart;
+
+/// Notes what is asked of it; an id of `refused` can't be had.
+struct Notes(Arc<Mutex<Vec<&'static str>>>);
+
+impl Surroundings for Notes {
+    fn begin(&mut self) {
+        self.0.lock().unwrap().push("begin");
+    }
+
+    fn prepare(&mut self, settings: &Settings) -> Result<(), String> {
+        self.0.lock().unwrap().push("prepare");
+        match settings.server.id.as_deref() {
+            Some("refused") => Err("no such address".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn commit(&mut self, _: &Settings) {
+        self.0.lock().unwrap().push("commit");
+    }
+
+    fn end(&mut self, taken: bool) {
+        self.0.lock().unwrap().push(if taken { "taken" } else { "kept" });
+    }
+}
+
+/// A control task over a store in a temporary directory, its verdicts said by the test.
+struct Running {
+    handle: Handle,
+    live: Arc<Live>,
+    verdicts: mpsc::Sender<VerdictChange>,
+    config: Arc<Mutex<String>>,
+    /// What was called of the surroundings, in order.
+    calls: Arc<Mutex<Vec<&'static str>>>,
+    dir: tempfile::TempDir,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), world())
+    }
+
+    fn start_in(dir: tempfile::TempDir, world: World) -> Self {
+        let config = Arc::new(Mutex::new(CONFIG.to_owned()));
+        let text = config.clone();
+        let file = dir.path().join("farol.toml");
+        let load = move || {
+            std::fs::write(&file, &*text.lock().unwrap()).unwrap();
+            load_from(vec![file.clone()])()
+        };
+        Self::start_with(dir, config, Arc::new(load), world)
+    }
+
+    fn start_with(
+        dir: tempfile::TempDir,
+        config: Arc<Mutex<String>>,
+        load: Load,
+        world: World,
+    ) -> Self {
+        let store = Arc::new(Store::open(dir.path()).unwrap());
+        let live = Arc::new(Live::new(world.snapshot().clone(), 1));
+        let registry = Registry::new();
+        let metrics = ControlMetrics::register(&registry, Timestamp(0)).unwrap();
+        let probes = ProbeMetrics::register(&registry).unwrap();
+        let (verdicts, heard) = mpsc::channel(16);
+        // A prober that is never run: only the test says verdicts.
+        let (_, watch) = Prober::new(Clock::start(), probes, verdicts.clone(), 1);
+        let calls = Arc::default();
+        let settings = load_text(Path::new("farol.toml"), CONFIG).unwrap();
+        let parts = Parts {
+            live: live.clone(),
+            store,
+            prober: watch,
+            verdicts: heard,
+            load,
+            running: super::Running::of(&settings),
+            timelines: Arc::default(),
+            surroundings: Box::new(Notes(Arc::clone(&calls))),
+            reading: tokio::sync::watch::Sender::default(),
+            heart: Heart::new("control"),
+            metrics,
+            exposure: Arc::new(Exposure::new(true, false)),
+            state_metrics: StateMetrics::register(&registry, &[]).unwrap(),
+        };
+        let (control, handle) = Control::new(world, parts);
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        tasks.spawn(control.run(stop.clone()));
+        Self { handle, live, verdicts, config, calls, dir, stop, tasks }
+    }
+
+    async fn stop(mut self) -> tempfile::TempDir {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        self.dir
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
+    let running = Running::start();
+    let change = EndpointChange { forced: Field::Set(Forced::Down), ..EndpointChange::default() };
+    let change = Change::Endpoint(key("app.z.", "a"), change);
+    let made = running.handle.change(change, Condition::None, stamp()).await.unwrap();
+    assert_eq!((made.generation, running.live.load().generation), (2, 2));
+    assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
+    let dir = running.stop().await;
+    let stored = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
+    assert!(stored.endpoints[&key("app.z.", "a")].forced.is_some());
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_stored_is_not_made() {
+    let running = Running::start();
+    let file = running.dir.path().join("overrides.json");
+    std::fs::create_dir(&file).unwrap();
+    let refused = running.handle.change(drain(true), Condition::None, stamp()).await.unwrap_err();
+    assert!(matches!(refused, ChangeError::NotStored(_)));
+    assert_eq!(statuses(&running.live.load(), "www.z."), "C");
+    std::fs::remove_dir(&file).unwrap();
+    running.handle.change(drain(true), Condition::None, stamp()).await.unwrap();
+    assert_eq!(statuses(&running.live.load(), "www.z."), "D");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_verdicts_is_one_publication() {
+    let running = Running::start();
+    let world = world();
+    for endpoint in ["a", "b"] {
+        let mut change = verdict(&world, "app.z.", endpoint, Verdict::Degraded);
+        let live = running.live.load();
+        let table = live.profile(&change.key.profile).unwrap();
+        change.probed =
+            table.endpoints[table.position(&change.key.endpoint).unwrap()].facts.probed.clone();
+        running.verdicts.send(change).await.unwrap();
+    }
+    while running.live.load().generation == 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(running.live.load().generation, 2);
+    assert_eq!(statuses(&running.live.load(), "app.z."), "DD");
+}
+
+#[tokio::test]
+async fn a_broken_reload_keeps_what_runs() {
+    let running = Running::start();
+    *running.config.lock().unwrap() = CONFIG.replace("weighted", "wieghted");
+    let refused = running.handle.reload().await.unwrap_err().to_string();
+    assert!(refused.contains("wieghted"), "{refused}");
+    assert_eq!(running.live.load().generation, 1);
+    *running.config.lock().unwrap() = CONFIG.replace("www.z.", "new.z.");
+    let diff = running.handle.reload().await.unwrap();
+    assert_eq!((diff.added.len(), diff.removed.len(), diff.changed.len()), (1, 1, 0));
+    assert_eq!(running.live.load().generation, 2);
+}
+
+#[tokio::test]
+async fn every_reload_that_is_asked_for_is_done() {
+    let running = Running::start();
+    *running.config.lock().unwrap() = format!("[server]\ntcp_max_connections = 7\n{CONFIG}");
+    let asked: Vec<_> = (0..8).map(|_| running.handle.clone()).collect();
+    let mut tasks = JoinSet::new();
+    for handle in asked {
+        tasks.spawn(async move { handle.reload().await.map(|it| it.needs_restart) });
+    }
+    while let Some(done) = tasks.join_next().await {
+        assert_eq!(done.unwrap().unwrap(), ["server.tcp_max_connections"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_is_undone_at_once_and_on_the_disk_once_it_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("overrides.json");
+    std::fs::create_dir(&file).unwrap();
+    let mut world = world();
+    world.override_with(until(1, &drain(true)));
+    world.publish(Timestamp(0));
+    assert_eq!(statuses(world.snapshot(), "www.z."), "D");
+    let running = Running::start_in(dir, world);
+    assert_eq!(statuses(&running.live.load(), "www.z."), "C", "in force, whatever the disk does");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    std::fs::remove_dir(&file).unwrap();
+    while !file.exists() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let dir = running.stop().await;
+    assert_eq!(Store::open(dir.path()).unwrap().load().unwrap().stored, Some(Overrides::default()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_ended_while_it_was_written_is_not_in_force() {
+    let running = Running::start();
+    let stamp = Stamp { expires: Some(Timestamp(1)), ..stamp() };
+    running.handle.change(drain(true), Condition::None, stamp).await.unwrap();
+    assert_eq!(statuses(&running.live.load(), "www.z."), "C");
+    let dir = running.stop().await;
+    let left = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
+    let mut ended = left.clone();
+    ended.expire(Timestamp(1));
+    assert_eq!(ended, Overrides::default());
+}
+
+#[tokio::test]
+async fn what_a_reload_needs_is_had_before_anything_changes() {
+    let running = Running::start();
+    let with_id = |id: &str| format!("[server]\nid = \"{id}\"\n{}", CONFIG.replace("www", "new"));
+    *running.config.lock().unwrap() = with_id("refused");
+    let refused = running.handle.reload().await.unwrap_err();
+    assert_eq!(refused.to_string(), "no such address");
+    assert_eq!(
+        (running.live.load().generation, statuses(&running.live.load(), "www.z.")),
+        (1, "C".into())
+    );
+    *running.config.lock().unwrap() = with_id("x");
+    running.handle.reload().await.unwrap();
+    let calls = running.calls.lock().unwrap().join(" ");
+    assert_eq!(calls, "begin prepare kept begin prepare commit taken");
+}
+
+#[tokio::test]
+async fn looking_again_takes_only_what_is_new() {
+    let running = Running::start();
+    running.handle.reload().await.unwrap();
+    let generation = || running.live.load().generation;
+    assert_eq!(generation(), 2);
+    running.handle.look_again().await;
+    running.handle.look_again().await;
+    *running.config.lock().unwrap() = CONFIG.replace("www", "new");
+    running.handle.look_again().await;
+    while generation() == 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    *running.config.lock().unwrap() = "nonsense".to_owned();
+    running.handle.look_again().await;
+    running.handle.look_again().await;
+    *running.config.lock().unwrap() = CONFIG.to_owned();
+    running.handle.look_again().await;
+    while generation() == 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let calls = running.calls.clone();
+    running.stop().await;
+    let calls = calls.lock().unwrap().join(" ");
+    // Whether the nonsense was seen in time depends on who is faster; what is the same is never taken twice.
+    let seen = calls.replace("begin kept ", "");
+    assert_eq!(seen, "begin prepare commit taken ".repeat(3).trim_end());
+}
+
+#[tokio::test]
+async fn another_prober_goes_on_from_what_is_believed() {
+    let mut running = Running::start();
+    *running.config.lock().unwrap() = CONFIG.replace("port = 9", "port = 9\ninterval = \"1s\"");
+    running.handle.reload().await.unwrap();
+    let change = |world: &Snapshot, say| {
+        let table = world.profile(&"www.z.".parse().unwrap()).unwrap();
+        let probed = table.endpoints[0].facts.probed.clone();
+        VerdictChange {
+            key: key("www.z.", "a"),
+            verdict: say,
+            at: Timestamp(0),
+            reason: None,
+            probed,
+        }
+    };
+    // The last word of the former prober, which control may not have heard yet.
+    running.verdicts.send(change(&running.live.load(), Verdict::Online)).await.unwrap();
+    let metrics = ProbeMetrics::register(&Registry::new()).unwrap();
+    let (prober, watch) = Prober::new(Clock::start(), metrics, running.verdicts.clone(), 8);
+    running.handle.probe_with(watch);
+    running.tasks.spawn(prober.run(running.stop.clone()));
+    // It would say nothing of an endpoint that it believes to be down already.
+    while statuses(&running.live.load(), "www.z.") != "D" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+fn a_reload_waits_for_a_change_that_is_being_written() {
+    // One blocking thread, so that the test decides what is done when: reading, something else, writing.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let ((go, wait), (begun, begins)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let load: Load = Arc::new(move || {
+        wait.lock().unwrap().recv().unwrap();
+        (load_text(Path::new("farol.toml"), CONFIG), Reading::default())
+    });
+    runtime.block_on(async {
+        let running =
+            Running::start_with(tempfile::tempdir().unwrap(), Arc::default(), load, world());
+        let turns = async || {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let mut asked = JoinSet::new();
+        let handle = running.handle.clone();
+        asked.spawn(async move { handle.reload().await.unwrap().generation });
+        turns().await;
+        let other = tokio::task::spawn_blocking(move || {
+            begun.send(()).unwrap();
+            held.recv().unwrap();
+        });
+        let handle = running.handle.clone();
+        asked.spawn(async move {
+            handle.change(drain(true), Condition::None, stamp()).await.unwrap().generation
+        });
+        turns().await;
+        go.send(()).unwrap();
+        begins.recv().unwrap();
+        turns().await;
+        assert_eq!(
+            running.live.load().generation,
+            1,
+            "the files are read, the change is not written"
+        );
+        release.send(()).unwrap();
+        other.await.unwrap();
+        let first = asked.join_next().await.unwrap().unwrap();
+        let second = asked.join_next().await.unwrap().unwrap();
+        assert_eq!((first, second), (2, 3));
+        assert_eq!(statuses(&running.live.load(), "www.z."), "D");
+    });
+}

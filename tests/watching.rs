@@ -1,0 +1,147 @@
+//! Changes of the configuration's files are noticed, however they are made, and only if something is different.
+
+#![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use common::daemon::{Daemon, Home};
+use common::dns::Query;
+use common::wait_to_see;
+
+const NAME: &str = "www.gtm.example.";
+
+/// A zone in which one name has this address.
+fn zone(address: &str) -> String {
+    format!(
+        "[[zone]]\nname = 'gtm.example.'\nnameservers = 'ns.example.'\n[[profile]]\nname = '{NAME}'\nmethod = 'priority'\nmonitor = {{ protocol = 'none' }}\nendpoint = [{{ name = 'a', target = '{address}' }}]\n"
+    )
+}
+
+fn answers(daemon: &Daemon) -> Vec<String> {
+    daemon.answers(NAME, "A")
+}
+
+#[track_caller]
+fn wait_for_answer(daemon: &Daemon, address: &str) {
+    wait_to_see(&vec![address.to_owned()], || answers(daemon));
+}
+
+/// How many reloads were taken so far.
+fn reloads(daemon: &Daemon) -> usize {
+    daemon.log().matches(r#""event":"reloaded""#).count()
+}
+
+#[test]
+fn a_file_is_noticed_that_is_written_or_replaced_or_broken_and_mended() {
+    let daemon = Home::new(&zone("192.0.2.1")).environment(&[("FAROL_LOG", "debug")]).start();
+    let file = daemon.home.path("farol.toml");
+    daemon.home.write("farol.toml", &zone("192.0.2.2"));
+    wait_for_answer(&daemon, "192.0.2.2");
+
+    daemon.home.write(".farol.toml.new", &zone("192.0.2.3"));
+    fs::rename(daemon.home.path(".farol.toml.new"), &file).unwrap();
+    wait_for_answer(&daemon, "192.0.2.3");
+
+    let seen = daemon.logged();
+    daemon.home.write("farol.toml", &zone("192.0.2.333"));
+    let refused = daemon.event("reload_refused", seen)["message"].as_str().unwrap().to_owned();
+    assert!(refused.contains("192.0.2.333"), "{refused}");
+    assert_eq!(answers(&daemon), ["192.0.2.3"]);
+    fs::remove_file(&file).unwrap();
+    let seen = daemon.logged();
+    let refused = daemon.event("reload_refused", seen)["message"].as_str().unwrap().to_owned();
+    assert!(refused.contains("farol.toml"), "{refused}");
+    daemon.home.write("farol.toml", &zone("192.0.2.4"));
+    wait_for_answer(&daemon, "192.0.2.4");
+
+    // What is the same changes nothing, and neither does what is no part of the configuration.
+    let (before, seen) = (reloads(&daemon), daemon.logged());
+    daemon.home.write("farol.toml", &zone("192.0.2.4"));
+    daemon.home.write("farol.toml~", "a backup");
+    daemon.event("config_unchanged", seen);
+    daemon.home.write("farol.toml", &zone("192.0.2.5"));
+    wait_for_answer(&daemon, "192.0.2.5");
+    assert_eq!(reloads(&daemon), before + 1);
+    daemon.stop();
+}
+
+/// Puts files where Kubernetes mounts a ConfigMap: in a directory of their own, which a link is swapped to.
+fn mount(at: &Path, version: &str, text: &str) {
+    let directory = at.join(version);
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("farol.toml"), text).unwrap();
+    let former = fs::read_link(at.join("..data"));
+    symlink(version, at.join("..data_tmp")).unwrap();
+    fs::rename(at.join("..data_tmp"), at.join("..data")).unwrap();
+    match former {
+        Ok(former) => fs::remove_dir_all(at.join(former)).unwrap(),
+        Err(_) => symlink("..data/farol.toml", at.join("farol.toml")).unwrap(),
+    }
+}
+
+#[test]
+fn a_config_map_is_noticed_as_kubernetes_swaps_it() {
+    for config in ["mounted", "mounted/farol.toml"] {
+        let home = Home::new("");
+        let at = home.path("mounted");
+        mount(&at, "..2026_a", &zone("192.0.2.1"));
+        let daemon = home.configured_by(config).start();
+        assert_eq!(answers(&daemon), ["192.0.2.1"]);
+        for (version, address) in [("..2026_b", "192.0.2.2"), ("..2026_c", "192.0.2.3")] {
+            mount(&at, version, &zone(address));
+            wait_for_answer(&daemon, address);
+        }
+        daemon.stop();
+    }
+}
+
+#[test]
+fn files_that_come_and_go_are_noticed_and_so_is_what_they_name() {
+    let home = Home::new("");
+    fs::create_dir(home.path("conf")).unwrap();
+    fs::create_dir(home.path("zones")).unwrap();
+    home.write("conf/a.toml", "[[zone]]\nname = 'example.'\nnameservers = 'ns.example.'\n");
+    let daemon = home.configured_by("conf").start();
+    let head = || daemon.ask(&Query::new(NAME, "A")).head();
+    assert_eq!(head(), "NXDOMAIN aa");
+
+    // It names a file that comes later, in a directory of its own.
+    let seen = daemon.logged();
+    daemon
+        .home
+        .write("conf/b.toml", "[[zone]]\nname = 'gtm.example.'\nfile = '../zones/gtm.zone'\n");
+    let refused = daemon.event("reload_refused", seen)["message"].as_str().unwrap().to_owned();
+    assert!(refused.contains("gtm.zone"), "{refused}");
+    let records = |address: &str| {
+        format!(
+            "$ORIGIN gtm.example.\n$TTL 5\n@ SOA ns.example. h.example. 1 2 3 4 5\n@ NS ns.elsewhere.\nwww A {address}\n"
+        )
+    };
+    for address in ["192.0.2.1", "192.0.2.2"] {
+        daemon.home.write("zones/gtm.zone", &records(address));
+        wait_for_answer(&daemon, address);
+    }
+    let metrics = daemon.api.get("/metrics").body;
+    assert!(metrics.contains("zone=\"gtm.example.\""), "{metrics}");
+    fs::remove_file(daemon.home.path("conf/b.toml")).unwrap();
+    wait_to_see(&"NXDOMAIN aa".to_owned(), head);
+    // What went away is no metric any more.
+    let metrics = daemon.api.get("/metrics").body;
+    assert!(!metrics.contains("zone=\"gtm.example.\""), "{metrics}");
+    daemon.stop();
+}
+
+#[test]
+fn nothing_is_noticed_where_that_is_not_wanted() {
+    let daemon = Home::new(&zone("192.0.2.1")).environment(&[("FAROL_NO_WATCH", "true")]).start();
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap();
+    let watches = descriptors.filter_map(|it| fs::read_link(it.unwrap().path()).ok());
+    assert_eq!(watches.filter(|it| it.ends_with("anon_inode:inotify")).count(), 0);
+    daemon.home.write("farol.toml", &zone("192.0.2.2"));
+    daemon.reload("reloaded");
+    assert_eq!(answers(&daemon), ["192.0.2.2"]);
+}
