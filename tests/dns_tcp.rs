@@ -32,7 +32,7 @@ fn daemon_with(idle: &str) -> Daemon {
     let soa = "@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
     home.write("gtm.zone", &format!("$TTL 60\n{soa}{long}"));
     // Who watches files opens more of them, at a time of its own.
-    home.environment(&[("FAROL_NO_WATCH", "true")]).start()
+    home.environment(&[("FAROL_NO_WATCH", "true")]).start().ready()
 }
 
 fn query() -> Query {
@@ -185,7 +185,7 @@ fn who_has_to_make_room_is_really_gone() {
 
 #[test]
 fn connections_that_cannot_be_accepted_are_counted_and_logged_once() {
-    let daemon = daemon().ready();
+    let daemon = daemon();
     let pid = Pid::from_raw(daemon.process().cast_signed());
     let few = Rlimit { current: Some(3), ..getrlimit(Resource::Nofile) };
     let allowed = prlimit(pid, Resource::Nofile, few).unwrap();
