@@ -71,7 +71,7 @@ class Daemon:
         self.path = pathlib.Path(self.directory.name)
         (self.path / "gtm.zone").write_text(ZONE + static)
         self.write(profiles)
-        command = [PROGRAM, "serve", "--log-format", "json", "--config", self.path / "farol.toml"]
+        command = [PROGRAM, "serve", "--no-watch", "--log-format", "json", "--config", self.path / "farol.toml"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             event = json.loads(line) if line.startswith("{") else {"message": line}

@@ -336,3 +336,25 @@ fn half_sent_requests_keep_nobody_out() {
     daemon.stop();
     assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
 }
+
+#[test]
+fn answering_goes_before_everything_else() {
+    let daemon = Daemon::start(CONFIG);
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.process())).unwrap();
+    let mut answering = Vec::new();
+    let mut others = Vec::new();
+    for task in tasks.map(|it| it.unwrap().path()) {
+        let name = fs::read_to_string(task.join("comm")).unwrap();
+        let stat = fs::read_to_string(task.join("stat")).unwrap();
+        // The seventeenth field after the name in parentheses.
+        let nice: i32 =
+            stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().parse().unwrap();
+        match name.trim() {
+            it if it.starts_with("dns-") => answering.push(nice),
+            it if it.starts_with("tokio") => others.push(nice),
+            _ => {}
+        }
+    }
+    let (best, least) = (answering.iter().max().unwrap(), others.iter().min().unwrap());
+    assert!(best < least, "answering {answering:?}, others {others:?}");
+}
