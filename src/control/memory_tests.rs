@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::Clock;
-use crate::health::{Cause, Outcome, Phase, PhaseTimes, ProbeResult};
+use crate::health::{Belief, Cause, Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::StateMetrics;
 use crate::model::{Model, Overrides, Timestamp, Verdict};
 use crate::settings::load_text;
@@ -69,6 +69,9 @@ fn a_start_serves_by_what_it_remembers() {
         let told: Vec<_> =
             world.watches().iter().map(|it| it.belief.verdict() == Degraded).collect();
         assert_eq!(told, [true, false]);
+        let aged = Belief::aged(Degraded);
+        let is_aged = world.watches().iter().any(|it| it.belief == aged);
+        assert_eq!(is_aged, age.abs() > 60, "one success is enough after {age} s");
     }
 }
 
