@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use common::daemon::{Daemon, Home};
 use common::wait_until;
+use rustix::process::Signal;
 use serde_json::Value;
 
 const CONFIG: &str = "
@@ -105,4 +106,20 @@ fn why_a_daemon_did_not_start_can_be_parsed() {
         check(&said);
         assert!(said.contains(r#""event":"failed""#), "{said}");
     }
+}
+
+#[test]
+fn logs_that_nobody_reads_hold_nothing_up() {
+    // Passes the first line on and reads no further.
+    let stops_reading = r#"exec "$0" "$@" 2> >(sed --unbuffered '/"started"/q' >&2; exec tail --pid=$$ --follow /dev/null 2>&1)"#;
+    let daemon = Home::new(CONFIG).through(&["bash", "-c", stops_reading]).start();
+    let reason = "x".repeat(1000);
+    // Several times what a pipe holds.
+    for weight in 1..300 {
+        let change = format!(r#"{{"weight": {weight}, "reason": "{reason}"}}"#);
+        daemon.api.must("PATCH", "/v1/profiles/app.gtm.example./endpoints/main", &change);
+    }
+    assert_eq!(daemon.api.get("/healthz").status, 200);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.end().0, Some(0));
 }

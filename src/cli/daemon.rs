@@ -127,7 +127,7 @@ impl Daemon {
         };
         let (status, listening) = (rooms.status(), rooms.dns());
         let (changes, verdicts) = mpsc::channel(VERDICTS);
-        let connections = probe_connections(settings.server.tcp_max_connections);
+        let connections = probe_connections(&settings.server);
         let new_prober =
             move || Prober::new(clock, probe_metrics.clone(), changes.clone(), connections);
         let (first_prober, prober) = new_prober();

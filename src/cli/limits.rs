@@ -2,13 +2,15 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors for everything but probes and DNS over TCP: sockets, logs, state, the API.
+use crate::settings::Server;
+
+/// Descriptors for everything but probes and DNS: logs, state, the API.
 const RESERVED_FILES: u64 = 256;
 /// Sockets that probes have in any case.
 const FEWEST_PROBES: u64 = 64;
 
 /// How many sockets probes may have open: what the process may open at all, less what the rest needs.
-pub(super) fn probe_connections(tcp_connections: usize) -> usize {
+pub(super) fn probe_connections(server: &Server) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX);
     if setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_err()
@@ -16,7 +18,7 @@ pub(super) fn probe_connections(tcp_connections: usize) -> usize {
         tracing::warn!(event = "file_limit", "the limit of open files could not be raised");
     }
     let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let reserved = RESERVED_FILES + tcp_connections as u64;
+    let reserved = RESERVED_FILES + server.tcp_max_connections as u64 + sockets(server);
     let needed = reserved + FEWEST_PROBES;
     if now < needed {
         tracing::warn!(
@@ -28,4 +30,11 @@ pub(super) fn probe_connections(tcp_connections: usize) -> usize {
     }
     let left = now.saturating_sub(reserved).max(FEWEST_PROBES);
     usize::try_from(left).unwrap_or(usize::MAX).min(tokio::sync::Semaphore::MAX_PERMITS)
+}
+
+/// The descriptors of DNS itself, while a reload has both old and new ones open: a socket for each worker and address, two for
+/// TCP at each address, and each worker's pipe.
+fn sockets(server: &Server) -> u64 {
+    let (addresses, workers) = (server.listen.len() as u64, server.workers as u64);
+    2 * addresses * (workers + 2) + 2 * workers
 }

@@ -5,6 +5,7 @@ use std::panic::{PanicHookInfo, set_hook};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 /// How logs look.
@@ -17,11 +18,15 @@ pub(super) enum LogFormat {
 }
 
 /// Sends logs to standard error, panics too. `filter` is a level, or directives like `farol=debug,hyper=info`.
-pub(super) fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
+///
+/// They are written by a thread of its own: whoever logs never waits for who reads. What doesn't fit while nobody reads is lost.
+/// The guard writes what is left when it is dropped.
+pub(super) fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<WorkerGuard> {
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!("--log-level: `{filter}` is no level; write error, warn, info, debug or trace")
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let (writer, guard) = tracing_appender::non_blocking(io::stderr());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let ansi = io::stderr().is_terminal();
     let started = match format {
         LogFormat::Human => builder.with_ansi(ansi).with_target(false).try_init(),
@@ -29,7 +34,7 @@ pub(super) fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> 
     };
     started.map_err(|error| anyhow::anyhow!("logs could not be started: {error}"))?;
     set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(guard)
 }
 
 /// A panic is a fault in Farol; whoever contains it says what it meant.

@@ -37,7 +37,7 @@ const NICE: i32 = 5;
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        start_logs(self.log_format, &self.log_level)?;
+        let _logs = start_logs(self.log_format, &self.log_level)?;
         let is_json = self.log_format == LogFormat::Json;
         match self.serve() {
             // What reads objects, one a line, gets the last word so too.

@@ -177,7 +177,9 @@ impl Control {
     }
 
     fn observe(&mut self, change: &VerdictChange) {
-        self.world.observe(change);
+        if !self.world.observe(change) {
+            return;
+        }
         // The probe that decided is the last one, unless another has ended since.
         let last = change.probed.last().filter(|it| it.reason == change.reason);
         let (phase, reason) = (last.map(|it| it.phase), change.reason.clone());
@@ -241,6 +243,8 @@ impl Control {
         tell_state(&self.parts.state_metrics, &self.parts.store);
         let refused = match written {
             Ok(Ok(())) => {
+                // What has ended meanwhile ends for that reason, not for these changes.
+                self.expire();
                 accepted.iter().for_each(|it| journal::changed(&it.change, &it.stamp));
                 self.put_in_force(overrides, &accepted);
                 let changes = accepted.iter().map(|it| (&it.change, &it.stamp)).collect();

@@ -118,7 +118,8 @@ fn known(
             Timestamp(time.0.saturating_sub(age))
         }
         (None, Some(remembered)) => remembered.as_of,
-        (None, None) => time,
+        // The word of another endpoint that shares its probes, which was not borne out yet either.
+        (None, None) => return None,
     };
     Some(Known { verdict: facts.verdict, as_of, probed: endpoint.probe.addresses.clone() })
 }

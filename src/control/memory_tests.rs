@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::health::{Belief, Cause, Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::StateMetrics;
-use crate::model::{Model, Overrides, Timestamp, Verdict};
+use crate::model::{Model, Moment, Overrides, Timestamp, Verdict};
 use crate::settings::load_text;
 use crate::snapshot::Live;
 use crate::store::{Kept, Known, Memory, Store};
@@ -54,6 +54,18 @@ fn start(memory: &Memory) -> World {
     World::new(&model(), Overrides::default(), recall, 1, 7, NOW)
 }
 
+fn passed() -> ProbeResult {
+    ProbeResult {
+        at: NOW,
+        outcome: Outcome::Passed,
+        phase: Phase::Connect,
+        elapsed: Duration::ZERO,
+        phases: PhaseTimes::default(),
+        reason: None,
+        certificate_expires: None,
+    }
+}
+
 fn statuses(world: &World) -> String {
     let table = world.snapshot().profile(&key("a").profile).unwrap();
     table.endpoints.iter().map(|it| it.status.label().chars().next().unwrap()).collect()
@@ -73,6 +85,17 @@ fn a_start_serves_by_what_it_remembers() {
         let is_aged = world.watches().iter().any(|it| it.belief == aged);
         assert_eq!(is_aged, age.abs() > 60, "one success is enough after {age} s");
     }
+}
+
+#[test]
+fn a_result_since_the_start_makes_an_old_word_fresh() {
+    let world = start(&memory(Verdict::Degraded, Verdict::Online, 61));
+    let is_aged = || world.watches()[0].belief == Belief::aged(Verdict::Degraded);
+    assert!(is_aged());
+    let table = world.snapshot().profile(&key("a").profile).unwrap();
+    let failed = ProbeResult { outcome: Outcome::Failed, ..passed() };
+    table.endpoints[0].facts.probed.record(Arc::new(failed), Moment::default(), None);
+    assert!(!is_aged(), "a reload must not make it yield to one success");
 }
 
 #[test]
@@ -121,15 +144,7 @@ async fn what_is_remembered_grows_no_younger_by_being_kept() {
     let keeper = keeper(&world, dir.path(), MINUTE);
     let store = keeper.store.clone();
     let table = world.snapshot().profile(&key("a").profile).unwrap().clone();
-    let heard = ProbeResult {
-        at: NOW,
-        outcome: Outcome::Passed,
-        phase: Phase::Connect,
-        elapsed: Duration::ZERO,
-        phases: PhaseTimes::default(),
-        reason: None,
-        certificate_expires: None,
-    };
+    let heard = passed();
     table.endpoints[1].facts.probed.record(Arc::new(heard), keeper.clock.now(), None);
     let stop = CancellationToken::new();
     stop.cancel();

@@ -129,7 +129,9 @@ impl World {
                     let key = key(&table.profile, endpoint);
                     let (target, probed) = (endpoint.probe.clone(), state.facts.probed.clone());
                     let (site, verdict) = (endpoint.site.clone(), state.facts.verdict);
-                    let is_aged = state.facts.remembered.is_some_and(|it| it.aged);
+                    // A result since the start, for or against it, has made it fresh.
+                    let is_aged = state.facts.remembered.is_some_and(|it| it.aged)
+                        && state.facts.probed.heard().is_none();
                     let belief =
                         if is_aged { Belief::aged(verdict) } else { Belief::fresh(verdict) };
                     watches.push(Watch { key, site, target, belief, probed });
@@ -140,13 +142,16 @@ impl World {
     }
 
     /// Takes in a verdict. One on an endpoint that has been configured anew since, or is gone, says nothing.
-    pub fn observe(&mut self, change: &VerdictChange) {
-        let Some((slot, at)) = self.locate(&change.key) else { return };
-        let Some(facts) = self.facts_mut(slot).and_then(|it| it.get_mut(at)) else { return };
-        if Arc::ptr_eq(&facts.probed, &change.probed) {
+    /// Tells whether it was taken.
+    pub fn observe(&mut self, change: &VerdictChange) -> bool {
+        let Some((slot, at)) = self.locate(&change.key) else { return false };
+        let Some(facts) = self.facts_mut(slot).and_then(|it| it.get_mut(at)) else { return false };
+        let is_current = Arc::ptr_eq(&facts.probed, &change.probed);
+        if is_current {
             facts.verdict = change.verdict;
             facts.remembered = None;
         }
+        is_current
     }
 
     /// What the overrides would be after a change.

@@ -13,7 +13,7 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 /// Room for answers while the device is busy, in octets: what does not fit is dropped, since no worker waits.
 const SEND_BUFFER: usize = 1 << 20;
 /// TCP connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+pub(super) const BACKLOG: i32 = 1024;
 /// How often any port is asked for until one is free for both UDP and TCP.
 const ANY_PORT_TRIES: usize = 32;
 

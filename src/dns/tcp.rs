@@ -15,6 +15,7 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::bind::BACKLOG;
 use super::burst::Burst;
 use super::connections::{Connections, Ticket};
 use super::query::HEADER;
@@ -146,13 +147,15 @@ async fn accept(
     end: CancellationToken,
 ) {
     let mut burst = Burst::default();
-    loop {
+    let mut after_the_end = 0;
+    while after_the_end < BACKLOG {
         let connection = tokio::select! {
             // Who has connected before the end is still answered what it has sent.
             biased;
             connection = listener.accept() => connection,
             () = end.cancelled() => return,
         };
+        after_the_end += i32::from(end.is_cancelled());
         match connection {
             Ok((stream, client)) => {
                 if accepted.send((stream, client.ip(), end.clone())).await.is_err() {
@@ -163,6 +166,9 @@ async fn accept(
                 shared.dropped(Drop::AcceptFailed);
                 if burst.begins(Instant::now().into_std()) {
                     tracing::warn!(event = "accept_failed", %error, "could not accept a DNS connection; it is tried again");
+                }
+                if end.is_cancelled() {
+                    return;
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }

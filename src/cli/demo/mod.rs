@@ -45,7 +45,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        start_logs(LogFormat::Human, &self.log_level)?;
+        let _logs = start_logs(LogFormat::Human, &self.log_level)?;
         let directory = Directory::create()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("could not start the async runtime")?;
