@@ -26,5 +26,5 @@ bench: ## install what benchmarks need, then run all of them
 	benches/reload/run
 	benches/idle/run
 	benches/probe/run
-	benches/probe/soak --seconds 60
+	benches/probe/soak
 	cargo bench --locked

@@ -32,6 +32,12 @@ def build():
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
 
 
+def demand(what, value, most):
+    """Ends with an error if a figure is worse than it may be."""
+    if value > most:
+        raise SystemExit(f"{what}: {value:.3g}, and at most {most:g} was wanted")
+
+
 def wait_for(condition, problem):
     """Waits until something holds; ends with the problem if it doesn't."""
     deadline = time.monotonic() + 10
@@ -41,12 +47,22 @@ def wait_for(condition, problem):
         time.sleep(0.05)
 
 
+def address(number):
+    """An address of its own for each number."""
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def resident_bytes(process, most=False):
+    """The memory that a process has in RAM, or the most that it has had."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmHWM:" if most else "VmRSS:")[1].split()[0]) * 1024
+
+
 def profile(name, method, endpoints, first=0):
     """A profile with so many endpoints that aren't probed; the first ones weigh more."""
     lines = [f'[[profile]]\nname = "{name}.gtm.example."\nmethod = "{method}"\nmonitor = "none"']
     for number in range(endpoints):
-        address = first + number
-        target = f"10.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
+        target = address(first + number)
         weight = (endpoints - number) * 10
         lines.append(f'[[profile.endpoint]]\nname = "e{number}"\ntarget = "{target}"\nweight = {weight}')
     return "\n".join(lines) + "\n"
@@ -121,5 +137,4 @@ class Daemon:
 
     def resident_bytes(self, most=False):
         """The memory that the process has in RAM, or the most that it has had."""
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmHWM:" if most else "VmRSS:")[1].split()[0]) * 1024
+        return resident_bytes(self.process.pid, most)

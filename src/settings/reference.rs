@@ -6,8 +6,9 @@ const HEAD: &str = "\
 # Every key of Farol's configuration with its default. Keys that are shown as comments have no fixed default, and what
 # they show is an example. Durations are texts such as \"500ms\", \"10s\" or \"1m30s\".
 #
-# The keys of [server], [admin] and [state] can also be set by environment variables such as FAROL__SERVER__LISTEN and by
-# flags such as --set server.listen=…, which beat variables. YAML and JSON files have the same keys.
+# The keys of [server], [admin], [state] and [metrics] can also be set by environment variables such as
+# FAROL__SERVER__LISTEN and by flags such as --set server.listen=…, which beat variables. YAML and JSON files have the
+# same keys.
 #
 # This file is generated from the program's own lists: UPDATE_REFERENCE=1 cargo test reference
 ";
