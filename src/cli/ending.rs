@@ -6,11 +6,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::SupervisionMetrics;
+use crate::supervision::keep_running;
+
 /// Tasks that end together.
 pub(super) struct Stage {
     name: &'static str,
     patience: Duration,
-    pub(super) stop: CancellationToken,
+    stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
@@ -20,8 +23,29 @@ impl Stage {
         Self { name, patience, stop: CancellationToken::new(), tasks: JoinSet::new() }
     }
 
-    pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+    /// Runs a task, which ends by the token that it is made with.
+    pub(super) fn spawn<F>(&mut self, make: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(make(self.stop.clone()));
+    }
+
+    /// Likewise; makes the task again, and counts it, should it end before it is told to.
+    pub(super) fn keep<F>(
+        &mut self,
+        task: &'static str,
+        metrics: &SupervisionMetrics,
+        mut make: impl FnMut(CancellationToken) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let metrics = metrics.clone();
+        self.spawn(|stop| {
+            let token = stop.clone();
+            let make = move || make(token.clone());
+            keep_running(task, stop, make, move || metrics.restarted(task))
+        });
     }
 
     /// Waits until one of the tasks has ended; tells how.
@@ -49,20 +73,19 @@ mod tests {
     async fn a_stage_that_hangs_is_named_when_its_time_is_over() {
         let started = Instant::now();
         let mut well = Stage::new("well", Duration::from_secs(2));
-        let stop = well.stop.clone();
-        well.spawn(async move { stop.cancelled().await });
+        well.spawn(|stop| async move { stop.cancelled().await });
         assert_eq!((well.end().await, started.elapsed()), (None, Duration::ZERO));
         let mut hung = Stage::new("hung", Duration::from_secs(2));
-        hung.spawn(std::future::pending());
+        hung.spawn(|_| std::future::pending());
         assert_eq!((hung.end().await, started.elapsed().as_secs()), (Some("hung"), 2));
     }
 
     #[tokio::test]
     async fn a_task_that_ends_too_soon_says_how() {
         let mut stage = Stage::new("control", Duration::ZERO);
-        stage.spawn(async {});
+        stage.spawn(|_| async {});
         assert_eq!(stage.ended().await.to_string(), "the control task ended by itself");
-        stage.spawn(async { panic!("broken") });
+        stage.spawn(|_| async { panic!("broken") });
         assert_eq!(stage.ended().await.to_string(), "a task panicked");
     }
 }
