@@ -15,11 +15,12 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::burst::Burst;
+use super::QUIET;
 use super::connections::{Connections, Ticket};
 use super::query::HEADER;
 use super::responder::{Path, Responder};
 use crate::metrics::Drop;
+use crate::supervision::Burst;
 
 /// Messages that one client gets answered before the others have their turn.
 const TURN: usize = 64;
@@ -145,7 +146,7 @@ async fn accept(
     accepted: mpsc::Sender<Accepted>,
     end: CancellationToken,
 ) {
-    let mut burst = Burst::default();
+    let mut burst = Burst::new(QUIET);
     loop {
         let connection = tokio::select! {
             // Who has connected before the end is still answered what it has sent.

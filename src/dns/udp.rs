@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::burst::Burst;
+use super::QUIET;
 use super::post::Post;
 use super::responder::{Path, Responder};
 use super::sys::{BATCH, Batch, Poller};
 use crate::metrics::Drop;
+use crate::supervision::Burst;
 
 /// Full batches in a row that one socket gets before the others have their turn.
 const TURN: usize = 16;
@@ -51,7 +52,7 @@ fn serve_until_called(
     batch: &mut Batch,
 ) -> io::Result<()> {
     let mut poller = Poller::new(sockets, post.bell());
-    let (mut failed_rounds, mut burst) = (0_u32, Burst::default());
+    let (mut failed_rounds, mut burst) = (0_u32, Burst::new(QUIET));
     loop {
         let called = poller.wait()?;
         let mut failed = false;

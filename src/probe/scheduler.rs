@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult, first_delay, next_start};
 use crate::metrics::ProbeMetrics;
 use crate::model::{Moment, ProbeTarget, Protocol};
+use crate::supervision::Burst;
 
 /// Waits for sockets that are closer together than this are one burst.
 const QUIET: Duration = Duration::from_secs(60);
@@ -42,8 +43,8 @@ pub(super) struct Scheduler<W> {
     targets: HashMap<Id, Target>,
     agenda: Agenda,
     sockets: Sockets,
-    /// When a probe last had to wait for a socket.
-    last_wait: Option<Moment>,
+    /// Of probes that wait for a socket.
+    waits: Burst,
     /// How many sockets all probes together need.
     needed: usize,
     /// Each gives its result and how late it started.
@@ -81,7 +82,7 @@ impl<W: World> Scheduler<W> {
             targets: HashMap::new(),
             agenda: Agenda::default(),
             sockets: Sockets::new(max_connections),
-            last_wait: None,
+            waits: Burst::new(QUIET),
             needed: 0,
             probes: JoinSet::new(),
             under_way: HashMap::new(),
@@ -148,8 +149,7 @@ impl<W: World> Scheduler<W> {
 
     /// Says once a burst that probes wait.
     fn note_wait(&mut self, now: Moment) {
-        let last = self.last_wait.replace(now);
-        if last.is_none_or(|last| now.since(last) >= QUIET) {
+        if self.waits.begins(self.clock.instant(now).into_std()) {
             let (waiting, most) = (self.sockets.waiting(), self.sockets.most());
             tracing::warn!(
                 event = "probes_wait",
