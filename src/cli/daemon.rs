@@ -18,7 +18,7 @@ use super::listening;
 use super::opening::Opened;
 use super::probing::Probers;
 use super::pulse::{Pulse, beat};
-use super::systemd::Systemd;
+use super::systemd;
 use super::watch::watch;
 use crate::api::{self, Api, Whole};
 use crate::clock::Clock;
@@ -54,7 +54,6 @@ pub(super) struct Daemon {
     prober: Stage,
     inner: Stage,
     detector: Detector,
-    systemd: Systemd,
     dns: Vec<SocketAddr>,
     admin: SocketAddr,
 }
@@ -118,13 +117,13 @@ impl Daemon {
             control_heart,
         });
 
-        let mut inner = Stage::new("control", CONTROL_PATIENCE);
-        inner.spawn(|stop| control.run(stop));
-        inner.spawn(|stop| beat(runtime_heart, stop));
+        let mut inner = Stage::new(CONTROL_PATIENCE);
+        inner.spawn(gauges::CONTROL, |stop| control.run(stop));
+        inner.spawn(gauges::RUNTIME, |stop| beat(runtime_heart, stop));
         inner.keep(gauges::KEEPER, &supervision, move |stop| keeper.clone().run(stop));
-        let (mut prober, control) = (Stage::new("prober", PROBER_PATIENCE), handle.clone());
+        let (mut prober, control) = (Stage::new(PROBER_PATIENCE), handle.clone());
         prober.keep(gauges::PROBER, &supervision, move |stop| probers.next(&control).run(stop));
-        let mut outer = Stage::new("api", API_PATIENCE);
+        let mut outer = Stage::new(API_PATIENCE);
         let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);
         outer.keep(gauges::API, &supervision, serve);
         let published = live.clone();
@@ -136,10 +135,9 @@ impl Daemon {
             outer.keep(gauges::WATCHER, &supervision, look);
         }
 
-        let systemd = Systemd::default();
-        systemd.ready(&status);
+        systemd::ready(&status);
         log_start(&status, &dns, admin, &live.load());
-        Ok(Self { server, control: handle, outer, prober, inner, detector, systemd, dns, admin })
+        Ok(Self { server, control: handle, outer, prober, inner, detector, dns, admin })
     }
 
     /// Talks to the control task.
@@ -168,7 +166,7 @@ impl Daemon {
             () = stop.cancelled() => Ok(()),
             why = self.inner.ended() => Err(why),
         };
-        self.systemd.stopping();
+        systemd::stopping();
         let mut hung = Vec::new();
         for stage in [self.outer, self.prober, self.inner] {
             hung.extend(stage.end().await);

@@ -7,7 +7,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::systemd::Systemd;
+use super::systemd;
 use crate::control::Surroundings;
 use crate::dns::{self, Identity, Server, Sockets, Steering, TcpLimits};
 use crate::metrics::DnsCounters;
@@ -50,7 +50,6 @@ pub(super) struct Listening {
     identity: Arc<ArcSwap<Identity>>,
     admin: AdminSocket,
     serve_at: watch::Sender<Arc<TcpListener>>,
-    systemd: Systemd,
     prepared: Option<(Sockets, AdminSocket)>,
 }
 
@@ -73,7 +72,6 @@ pub(super) fn open(
         identity,
         serve_at: watch::Sender::new(admin.listener.clone()),
         admin,
-        systemd: Systemd::default(),
         prepared: None,
     };
     Ok((server, listening))
@@ -104,7 +102,7 @@ impl Listening {
 
 impl Surroundings for Listening {
     fn begin(&mut self) {
-        self.systemd.reloading();
+        systemd::reloading();
     }
 
     fn prepare(&mut self, settings: &Settings) -> Result<(), String> {
@@ -137,6 +135,6 @@ impl Surroundings for Listening {
 
     fn end(&mut self, taken: bool) {
         let refused = if taken { "" } else { "; the last reload was refused, look at the log" };
-        self.systemd.ready(&(self.status() + refused));
+        systemd::ready(&(self.status() + refused));
     }
 }

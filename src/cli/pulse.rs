@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::gauges::{CONTROL, RUNTIME};
-use super::systemd::Systemd;
+use super::systemd::Watchdog;
 use crate::metrics::SupervisionMetrics;
 use crate::supervision::{Detector, Heart};
 
@@ -44,16 +44,16 @@ fn start_detector(
     hearts: Vec<Arc<Heart>>,
     metrics: SupervisionMetrics,
 ) -> anyhow::Result<Detector> {
-    let (mut systemd, watchdog) = (Systemd::default(), Systemd::watchdog());
-    let every = watchdog.map_or(Heart::EVERY, |it| it.min(Heart::EVERY));
+    let mut watchdog = Watchdog::set_up();
+    let every = watchdog.as_ref().map_or(Heart::EVERY, |it| it.every.min(Heart::EVERY));
     let looked = move |judged: &[(&Heart, bool)]| {
         for (heart, begins) in judged {
             metrics.silent(heart.part(), heart.silence(), *begins);
         }
-        if let Some(watchdog) = watchdog
+        if let Some(watchdog) = &mut watchdog
             && !judged.iter().any(|(heart, _)| heart.is_stalled())
         {
-            systemd.alive(watchdog);
+            watchdog.alive();
         }
     };
     Detector::start(hearts, every, looked).context("could not start the stall detector")

@@ -14,7 +14,7 @@ use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
 use super::{
     Change, ChangeError, Command, Handle, Load, Refusal, Running, Surroundings, chain, journal,
-    tell_state,
+    refresh_state_metrics,
 };
 use crate::clock::Clock;
 use crate::health::{Cause, Phase, Turn};
@@ -238,7 +238,7 @@ impl Control {
     /// Puts the changes in force that are on the disk now, or refuses them.
     fn saved(&mut self, written: Result<Result<(), StoreError>, ()>) {
         let Some(Saving { overrides, accepted, .. }) = self.saving.take() else { return };
-        tell_state(&self.parts.state_metrics, &self.parts.store);
+        refresh_state_metrics(&self.parts.state_metrics, &self.parts.store);
         let refused = match written {
             Ok(Ok(())) => {
                 accepted.iter().for_each(|it| journal::changed(&it.change, &it.stamp));

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::world::key;
-use super::{Timelines, chain, tell_state};
+use super::{Timelines, chain, refresh_state_metrics};
 use crate::clock::Clock;
 use crate::metrics::StateMetrics;
 use crate::model::{Endpoint, EndpointKey, Moment, Protocol, Timestamp, Verdict};
@@ -70,7 +70,7 @@ impl Keeper {
             Ok(Err(error)) => Some(chain(&error)),
             Err(_) => Some("writing them panicked, which is a fault in Farol".to_owned()),
         };
-        tell_state(&self.metrics, &self.store);
+        refresh_state_metrics(&self.metrics, &self.store);
         match &failed {
             Some(error) if !*is_failing => tracing::error!(
                 event = "verdicts_unwritten",

@@ -215,7 +215,7 @@ impl Running {
 }
 
 /// Brings the metrics up to what the store has seen.
-fn tell_state(metrics: &StateMetrics, store: &Store) {
+fn refresh_state_metrics(metrics: &StateMetrics, store: &Store) {
     let report = store.report();
     for (file, it) in StateFile::ALL.into_iter().zip(&report.writes) {
         metrics.file(file.label(), it.error.is_none(), it.succeeded, it.failures);

@@ -19,7 +19,7 @@ use super::QUIET;
 use super::connections::{Connections, Ticket};
 use super::query::HEADER;
 use super::responder::{Path, Responder};
-use crate::metrics::Drop;
+use crate::metrics::DropReason;
 use crate::supervision::Burst;
 
 /// Messages that one client gets answered before the others have their turn.
@@ -161,7 +161,7 @@ async fn accept(
                 }
             }
             Err(error) => {
-                shared.dropped(Drop::AcceptFailed);
+                shared.dropped(DropReason::AcceptFailed);
                 if burst.begins(Instant::now().into_std()) {
                     tracing::warn!(event = "accept_failed", %error, "could not accept a DNS connection; it is tried again");
                 }
@@ -183,9 +183,9 @@ async fn converse(
     let ended = tokio::select! {
         // Whoever has to make room does so at once, whether it sends, reads or neither.
         biased;
-        () = ticket.evicted() => Err(Drop::Evicted),
+        () = ticket.evicted() => Err(DropReason::Evicted),
         ended = exchange(&shared, &mut stream, client, &end, &ticket, &unsent) => {
-            ended.map_err(|_| Drop::BrokenStream)
+            ended.map_err(|_| DropReason::BrokenStream)
         }
     };
     if let Err(why) = ended {
@@ -276,7 +276,7 @@ impl Shared {
         Self { responder: RefCell::new(responder), scratch, idle: Cell::new(idle), stop }
     }
 
-    fn dropped(&self, why: Drop) {
+    fn dropped(&self, why: DropReason) {
         self.responder.borrow().dropped(why);
     }
 
@@ -362,7 +362,7 @@ mod tests {
         let ticket = Connections::new(1).admit(address, Instant::now());
         let unsent = Cell::new(false);
         let mut exchange = pin!(exchange(&shared, &mut server, address, &end, &ticket, &unsent));
-        let seen = || counters.count_dropped(Drop::Response);
+        let seen = || counters.count_dropped(DropReason::Response);
         for turn in 1..4 {
             let ended = poll_fn(|cx| Poll::Ready(exchange.as_mut().poll(cx))).await;
             assert!(ended.is_pending());

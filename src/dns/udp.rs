@@ -10,7 +10,7 @@ use super::QUIET;
 use super::post::Post;
 use super::responder::{Path, Responder};
 use super::sys::{BATCH, Batch, Poller};
-use crate::metrics::Drop;
+use crate::metrics::DropReason;
 use crate::supervision::Burst;
 
 /// Full batches in a row that one socket gets before the others have their turn.
@@ -59,7 +59,7 @@ fn serve_until_called(
         for socket in poller.ready() {
             if let Err(error) = take_turn(socket, responder, batch) {
                 failed = true;
-                responder.dropped(Drop::ReceiveFailed);
+                responder.dropped(DropReason::ReceiveFailed);
                 if burst.begins(Instant::now()) {
                     tracing::warn!(event = "receive_failed", %error, "could not receive from a DNS socket; it is tried again");
                 }
@@ -99,10 +99,10 @@ fn take_turn(
         let unanswerable = batch
             .answer(|packet, client, answer| answering.respond(packet, client, Path::Udp, answer));
         for _ in 0..unanswerable {
-            answering.dropped(Drop::PortZero);
+            answering.dropped(DropReason::PortZero);
         }
         for _ in 0..batch.send(socket) {
-            answering.dropped(Drop::SendFailed);
+            answering.dropped(DropReason::SendFailed);
         }
         drop(answering);
         if received < BATCH {
@@ -130,7 +130,7 @@ mod tests {
         let started = Instant::now();
         thread::scope(|threads| {
             threads.spawn(|| serve(&post, &mut responder).unwrap());
-            while counters.count_dropped(Drop::ReceiveFailed) < u64::from(BAD_LUCK) + 4 {
+            while counters.count_dropped(DropReason::ReceiveFailed) < u64::from(BAD_LUCK) + 4 {
                 thread::yield_now();
             }
             post.stop();

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::agenda::{Agenda, Id};
 use super::draws::Draws;
-use super::sockets::{Due, SiteId, Sockets};
+use super::shares::{Due, SiteId, SocketShares};
 use super::target::{Outbox, Target};
 use super::{ProbeHandle, VerdictChange, Watch};
 use crate::clock::Clock;
@@ -42,7 +42,7 @@ pub(super) struct Scheduler<W> {
     last_id: u64,
     targets: HashMap<Id, Target>,
     agenda: Agenda,
-    sockets: Sockets,
+    sockets: SocketShares,
     /// Of probes that wait for a socket.
     waits: Burst,
     /// How many sockets all probes together need.
@@ -81,7 +81,7 @@ impl<W: World> Scheduler<W> {
             last_id: 0,
             targets: HashMap::new(),
             agenda: Agenda::default(),
-            sockets: Sockets::new(max_connections),
+            sockets: SocketShares::new(max_connections),
             waits: Burst::new(QUIET),
             needed: 0,
             probes: JoinSet::new(),
