@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::control::{Recall, Timelines, World, chain};
+use crate::control::{Recall, Timelines, World};
 use crate::model::Timestamp;
 use crate::settings::Settings;
-use crate::store::{AdminToken, Loaded, Memory, Store};
+use crate::store::{AdminToken, Loaded, Memory, Store, chain};
 
 /// How far the clock may have gone back since the last verdicts were stored, without a word about it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);

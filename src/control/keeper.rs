@@ -8,12 +8,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::world::key;
-use super::{Timelines, chain, refresh_state_metrics};
+use super::{Timelines, refresh_state_metrics};
 use crate::clock::Clock;
 use crate::metrics::StateMetrics;
 use crate::model::{Endpoint, EndpointKey, Moment, Protocol, Timestamp, Verdict};
 use crate::snapshot::{EndpointState, Live, Snapshot};
-use crate::store::{Kept, Known, Memory, Store};
+use crate::store::{Kept, Known, Memory, Store, chain};
 
 /// How long the first change waits for others to be written with it.
 const SOON: Duration = Duration::from_secs(2);

@@ -223,12 +223,6 @@ fn refresh_state_metrics(metrics: &StateMetrics, store: &Store) {
     metrics.set_aside(report.set_aside.len());
 }
 
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |it| it.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 /// What a reload reads.
 pub type Load = Arc<dyn Fn() -> Loaded + Send + Sync>;
 

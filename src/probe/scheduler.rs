@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::{Agenda, Id};
@@ -12,7 +12,7 @@ use super::draws::Draws;
 use super::shares::{Due, SiteId, SocketShares};
 use super::target::{Outbox, Target};
 use super::{ProbeHandle, VerdictChange, Watch};
-use crate::clock::Clock;
+use crate::clock::{Clock, reached};
 use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult, first_delay, next_start};
 use crate::metrics::ProbeMetrics;
 use crate::model::{Moment, ProbeTarget, Protocol};
@@ -261,13 +261,6 @@ fn by_target(wanted: Vec<Watch>) -> HashMap<ProbeTarget, Vec<Watch>> {
         }
     }
     groups
-}
-
-async fn reached(wake: Option<Instant>) {
-    match wake {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The result of a probe that panicked: a fault of ours, which says nothing of the endpoint.
