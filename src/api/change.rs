@@ -18,9 +18,10 @@ use super::names::{find_key, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
 use super::stamp::stamp;
 use super::{Api, FromPath, Refused, render, view};
-use crate::control::{Change, ChangeError, Condition, ReloadError, Version, chain};
+use crate::control::{Change, ChangeError, Condition, ReloadError, Version};
 use crate::model::{EndpointKey, Ident, Name, Stamp};
 use crate::snapshot::Snapshot;
+use crate::store::chain;
 
 /// How often it is asked whether all workers answer by a change.
 const ACKNOWLEDGE_POLL: Duration = Duration::from_micros(200);

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use super::connections::{Connections, Phase, Place};
 use super::error::ApiError;
 use super::{Api, router};
+use crate::supervision::Burst;
 
 /// Connections at a time; the daemon keeps descriptors for them.
 const CONNECTIONS: usize = 128;
@@ -46,8 +47,8 @@ const BODY_LIMIT: usize = 64 * 1024;
 const GRACE: Duration = Duration::from_secs(1);
 /// How long to wait after accept(2) failed, for lack of descriptors say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Failures no further apart than this are one burst, which is logged once.
-const BURST: Duration = Duration::from_secs(60);
+/// Failures that are closer together than this are one burst, which is logged once.
+const QUIET: Duration = Duration::from_secs(60);
 
 type App = TowerToHyperService<Router>;
 
@@ -61,7 +62,7 @@ pub async fn serve(
     let app = TowerToHyperService::new(router(api));
     let mut connections = Connections::default();
     let mut tasks = JoinSet::new();
-    let mut failed: Option<Instant> = None;
+    let mut burst = Burst::new(QUIET);
     let Some(mut listener) = listen(&mut listeners) else { return };
     loop {
         tokio::select! {
@@ -88,10 +89,9 @@ pub async fn serve(
                     connections.admit(task.id(), place);
                 }
                 Err(error) => {
-                    if failed.is_none_or(|it| it.elapsed() > BURST) {
+                    if burst.begins(Instant::now().into_std()) {
                         tracing::error!(event = "accept_failed", %error, "the API can't take a connection: {error}");
                     }
-                    failed = Some(Instant::now());
                     sleep(ACCEPT_PAUSE).await;
                 }
             },

@@ -7,35 +7,28 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use arc_swap::ArcSwap;
-use prometheus::Registry;
-use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::ending::Stage;
+use super::gauges::{self, Gauges};
 use super::limits::probe_connections;
+use super::listening;
 use super::opening::Opened;
-use super::rooms::{AdminSocket, Rooms, identity};
-use super::systemd::Systemd;
+use super::probing::Probers;
+use super::pulse::{Pulse, beat};
+use super::systemd;
 use super::watch::watch;
 use crate::api::{self, Api, Whole};
 use crate::clock::Clock;
-use crate::control::{
-    Control, Handle, Keeper, Load, Parts, Recall, Running, Timelines, World, watch_for_stale,
-};
-use crate::dns::{Context as DnsContext, Server, Sockets, TcpLimits};
-use crate::metrics::{
-    ControlMetrics, DnsCounters, Exposure, Metrics, ProbeMetrics, StateMetrics, SupervisionMetrics,
-};
-use crate::probe::Prober;
+use crate::control::{Control, Handle, Keeper, Load, Parts, Running, watch_for_stale};
+use crate::dns::{Server, Sockets};
+use crate::metrics::{DnsCounters, Exposure, Metrics};
 use crate::settings::{Reading, Settings};
-use crate::snapshot::Live;
-use crate::store::StateFile;
-use crate::supervision::{Detector, Heart, keep_running};
+use crate::snapshot::{Live, Snapshot};
+use crate::supervision::Detector;
 
-/// Verdicts that may wait for the control task; further ones wait in the prober.
-const VERDICTS: usize = 1024;
 /// How long each may take to end, in this order; 9 s in all.
 const API_PATIENCE: Duration = Duration::from_secs(2);
 const PROBER_PATIENCE: Duration = Duration::from_secs(1);
@@ -61,7 +54,6 @@ pub(super) struct Daemon {
     prober: Stage,
     inner: Stage,
     detector: Detector,
-    systemd: Systemd,
     dns: Vec<SocketAddr>,
     admin: SocketAddr,
 }
@@ -69,69 +61,24 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts everything. When it returns, queries are answered and the API is served. Must be called on a runtime.
     pub(super) fn start(settings: Settings, source: Source) -> anyhow::Result<Self> {
-        let clock = Clock::start();
-        let started = Clock::time_of_day();
+        let (clock, started) = (Clock::start(), Clock::time_of_day());
         settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
-        let Opened { store, token, overrides, memory } =
-            Opened::from(&settings.state.dir, started)?;
-
         let workers = Sockets::workers(settings.server.workers);
-        let seed = getrandom::u64().context("the operating system gives no random numbers")?;
-        let running = Running::of(&settings);
-        let recall = Recall::new(&memory, started, settings.state.max_age);
-        let world = World::new(&settings.model, overrides, recall, workers, seed, started);
-        let timelines = Arc::new(Timelines::resume(memory, &world, started));
-        let live = Arc::new(Live::new(world.snapshot().clone(), workers));
-        let counters = Arc::new(DnsCounters::new(workers));
-
-        let registry = Registry::new();
-        let probe_metrics = ProbeMetrics::register(&registry)?;
-        let control_metrics = ControlMetrics::register(&registry, started)?;
-        let state_metrics =
-            StateMetrics::register(&registry, &StateFile::ALL.map(StateFile::label))?;
-        let supervision = SupervisionMetrics::register(
-            &registry,
-            &["api", "keeper", "prober", "stale", "watcher"],
-            &["control", "runtime"],
-        )?;
+        let Opened { store, token, world, timelines } = Opened::from(&settings, workers, started)?;
+        let Gauges { registry, probes, control, state, supervision } = Gauges::register(started)?;
         let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         let exposure = Arc::new(exposure);
-        let metrics =
-            Metrics::new(registry, live.clone(), counters.clone(), exposure.clone(), started);
 
-        let sockets = Sockets::bind(&settings.server.listen, settings.server.workers)?;
-        let admin = AdminSocket::bind(settings.admin.listen)?;
-        let tcp = TcpLimits {
-            connections: settings.server.tcp_max_connections,
-            idle: settings.server.tcp_idle_timeout,
-        };
-        let identity = Arc::new(ArcSwap::from_pointee(identity(&settings.server)));
-        let context = DnsContext { live: live.clone(), counters, identity: identity.clone(), tcp };
-        let server =
-            Server::start(&sockets, &context).context("could not start the DNS workers")?;
+        let live = Arc::new(Live::new(world.snapshot().clone(), workers));
+        let counters = Arc::new(DnsCounters::new(workers));
+        let (server, listening) = listening::open(&settings, live.clone(), counters.clone())?;
+        let Pulse { control_heart, runtime_heart, detector } = Pulse::start(&supervision)?;
 
-        let (control_heart, runtime_heart) = (Heart::new("control"), Heart::new("runtime"));
-        let hearts = vec![control_heart.clone(), runtime_heart.clone()];
-        let detector = start_detector(hearts, supervision.clone())?;
-
-        let (serve_at, listeners) = watch::channel(admin.listener.clone());
-        let (dns, admin_address) = (sockets.addresses(), admin.address);
-        let rooms = Rooms {
-            sockets,
-            steering: server.steering(),
-            identity,
-            admin,
-            serve_at,
-            systemd: Systemd::default(),
-            prepared: None,
-        };
-        let (status, listening) = (rooms.status(), rooms.dns());
-        let (changes, verdicts) = mpsc::channel(VERDICTS);
         let connections = probe_connections(&settings.server);
-        let new_prober =
-            move || Prober::new(clock, probe_metrics.clone(), changes.clone(), connections);
-        let (first_prober, prober) = new_prober();
+        let (mut probers, prober, verdicts) = Probers::new(clock, probes, connections);
         let (read, readings) = watch::channel(source.reading);
+        let (dns, admin) = listening.addresses();
+        let (status, serve_at) = (listening.status(), listening.serve_at());
         let parts = Parts {
             live: live.clone(),
             store: store.clone(),
@@ -139,13 +86,13 @@ impl Daemon {
             prober,
             verdicts,
             load: source.load,
-            running,
-            surroundings: Box::new(rooms),
+            running: Running::of(&settings),
+            surroundings: Box::new(listening),
             reading: read,
             heart: control_heart.clone(),
-            metrics: control_metrics,
-            exposure,
-            state_metrics: state_metrics.clone(),
+            metrics: control,
+            exposure: exposure.clone(),
+            state_metrics: state.clone(),
         };
         let (control, handle) = Control::new(world, parts);
         let keeper = Keeper {
@@ -154,14 +101,14 @@ impl Daemon {
             store: store.clone(),
             clock,
             max_age: settings.state.max_age,
-            metrics: state_metrics,
+            metrics: state,
         };
         let api = Arc::new(Api {
             live: live.clone(),
             store,
             timelines,
             control: handle.clone(),
-            metrics,
+            metrics: Metrics::new(registry, live.clone(), counters, exposure, started),
             clock,
             started,
             token,
@@ -170,64 +117,27 @@ impl Daemon {
             control_heart,
         });
 
-        let mut daemon = Self {
-            server,
-            control: handle.clone(),
-            outer: Stage::new("api", API_PATIENCE),
-            prober: Stage::new("prober", PROBER_PATIENCE),
-            inner: Stage::new("control", CONTROL_PATIENCE),
-            detector,
-            systemd: Systemd::default(),
-            dns,
-            admin: admin_address,
-        };
-        let counted = |task: &'static str| {
-            let metrics = supervision.clone();
-            move || metrics.restarted(task)
-        };
-        let stop = daemon.inner.stop.clone();
-        daemon.inner.spawn(control.run(stop));
-        daemon.inner.spawn(beat(runtime_heart, daemon.inner.stop.clone()));
-        let stop = daemon.inner.stop.clone();
-        let keep = move || keeper.clone().run(stop.clone());
-        let stop = daemon.inner.stop.clone();
-        daemon.inner.spawn(keep_running("keeper", stop, keep, counted("keeper")));
-
-        let (stop, control) = (daemon.prober.stop.clone(), handle.clone());
-        let mut first = Some(first_prober);
-        let probe = move || {
-            let prober = first.take().unwrap_or_else(|| {
-                let (prober, watch) = new_prober();
-                control.probe_with(watch);
-                prober
-            });
-            prober.run(stop.clone())
-        };
-        let stop = daemon.prober.stop.clone();
-        daemon.prober.spawn(keep_running("prober", stop, probe, counted("prober")));
-
-        let stop = daemon.outer.stop.clone();
-        let serve = move || api::serve(listeners.clone(), api.clone(), stop.clone());
-        let stop = daemon.outer.stop.clone();
-        daemon.outer.spawn(keep_running("api", stop, serve, counted("api")));
-        let (stop, published) = (daemon.outer.stop.clone(), live.clone());
-        let look = move || watch_for_stale(published.clone(), clock, stop.clone());
-        let stop = daemon.outer.stop.clone();
-        daemon.outer.spawn(keep_running("stale", stop, look, counted("stale")));
+        let mut inner = Stage::new(CONTROL_PATIENCE);
+        inner.spawn(gauges::CONTROL, |stop| control.run(stop));
+        inner.spawn(gauges::RUNTIME, |stop| beat(runtime_heart, stop));
+        inner.keep(gauges::KEEPER, &supervision, move |stop| keeper.clone().run(stop));
+        let (mut prober, control) = (Stage::new(PROBER_PATIENCE), handle.clone());
+        prober.keep(gauges::PROBER, &supervision, move |stop| probers.next(&control).run(stop));
+        let mut outer = Stage::new(API_PATIENCE);
+        let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);
+        outer.keep(gauges::API, &supervision, serve);
+        let published = live.clone();
+        let look = move |stop| watch_for_stale(published.clone(), clock, stop);
+        outer.keep(gauges::STALE, &supervision, look);
         if !source.watched.is_empty() {
-            let (stop, watched): (_, Arc<[PathBuf]>) =
-                (daemon.outer.stop.clone(), source.watched.into());
-            let look =
-                move || watch(watched.clone(), readings.clone(), handle.clone(), stop.clone());
-            let stop = daemon.outer.stop.clone();
-            daemon.outer.spawn(keep_running("watcher", stop, look, counted("watcher")));
+            let (paths, control): (Arc<[PathBuf]>, _) = (source.watched.into(), handle.clone());
+            let look = move |stop| watch(paths.clone(), readings.clone(), control.clone(), stop);
+            outer.keep(gauges::WATCHER, &supervision, look);
         }
 
-        daemon.systemd.ready(&status);
-        let (dns, admin, snapshot) = (listening, daemon.admin, live.load());
-        let (profiles, generation) = (snapshot.profiles.len(), snapshot.generation);
-        tracing::info!(event = "started", dns, %admin, profiles, generation, "{status}; {profiles} profiles");
-        Ok(daemon)
+        systemd::ready(&status);
+        log_start(&status, &dns, admin, &live.load());
+        Ok(Self { server, control: handle, outer, prober, inner, detector, dns, admin })
     }
 
     /// Talks to the control task.
@@ -256,7 +166,7 @@ impl Daemon {
             () = stop.cancelled() => Ok(()),
             why = self.inner.ended() => Err(why),
         };
-        self.systemd.stopping();
+        systemd::stopping();
         let mut hung = Vec::new();
         for stage in [self.outer, self.prober, self.inner] {
             hung.extend(stage.end().await);
@@ -284,33 +194,9 @@ impl Daemon {
     }
 }
 
-/// Shows that the runtime runs tasks.
-async fn beat(heart: Arc<Heart>, stop: CancellationToken) {
-    loop {
-        heart.beat();
-        tokio::select! {
-            () = sleep(Heart::EVERY) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// Looks after these hearts, and gives systemd a sign of life while all are well.
-fn start_detector(
-    hearts: Vec<Arc<Heart>>,
-    metrics: SupervisionMetrics,
-) -> anyhow::Result<Detector> {
-    let (mut systemd, watchdog) = (Systemd::default(), Systemd::watchdog());
-    let every = watchdog.map_or(Heart::EVERY, |it| it.min(Heart::EVERY));
-    let looked = move |judged: &[(&Heart, bool)]| {
-        for (heart, begins) in judged {
-            metrics.silent(heart.part(), heart.silence(), *begins);
-        }
-        if let Some(watchdog) = watchdog
-            && !judged.iter().any(|(heart, _)| heart.is_stalled())
-        {
-            systemd.alive(watchdog);
-        }
-    };
-    Detector::start(hearts, every, looked).context("could not start the stall detector")
+/// Says that queries are answered, at which addresses, and by how much.
+fn log_start(status: &str, dns: &[SocketAddr], admin: SocketAddr, snapshot: &Snapshot) {
+    let dns = dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (profiles, generation) = (snapshot.profiles.len(), snapshot.generation);
+    tracing::info!(event = "started", dns, %admin, profiles, generation, "{status}; {profiles} profiles");
 }

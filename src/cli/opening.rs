@@ -1,34 +1,45 @@
-//! What the daemon finds in its state directory when it starts.
+//! What the daemon finds in its state directory when it starts, and the world that it begins with.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::control::chain;
-use crate::model::{Overrides, Timestamp};
-use crate::store::{AdminToken, Loaded, Memory, Store};
+use anyhow::Context;
+
+use crate::control::{Recall, Timelines, World};
+use crate::model::Timestamp;
+use crate::settings::Settings;
+use crate::store::{AdminToken, Loaded, Memory, Store, chain};
 
 /// How far the clock may have gone back since the last verdicts were stored, without a word about it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// The state directory, and what is in it.
+/// The state directory, and what the daemon begins with by what is in it.
 pub(super) struct Opened {
     pub(super) store: Arc<Store>,
     pub(super) token: AdminToken,
-    pub(super) overrides: Overrides,
-    /// What is remembered of the endpoints.
-    pub(super) memory: Memory,
+    pub(super) world: World,
+    pub(super) timelines: Arc<Timelines>,
 }
 
 impl Opened {
-    /// Takes the directory and says what is wrong with it.
-    pub(super) fn from(dir: &Path, now: Timestamp) -> anyhow::Result<Self> {
+    /// Takes the directory, says what is wrong with it, and makes a world for so many workers.
+    pub(super) fn from(
+        settings: &Settings,
+        workers: usize,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let dir = &settings.state.dir;
         let store = Arc::new(Store::open(dir)?);
         let token = read_token(&store, dir)?;
         let overrides = told_aside("overrides", store.load()?).unwrap_or_default();
         let memory = recall(&store, now);
         store.look_for_damage();
-        Ok(Self { store, token, overrides, memory })
+        let seed = getrandom::u64().context("the operating system gives no random numbers")?;
+        let recall = Recall::new(&memory, now, settings.state.max_age);
+        let world = World::new(&settings.model, overrides, recall, workers, seed, now);
+        let timelines = Arc::new(Timelines::resume(memory, &world, now));
+        Ok(Self { store, token, world, timelines })
     }
 }
 

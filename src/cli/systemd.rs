@@ -4,37 +4,38 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-/// Tells systemd how the daemon is.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Systemd {
+/// Queries are answered; also after a reload.
+pub(super) fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+pub(super) fn reloading() {
+    // Without the time, systemd would take the next READY for an answer to an earlier reload.
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        tell(&[NotifyState::Reloading, now]);
+    }
+}
+
+pub(super) fn stopping() {
+    tell(&[NotifyState::Stopping, NotifyState::Status("answering what has come in")]);
+}
+
+/// Who kills the daemon when it gives no sign of life.
+pub(super) struct Watchdog {
+    /// How often a sign is due; half of what systemd allows.
+    pub(super) every: Duration,
     last_sign: Option<Instant>,
 }
 
-impl Systemd {
-    /// How often systemd wants a sign of life, if it does; half of what it allows.
-    pub(super) fn watchdog() -> Option<Duration> {
-        sd_notify::watchdog_enabled().map(|it| it / 2)
-    }
-
-    /// Queries are answered; also after a reload.
-    pub(super) fn ready(&self, status: &str) {
-        tell(&[NotifyState::Ready, NotifyState::Status(status)]);
-    }
-
-    pub(super) fn reloading(&self) {
-        // Without the time, systemd would take the next READY for an answer to an earlier reload.
-        if let Ok(now) = NotifyState::monotonic_usec_now() {
-            tell(&[NotifyState::Reloading, now]);
-        }
-    }
-
-    pub(super) fn stopping(&self) {
-        tell(&[NotifyState::Stopping, NotifyState::Status("answering what has come in")]);
+impl Watchdog {
+    /// The one that systemd set up, if it did.
+    pub(super) fn set_up() -> Option<Self> {
+        sd_notify::watchdog_enabled().map(|it| Self { every: it / 2, last_sign: None })
     }
 
     /// Gives the sign of life, if it is due.
-    pub(super) fn alive(&mut self, every: Duration) {
-        if self.last_sign.is_none_or(|it| it.elapsed() >= every) {
+    pub(super) fn alive(&mut self) {
+        if self.last_sign.is_none_or(|it| it.elapsed() >= self.every) {
             self.last_sign = Some(Instant::now());
             tell(&[NotifyState::Watchdog]);
         }

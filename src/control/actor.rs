@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::loading::Loading;
 use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
 use super::{
-    Change, ChangeError, Command, Handle, Load, Refusal, Running, Surroundings, chain, journal,
-    tell_state,
+    Change, ChangeError, Command, Handle, Load, Refusal, Running, Surroundings, journal,
+    refresh_state_metrics,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, reached};
 use crate::health::{Cause, Phase, Turn};
 use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
 use crate::model::{EndpointKey, Overrides, Stamp, Timestamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::settings::Reading;
 use crate::snapshot::{Live, Snapshot};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, chain};
 use crate::supervision::Heart;
 
 /// How long the first verdict of a burst waits for the others.
@@ -240,7 +240,7 @@ impl Control {
     /// Puts the changes in force that are on the disk now, or refuses them.
     fn saved(&mut self, written: Result<Result<(), StoreError>, ()>) {
         let Some(Saving { overrides, accepted, .. }) = self.saving.take() else { return };
-        tell_state(&self.parts.state_metrics, &self.parts.store);
+        refresh_state_metrics(&self.parts.state_metrics, &self.parts.store);
         let refused = match written {
             Ok(Ok(())) => {
                 // What has ended meanwhile ends for that reason, not for these changes.
@@ -327,13 +327,6 @@ impl Control {
 fn next_look(ends: Timestamp) -> Instant {
     let left = ends.0.saturating_sub(Clock::time_of_day().0);
     Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK)
-}
-
-async fn reached(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The end of a blocking task, if there is one; its panic is an error.

@@ -8,12 +8,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::world::key;
-use super::{Timelines, chain, tell_state};
+use super::{Timelines, refresh_state_metrics};
 use crate::clock::Clock;
 use crate::metrics::StateMetrics;
 use crate::model::{Endpoint, EndpointKey, Moment, Protocol, Timestamp, Verdict};
 use crate::snapshot::{EndpointState, Live, Snapshot};
-use crate::store::{Kept, Known, Memory, Store};
+use crate::store::{Kept, Known, Memory, Store, chain};
 
 /// How long the first change waits for others to be written with it.
 const SOON: Duration = Duration::from_secs(2);
@@ -70,7 +70,7 @@ impl Keeper {
             Ok(Err(error)) => Some(chain(&error)),
             Err(_) => Some("writing them panicked, which is a fault in Farol".to_owned()),
         };
-        tell_state(&self.metrics, &self.store);
+        refresh_state_metrics(&self.metrics, &self.store);
         match &failed {
             Some(error) if !*is_failing => tracing::error!(
                 event = "verdicts_unwritten",

@@ -215,18 +215,12 @@ impl Running {
 }
 
 /// Brings the metrics up to what the store has seen.
-fn tell_state(metrics: &StateMetrics, store: &Store) {
+fn refresh_state_metrics(metrics: &StateMetrics, store: &Store) {
     let report = store.report();
     for (file, it) in StateFile::ALL.into_iter().zip(&report.writes) {
         metrics.file(file.label(), it.error.is_none(), it.succeeded, it.failures);
     }
     metrics.set_aside(report.set_aside.len());
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |it| it.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// What a reload reads.

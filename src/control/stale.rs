@@ -48,10 +48,7 @@ async fn sweep(live: &Live, clock: Clock, before: &BTreeSet<EndpointKey>) -> BTr
         );
     }
     // What is configured no more is neither.
-    let is_there = |it: &&EndpointKey| {
-        snapshot.profile(&it.profile).is_some_and(|table| table.position(&it.endpoint).is_some())
-    };
-    let fresh: Vec<_> = before.difference(&stale).filter(is_there).collect();
+    let fresh: Vec<_> = before.difference(&stale).filter(|it| snapshot.has_endpoint(it)).collect();
     for EndpointKey { profile, endpoint } in fresh.iter().take(NAMED) {
         tracing::info!(event = "verdict_fresh", %profile, %endpoint, "probes of {profile} {endpoint} say something again");
     }

@@ -2,7 +2,6 @@
 //! memory: it goes on from the last snapshot whatever fails elsewhere.
 
 mod bind;
-mod burst;
 mod connections;
 mod message;
 mod post;
@@ -19,6 +18,11 @@ pub use bind::{BindError, Sockets};
 pub use responder::Identity;
 pub use server::{Context, Server, Steering};
 pub use tcp::TcpLimits;
+
+use std::time::Duration;
+
+/// Failures of the operating system that are closer together than this are one burst, which is logged once.
+const QUIET: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

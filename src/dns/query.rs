@@ -1,6 +1,6 @@
 //! A borrowed view of a query packet; nothing is copied.
 
-use crate::metrics::Drop;
+use crate::metrics::DropReason;
 use crate::model::{MAX_NAME, RecordType};
 
 /// The octets of a message's header.
@@ -30,7 +30,7 @@ pub(super) enum Rcode {
 #[derive(Debug)]
 pub(super) enum Packet<'p> {
     /// Must not be answered: too short, or an answer itself.
-    Ignored(Drop),
+    Ignored(DropReason),
     /// To be answered with an error alone.
     Faulty(Faulty<'p>),
     /// A question that can be answered.
@@ -103,11 +103,11 @@ impl FoldedName {
 /// Reads a packet. Total: whatever the octets, there is one thing to do.
 pub(super) fn read(packet: &[u8]) -> Packet<'_> {
     let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else {
-        return Packet::Ignored(Drop::Short);
+        return Packet::Ignored(DropReason::Short);
     };
     let [id0, id1, flags0, _, qd0, qd1, an0, an1, ns0, ns1, ar0, ar1] = *header;
     if flags0 & 0x80 != 0 {
-        return Packet::Ignored(Drop::Response);
+        return Packet::Ignored(DropReason::Response);
     }
     let header = Header {
         id: [id0, id1],

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use super::message::{ExtendedError, Message, Placed, UDP_SIZE, UDP_SIZE_WITHOUT_EDNS};
 use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
 use super::resolve::resolve;
-use crate::metrics::{DnsCounters, Drop, Transport};
+use crate::metrics::{DnsCounters, DropReason, Transport};
 use crate::model::RecordType;
 use crate::snapshot::{Entered, Reader, Worker};
 
@@ -63,7 +63,7 @@ impl Responder {
     }
 
     /// Counts something that was not answered.
-    pub(super) fn dropped(&self, why: Drop) {
+    pub(super) fn dropped(&self, why: DropReason) {
         self.counters.dropped(self.reader.worker(), why);
     }
 }
@@ -79,7 +79,7 @@ pub(super) struct Answering<'r> {
 
 impl Answering<'_> {
     /// Counts something that was not answered.
-    pub(super) fn dropped(&self, why: Drop) {
+    pub(super) fn dropped(&self, why: DropReason) {
         self.counters.dropped(self.worker, why);
     }
 

@@ -15,12 +15,13 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::QUIET;
 use super::bind::BACKLOG;
-use super::burst::Burst;
 use super::connections::{Connections, Ticket};
 use super::query::HEADER;
 use super::responder::{Path, Responder};
-use crate::metrics::Drop;
+use crate::metrics::DropReason;
+use crate::supervision::Burst;
 
 /// Messages that one client gets answered before the others have their turn.
 const TURN: usize = 64;
@@ -146,7 +147,7 @@ async fn accept(
     accepted: mpsc::Sender<Accepted>,
     end: CancellationToken,
 ) {
-    let mut burst = Burst::default();
+    let mut burst = Burst::new(QUIET);
     let mut after_the_end = 0;
     while after_the_end < BACKLOG {
         let connection = tokio::select! {
@@ -163,7 +164,7 @@ async fn accept(
                 }
             }
             Err(error) => {
-                shared.dropped(Drop::AcceptFailed);
+                shared.dropped(DropReason::AcceptFailed);
                 if burst.begins(Instant::now().into_std()) {
                     tracing::warn!(event = "accept_failed", %error, "could not accept a DNS connection; it is tried again");
                 }
@@ -188,9 +189,9 @@ async fn converse(
     let ended = tokio::select! {
         // Whoever has to make room does so at once, whether it sends, reads or neither.
         biased;
-        () = ticket.evicted() => Err(Drop::Evicted),
+        () = ticket.evicted() => Err(DropReason::Evicted),
         ended = exchange(&shared, &mut stream, client, &end, &ticket, &unsent) => {
-            ended.map_err(|_| Drop::BrokenStream)
+            ended.map_err(|_| DropReason::BrokenStream)
         }
     };
     if let Err(why) = ended {
@@ -281,7 +282,7 @@ impl Shared {
         Self { responder: RefCell::new(responder), scratch, idle: Cell::new(idle), stop }
     }
 
-    fn dropped(&self, why: Drop) {
+    fn dropped(&self, why: DropReason) {
         self.responder.borrow().dropped(why);
     }
 
@@ -367,7 +368,7 @@ mod tests {
         let ticket = Connections::new(1).admit(address, Instant::now());
         let unsent = Cell::new(false);
         let mut exchange = pin!(exchange(&shared, &mut server, address, &end, &ticket, &unsent));
-        let seen = || counters.count_dropped(Drop::Response);
+        let seen = || counters.count_dropped(DropReason::Response);
         for turn in 1..4 {
             let ended = poll_fn(|cx| Poll::Ready(exchange.as_mut().poll(cx))).await;
             assert!(ended.is_pending());

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::burst::Burst;
+use super::QUIET;
 use super::post::Post;
 use super::responder::{Path, Responder};
 use super::sys::{BATCH, Batch, Poller};
-use crate::metrics::Drop;
+use crate::metrics::DropReason;
+use crate::supervision::Burst;
 
 /// Full batches in a row that one socket gets before the others have their turn.
 const TURN: usize = 16;
@@ -51,14 +52,14 @@ fn serve_until_called(
     batch: &mut Batch,
 ) -> io::Result<()> {
     let mut poller = Poller::new(sockets, post.bell());
-    let (mut failed_rounds, mut burst) = (0_u32, Burst::default());
+    let (mut failed_rounds, mut burst) = (0_u32, Burst::new(QUIET));
     loop {
         let called = poller.wait()?;
         let mut failed = false;
         for socket in poller.ready() {
             if let Err(error) = take_turn(socket, responder, batch) {
                 failed = true;
-                responder.dropped(Drop::ReceiveFailed);
+                responder.dropped(DropReason::ReceiveFailed);
                 if burst.begins(Instant::now()) {
                     tracing::warn!(event = "receive_failed", %error, "could not receive from a DNS socket; it is tried again");
                 }
@@ -98,10 +99,10 @@ fn take_turn(
         let unanswerable = batch
             .answer(|packet, client, answer| answering.respond(packet, client, Path::Udp, answer));
         for _ in 0..unanswerable {
-            answering.dropped(Drop::PortZero);
+            answering.dropped(DropReason::PortZero);
         }
         for _ in 0..batch.send(socket) {
-            answering.dropped(Drop::SendFailed);
+            answering.dropped(DropReason::SendFailed);
         }
         drop(answering);
         if received < BATCH {
@@ -129,7 +130,7 @@ mod tests {
         let started = Instant::now();
         thread::scope(|threads| {
             threads.spawn(|| serve(&post, &mut responder).unwrap());
-            while counters.count_dropped(Drop::ReceiveFailed) < u64::from(BAD_LUCK) + 4 {
+            while counters.count_dropped(DropReason::ReceiveFailed) < u64::from(BAD_LUCK) + 4 {
                 thread::yield_now();
             }
             post.stop();

@@ -14,7 +14,7 @@ pub enum Transport {
 
 /// Why something was not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drop {
+pub enum DropReason {
     /// Shorter than a DNS header.
     Short,
     /// An answer, not a query.
@@ -33,7 +33,7 @@ pub enum Drop {
     BrokenStream,
 }
 
-impl Drop {
+impl DropReason {
     const ALL: [(Self, &'static str); 8] = [
         (Self::Short, "short"),
         (Self::Response, "response"),
@@ -65,7 +65,7 @@ pub(super) const BUCKETS: [f64; 9] =
 /// Where each kind of counter begins.
 const QUERIES: usize = 0;
 const DROPPED: usize = QUERIES + 4;
-const OUTSIDE: usize = DROPPED + Drop::ALL.len();
+const OUTSIDE: usize = DROPPED + DropReason::ALL.len();
 const TIMES: usize = OUTSIDE + COUNTED_RCODES;
 const TIME_SUM: usize = TIMES + BUCKETS.len() + 1;
 const PANICS: usize = TIME_SUM + 1;
@@ -90,7 +90,7 @@ impl DnsCounters {
     }
 
     /// Counts what was not answered.
-    pub fn dropped(&self, worker: Worker, why: Drop) {
+    pub fn dropped(&self, worker: Worker, why: DropReason) {
         self.0.add(worker, DROPPED + why as usize, 1);
     }
 
@@ -126,12 +126,12 @@ impl DnsCounters {
     }
 
     /// How often something was not answered for this reason.
-    pub fn count_dropped(&self, why: Drop) -> u64 {
+    pub fn count_dropped(&self, why: DropReason) -> u64 {
         self.0.sum(DROPPED + why as usize)
     }
 
     pub(super) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Drop::ALL.into_iter().map(|(why, label)| (label, self.count_dropped(why)))
+        DropReason::ALL.into_iter().map(|(why, label)| (label, self.count_dropped(why)))
     }
 
     pub(super) fn outside_by_rcode(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -175,10 +175,10 @@ mod tests {
         let counters = DnsCounters::new(2);
         let worker = Worker(1);
         counters.query(worker, Transport::Tcp, "::1".parse().unwrap());
-        for (why, _) in Drop::ALL {
+        for (why, _) in DropReason::ALL {
             counters.dropped(worker, why);
         }
-        counters.dropped(worker, Drop::Evicted);
+        counters.dropped(worker, DropReason::Evicted);
         counters.outside(worker, 16);
         counters.took(worker, Duration::from_micros(3));
         counters.took(worker, Duration::from_secs(1));

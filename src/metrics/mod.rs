@@ -17,7 +17,7 @@ mod totals;
 mod traffic;
 
 pub use control::ControlMetrics;
-pub use dns::{COUNTED_RCODES, DnsCounters, Drop, Transport};
+pub use dns::{COUNTED_RCODES, DnsCounters, DropReason, Transport};
 pub use exposure::Exposure;
 pub use probes::ProbeMetrics;
 pub use scrape::Scrape;

@@ -17,7 +17,7 @@ mod draws;
 mod http;
 mod reason;
 mod scheduler;
-mod sockets;
+mod shares;
 mod target;
 mod tcp;
 #[cfg(test)]

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::{Agenda, Id};
 use super::draws::Draws;
-use super::sockets::{Due, SiteId, Sockets};
+use super::shares::{Due, SiteId, SocketShares};
 use super::target::{Outbox, Target};
 use super::{ProbeHandle, VerdictChange, Watch};
-use crate::clock::Clock;
+use crate::clock::{Clock, reached};
 use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult, first_delay, next_start};
 use crate::metrics::ProbeMetrics;
 use crate::model::{Moment, ProbeTarget, Protocol};
+use crate::supervision::Burst;
 
 /// Waits for sockets that are closer together than this are one burst.
 const QUIET: Duration = Duration::from_secs(60);
@@ -41,9 +42,9 @@ pub(super) struct Scheduler<W> {
     last_id: u64,
     targets: HashMap<Id, Target>,
     agenda: Agenda,
-    sockets: Sockets,
-    /// When a probe last had to wait for a socket.
-    last_wait: Option<Moment>,
+    sockets: SocketShares,
+    /// Of probes that wait for a socket.
+    waits: Burst,
     /// How many sockets all probes together need.
     needed: usize,
     /// Each gives its result and how late it started.
@@ -80,8 +81,8 @@ impl<W: World> Scheduler<W> {
             last_id: 0,
             targets: HashMap::new(),
             agenda: Agenda::default(),
-            sockets: Sockets::new(max_connections),
-            last_wait: None,
+            sockets: SocketShares::new(max_connections),
+            waits: Burst::new(QUIET),
             needed: 0,
             probes: JoinSet::new(),
             under_way: HashMap::new(),
@@ -148,8 +149,7 @@ impl<W: World> Scheduler<W> {
 
     /// Says once a burst that probes wait.
     fn note_wait(&mut self, now: Moment) {
-        let last = self.last_wait.replace(now);
-        if last.is_none_or(|last| now.since(last) >= QUIET) {
+        if self.waits.begins(self.clock.instant(now).into_std()) {
             let (waiting, most) = (self.sockets.waiting(), self.sockets.most());
             tracing::warn!(
                 event = "probes_wait",
@@ -261,13 +261,6 @@ fn by_target(wanted: Vec<Watch>) -> HashMap<ProbeTarget, Vec<Watch>> {
         }
     }
     groups
-}
-
-async fn reached(wake: Option<Instant>) {
-    match wake {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The result of a probe that panicked: a fault of ours, which says nothing of the endpoint.

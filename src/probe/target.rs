@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::sockets::SiteId;
+use super::shares::SiteId;
 use super::{VerdictChange, Watch};
 use crate::clock::Clock;
 use crate::health::{Belief, Health, Outcome, ProbeResult, Probed};

@@ -19,7 +19,7 @@ pub use zone::{Found, Node, ZoneTable, Zones};
 
 use std::sync::Arc;
 
-use crate::model::{Ident, Name, Site, Stamp};
+use crate::model::{EndpointKey, Ident, Name, Site, Stamp};
 
 /// Everything that answers and views are made from, at one instant.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +56,11 @@ impl Snapshot {
     /// The profile at this name.
     pub fn profile(&self, name: &Name) -> Option<&Arc<ProfileTable>> {
         self.profiles.get(self.slot(name)?)
+    }
+
+    /// Whether the configuration has this endpoint.
+    pub fn has_endpoint(&self, key: &EndpointKey) -> bool {
+        self.profile(&key.profile).is_some_and(|table| table.position(&key.endpoint).is_some())
     }
 
     /// The site of this name.

@@ -222,7 +222,7 @@ impl Store {
             .map_err(io::Error::from)
             .and_then(|bytes| file::replace(&path, &bytes))
             .map_err(|source| StoreError::write(&path, source));
-        let outcome = written.as_ref().map(|_| ()).map_err(chain);
+        let outcome = written.as_ref().map(|_| ()).map_err(|it| chain(it));
         self.reporter.wrote(file, outcome, Clock::time_of_day());
         written
     }
@@ -249,12 +249,10 @@ impl Store {
     }
 }
 
-/// An error with its cause, on one line.
-fn chain(error: &StoreError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |it| it.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Locks the directory, and writes into the lock who has it.

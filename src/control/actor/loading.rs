@@ -86,11 +86,7 @@ impl Control {
         self.due = None;
         self.put_live(started, &changes, &Why::Reload);
         let snapshot = self.world.snapshot();
-        self.parts.timelines.keep_only(|it| {
-            snapshot
-                .profile(&it.profile)
-                .is_some_and(|table| table.position(&it.endpoint).is_some())
-        });
+        self.parts.timelines.keep_only(|it| snapshot.has_endpoint(it));
         self.parts.surroundings.commit(settings);
         self.parts.prober.watch(self.world.watches());
         journal::reloaded(&diff);

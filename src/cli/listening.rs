@@ -7,22 +7,24 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::systemd::Systemd;
+use super::systemd;
 use crate::control::Surroundings;
-use crate::dns::{Identity, Sockets, Steering};
-use crate::settings::{Server, Settings};
+use crate::dns::{self, Identity, Server, Sockets, Steering, TcpLimits};
+use crate::metrics::DnsCounters;
+use crate::settings::{self, Settings};
+use crate::snapshot::Live;
 
 /// The socket of the API.
 #[derive(Clone)]
-pub(super) struct AdminSocket {
+struct AdminSocket {
     /// As it was asked for; with port 0, any port was taken.
     wanted: SocketAddr,
-    pub(super) address: SocketAddr,
-    pub(super) listener: Arc<TcpListener>,
+    address: SocketAddr,
+    listener: Arc<TcpListener>,
 }
 
 impl AdminSocket {
-    pub(super) fn bind(wanted: SocketAddr) -> anyhow::Result<Self> {
+    fn bind(wanted: SocketAddr) -> anyhow::Result<Self> {
         let failed = || match wanted.port() {
             0 => format!("could not listen on {wanted} for the API"),
             _ => format!(
@@ -37,22 +39,55 @@ impl AdminSocket {
 }
 
 /// What CHAOS questions are told by these settings.
-pub(super) fn identity(server: &Server) -> Identity {
+fn identity(server: &settings::Server) -> Identity {
     Identity { version: server.version.clone(), id: server.id.clone() }
 }
 
 /// The sockets in use, and whom to tell of others.
-pub(super) struct Rooms {
-    pub(super) sockets: Sockets,
-    pub(super) steering: Steering,
-    pub(super) identity: Arc<ArcSwap<Identity>>,
-    pub(super) admin: AdminSocket,
-    pub(super) serve_at: watch::Sender<Arc<TcpListener>>,
-    pub(super) systemd: Systemd,
-    pub(super) prepared: Option<(Sockets, AdminSocket)>,
+pub(super) struct Listening {
+    sockets: Sockets,
+    steering: Steering,
+    identity: Arc<ArcSwap<Identity>>,
+    admin: AdminSocket,
+    serve_at: watch::Sender<Arc<TcpListener>>,
+    prepared: Option<(Sockets, AdminSocket)>,
 }
 
-impl Rooms {
+/// Opens the sockets. From now on queries are answered by `live`, and clients of the API wait for it to be served.
+pub(super) fn open(
+    settings: &Settings,
+    live: Arc<Live>,
+    counters: Arc<DnsCounters>,
+) -> anyhow::Result<(Server, Listening)> {
+    let server = &settings.server;
+    let sockets = Sockets::bind(&server.listen, server.workers)?;
+    let admin = AdminSocket::bind(settings.admin.listen)?;
+    let tcp = TcpLimits { connections: server.tcp_max_connections, idle: server.tcp_idle_timeout };
+    let identity = Arc::new(ArcSwap::from_pointee(identity(server)));
+    let context = dns::Context { live, counters, identity: identity.clone(), tcp };
+    let server = Server::start(&sockets, &context).context("could not start the DNS workers")?;
+    let listening = Listening {
+        sockets,
+        steering: server.steering(),
+        identity,
+        serve_at: watch::Sender::new(admin.listener.clone()),
+        admin,
+        prepared: None,
+    };
+    Ok((server, listening))
+}
+
+impl Listening {
+    /// Where the API is to be served, now and after each reload.
+    pub(super) fn serve_at(&self) -> watch::Receiver<Arc<TcpListener>> {
+        self.serve_at.subscribe()
+    }
+
+    /// Where queries are answered and the API is served, with real ports.
+    pub(super) fn addresses(&self) -> (Vec<SocketAddr>, SocketAddr) {
+        (self.sockets.addresses(), self.admin.address)
+    }
+
     /// One line on where queries are answered.
     pub(super) fn status(&self) -> String {
         format!("answering DNS at {}; API and metrics at http://{}", self.dns(), self.admin.address)
@@ -65,9 +100,9 @@ impl Rooms {
     }
 }
 
-impl Surroundings for Rooms {
+impl Surroundings for Listening {
     fn begin(&mut self) {
-        self.systemd.reloading();
+        systemd::reloading();
     }
 
     fn prepare(&mut self, settings: &Settings) -> Result<(), String> {
@@ -84,7 +119,7 @@ impl Surroundings for Rooms {
 
     fn commit(&mut self, settings: &Settings) {
         let Some((sockets, admin)) = self.prepared.take() else { return };
-        let before = (self.sockets.addresses(), self.admin.address);
+        let before = self.addresses();
         self.identity.store(Arc::new(identity(&settings.server)));
         self.steering.answer_at(&sockets, settings.server.tcp_idle_timeout);
         self.sockets = sockets;
@@ -92,7 +127,7 @@ impl Surroundings for Rooms {
             self.serve_at.send_replace(admin.listener.clone());
             self.admin = admin;
         }
-        if before != (self.sockets.addresses(), self.admin.address) {
+        if before != self.addresses() {
             let (dns, admin, status) = (self.dns(), self.admin.address, self.status());
             tracing::info!(event = "listening", dns, %admin, "{status}");
         }
@@ -100,6 +135,6 @@ impl Surroundings for Rooms {
 
     fn end(&mut self, taken: bool) {
         let refused = if taken { "" } else { "; the last reload was refused, look at the log" };
-        self.systemd.ready(&(self.status() + refused));
+        systemd::ready(&(self.status() + refused));
     }
 }

@@ -1,21 +1,22 @@
-//! Failures that repeat are logged once a burst: each of them is counted, and a log that they fill helps nobody.
-
 use std::time::{Duration, Instant};
 
-/// Failures that are closer together than this are one burst.
-const QUIET: Duration = Duration::from_secs(10);
-
-/// When one kind of failure happened last.
-#[derive(Debug, Default)]
-pub(super) struct Burst {
+/// When one kind of failure happened last. What repeats is logged once a burst: a log that it fills helps nobody.
+#[derive(Debug)]
+pub struct Burst {
+    quiet: Duration,
     last: Option<Instant>,
 }
 
 impl Burst {
+    /// Failures that are closer together than `quiet` are one burst.
+    pub fn new(quiet: Duration) -> Self {
+        Self { quiet, last: None }
+    }
+
     /// Notes a failure. Tells whether it begins a burst.
-    pub(super) fn begins(&mut self, now: Instant) -> bool {
+    pub fn begins(&mut self, now: Instant) -> bool {
         let last = self.last.replace(now);
-        last.is_none_or(|last| now.saturating_duration_since(last) >= QUIET)
+        last.is_none_or(|last| now.saturating_duration_since(last) >= self.quiet)
     }
 }
 
@@ -25,7 +26,7 @@ mod tests {
 
     #[test]
     fn a_burst_begins_once() {
-        let mut burst = Burst::default();
+        let mut burst = Burst::new(Duration::from_secs(10));
         let start = Instant::now();
         let mut begins = |second| burst.begins(start + Duration::from_secs(second));
         assert!(begins(0));

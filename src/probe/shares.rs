@@ -12,7 +12,7 @@ use crate::model::{Ident, Moment};
 /// gets any that is free; beyond it, only while it holds fewer than are free. So one site alone can use nearly everything,
 /// and still leaves as much as it has to the others together.
 #[derive(Debug)]
-pub(super) struct Sockets {
+pub(super) struct SocketShares {
     most: usize,
     used: usize,
     names: HashMap<Option<Ident>, SiteId>,
@@ -23,7 +23,7 @@ pub(super) struct Sockets {
     waiting: usize,
 }
 
-/// Names a site until the next [`Sockets::clear`].
+/// Names a site until the next [`SocketShares::clear`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SiteId(usize);
 
@@ -44,7 +44,7 @@ pub(super) struct Due {
     pub(super) asked: Moment,
 }
 
-impl Sockets {
+impl SocketShares {
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,
@@ -137,8 +137,8 @@ mod tests {
     use super::*;
 
     /// So many sockets and sites, at each of which so many probes wait.
-    fn sockets(most: usize, lines: &[u64]) -> Sockets {
-        let mut sockets = Sockets::new(most);
+    fn sockets(most: usize, lines: &[u64]) -> SocketShares {
+        let mut sockets = SocketShares::new(most);
         for (number, length) in lines.iter().enumerate() {
             let site = sockets.site(Some(&format!("s{number}").parse().unwrap()));
             ask(&mut sockets, site, *length);
@@ -146,13 +146,13 @@ mod tests {
         sockets
     }
 
-    fn ask(sockets: &mut Sockets, site: SiteId, count: u64) {
+    fn ask(sockets: &mut SocketShares, site: SiteId, count: u64) {
         let due = |it| Due { id: Id(it), at: Moment::default(), asked: Moment::default() };
         (0..count).for_each(|it| sockets.ask(site, due(it)));
     }
 
     /// Starts whoever may start, with a socket each. The sites in the order of their turns.
-    fn start(sockets: &mut Sockets) -> Vec<usize> {
+    fn start(sockets: &mut SocketShares) -> Vec<usize> {
         let next = || {
             let (site, _) = sockets.next()?;
             sockets.take(site, 1);
@@ -161,7 +161,7 @@ mod tests {
         std::iter::from_fn(next).collect()
     }
 
-    fn held(sockets: &Sockets) -> Vec<usize> {
+    fn held(sockets: &SocketShares) -> Vec<usize> {
         sockets.sites.iter().map(|it| it.held).collect()
     }
 

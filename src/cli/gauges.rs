@@ -1,0 +1,43 @@
+//! The metrics that something counts while it happens, and the names by which they know what runs.
+
+use prometheus::Registry;
+
+use crate::metrics::{ControlMetrics, ProbeMetrics, StateMetrics, SupervisionMetrics};
+use crate::model::Timestamp;
+use crate::store::StateFile;
+
+/// The tasks that are started again when they end.
+pub(super) const API: &str = "api";
+pub(super) const KEEPER: &str = "keeper";
+pub(super) const PROBER: &str = "prober";
+pub(super) const STALE: &str = "stale";
+pub(super) const WATCHER: &str = "watcher";
+const TASKS: [&str; 5] = [API, KEEPER, PROBER, STALE, WATCHER];
+
+/// The parts of the daemon that give signs of life.
+pub(super) const CONTROL: &str = "control";
+pub(super) const RUNTIME: &str = "runtime";
+const PARTS: [&str; 2] = [CONTROL, RUNTIME];
+
+/// A registry, and what is in it from the start.
+pub(super) struct Gauges {
+    pub(super) registry: Registry,
+    pub(super) probes: ProbeMetrics,
+    pub(super) control: ControlMetrics,
+    pub(super) state: StateMetrics,
+    pub(super) supervision: SupervisionMetrics,
+}
+
+impl Gauges {
+    /// Registers them all. `started` is when the configuration was read first.
+    pub(super) fn register(started: Timestamp) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        Ok(Self {
+            probes: ProbeMetrics::register(&registry)?,
+            control: ControlMetrics::register(&registry, started)?,
+            state: StateMetrics::register(&registry, &StateFile::ALL.map(StateFile::label))?,
+            supervision: SupervisionMetrics::register(&registry, &TASKS, &PARTS)?,
+            registry,
+        })
+    }
+}
