@@ -6,7 +6,11 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use common::daemon::{Daemon, Home};
 use common::dns::Query;
@@ -133,6 +137,33 @@ fn files_that_come_and_go_are_noticed_and_so_is_what_they_name() {
     let metrics = daemon.api.get("/metrics").body;
     assert!(!metrics.contains("zone=\"gtm.example.\""), "{metrics}");
     daemon.stop();
+}
+
+#[test]
+fn a_file_that_is_touched_all_the_time_delays_neither_a_reload_nor_the_end() {
+    let home = Home::new("");
+    fs::create_dir(home.path("conf")).unwrap();
+    home.write("conf/a.toml", &zone("192.0.2.1"));
+    home.write("conf/b.toml", "");
+    let daemon = home.configured_by("conf").start();
+    let (touched, ended) = (daemon.home.path("conf/b.toml"), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                // It is opened for writing, and nothing is written.
+                drop(fs::File::options().append(true).open(&touched));
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let seen = panic::catch_unwind(AssertUnwindSafe(|| {
+            daemon.home.write("conf/a.toml", &zone("192.0.2.2"));
+            wait_for_answer(&daemon, "192.0.2.2");
+            // An end that takes too long is one with another exit code.
+            daemon.stop()
+        }));
+        ended.store(true, Ordering::Relaxed);
+        seen.unwrap();
+    });
 }
 
 #[test]
