@@ -51,7 +51,7 @@ pub struct Parts {
     pub verdicts: mpsc::Receiver<VerdictChange>,
     /// What a reload reads.
     pub load: Load,
-    /// The settings that count until the next start.
+    /// The settings in force beside the world's.
     pub running: Running,
     /// Who is told what came into another status, and why.
     pub timelines: Arc<Timelines>,

@@ -81,7 +81,8 @@ impl Control {
         self.parts.surroundings.prepare(settings).map_err(ReloadError::Impossible)?;
         let started = Instant::now();
         let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
-        diff.needs_restart = self.parts.running.differing(settings);
+        let differing = self.parts.running.take(settings);
+        (diff.settings, diff.needs_restart) = (differing.taken, differing.needs_restart);
         self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         self.due = None;
         self.put_live(started, &changes, &Why::Reload);
