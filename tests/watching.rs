@@ -169,13 +169,27 @@ fn a_file_that_is_touched_all_the_time_delays_neither_a_reload_nor_the_end() {
     });
 }
 
-#[test]
-fn nothing_is_noticed_where_that_is_not_wanted() {
-    let daemon = Home::new(&zone("192.0.2.1")).environment(&[("FAROL_NO_WATCH", "true")]).start();
+/// How many watchers the operating system has for a daemon.
+fn watchers(daemon: &Daemon) -> usize {
     let descriptors = fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap();
     let watches = descriptors.filter_map(|it| fs::read_link(it.unwrap().path()).ok());
-    assert_eq!(watches.filter(|it| it.ends_with("anon_inode:inotify")).count(), 0);
-    daemon.home.write("farol.toml", &zone("192.0.2.2"));
-    daemon.reload("reloaded");
-    assert_eq!(answers(&daemon), ["192.0.2.2"]);
+    watches.filter(|it| it.ends_with("anon_inode:inotify")).count()
+}
+
+#[test]
+fn nothing_is_noticed_where_that_is_not_wanted() {
+    for value in ["true", "1", "yes"] {
+        let home = Home::new(&zone("192.0.2.1")).environment(&[("FAROL_NO_WATCH", value)]);
+        let daemon = home.start();
+        assert_eq!(watchers(&daemon), 0, "{value}");
+        daemon.home.write("farol.toml", &zone("192.0.2.2"));
+        daemon.reload("reloaded");
+        assert_eq!(answers(&daemon), ["192.0.2.2"]);
+    }
+    for value in ["false", "0", "no"] {
+        let home = Home::new(&zone("192.0.2.1")).environment(&[("FAROL_NO_WATCH", value)]);
+        let daemon = home.start();
+        daemon.home.write("farol.toml", &zone("192.0.2.2"));
+        wait_for_answer(&daemon, "192.0.2.2");
+    }
 }
