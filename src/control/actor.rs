@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::loading::Loading;
+use super::time_of_day::TimeOfDay;
 use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
 use super::{
@@ -142,12 +143,16 @@ impl Control {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(RETIRE);
         let mut pulse = tokio::time::interval(Heart::EVERY);
+        let mut time = TimeOfDay::now();
         let mut commands = Vec::with_capacity(BATCH);
         loop {
             let expiry = self.world.next_expiry().map(next_look);
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = pulse.tick() => self.parts.heart.beat(),
+                _ = pulse.tick() => {
+                    self.parts.heart.beat();
+                    time.look();
+                }
                 () = reached(self.due) => self.publish(&Why::Verdicts),
                 () = reached(expiry) => self.expire(),
                 () = reached(self.rewrite), if self.saving.is_none() => {

@@ -2,7 +2,8 @@
 //! taken whole or refused whole, and is on the disk before it is acknowledged.
 //!
 //! `world`, `reload` and `running` say what follows from what, without I/O; `actor` is the task that carries it out, and `journal` what
-//! it says of it. `stale` watches over verdicts that nobody confirms.
+//! it says of it. `stale` watches over verdicts that nobody confirms, `time_of_day` over the
+//! clock.
 
 mod actor;
 mod journal;
@@ -12,6 +13,7 @@ mod reload;
 mod running;
 mod stale;
 mod surroundings;
+mod time_of_day;
 mod timelines;
 mod version;
 mod world;
