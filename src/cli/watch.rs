@@ -253,7 +253,7 @@ mod tests {
             for count in 0_u32.. {
                 sleep(Duration::from_millis(100)).await;
                 // One burst of half a second, then one that never ends.
-                if count < 5 || count > 20 {
+                if !(5..=20).contains(&count) {
                     other.notify_one();
                 }
             }
