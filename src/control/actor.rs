@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use self::loading::Loading;
+use self::loading::{Loading, Relook};
 use super::time_of_day::TimeOfDay;
 use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
@@ -88,6 +88,7 @@ pub struct Control {
     /// Whether it was told that they couldn't be.
     is_behind: bool,
     loading: Option<Loading>,
+    relook: Option<Relook>,
     /// The last reload, if it was refused.
     refused: Arc<Mutex<Option<Refusal>>>,
 }
@@ -132,6 +133,7 @@ impl Control {
             rewrite: None,
             is_behind: false,
             loading: None,
+            relook: None,
             refused: Arc::default(),
         };
         let refused = control.refused.clone();
@@ -158,6 +160,7 @@ impl Control {
                 () = reached(self.rewrite), if self.saving.is_none() => {
                     self.save(self.world.overrides().clone(), Vec::new());
                 }
+                () = reached(self.relook.map(|it| it.at)), if self.loading.is_none() => self.ask_to_load(None),
                 Some(prober) = self.probers.recv() => self.probe_with(prober),
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
