@@ -145,6 +145,8 @@ fn the_api_moves_after_it_has_answered() {
     daemon.home.move_to(&[&listen[0]], Some(&next.to_string()));
     let response = former.post("/v1/reload", "");
     assert_eq!(response.status, 200, "{}", response.body);
+    assert_eq!(response.json()["settings"], serde_json::json!(["admin.listen"]));
+    assert_eq!(daemon.event("reloaded", 0)["settings"], "admin.listen");
     let token = std::fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
     let moved = Http::new(next).with_token(token.trim());
     assert_eq!(moved.get("/healthz").status, 200);

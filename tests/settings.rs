@@ -252,4 +252,5 @@ fn layers_outlast_a_reload() {
     daemon.home.write("farol.toml", &config.replace("'file'", "'other'"));
     let reloaded = daemon.api.must("POST", "/v1/reload", "");
     assert_eq!(reloaded["needs_restart"], serde_json::json!([]));
+    assert_eq!(reloaded["settings"], serde_json::json!([]));
 }

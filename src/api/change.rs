@@ -157,6 +157,7 @@ pub(super) async fn reload(State(api): State<Arc<Api>>) -> Refused<Json<view::Re
     match api.control.reload().await {
         Ok(diff) => {
             let names = |it: Vec<Name>| it.iter().map(Name::to_string).collect();
+            let keys = |it: Vec<&str>| it.into_iter().map(str::to_owned).collect();
             acknowledged(&api, diff.generation).await;
             Ok(Json(view::Reloaded {
                 generation: diff.generation,
@@ -164,9 +165,10 @@ pub(super) async fn reload(State(api): State<Arc<Api>>) -> Refused<Json<view::Re
                 removed: names(diff.removed),
                 changed: names(diff.changed),
                 zones_or_sites_changed: diff.zones_or_sites,
+                settings: keys(diff.settings),
                 overridden: diff.overridden,
                 unmatched_overrides: diff.unmatched,
-                needs_restart: diff.needs_restart.into_iter().map(str::to_owned).collect(),
+                needs_restart: keys(diff.needs_restart),
             }))
         }
         Err(error @ (ReloadError::Invalid(_) | ReloadError::Impossible(_))) => Err(ApiError::new(

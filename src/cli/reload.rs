@@ -41,6 +41,7 @@ fn render(it: &view::Reloaded) -> String {
         ("  removed", some(&it.removed)),
         ("  changed", some(&it.changed)),
         ("  zones or sites", zones.to_owned()),
+        ("  settings", some(&it.settings)),
     ]);
     let mut text = match changes.as_str() {
         "" => "Reloaded; nothing is different.\n".to_owned(),
@@ -79,6 +80,7 @@ mod tests {
             removed: Vec::new(),
             changed: Vec::new(),
             zones_or_sites_changed: false,
+            settings: Vec::new(),
             overridden: Vec::new(),
             unmatched_overrides: Vec::new(),
             needs_restart: Vec::new(),
@@ -87,13 +89,15 @@ mod tests {
         assert_eq!(render(&same), format!("Reloaded; nothing is different.\n{end}"));
         let other = view::Reloaded {
             added: vec!["a.".to_owned(), "b.".to_owned()],
+            settings: vec!["server.listen".to_owned()],
             overridden: vec!["a. seattle: weight 9 over 1".to_owned()],
             needs_restart: vec!["state.dir".to_owned()],
             ..same
         };
         let lines = [
             "Reloaded.",
-            "  added  a., b.",
+            "  added     a., b.",
+            "  settings  server.listen",
             "Overrides stay in force over the configuration:",
             "  a. seattle: weight 9 over 1",
             "Changed, but read at the start only; restart for them:",

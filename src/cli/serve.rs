@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::{Daemon, Source};
@@ -22,7 +23,7 @@ pub(super) struct Serve {
     #[command(flatten)]
     layers: Layers,
     /// Don't notice changes of the configuration's files; SIGHUP and `farol reload` read them anew
-    #[arg(long, env = "FAROL_NO_WATCH")]
+    #[arg(long, env = "FAROL_NO_WATCH", value_parser = BoolishValueParser::new())]
     no_watch: bool,
     /// How logs look on standard error
     #[arg(long, value_enum, default_value = "human", env = "FAROL_LOG_FORMAT")]

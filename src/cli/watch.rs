@@ -16,26 +16,36 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::Handle;
-use crate::settings::Reading;
+use crate::settings::{Reading, counts_in_directory};
 
 /// Files are looked at when nothing has happened to them for so long: who writes them may not be through.
 const QUIET: Duration = Duration::from_millis(250);
+/// They are looked at so long after the first touch, though somebody touches them still.
+const LONGEST: Duration = Duration::from_secs(2);
 /// Links that a path may lead through, as the kernel has it (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
 /// Watches until `stop` is cancelled. `paths` are those that the operator named, `readings` what was read for them last.
 pub(super) async fn watch(
     paths: Arc<[PathBuf]>,
-    mut readings: watch::Receiver<Reading>,
+    readings: watch::Receiver<Reading>,
     control: Handle,
     stop: CancellationToken,
+) {
+    stop.run_until_cancelled(watch_always(paths, readings, control)).await;
+}
+
+async fn watch_always(
+    paths: Arc<[PathBuf]>,
+    mut readings: watch::Receiver<Reading>,
+    control: Handle,
 ) {
     let (scope, touched) = (Arc::<ArcSwap<Scope>>::default(), Arc::new(Notify::new()));
     let mut watcher = match start(scope.clone(), touched.clone()) {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             tracing::warn!(event = "watch_failed", %error, "changes of the configuration's files are not noticed ({error}); SIGHUP and `farol reload` still work");
-            return stop.cancelled().await;
+            return std::future::pending().await;
         }
     };
     loop {
@@ -52,14 +62,20 @@ pub(super) async fn watch(
             control.look_again().await;
         }
         tokio::select! {
-            () = stop.cancelled() => return,
             Ok(()) = readings.changed() => {}
             () = touched.notified() => {
-                while timeout(QUIET, touched.notified()).await.is_ok() {}
+                settle(&touched).await;
                 control.look_again().await;
             }
         }
     }
+}
+
+/// Waits for the end of a burst of touches, after its first.
+async fn settle(touched: &Notify) {
+    // Whoever never ceases is not waited for, so it doesn't matter how this ends.
+    let _ =
+        timeout(LONGEST, async { while timeout(QUIET, touched.notified()).await.is_ok() {} }).await;
 }
 
 fn start(scope: Arc<ArcSwap<Scope>>, touched: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
@@ -102,7 +118,7 @@ struct Scope {
     directories: BTreeSet<PathBuf>,
     /// What matters in them: files, and the links by which they are reached.
     entries: BTreeSet<PathBuf>,
-    /// The directories in which every file may become a part of the configuration.
+    /// The directories in which files may become a part of the configuration by their names.
     open: BTreeSet<PathBuf>,
 }
 
@@ -153,9 +169,10 @@ impl Scope {
             _ => true,
         };
         let matters = |it: &PathBuf| {
-            let hidden = it.file_name().is_none_or(|it| it.as_encoded_bytes().starts_with(b"."));
             let open = it.parent().is_some_and(|it| self.open.contains(it));
-            self.entries.contains(it) || self.directories.contains(it) || (open && !hidden)
+            self.entries.contains(it)
+                || self.directories.contains(it)
+                || (open && counts_in_directory(it))
         };
         event.need_rescan() || (changes && event.paths.iter().any(matters))
     }
@@ -165,6 +182,9 @@ impl Scope {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    use tokio::task::JoinSet;
+    use tokio::time::{Instant, sleep};
 
     #[test]
     fn every_link_on_the_way_matters_and_its_directory_is_watched() {
@@ -205,7 +225,9 @@ mod tests {
         for (name, matters) in [
             ("conf/..data", true),
             ("conf/new.toml", true),
-            ("conf/.farol.toml.swp", false),
+            ("conf/.new.toml", false),
+            ("conf/notes.txt", false),
+            ("conf/plain", false),
             ("zones/missing.zone", true),
             ("zones/other.zone", false),
             ("zones", true),
@@ -214,6 +236,31 @@ mod tests {
             assert_eq!(concerns(created, name), matters, "{name}");
             assert!(!concerns(read, name), "{name} was only read");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_waited_for_but_not_one_without_an_end() {
+        let touched = Arc::new(Notify::new());
+        let settled = async || {
+            let start = Instant::now();
+            settle(&touched).await;
+            start.elapsed().as_millis()
+        };
+        assert!((250..300).contains(&settled().await));
+        let other = touched.clone();
+        let mut touching = JoinSet::new();
+        touching.spawn(async move {
+            for count in 0_u32.. {
+                sleep(Duration::from_millis(100)).await;
+                // One burst of half a second, then one that never ends.
+                if !(5..=20).contains(&count) {
+                    other.notify_one();
+                }
+            }
+        });
+        assert!((700..800).contains(&settled().await));
+        touched.notified().await;
+        assert!((2000..2100).contains(&settled().await));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::loading::Loading;
+use self::loading::{Loading, Relook};
+use super::time_of_day::TimeOfDay;
 use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
 use super::{
@@ -51,7 +52,7 @@ pub struct Parts {
     pub verdicts: mpsc::Receiver<VerdictChange>,
     /// What a reload reads.
     pub load: Load,
-    /// The settings that count until the next start.
+    /// The settings in force beside the world's.
     pub running: Running,
     /// Who is told what came into another status, and why.
     pub timelines: Arc<Timelines>,
@@ -87,6 +88,7 @@ pub struct Control {
     /// Whether it was told that they couldn't be.
     is_behind: bool,
     loading: Option<Loading>,
+    relook: Option<Relook>,
     /// The last reload, if it was refused.
     refused: Arc<Mutex<Option<Refusal>>>,
 }
@@ -131,6 +133,7 @@ impl Control {
             rewrite: None,
             is_behind: false,
             loading: None,
+            relook: None,
             refused: Arc::default(),
         };
         let refused = control.refused.clone();
@@ -142,17 +145,22 @@ impl Control {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(RETIRE);
         let mut pulse = tokio::time::interval(Heart::EVERY);
+        let mut time = TimeOfDay::now();
         let mut commands = Vec::with_capacity(BATCH);
         loop {
             let expiry = self.world.next_expiry().map(next_look);
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = pulse.tick() => self.parts.heart.beat(),
+                _ = pulse.tick() => {
+                    self.parts.heart.beat();
+                    time.look();
+                }
                 () = reached(self.due) => self.publish(&Why::Verdicts),
                 () = reached(expiry) => self.expire(),
                 () = reached(self.rewrite), if self.saving.is_none() => {
                     self.save(self.world.overrides().clone(), Vec::new());
                 }
+                () = reached(self.relook.map(|it| it.at)), if self.loading.is_none() => self.ask_to_load(None),
                 Some(prober) = self.probers.recv() => self.probe_with(prober),
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),

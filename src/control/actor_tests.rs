@@ -1,4 +1,5 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -265,6 +266,39 @@ async fn looking_again_takes_only_what_is_new() {
     // Whether the nonsense was seen in time depends on who is faster; what is the same is never taken twice.
     let seen = calls.replace("begin kept ", "");
     assert_eq!(seen, "begin prepare commit taken ".repeat(3).trim_end());
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_that_were_refused_are_looked_at_again_until_they_are_taken() {
+    let (reads, is_short) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+    let (counted, short) = (reads.clone(), is_short.clone());
+    let load: Load = Arc::new(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let missing = vec![PathBuf::from("/missing/farol.toml")];
+        match short.load(Ordering::Relaxed) {
+            true => load_from(missing)(),
+            false => (load_text(Path::new("farol.toml"), CONFIG), Reading::default()),
+        }
+    });
+    let running = Running::start_with(tempfile::tempdir().unwrap(), Arc::default(), load, world());
+    let minutes = async |count: u64| tokio::time::sleep(Duration::from_secs(60 * count)).await;
+    running.handle.reload().await.unwrap_err();
+    minutes(10).await;
+    assert_eq!(reads.load(Ordering::Relaxed), 1, "who asked was told, and may ask again");
+    running.handle.look_again().await;
+    minutes(60).await;
+    let looks = reads.load(Ordering::Relaxed);
+    assert!((10..30).contains(&looks), "{looks}");
+    assert!(running.handle.refused_reload().is_some());
+    is_short.store(false, Ordering::Relaxed);
+    minutes(6).await;
+    assert!(running.handle.refused_reload().is_none());
+    let looks = reads.load(Ordering::Relaxed);
+    minutes(60).await;
+    assert_eq!(reads.load(Ordering::Relaxed), looks);
+    let calls = running.calls.lock().unwrap().join(" ");
+    // What is refused again for the same is told once.
+    assert_eq!(calls, "begin kept begin prepare commit taken");
 }
 
 #[tokio::test]

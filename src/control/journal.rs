@@ -79,6 +79,7 @@ pub(super) fn reloaded(diff: &Diff) {
     let (added, removed, changed) = (diff.added.len(), diff.removed.len(), diff.changed.len());
     let (added_profiles, removed_profiles) = (some(&diff.added), some(&diff.removed));
     let (changed_profiles, overridden) = (some(&diff.changed), some(&diff.overridden));
+    let settings = diff.settings.join(", ");
     tracing::info!(
         event = "reloaded",
         generation = diff.generation,
@@ -88,8 +89,12 @@ pub(super) fn reloaded(diff: &Diff) {
         added_profiles,
         removed_profiles,
         changed_profiles,
+        zones_or_sites = diff.zones_or_sites,
+        settings,
         overridden,
-        "the configuration was reloaded: {added} profiles added, {removed} removed, {changed} changed; overrides stay in force on: {}",
+        "the configuration was reloaded: {added} profiles added, {removed} removed, {changed} changed; zones or sites changed: {}; settings changed: {}; overrides stay in force on: {}",
+        if diff.zones_or_sites { "yes" } else { "no" },
+        if settings.is_empty() { "none" } else { &settings },
         if overridden.is_empty() { "nothing" } else { &overridden },
     );
     if !diff.needs_restart.is_empty() {

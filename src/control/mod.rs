@@ -1,16 +1,19 @@
 //! The one writer: merges configuration, verdicts and operators' changes, and publishes what follows from them. A change is
 //! taken whole or refused whole, and is on the disk before it is acknowledged.
 //!
-//! `world` and `reload` say what follows from what, without I/O; `actor` is the task that carries it out, and `journal` what
-//! it says of it. `stale` watches over verdicts that nobody confirms.
+//! `world`, `reload` and `running` say what follows from what, without I/O; `actor` is the task that carries it out, and `journal` what
+//! it says of it. `stale` watches over verdicts that nobody confirms, `time_of_day` over the
+//! clock.
 
 mod actor;
 mod journal;
 mod keeper;
 mod recall;
 mod reload;
+mod running;
 mod stale;
 mod surroundings;
+mod time_of_day;
 mod timelines;
 mod version;
 mod world;
@@ -19,6 +22,7 @@ pub use actor::{Control, Parts};
 pub use keeper::Keeper;
 pub use recall::Recall;
 pub use reload::Diff;
+pub use running::Running;
 pub use stale::watch_for_stale;
 pub use surroundings::Surroundings;
 pub use timelines::Timelines;
@@ -33,7 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::metrics::StateMetrics;
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp, Timestamp};
 use crate::probe::ProbeHandle;
-use crate::settings::{Inputs, Problems, Reading, Server, Settings, State};
+use crate::settings::{Inputs, Problems, Reading, Settings};
 use crate::snapshot::Snapshot;
 use crate::store::{StateFile, Store};
 
@@ -183,34 +187,6 @@ impl Handle {
     /// have ended.
     pub fn probe_with(&self, prober: ProbeHandle) {
         let _ = self.probers.send(prober);
-    }
-}
-
-/// The settings that are read at the start only.
-#[derive(Clone, Debug)]
-pub struct Running {
-    workers: usize,
-    tcp_max_connections: usize,
-    state: State,
-}
-
-impl Running {
-    /// The settings that count until the next start.
-    pub fn of(settings: &Settings) -> Self {
-        let Server { workers, tcp_max_connections, .. } = settings.server;
-        Self { workers, tcp_max_connections, state: settings.state.clone() }
-    }
-
-    /// The keys whose values in `settings` are others.
-    fn differing(&self, settings: &Settings) -> Vec<&'static str> {
-        let new = &settings.server;
-        let keys = [
-            ("server.workers", self.workers != new.workers),
-            ("server.tcp_max_connections", self.tcp_max_connections != new.tcp_max_connections),
-            ("state.dir", self.state.dir != settings.state.dir),
-            ("state.max_age", self.state.max_age != settings.state.max_age),
-        ];
-        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Diff {
     pub changed: Vec<Name>,
     /// Whether zones or sites changed.
     pub zones_or_sites: bool,
+    /// Keys that belong to none of these and have other values, now in force: "server.listen".
+    pub settings: Vec<&'static str>,
     /// Overrides that beat the configuration: "profile endpoint: weight 9 over 1" or "site: drained".
     pub overridden: Vec<String>,
     /// Overrides of what the configuration doesn't have, as "profile endpoint" or "site".

@@ -131,6 +131,13 @@ pub(super) fn named(paths: &[PathBuf], log: &Log) -> Vec<PathBuf> {
     files.list
 }
 
+/// Whether a file of a directory is a part of the configuration, by its name.
+pub(crate) fn counts_in_directory(path: &Path) -> bool {
+    // Editors leave hidden files beside the one they edit.
+    let hidden = path.file_name().is_none_or(|it| it.as_encoded_bytes().starts_with(b"."));
+    !hidden && path.extension().is_some() && Format::of(path).is_some()
+}
+
 fn in_directory(directory: &Path, log: &Log) -> Vec<PathBuf> {
     let complain = |message: String| log.error(Problem::at(&Place::file(directory), "", message));
     let entries = match fs::read_dir(directory) {
@@ -140,12 +147,7 @@ fn in_directory(directory: &Path, log: &Log) -> Vec<PathBuf> {
             return Vec::new();
         }
     };
-    // Editors leave hidden files beside the one they edit.
-    let is_configuration = |path: &PathBuf| {
-        let hidden = path.file_name().is_some_and(|it| it.to_string_lossy().starts_with('.'));
-        let named = path.extension().is_some() && Format::of(path).is_some();
-        named && !hidden && !path.is_dir()
-    };
+    let is_configuration = |path: &PathBuf| counts_in_directory(path) && !path.is_dir();
     let mut files: Vec<PathBuf> =
         entries.flatten().map(|it| it.path()).filter(is_configuration).collect();
     if files.is_empty() {

@@ -32,6 +32,7 @@ mod zone;
 mod zone_file;
 
 pub(crate) use duration::parse as parse_duration;
+pub(crate) use files::counts_in_directory;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
 pub use reading::Reading;

@@ -24,6 +24,9 @@ pub struct Reloaded {
     pub changed: Vec<String>,
     /// Whether zones or sites changed.
     pub zones_or_sites_changed: bool,
+    /// Keys that belong to none of these and have other values, now in force: "server.listen".
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// Overrides that stay in force over the configuration: "profile endpoint: weight 9 over 1" or "site: drained".
     pub overridden: Vec<String>,
     /// Overrides of what the configuration doesn't have.

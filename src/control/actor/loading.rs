@@ -1,6 +1,7 @@
 //! Reloads: the configuration is read aside, and put in force whole or not at all.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -12,6 +13,10 @@ use super::Control;
 use crate::clock::Clock;
 use crate::settings::Settings;
 
+/// How long refused files wait for the next look, at first and at last.
+const RELOOK_FIRST: Duration = Duration::from_secs(5);
+const RELOOK_LAST: Duration = Duration::from_secs(300);
+
 /// A configuration that is being read.
 pub(super) struct Loading {
     pub(super) read: JoinHandle<Loaded>,
@@ -19,6 +24,22 @@ pub(super) struct Loading {
     replies: Vec<ReloadReply>,
     /// The files are to be read again, for those who asked when this had begun already.
     again: Option<Vec<ReloadReply>>,
+}
+
+/// When to look at the files again that were refused though nobody asked for them: what was wrong may have been no file, but a
+/// want of descriptors say, and nobody touches a file when that ends.
+#[derive(Clone, Copy)]
+pub(super) struct Relook {
+    pub(super) at: Instant,
+    wait: Duration,
+}
+
+impl Relook {
+    /// The next look; later each time, as files with a real mistake are looked at in vain.
+    fn after(last: Option<Self>) -> Self {
+        let wait = last.map_or(RELOOK_FIRST, |it| (it.wait * 2).min(RELOOK_LAST));
+        Self { at: Instant::now() + wait, wait }
+    }
 }
 
 pub(super) type ReloadReply = oneshot::Sender<Result<Diff, ReloadError>>;
@@ -47,6 +68,10 @@ impl Control {
             let is_new = self.parts.reading.send_replace(reading.clone()) != reading;
             (settings, is_new)
         });
+        let last = self.relook.take();
+        if matches!(read, Ok((Err(_), _))) && (!asked || last.is_some()) {
+            self.relook = Some(Relook::after(last));
+        }
         if asked || !matches!(read, Ok((_, false))) {
             if !asked {
                 self.parts.surroundings.begin();
@@ -81,7 +106,8 @@ impl Control {
         self.parts.surroundings.prepare(settings).map_err(ReloadError::Impossible)?;
         let started = Instant::now();
         let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
-        diff.needs_restart = self.parts.running.differing(settings);
+        let differing = self.parts.running.take(settings);
+        (diff.settings, diff.needs_restart) = (differing.taken, differing.needs_restart);
         self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         self.due = None;
         self.put_live(started, &changes, &Why::Reload);

@@ -1,0 +1,107 @@
+use crate::settings::{Admin, Metrics, Server, Settings, State};
+
+/// The settings in force that belong to no zone, site or profile. Some are read at the start only.
+#[derive(Clone, Debug)]
+pub struct Running {
+    server: Server,
+    admin: Admin,
+    metrics: Metrics,
+    state: State,
+}
+
+/// Keys whose values are others.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Differing {
+    /// The new values are in force.
+    pub(super) taken: Vec<&'static str>,
+    /// The new values count only after a restart.
+    pub(super) needs_restart: Vec<&'static str>,
+}
+
+impl Running {
+    /// The settings that the daemon starts with.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            server: settings.server.clone(),
+            admin: settings.admin.clone(),
+            metrics: settings.metrics.clone(),
+            state: settings.state.clone(),
+        }
+    }
+
+    /// Goes on with these settings, as far as they are not read at the start only. Tells what differs.
+    pub(super) fn take(&mut self, settings: &Settings) -> Differing {
+        // Every field is named here, so that none is forgotten.
+        let Server { listen, workers, version, id, tcp_max_connections, tcp_idle_timeout } =
+            &mut self.server;
+        let Admin { listen: admin_listen, protect_metrics } = &mut self.admin;
+        let Metrics { per_endpoint } = &mut self.metrics;
+        let State { dir, max_age } = &self.state;
+        let Settings { server, admin, metrics, state, .. } = settings;
+        let taken = [
+            ("server.listen", replace(listen, &server.listen)),
+            ("server.version", replace(version, &server.version)),
+            ("server.id", replace(id, &server.id)),
+            ("server.tcp_idle_timeout", replace(tcp_idle_timeout, &server.tcp_idle_timeout)),
+            ("admin.listen", replace(admin_listen, &admin.listen)),
+            ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
+            ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
+        ];
+        let needs_restart = [
+            ("server.workers", *workers != server.workers),
+            ("server.tcp_max_connections", *tcp_max_connections != server.tcp_max_connections),
+            ("state.dir", *dir != state.dir),
+            ("state.max_age", *max_age != state.max_age),
+        ];
+        Differing { taken: differing(&taken), needs_restart: differing(&needs_restart) }
+    }
+}
+
+/// Puts a value in the place of another; whether they differ.
+fn replace<T: Clone + PartialEq>(old: &mut T, new: &T) -> bool {
+    let differs = old != new;
+    old.clone_from(new);
+    differs
+}
+
+fn differing(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
+    keys.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::settings::load_text;
+
+    #[test]
+    fn each_key_is_told_once_if_it_is_taken_and_always_if_it_waits_for_a_restart() {
+        const ZONE: &str = "[[zone]]\nname = 'a.'\nnameservers = 'ns.b.'\n";
+        let read =
+            |text: &str| load_text(Path::new("farol.toml"), &format!("{ZONE}{text}")).unwrap();
+        let first = read("");
+        for (key, is_taken, text) in [
+            ("server.listen", true, "[server]\nlisten = '127.0.0.1:5353'"),
+            ("server.version", true, "[server]\nversion = 'a'"),
+            ("server.id", true, "[server]\nid = 'a'"),
+            ("server.tcp_idle_timeout", true, "[server]\ntcp_idle_timeout = '7s'"),
+            ("admin.listen", true, "[admin]\nlisten = '127.0.0.1:1234'"),
+            ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
+            ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),
+            ("server.workers", false, "[server]\nworkers = 77"),
+            ("server.tcp_max_connections", false, "[server]\ntcp_max_connections = 7"),
+            ("state.dir", false, "[state]\ndir = '/elsewhere'"),
+            ("state.max_age", false, "[state]\nmax_age = '7s'"),
+        ] {
+            let mut running = Running::of(&first);
+            let other = read(text);
+            let (told, nothing) = (vec![key], Vec::new());
+            let (taken, needs_restart) = if is_taken { (told, nothing) } else { (nothing, told) };
+            let waiting = Differing { taken: Vec::new(), needs_restart: needs_restart.clone() };
+            assert_eq!(running.take(&first), Differing::default());
+            assert_eq!(running.take(&other), Differing { taken, needs_restart });
+            assert_eq!(running.take(&other), waiting, "{key}");
+        }
+    }
+}
