@@ -109,7 +109,7 @@ fn what_is_stored_can_be_looked_at() {
     let shown = must(&daemon.home, &["show"]);
     let words = ["ON", "UNTIL", "site seattle", "drained", "admin", "why"];
     assert!(words.iter().all(|it| shown.contains(it)), "{shown}");
-    let shown: Value = must(&daemon.home, &["show", "--output", "json"]).parse().unwrap();
+    let shown: Value = must(&daemon.home, &["show", "-o", "json"]).parse().unwrap();
     assert_eq!(
         (&shown["changes"][0]["on"], &shown["changes"][0]["by"]),
         (&json!("site seattle"), &json!("admin"))

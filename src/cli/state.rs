@@ -37,8 +37,8 @@ pub(super) struct State {
 enum Verb {
     /// What is stored: operators' changes, last verdicts, timelines
     Show {
-        /// For people, or for programs
-        #[arg(long, value_enum, default_value = "table")]
+        /// How it is shown
+        #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "table")]
         output: Output,
     },
     /// Write everything but the API's token into one file
