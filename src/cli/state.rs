@@ -13,7 +13,7 @@ use super::output::{count, one_line, table};
 use super::{complain, say};
 use crate::health::Timeline;
 use crate::model::{EndpointOverrides, Stamp, Timestamp, Verdict};
-use crate::store::{Backup, Contents, Store};
+use crate::store::{Backup, Contents, Store, replace_file};
 
 /// Back up, restore and look at the state directory, without asking a daemon.
 #[derive(Args, Debug)]
@@ -93,9 +93,10 @@ fn back_up(dir: &Path, file: &Path) -> anyhow::Result<()> {
             .and_then(|()| out.flush())
             .context("could not write to standard output");
     }
-    let failed = || format!("could not write `{}`", file.display());
-    let mut new = fs::File::create_new(file).with_context(failed)?;
-    new.write_all(&backup).and_then(|()| new.sync_all()).with_context(failed)?;
+    if file.symlink_metadata().is_ok() {
+        anyhow::bail!("`{}` is there already: name another file, or remove it", file.display());
+    }
+    replace_file(file, &backup).with_context(|| format!("could not write `{}`", file.display()))?;
     say(&format!("{}: {}", file.display(), summary(&contents)))
 }
 

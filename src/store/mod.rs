@@ -16,7 +16,7 @@ mod token;
 mod verdicts;
 
 pub use backup::{Backup, Contents};
-pub use file::Problem;
+pub use file::{Problem, replace_file};
 pub use report::{Report, StateFile, Writes};
 pub use token::AdminToken;
 pub use verdicts::{Kept, Known, Memory};
