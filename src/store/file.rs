@@ -157,16 +157,16 @@ pub(super) fn damaged(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Removes what a crash left half-written.
-pub(super) fn clear_leftovers(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
+/// Removes what a crash left half-written, as far as the disk allows. What stays is only clutter: the next write of its file
+/// removes it.
+pub(super) fn clear_leftovers(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
         let half_written = entry.file_name().as_encoded_bytes().ends_with(HALF_WRITTEN.as_bytes());
-        if half_written && entry.file_type()?.is_file() {
-            fs::remove_file(entry.path())?;
+        if half_written && entry.file_type().is_ok_and(|it| it.is_file()) {
+            let _ = fs::remove_file(entry.path());
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
