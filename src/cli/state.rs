@@ -11,6 +11,7 @@ use super::client::Output;
 use super::layers::Layers;
 use super::output::{count, one_line, table};
 use super::{complain, say};
+use crate::clock::rfc3339;
 use crate::health::Timeline;
 use crate::model::{EndpointOverrides, Stamp, Timestamp, Verdict};
 use crate::store::{Backup, Contents, Store, replace_file};
@@ -109,7 +110,7 @@ fn restore(dir: &Path, file: &Path) -> anyhow::Result<()> {
     read.with_context(|| format!("could not read `{}`", file.display()))?;
     let backup = Backup::open(file, &bytes)?;
     let kept = Store::open(dir)?.restore(&backup.contents)?;
-    let made = time(backup.made);
+    let made = rfc3339(backup.made);
     say(&format!("{}: {}, as of {made}", dir.display(), summary(&backup.contents)))?;
     kept.iter().try_for_each(|it| say(&format!("kept: {}", it.display())))
 }
@@ -124,11 +125,6 @@ fn summary(contents: &Contents) -> String {
         count(verdicts, "endpoint"),
         count(timelines(contents), "timeline"),
     )
-}
-
-fn time(timestamp: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(timestamp.0)
-        .map_or_else(|_| timestamp.0.to_string(), |it| it.to_string())
 }
 
 /// Every change: what it is on, what it says, and its stamp.
@@ -178,9 +174,9 @@ fn timelines(contents: &Contents) -> usize {
 fn in_words(dir: &Path, contents: &Contents) -> String {
     let mut text = format!("{}: {}\n", dir.display(), summary(contents));
     let change = |(on, value, stamp): (String, String, &Stamp)| {
-        let expires = stamp.expires.map(time).unwrap_or_default();
+        let expires = stamp.expires.map(rfc3339).unwrap_or_default();
         let reason = one_line(stamp.reason.as_deref().unwrap_or_default());
-        vec![on, value, stamp.by.clone(), time(stamp.at), expires, reason]
+        vec![on, value, stamp.by.clone(), rfc3339(stamp.at), expires, reason]
     };
     let rows: Vec<_> = changes(contents).into_iter().map(change).collect();
     if !rows.is_empty() {
@@ -190,8 +186,8 @@ fn in_words(dir: &Path, contents: &Contents) -> String {
         ));
     }
     let verdict = |(endpoint, verdict, as_of, timeline): (String, &str, Timestamp, &Timeline)| {
-        let turned = timeline.last().map(|it| time(it.at)).unwrap_or_default();
-        vec![endpoint, verdict.to_owned(), time(as_of), turned]
+        let turned = timeline.last().map(|it| rfc3339(it.at)).unwrap_or_default();
+        vec![endpoint, verdict.to_owned(), rfc3339(as_of), turned]
     };
     let rows: Vec<_> = verdicts(contents).map(verdict).collect();
     if !rows.is_empty() {
@@ -204,16 +200,16 @@ fn in_json(contents: &Contents) -> serde_json::Value {
     let change = |(on, change, stamp): (String, String, &Stamp)| {
         json!({
             "on": on, "change": change, "by": stamp.by, "reason": stamp.reason,
-            "at": time(stamp.at), "expires": stamp.expires.map(time),
+            "at": rfc3339(stamp.at), "expires": stamp.expires.map(rfc3339),
         })
     };
     let verdict = |(endpoint, verdict, as_of, timeline): (String, &str, Timestamp, &Timeline)| {
-        let turned = timeline.last().map(|it| time(it.at));
-        json!({"endpoint": endpoint, "verdict": verdict, "as_of": time(as_of), "turned": turned})
+        let turned = timeline.last().map(|it| rfc3339(it.at));
+        json!({"endpoint": endpoint, "verdict": verdict, "as_of": rfc3339(as_of), "turned": turned})
     };
     json!({
         "changes": changes(contents).into_iter().map(change).collect::<Vec<_>>(),
         "verdicts": verdicts(contents).map(verdict).collect::<Vec<_>>(),
-        "written": contents.memory.as_ref().map(|it| time(it.written)),
+        "written": contents.memory.as_ref().map(|it| rfc3339(it.written)),
     })
 }

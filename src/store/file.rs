@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::clock::rfc3339;
 use crate::model::Timestamp;
 
 /// The end of the name of a file that is being written.
@@ -130,8 +131,9 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 
 /// The file's name with what is said of it, when, and a number where that name is taken.
 fn free_name(path: &Path, what: &str, now: Timestamp) -> PathBuf {
-    let stamp = jiff::Timestamp::from_millisecond(now.0)
-        .map_or_else(|_| now.0.to_string(), |it| it.strftime("%Y%m%dT%H%M%SZ").to_string());
+    let seconds = Timestamp(now.0.div_euclid(1000).saturating_mul(1000));
+    // The short form of ISO 8601: no colon, which is special to some who copy files.
+    let stamp = rfc3339(seconds).replace(['-', ':'], "");
     let name = |number: u64| {
         let mut name = path.as_os_str().to_owned();
         name.push(format!("{what}{stamp}"));
