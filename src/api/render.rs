@@ -10,7 +10,7 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Forced, Ident, Moment, Protocol, Stamp, Stamped, Timestamp,
+    self, EndpointStatus, Family, Ident, Moment, Override, Protocol, Stamp, Timestamp,
     WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
@@ -111,28 +111,19 @@ fn last_probe(result: &crate::health::ProbeResult) -> view::LastProbe {
 }
 
 fn overrides(state: &EndpointState) -> Vec<view::Override> {
-    fn one<T>(
-        field: &str,
-        set: &Option<Stamped<T>>,
-        value: impl Fn(&T) -> serde_json::Value,
-    ) -> Option<view::Override> {
-        set.as_ref().map(|it| view::Override {
-            field: field.to_owned(),
-            value: value(&it.value),
-            by: it.stamp.by.clone(),
-            reason: it.stamp.reason.clone(),
-            at: rfc3339(it.stamp.at),
-            expires: it.stamp.expires.map(rfc3339),
-        })
-    }
-    let set = &state.facts.overrides;
-    let all = [
-        one("weight", &set.weight, |it| json!(it)),
-        one("priority", &set.priority, |it| json!(it)),
-        one("enabled", &set.enabled, |it| json!(it)),
-        one("forced", &set.forced, |it: &Forced| json!(it.label())),
-    ];
-    all.into_iter().flatten().collect()
+    let view = |(it, stamp): (Override, &Stamp)| view::Override {
+        field: it.kind().to_owned(),
+        value: match it {
+            Override::Weight(it) | Override::Priority(it) => json!(it),
+            Override::Enabled(it) => json!(it),
+            Override::Forced(it) => json!(it.label()),
+        },
+        by: stamp.by.clone(),
+        reason: stamp.reason.clone(),
+        at: rfc3339(stamp.at),
+        expires: stamp.expires.map(rfc3339),
+    };
+    state.facts.overrides.fields().map(view).collect()
 }
 
 fn drain(stamp: &Stamp) -> view::Drain {

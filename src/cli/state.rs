@@ -13,7 +13,7 @@ use super::output::{count, one_line, table};
 use super::{complain, say};
 use crate::clock::rfc3339;
 use crate::health::Timeline;
-use crate::model::{EndpointOverrides, Stamp, Timestamp, Verdict};
+use crate::model::{Stamp, Timestamp};
 use crate::store::{Backup, Contents, Store, replace_file};
 
 /// Back up, restore and look at the state directory, without asking a daemon.
@@ -132,22 +132,12 @@ fn changes(contents: &Contents) -> Vec<(String, String, &Stamp)> {
     let Some(overrides) = &contents.overrides else { return Vec::new() };
     let mut changes = Vec::new();
     for (key, it) in &overrides.endpoints {
-        let values = values(it).into_iter().flatten();
-        changes.extend(values.map(|(value, stamp)| (key.to_string(), value, stamp)));
+        changes.extend(it.fields().map(|(it, stamp)| (key.to_string(), it.to_string(), stamp)));
     }
     let drains = overrides.drained_sites.iter();
     changes
         .extend(drains.map(|(site, stamp)| (format!("site {site}"), "drained".to_owned(), stamp)));
     changes
-}
-
-fn values(it: &EndpointOverrides) -> [Option<(String, &Stamp)>; 4] {
-    [
-        it.weight.as_ref().map(|it| (format!("weight {}", it.value), &it.stamp)),
-        it.priority.as_ref().map(|it| (format!("priority {}", it.value), &it.stamp)),
-        it.enabled.as_ref().map(|it| (format!("enabled {}", it.value), &it.stamp)),
-        it.forced.as_ref().map(|it| (format!("forced {}", it.value.label()), &it.stamp)),
-    ]
 }
 
 /// Every verdict: the endpoint, what it is, when it was true.
@@ -157,12 +147,7 @@ fn verdicts(
     let endpoints = contents.memory.iter().flat_map(|it| &it.endpoints);
     endpoints.filter_map(|it| {
         let known = it.known.as_ref()?;
-        let verdict = match known.verdict {
-            Verdict::Online => "Online",
-            Verdict::Degraded => "Degraded",
-            Verdict::Unknown => return None,
-        };
-        Some((it.key.to_string(), verdict, known.as_of, &*it.timeline))
+        Some((it.key.to_string(), known.verdict.label(), known.as_of, &*it.timeline))
     })
 }
 
