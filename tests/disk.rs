@@ -7,9 +7,11 @@ mod common;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 
 use common::daemon::{Daemon, Home};
 use common::namespace::{inside, must};
+use common::program::run;
 use common::site::Site;
 use common::{wait_to_see, wait_until};
 use serde_json::json;
@@ -78,6 +80,21 @@ fn assert_refused(daemon: &Daemon, said: &str) {
     assert_ne!(endpoint["status"], "Drained");
 }
 
+/// A backup into the directory fails, and leaves nothing that the next would stumble over.
+#[track_caller]
+fn assert_no_backup(state: &Path) {
+    let names = || fs::read_dir(state).unwrap().count();
+    let before = names();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
+    command.args(["state", "backup", "--dir"]).arg(state).arg(state.join("backup"));
+    for _ in 0..2 {
+        let output = run(&mut command, "");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains("could not write"), "{told}");
+    }
+    assert_eq!(names(), before);
+}
+
 #[test]
 fn a_full_disk_refuses_changes_and_nothing_else() {
     inside(&["--mount"], "a_full_disk_refuses_changes_and_nothing_else", || {
@@ -89,6 +106,7 @@ fn a_full_disk_refuses_changes_and_nothing_else() {
         daemon.api.must("PATCH", FIRST, r#"{"weight": 7, "reason": "before"}"#);
         let filler = daemon.home.path("state/filler");
         fill(&filler);
+        assert_no_backup(&daemon.home.path("state"));
         assert_refused(&daemon, ": the disk is full, make room on it: ");
         assert_goes_on(&daemon, &mut site);
         // What was in force before still is, also for one that starts while the disk is full.
@@ -125,22 +143,64 @@ fn a_read_only_disk_refuses_changes_and_nothing_else() {
 }
 
 #[test]
+fn a_restart_on_a_read_only_disk_goes_on_by_what_is_stored() {
+    inside(&["--mount"], "a_restart_on_a_read_only_disk_goes_on_by_what_is_stored", || {
+        let mut site = Site::start();
+        let first = home(&site);
+        let second = home(&site).state(&first.path("state"));
+        mount(&first, "rw");
+        let daemon = first.start();
+        wait_to_see(&"Online".to_owned(), || daemon.status(APP, "first"));
+        daemon.api.must("PATCH", FIRST, r#"{"weight": 7}"#);
+        site.kill();
+        wait_to_see(&"Degraded".to_owned(), || daemon.status(APP, "first"));
+        let home = daemon.stop();
+        fs::write(home.path("state/overrides.json.new"), "{").unwrap();
+        let state = home.path("state").display().to_string();
+        must(&format!("mount -o remount,ro {state}"));
+
+        let daemon = home.start();
+        assert_eq!(daemon.answers(APP, "A"), ["192.0.2.2"], "the very first answer");
+        assert_eq!(daemon.endpoint(APP, "first")["weight"], 7);
+        let told = second.fail_to_start();
+        assert!(told.contains("is in use by another process: stop it"), "{told}");
+        site.revive();
+        let said = ": the file system is read-only, mount it writable or set another `state.dir`: ";
+        assert_refused(&daemon, said);
+        assert_goes_on(&daemon, &mut site);
+        let failing = "\nfarol_state_write_success{file=\"overrides\"} 0\n";
+        wait_until("metric of the failure", || daemon.api.get("/metrics").body.contains(failing));
+        assert_eq!(daemon.api.must("GET", "/v1/status", "")["state"]["well"], false);
+
+        must(&format!("mount -o remount,rw {state}"));
+        daemon.api.must("PATCH", FIRST, r#"{"priority": 3}"#);
+        let daemon = daemon.crash_and_restart();
+        let endpoint = daemon.endpoint(APP, "first");
+        assert_eq!((&endpoint["weight"], &endpoint["priority"]), (&json!(7), &json!(3)));
+    });
+}
+
+#[test]
 fn a_first_start_on_such_a_disk_says_what_to_do() {
     inside(&["--mount"], "a_first_start_on_such_a_disk_says_what_to_do", || {
         let site = Site::start();
-        for (options, file, said) in [
-            ("rw", "admin.token", ": the disk is full, make room on it: "),
-            (
-                "ro",
-                "lock",
-                ": the file system is read-only, mount it writable or set another `state.dir`: ",
-            ),
+        let full = ": the disk is full, make room on it: ";
+        let read_only =
+            ": the file system is read-only, mount it writable or set another `state.dir`: ";
+        for (is_full, has_lock, file, said) in [
+            (true, true, "admin.token", full),
+            (false, true, "admin.token", read_only),
+            (false, false, "lock", read_only),
         ] {
             let home = home(&site);
-            mount(&home, options);
-            if options == "rw" {
+            mount(&home, "rw");
+            if has_lock {
                 fs::write(home.path("state/lock"), "1\n").unwrap();
+            }
+            if is_full {
                 fill(&home.path("state/filler"));
+            } else {
+                must(&format!("mount -o remount,ro {}", home.path("state").display()));
             }
             let told = home.fail_to_start();
             let file = home.path("state").join(file);

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp as Time;
 use serde_json::json;
 
 use super::etag::etag;
 use super::view;
+use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Forced, Ident, Moment, Protocol, Stamp, Stamped, Timestamp,
+    self, EndpointStatus, Family, Ident, Moment, Override, Protocol, Stamp, Timestamp,
     WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
@@ -21,11 +21,6 @@ use crate::store::{Report, StateFile};
 pub(super) struct Now {
     pub(super) moment: Moment,
     pub(super) time: Timestamp,
-}
-
-/// RFC 3339 in UTC.
-pub(super) fn time(timestamp: Timestamp) -> String {
-    Time::from_millisecond(timestamp.0).unwrap_or_default().to_string()
 }
 
 pub(super) fn percent(share: f64) -> f64 {
@@ -63,7 +58,7 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
     let probed = &state.facts.probed;
     let held_down_until = probed.held_down_until().filter(|it| *it > now.moment).map(|until| {
         let left = i64::try_from(until.since(now.moment).as_millis()).unwrap_or(i64::MAX);
-        time(Timestamp(now.time.0.saturating_add(left)))
+        rfc3339(Timestamp(now.time.0.saturating_add(left)))
     });
     Some(view::Endpoint {
         name: endpoint.name.to_string(),
@@ -73,7 +68,7 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
         weight: state.weight,
         priority: state.priority,
         status: state.status.label().to_owned(),
-        since: time(state.since),
+        since: rfc3339(state.since),
         forced: state.forced().map(|it| it.label().to_owned()),
         drained: state.facts.drained,
         effective_weight: f64::from(state.weight),
@@ -107,7 +102,7 @@ fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
 
 fn last_probe(result: &crate::health::ProbeResult) -> view::LastProbe {
     view::LastProbe {
-        at: time(result.at),
+        at: rfc3339(result.at),
         result: result.outcome.label().to_owned(),
         phase: result.phase.label().to_owned(),
         seconds: result.elapsed.as_secs_f64(),
@@ -116,36 +111,27 @@ fn last_probe(result: &crate::health::ProbeResult) -> view::LastProbe {
 }
 
 fn overrides(state: &EndpointState) -> Vec<view::Override> {
-    fn one<T>(
-        field: &str,
-        set: &Option<Stamped<T>>,
-        value: impl Fn(&T) -> serde_json::Value,
-    ) -> Option<view::Override> {
-        set.as_ref().map(|it| view::Override {
-            field: field.to_owned(),
-            value: value(&it.value),
-            by: it.stamp.by.clone(),
-            reason: it.stamp.reason.clone(),
-            at: time(it.stamp.at),
-            expires: it.stamp.expires.map(time),
-        })
-    }
-    let set = &state.facts.overrides;
-    let all = [
-        one("weight", &set.weight, |it| json!(it)),
-        one("priority", &set.priority, |it| json!(it)),
-        one("enabled", &set.enabled, |it| json!(it)),
-        one("forced", &set.forced, |it: &Forced| json!(it.label())),
-    ];
-    all.into_iter().flatten().collect()
+    let view = |(it, stamp): (Override, &Stamp)| view::Override {
+        field: it.kind().to_owned(),
+        value: match it {
+            Override::Weight(it) | Override::Priority(it) => json!(it),
+            Override::Enabled(it) => json!(it),
+            Override::Forced(it) => json!(it.label()),
+        },
+        by: stamp.by.clone(),
+        reason: stamp.reason.clone(),
+        at: rfc3339(stamp.at),
+        expires: stamp.expires.map(rfc3339),
+    };
+    state.facts.overrides.fields().map(view).collect()
 }
 
 fn drain(stamp: &Stamp) -> view::Drain {
     view::Drain {
         by: stamp.by.clone(),
         reason: stamp.reason.clone(),
-        at: time(stamp.at),
-        expires: stamp.expires.map(time),
+        at: rfc3339(stamp.at),
+        expires: stamp.expires.map(rfc3339),
     }
 }
 
@@ -168,7 +154,7 @@ fn turn(turn: &Turn) -> view::Turn {
     }
     let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
     let cause = turn.cause.label().to_owned();
-    view::Turn { at: time(turn.at), from, to, cause, phase, change, by, reason }
+    view::Turn { at: rfc3339(turn.at), from, to, cause, phase, change, by, reason }
 }
 
 /// Every site, and the version of them all.
@@ -212,7 +198,7 @@ fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
 fn state(report: &Report) -> view::State {
     let files = StateFile::ALL.into_iter().zip(&report.writes).map(|(file, it)| view::StateFile {
         file: file.label().to_owned(),
-        written: it.succeeded.map(time),
+        written: it.succeeded.map(rfc3339),
         failures: it.failures,
         error: it.error.clone(),
     });
@@ -234,7 +220,7 @@ pub(super) fn status(
 ) -> view::Status {
     let mut status = view::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: time(started),
+        started: rfc3339(started),
         ready,
         generation: snapshot.generation,
         zones: snapshot.zones.iter().map(|it| it.zone.name().to_string()).collect(),
@@ -247,7 +233,7 @@ pub(super) fn status(
         drains: BTreeMap::new(),
         overridden: Vec::new(),
         unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
-        refused_reload: refused.map(|it| view::RefusedReload { at: time(it.at), why: it.why }),
+        refused_reload: refused.map(|it| view::RefusedReload { at: rfc3339(it.at), why: it.why }),
         state: state(report),
     };
     status.zones.sort();

@@ -4,8 +4,7 @@ use axum::http::StatusCode;
 
 use super::auth::Author;
 use super::error::ApiError;
-use super::render::time;
-use crate::clock::Clock;
+use crate::clock::{Clock, in_rfc3339, rfc3339};
 use crate::model::{Stamp, Timestamp};
 use crate::settings::parse_duration;
 
@@ -49,12 +48,12 @@ fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError>
         Some(Timestamp(time.as_millisecond()))
     };
     // What no text can show again is no time.
-    let shown = |it: &Timestamp| jiff::Timestamp::from_millisecond(it.0).is_ok();
+    let shown = |it: &Timestamp| in_rfc3339(*it).is_some();
     let expires = parse_duration(text).and_then(after).or_else(|| at(text)).filter(shown);
     let Some(expires) = expires else {
         return Err(ApiError::bad_request(format!(
             "expires: found `{text}`; write a time such as `{}`, or how long from now on, such as `30m` or `1h30m`",
-            time(Timestamp(now.0 / 1000 * 1000 + 1_800_000))
+            rfc3339(Timestamp(now.0 / 1000 * 1000 + 1_800_000))
         )));
     };
     if expires <= now {
@@ -62,8 +61,8 @@ fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError>
             StatusCode::BAD_REQUEST,
             format!(
                 "expires: {} is past (it is {} here), so {what} would end at once; write a later time",
-                time(expires),
-                time(now)
+                rfc3339(expires),
+                rfc3339(now)
             ),
         ));
     }

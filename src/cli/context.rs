@@ -16,7 +16,7 @@ use crate::model::Ident;
 #[command(after_help = "Examples:
   farol context set berlin --server https://gtm1.example:8053 --token-file ~/.farol-token
   farol context use berlin
-  farol --context berlin status")]
+  farol status --context berlin")]
 pub(super) struct Context {
     #[command(subcommand)]
     verb: Verb,

@@ -108,3 +108,57 @@ fn write_line(text: &str) -> io::Result<()> {
 fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The commands on a line for a shell, as words. Knows quotes and comments; where files are redirected, it sees commands of
+    /// other programs.
+    fn commands(line: &str) -> Vec<Vec<String>> {
+        let (mut commands, mut words, mut word) = (Vec::new(), Vec::new(), String::new());
+        let mut quote = None;
+        for letter in line.chars().chain(['\n']) {
+            match (quote, letter) {
+                (Some(open), it) if it == open => quote = None,
+                (None, '\'' | '"') => quote = Some(letter),
+                (None, '#') if word.is_empty() => break,
+                (None, ' ' | '\n' | '|' | '&' | ';' | '<' | '>' | '(' | ')') => {
+                    if !word.is_empty() {
+                        words.push(std::mem::take(&mut word));
+                    }
+                    if letter != ' ' {
+                        commands.push(std::mem::take(&mut words));
+                    }
+                }
+                (_, it) => word.push(it),
+            }
+        }
+        commands.push(words);
+        commands
+    }
+
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let own = help.split_once("Examples:\n").map(|it| it.1).unwrap_or_default();
+        let own: Vec<_> = own.lines().map(str::to_owned).collect();
+        own.into_iter().chain(command.get_subcommands().flat_map(examples)).collect()
+    }
+
+    #[test]
+    fn every_example_is_a_command_line_that_makes_sense() {
+        let examples = examples(&Cli::command());
+        assert!(examples.len() > 20, "{examples:?}");
+        for example in examples {
+            let commands = commands(&example);
+            let ours: Vec<_> =
+                commands.iter().filter(|it| it.first().is_some_and(|it| it == "farol")).collect();
+            assert!(!ours.is_empty(), "{example}");
+            for command in ours {
+                let parsed = Cli::command().try_get_matches_from(command);
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+}

@@ -11,9 +11,10 @@ use super::client::Output;
 use super::layers::Layers;
 use super::output::{count, one_line, table};
 use super::{complain, say};
+use crate::clock::rfc3339;
 use crate::health::Timeline;
-use crate::model::{EndpointOverrides, Stamp, Timestamp, Verdict};
-use crate::store::{Backup, Contents, Store};
+use crate::model::{Stamp, Timestamp};
+use crate::store::{Backup, Contents, Store, replace_file};
 
 /// Back up, restore and look at the state directory, without asking a daemon.
 #[derive(Args, Debug)]
@@ -37,8 +38,8 @@ pub(super) struct State {
 enum Verb {
     /// What is stored: operators' changes, last verdicts, timelines
     Show {
-        /// For people, or for programs
-        #[arg(long, value_enum, default_value = "table")]
+        /// How it is shown
+        #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "table")]
         output: Output,
     },
     /// Write everything but the API's token into one file
@@ -93,9 +94,10 @@ fn back_up(dir: &Path, file: &Path) -> anyhow::Result<()> {
             .and_then(|()| out.flush())
             .context("could not write to standard output");
     }
-    let failed = || format!("could not write `{}`", file.display());
-    let mut new = fs::File::create_new(file).with_context(failed)?;
-    new.write_all(&backup).and_then(|()| new.sync_all()).with_context(failed)?;
+    if file.symlink_metadata().is_ok() {
+        anyhow::bail!("`{}` is there already: name another file, or remove it", file.display());
+    }
+    replace_file(file, &backup).with_context(|| format!("could not write `{}`", file.display()))?;
     say(&format!("{}: {}", file.display(), summary(&contents)))
 }
 
@@ -108,7 +110,7 @@ fn restore(dir: &Path, file: &Path) -> anyhow::Result<()> {
     read.with_context(|| format!("could not read `{}`", file.display()))?;
     let backup = Backup::open(file, &bytes)?;
     let kept = Store::open(dir)?.restore(&backup.contents)?;
-    let made = time(backup.made);
+    let made = rfc3339(backup.made);
     say(&format!("{}: {}, as of {made}", dir.display(), summary(&backup.contents)))?;
     kept.iter().try_for_each(|it| say(&format!("kept: {}", it.display())))
 }
@@ -125,32 +127,17 @@ fn summary(contents: &Contents) -> String {
     )
 }
 
-fn time(timestamp: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(timestamp.0)
-        .map_or_else(|_| timestamp.0.to_string(), |it| it.to_string())
-}
-
 /// Every change: what it is on, what it says, and its stamp.
 fn changes(contents: &Contents) -> Vec<(String, String, &Stamp)> {
     let Some(overrides) = &contents.overrides else { return Vec::new() };
     let mut changes = Vec::new();
     for (key, it) in &overrides.endpoints {
-        let values = values(it).into_iter().flatten();
-        changes.extend(values.map(|(value, stamp)| (key.to_string(), value, stamp)));
+        changes.extend(it.fields().map(|(it, stamp)| (key.to_string(), it.to_string(), stamp)));
     }
     let drains = overrides.drained_sites.iter();
     changes
         .extend(drains.map(|(site, stamp)| (format!("site {site}"), "drained".to_owned(), stamp)));
     changes
-}
-
-fn values(it: &EndpointOverrides) -> [Option<(String, &Stamp)>; 4] {
-    [
-        it.weight.as_ref().map(|it| (format!("weight {}", it.value), &it.stamp)),
-        it.priority.as_ref().map(|it| (format!("priority {}", it.value), &it.stamp)),
-        it.enabled.as_ref().map(|it| (format!("enabled {}", it.value), &it.stamp)),
-        it.forced.as_ref().map(|it| (format!("forced {}", it.value.label()), &it.stamp)),
-    ]
 }
 
 /// Every verdict: the endpoint, what it is, when it was true.
@@ -160,12 +147,7 @@ fn verdicts(
     let endpoints = contents.memory.iter().flat_map(|it| &it.endpoints);
     endpoints.filter_map(|it| {
         let known = it.known.as_ref()?;
-        let verdict = match known.verdict {
-            Verdict::Online => "Online",
-            Verdict::Degraded => "Degraded",
-            Verdict::Unknown => return None,
-        };
-        Some((it.key.to_string(), verdict, known.as_of, &*it.timeline))
+        Some((it.key.to_string(), known.verdict.label(), known.as_of, &*it.timeline))
     })
 }
 
@@ -177,9 +159,9 @@ fn timelines(contents: &Contents) -> usize {
 fn in_words(dir: &Path, contents: &Contents) -> String {
     let mut text = format!("{}: {}\n", dir.display(), summary(contents));
     let change = |(on, value, stamp): (String, String, &Stamp)| {
-        let expires = stamp.expires.map(time).unwrap_or_default();
+        let expires = stamp.expires.map(rfc3339).unwrap_or_default();
         let reason = one_line(stamp.reason.as_deref().unwrap_or_default());
-        vec![on, value, stamp.by.clone(), time(stamp.at), expires, reason]
+        vec![on, value, stamp.by.clone(), rfc3339(stamp.at), expires, reason]
     };
     let rows: Vec<_> = changes(contents).into_iter().map(change).collect();
     if !rows.is_empty() {
@@ -189,8 +171,8 @@ fn in_words(dir: &Path, contents: &Contents) -> String {
         ));
     }
     let verdict = |(endpoint, verdict, as_of, timeline): (String, &str, Timestamp, &Timeline)| {
-        let turned = timeline.last().map(|it| time(it.at)).unwrap_or_default();
-        vec![endpoint, verdict.to_owned(), time(as_of), turned]
+        let turned = timeline.last().map(|it| rfc3339(it.at)).unwrap_or_default();
+        vec![endpoint, verdict.to_owned(), rfc3339(as_of), turned]
     };
     let rows: Vec<_> = verdicts(contents).map(verdict).collect();
     if !rows.is_empty() {
@@ -203,16 +185,16 @@ fn in_json(contents: &Contents) -> serde_json::Value {
     let change = |(on, change, stamp): (String, String, &Stamp)| {
         json!({
             "on": on, "change": change, "by": stamp.by, "reason": stamp.reason,
-            "at": time(stamp.at), "expires": stamp.expires.map(time),
+            "at": rfc3339(stamp.at), "expires": stamp.expires.map(rfc3339),
         })
     };
     let verdict = |(endpoint, verdict, as_of, timeline): (String, &str, Timestamp, &Timeline)| {
-        let turned = timeline.last().map(|it| time(it.at));
-        json!({"endpoint": endpoint, "verdict": verdict, "as_of": time(as_of), "turned": turned})
+        let turned = timeline.last().map(|it| rfc3339(it.at));
+        json!({"endpoint": endpoint, "verdict": verdict, "as_of": rfc3339(as_of), "turned": turned})
     };
     json!({
         "changes": changes(contents).into_iter().map(change).collect::<Vec<_>>(),
         "verdicts": verdicts(contents).map(verdict).collect::<Vec<_>>(),
-        "written": contents.memory.as_ref().map(|it| time(it.written)),
+        "written": contents.memory.as_ref().map(|it| rfc3339(it.written)),
     })
 }

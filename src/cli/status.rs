@@ -41,7 +41,7 @@ impl Health {
             || !status.degraded.is_empty()
             || !status.stale.is_empty()
             || status.refused_reload.is_some()
-            || !troubles(&status.state).is_empty();
+            || !status.state.well;
         match (status.failing_open.is_empty(), is_degraded) {
             (false, _) => Self::Critical,
             (true, true) => Self::Degraded,
@@ -211,6 +211,10 @@ mod tests {
             view::Status { degraded: vec![endpoint("seattle", "x")], ..well.clone() },
             view::Status { stale: vec![endpoint("seattle", "x")], ..well.clone() },
             view::Status { refused_reload: Some(refused), ..well.clone() },
+            view::Status {
+                state: view::State { well: false, ..Default::default() },
+                ..well.clone()
+            },
         ] {
             assert_eq!(Health::of(&degraded), Health::Degraded, "{degraded:?}");
             let critical = view::Status { failing_open: vec!["a.".to_owned()], ..degraded };

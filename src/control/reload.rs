@@ -1,12 +1,12 @@
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::world::{Changes, World, key};
 use crate::health::Probed;
 use crate::metrics::COUNTED_RCODES;
 use crate::model::{
-    Endpoint, EndpointOverrides, Forced, Model, Name, Profile, Stamped, Timestamp, Verdict, Zone,
-    suffixes,
+    Endpoint, EndpointOverrides, Model, Name, Override, Profile, Timestamp, Verdict, Zone, suffixes,
 };
 use crate::routing::mix;
 use crate::snapshot::{
@@ -184,22 +184,16 @@ impl World {
 
 /// What an endpoint's overrides beat of its configuration; what says the same beats nothing.
 fn beaten(overrides: &EndpointOverrides, configured: &Endpoint) -> Vec<String> {
-    let number = |it: &Option<Stamped<u16>>, name: &str, beaten: u16| {
-        let value = it.as_ref()?.value;
-        (value != beaten).then(|| format!("{name} {value} over {beaten}"))
+    fn over<T: PartialEq + Display>(it: Override, value: T, configured: T) -> Option<String> {
+        (value != configured).then(|| format!("{it} over {configured}"))
+    }
+    let beaten = |(it, _)| match it {
+        Override::Weight(value) => over(it, value, configured.weight),
+        Override::Priority(value) => over(it, value, configured.priority),
+        Override::Enabled(value) => over(it, value, configured.enabled),
+        Override::Forced(_) => Some(it.to_string()),
     };
-    let enabled = overrides.enabled.as_ref().filter(|it| it.value != configured.enabled);
-    let forced = overrides.forced.as_ref().map(|it| match it.value {
-        Forced::Up => "forced up",
-        Forced::Down => "forced down",
-    });
-    let all = [
-        number(&overrides.weight, "weight", configured.weight),
-        number(&overrides.priority, "priority", configured.priority),
-        enabled.map(|it| format!("enabled {} over {}", it.value, configured.enabled)),
-        forced.map(str::to_owned),
-    ];
-    all.into_iter().flatten().collect()
+    overrides.fields().filter_map(beaten).collect()
 }
 
 /// The profiles of each zone with their slots: the deepest zone that holds a profile has it.

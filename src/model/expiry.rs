@@ -72,31 +72,20 @@ impl Overrides {
 
 impl EndpointOverrides {
     fn expiries(&self) -> impl Iterator<Item = Timestamp> {
-        fn expiry<T>(field: &Option<Stamped<T>>) -> Option<Timestamp> {
-            field.as_ref()?.stamp.expires
-        }
-        let expiries = [
-            expiry(&self.weight),
-            expiry(&self.priority),
-            expiry(&self.enabled),
-            expiry(&self.forced),
-        ];
-        expiries.into_iter().flatten()
+        self.fields().filter_map(|(_, stamp)| stamp.expires)
     }
 
     fn expire(&mut self, now: Timestamp) -> Vec<(String, Stamp)> {
-        fn take<T>(field: &mut Option<Stamped<T>>, now: Timestamp) -> Option<Stamped<T>> {
-            field.take_if(|it| it.stamp.is_over(now))
+        fn clear<T>(field: &mut Option<Stamped<T>>, now: Timestamp) {
+            field.take_if(|it| it.stamp.is_over(now));
         }
-        let weight =
-            take(&mut self.weight, now).map(|it| (format!("weight {}", it.value), it.stamp));
-        let priority =
-            take(&mut self.priority, now).map(|it| (format!("priority {}", it.value), it.stamp));
-        let enabled =
-            take(&mut self.enabled, now).map(|it| (format!("enabled {}", it.value), it.stamp));
-        let forced = take(&mut self.forced, now)
-            .map(|it| (format!("forced {}", it.value.label()), it.stamp));
-        [weight, priority, enabled, forced].into_iter().flatten().collect()
+        let over = self.fields().filter(|(_, stamp)| stamp.is_over(now));
+        let over = over.map(|(it, stamp)| (it.to_string(), stamp.clone())).collect();
+        clear(&mut self.weight, now);
+        clear(&mut self.priority, now);
+        clear(&mut self.enabled, now);
+        clear(&mut self.forced, now);
+        over
     }
 }
 

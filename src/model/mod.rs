@@ -19,7 +19,7 @@ pub use monitor::{
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
 pub use overrides::{
-    Change, EndpointChange, EndpointKey, EndpointOverrides, Overrides, Stamp, Stamped,
+    Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Stamp, Stamped,
 };
 pub use profile::{Addresses, Endpoint, FamilyRule, Method, Profile, WhenNoneHealthy};
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};

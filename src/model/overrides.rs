@@ -47,15 +47,63 @@ impl EndpointOverrides {
         *self == Self::default()
     }
 
+    /// The fields that are overridden, with who did it.
+    pub fn fields(&self) -> impl Iterator<Item = (Override, &Stamp)> {
+        fn field<T: Copy>(
+            set: &Option<Stamped<T>>,
+            of: fn(T) -> Override,
+        ) -> Option<(Override, &Stamp)> {
+            set.as_ref().map(|it| (of(it.value), &it.stamp))
+        }
+        let fields = [
+            field(&self.weight, Override::Weight),
+            field(&self.priority, Override::Priority),
+            field(&self.enabled, Override::Enabled),
+            field(&self.forced, Override::Forced),
+        ];
+        fields.into_iter().flatten()
+    }
+
     /// The names of the fields that are overridden.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        let fields = [
-            ("weight", self.weight.is_some()),
-            ("priority", self.priority.is_some()),
-            ("enabled", self.enabled.is_some()),
-            ("forced", self.forced.is_some()),
-        ];
-        fields.into_iter().filter(|(_, is_set)| *is_set).map(|(kind, _)| kind)
+        self.fields().map(|(it, _)| it.kind())
+    }
+}
+
+/// What an operator said of one field of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Override {
+    /// The weight.
+    Weight(u16),
+    /// The priority.
+    Priority(u16),
+    /// Whether it is in service.
+    Enabled(bool),
+    /// The forced verdict.
+    Forced(Forced),
+}
+
+impl Override {
+    /// The name of the field, in the API, the command line and metrics.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Weight(_) => "weight",
+            Self::Priority(_) => "priority",
+            Self::Enabled(_) => "enabled",
+            Self::Forced(_) => "forced",
+        }
+    }
+}
+
+impl fmt::Display for Override {
+    /// "weight 20", "forced down".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind();
+        match self {
+            Self::Weight(it) | Self::Priority(it) => write!(f, "{kind} {it}"),
+            Self::Enabled(it) => write!(f, "{kind} {it}"),
+            Self::Forced(it) => write!(f, "{kind} {}", it.label()),
+        }
     }
 }
 
@@ -198,5 +246,8 @@ mod tests {
                 && EndpointChange { weight: Change::Clear, ..Default::default() }.only_clears()
         );
         assert!(!overrides.is_empty() && EndpointOverrides::default().is_empty());
+        let fields: Vec<_> =
+            overrides.fields().map(|(it, stamp)| format!("{it} by {}", stamp.by)).collect();
+        assert_eq!(fields, ["enabled false by ann", "forced up by bob"]);
     }
 }

@@ -10,6 +10,17 @@ pub enum Verdict {
     Degraded,
 }
 
+impl Verdict {
+    /// The word for people and programs.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "Unknown",
+            Self::Online => "Online",
+            Self::Degraded => "Degraded",
+        }
+    }
+}
+
 /// An operator's word that overrides the verdict; probing goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Forced {

@@ -1,11 +1,13 @@
 //! Files that are there whole or not at all.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::clock::rfc3339;
 use crate::model::Timestamp;
 
 /// The end of the name of a file that is being written.
@@ -49,15 +51,32 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Puts `bytes` in the place of the file, on the disk, readable by its owner alone. What fails leaves the old file.
+/// Puts `bytes` in the place of the file, on the disk, readable by its owner alone. What fails leaves the old file. For the
+/// state directory, which one process has for itself.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(HALF_WRITTEN);
-    let half_written = PathBuf::from(name);
-    let replaced = write_new(&half_written, bytes).and_then(|()| fs::rename(&half_written, path));
+    replace_through(Path::new(&name), path, bytes)
+}
+
+/// Puts `bytes` in the place of a file in any directory, on the disk, readable by its owner alone.
+///
+/// # Errors
+/// When the disk is full, read-only, forbidden…; the file is then as it was before, unless all but the last step was done and
+/// the disk broke at syncing the directory.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Other processes write here as well, so the name is this one's own.
+    let mut name = OsString::from(".");
+    name.push(path.file_name().ok_or(ErrorKind::InvalidInput)?);
+    name.push(format!(".{}{HALF_WRITTEN}", std::process::id()));
+    replace_through(&path.with_file_name(name), path, bytes)
+}
+
+fn replace_through(half_written: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let replaced = write_new(half_written, bytes).and_then(|()| fs::rename(half_written, path));
     if replaced.is_err() {
         // It may take the room that is missing. That it can't be removed either is no news.
-        let _ = fs::remove_file(&half_written);
+        let _ = fs::remove_file(half_written);
     }
     replaced?;
     sync_directory_of(path)
@@ -78,6 +97,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes a rename last: the name is in the directory, not in the file.
 fn sync_directory_of(path: &Path) -> io::Result<()> {
     match path.parent() {
+        Some(dir) if dir.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(dir) => File::open(dir)?.sync_all(),
         None => Ok(()),
     }
@@ -111,8 +131,9 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 
 /// The file's name with what is said of it, when, and a number where that name is taken.
 fn free_name(path: &Path, what: &str, now: Timestamp) -> PathBuf {
-    let stamp = jiff::Timestamp::from_millisecond(now.0)
-        .map_or_else(|_| now.0.to_string(), |it| it.strftime("%Y%m%dT%H%M%SZ").to_string());
+    let seconds = Timestamp(now.0.div_euclid(1000).saturating_mul(1000));
+    // The short form of ISO 8601: no colon, which is special to some who copy files.
+    let stamp = rfc3339(seconds).replace(['-', ':'], "");
     let name = |number: u64| {
         let mut name = path.as_os_str().to_owned();
         name.push(format!("{what}{stamp}"));
@@ -138,16 +159,16 @@ pub(super) fn damaged(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Removes what a crash left half-written.
-pub(super) fn clear_leftovers(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
+/// Removes what a crash left half-written, as far as the disk allows. What stays is only clutter: the next write of its file
+/// removes it.
+pub(super) fn clear_leftovers(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
         let half_written = entry.file_name().as_encoded_bytes().ends_with(HALF_WRITTEN.as_bytes());
-        if half_written && entry.file_type()?.is_file() {
-            fs::remove_file(entry.path())?;
+        if half_written && entry.file_type().is_ok_and(|it| it.is_file()) {
+            let _ = fs::remove_file(entry.path());
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -165,6 +186,28 @@ mod tests {
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_file_among_others_is_replaced_likewise() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "old").unwrap();
+        fs::write(dir.path().join("file.new"), "somebody's").unwrap();
+        replace_file(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let in_the_way = dir.path().join("dir");
+        fs::create_dir(&in_the_way).unwrap();
+        assert!(replace_file(&in_the_way, b"new").is_err() && in_the_way.is_dir());
+        assert_eq!(fs::read(dir.path().join("file.new")).unwrap(), b"somebody's");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "nothing else is left");
+        assert!(replace_file(Path::new("/"), b"").is_err());
+    }
+
+    #[test]
+    fn a_file_of_the_working_directory_has_a_directory() {
+        sync_directory_of(Path::new("file")).unwrap();
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod token;
 mod verdicts;
 
 pub use backup::{Backup, Contents};
-pub use file::Problem;
+pub use file::{Problem, replace_file};
 pub use report::{Report, StateFile, Writes};
 pub use token::AdminToken;
 pub use verdicts::{Kept, Known, Memory};
@@ -145,16 +145,17 @@ impl StoreError {
 }
 
 impl Store {
-    /// Takes the directory, creating it where it is missing, and clears what an earlier crash left half-written.
+    /// Takes the directory, creating it where it is missing, and clears what an earlier crash left half-written. One that has
+    /// been taken before can be taken on a read-only disk as well.
     ///
     /// # Errors
-    /// When it can't be created, can't be written to, or another instance has it.
+    /// When it, or its lock, is missing and can't be created, or another instance has it.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder.create(dir).map_err(|source| StoreError::create(dir, source))?;
         let lock = take_lock(dir)?;
-        file::clear_leftovers(dir).map_err(|source| StoreError::read(dir, source))?;
+        file::clear_leftovers(dir);
         Ok(Self { dir: dir.into(), reporter: Reporter::default(), _lock: lock })
     }
 
@@ -255,29 +256,41 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// Locks the directory, and writes into the lock who has it.
+/// Locks the directory, and writes into the lock who has it, where it can be written to: a disk that went read-only is no
+/// reason to answer nobody.
 fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK);
     let failed = |source| StoreError::write(&path, source);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut lock = options.open(&path).map_err(failed)?;
+    let (mut lock, is_writable) = match options.open(&path) {
+        Ok(lock) => (lock, true),
+        Err(error) => (File::open(&path).map_err(|_| failed(error))?, false),
+    };
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             let process =
                 lock.read_to_string(&mut holder).ok().and_then(|_| holder.trim().parse().ok());
+            // What can't be written to may name one that ended long ago.
             let holder = process
-                .map_or_else(|| "another process".to_owned(), |it: u32| format!("process {it}"));
+                .filter(|_: &u32| is_writable)
+                .map_or_else(|| "another process".to_owned(), |it| format!("process {it}"));
             return Err(StoreError::InUse { path: dir.into(), holder });
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
-    lock.set_len(0).map_err(failed)?;
-    lock.rewind().map_err(failed)?;
-    writeln!(lock, "{}", std::process::id()).map_err(failed)?;
+    // The lock holds without it.
+    let _ = sign(&mut lock);
     Ok(lock)
+}
+
+/// Replaces what is in the file by this process's id.
+fn sign(lock: &mut File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "{}", std::process::id())
 }
 
 #[cfg(test)]

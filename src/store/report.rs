@@ -56,7 +56,7 @@ pub struct Writes {
 }
 
 impl Report {
-    /// Whether there is something to look after.
+    /// Whether there is nothing to look after.
     pub fn is_well(&self) -> bool {
         self.set_aside.is_empty() && self.writes.iter().all(|it| it.error.is_none())
     }

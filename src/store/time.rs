@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Damage;
+use crate::clock::in_rfc3339;
 use crate::model::Timestamp;
 
 /// RFC 3339 where that can say it (years 0 to 9999), else milliseconds: a clock that is wildly off loses nothing.
@@ -13,11 +14,7 @@ pub(super) enum Time {
 
 impl Time {
     pub(super) fn of(timestamp: Timestamp) -> Self {
-        match jiff::Timestamp::from_millisecond(timestamp.0) {
-            // Before the year 0 the text would have a sign, which is not RFC 3339.
-            Ok(time) if !time.to_string().starts_with('-') => Self::Text(time.to_string()),
-            _ => Self::Milliseconds(timestamp.0),
-        }
+        in_rfc3339(timestamp).map_or(Self::Milliseconds(timestamp.0), Self::Text)
     }
 
     pub(super) fn timestamp(&self) -> Result<Timestamp, Damage> {

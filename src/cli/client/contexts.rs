@@ -1,9 +1,9 @@
 //! Daemons by name: `config.toml` in `~/.config/farol/`, which holds where they are and in which file their token is.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
@@ -11,6 +11,7 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 use super::{Failure, Token, server_url};
 use crate::cli::client::failure::plain;
 use crate::settings::nearest;
+use crate::store::replace_file;
 
 /// A daemon that has a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,28 +202,12 @@ impl Contexts {
         }
         // A link to the file stays one.
         let file = fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
-        replace(&file, &self.document.to_string()).map_err(|error| {
-            self.wrong(format!("could not be written: {}", plain(&error.to_string())))
-        })
+        let directory = file.parent().unwrap_or(Path::new("/"));
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.and_then(|()| replace_file(&file, self.document.to_string().as_bytes())).map_err(
+            |error| self.wrong(format!("could not be written: {}", plain(&error.to_string()))),
+        )
     }
-}
-
-fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let directory = file.parent().unwrap_or(Path::new("/"));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let new = directory.join(format!(".config.toml.{}", std::process::id()));
-    let written = write(&new, text).and_then(|()| fs::rename(&new, file));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written?;
-    File::open(directory)?.sync_all()
-}
-
-fn write(file: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(in crate::cli) struct ClientOptions {
 pub(in crate::cli) enum Output {
     /// For people
     Table,
-    /// The API's own JSON, for programs
+    /// JSON, for programs
     Json,
     /// The same in YAML
     Yaml,
