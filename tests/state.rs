@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -116,4 +116,29 @@ fn what_is_stored_can_be_looked_at() {
     );
     let gone = refused(&daemon.home, &["show", "--dir", "/nonexistent"]);
     assert!(gone.contains("could not read `/nonexistent`"), "{gone}");
+}
+
+#[test]
+fn what_root_restores_belongs_to_whom_the_directory_belongs() {
+    // Only root can make another the owner; for everybody else it is themselves.
+    let me = rustix::process::geteuid();
+    let owner = if me.is_root() { 65_534 } else { me.as_raw() };
+    let daemon = Daemon::start(CONFIG);
+    daemon.api.must("POST", "/v1/sites/seattle/drain", "");
+    let home = daemon.stop();
+    let (state, backup) = (home.path("state"), home.path("backup.json"));
+    let farol = |arguments: &[&str]| {
+        let run = Command::new(env!("CARGO_BIN_EXE_farol"))
+            .args(["state", "--dir", state.to_str().unwrap()])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{run:?}");
+    };
+    farol(&["backup", backup.to_str().unwrap()]);
+    chown(&state, Some(owner), None).unwrap();
+    farol(&["restore", backup.to_str().unwrap()]);
+    for file in ["overrides.json", "verdicts.json"] {
+        assert_eq!(fs::metadata(state.join(file)).unwrap().uid(), owner);
+    }
 }

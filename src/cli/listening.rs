@@ -24,6 +24,12 @@ struct AdminSocket {
 }
 
 impl AdminSocket {
+    /// Whether both can't listen at the same time, of which one takes the port on all addresses.
+    fn is_in_the_way_of(&self, wanted: SocketAddr) -> bool {
+        self.address.port() == wanted.port()
+            && (self.address.ip().is_unspecified() || wanted.ip().is_unspecified())
+    }
+
     fn bind(wanted: SocketAddr) -> anyhow::Result<Self> {
         let failed = || match wanted.port() {
             0 => format!("could not listen on {wanted} for the API"),
@@ -111,7 +117,11 @@ impl Surroundings for Listening {
         let admin = if settings.admin.listen == self.admin.wanted {
             self.admin.clone()
         } else {
-            AdminSocket::bind(settings.admin.listen).map_err(|it| format!("{it:#}"))?
+            let wanted = settings.admin.listen;
+            AdminSocket::bind(wanted).map_err(|it| match self.admin.is_in_the_way_of(wanted) {
+                true => format!("{it:#}: Farol itself has this port; restart to move"),
+                false => format!("{it:#}"),
+            })?
         };
         self.prepared = Some((sockets, admin));
         Ok(())

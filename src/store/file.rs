@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use crate::clock::rfc3339;
@@ -56,7 +56,11 @@ impl fmt::Display for Problem {
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(HALF_WRITTEN);
-    replace_through(Path::new(&name), path, bytes)
+    let half_written = Path::new(&name);
+    replace_through(half_written, path, || {
+        write_new(half_written, bytes)?;
+        belong_to_directory(half_written)
+    })
 }
 
 /// Puts `bytes` in the place of a file in any directory, on the disk, readable by its owner alone.
@@ -69,11 +73,16 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = OsString::from(".");
     name.push(path.file_name().ok_or(ErrorKind::InvalidInput)?);
     name.push(format!(".{}{HALF_WRITTEN}", std::process::id()));
-    replace_through(&path.with_file_name(name), path, bytes)
+    let half_written = path.with_file_name(name);
+    replace_through(&half_written, path, || write_new(&half_written, bytes))
 }
 
-fn replace_through(half_written: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let replaced = write_new(half_written, bytes).and_then(|()| fs::rename(half_written, path));
+fn replace_through(
+    half_written: &Path,
+    path: &Path,
+    write: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    let replaced = write().and_then(|()| fs::rename(half_written, path));
     if replaced.is_err() {
         // It may take the room that is missing. That it can't be removed either is no news.
         let _ = fs::remove_file(half_written);
@@ -92,6 +101,18 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Gives a file of root's to whom its directory belongs: a daemon that runs as somebody else has to read what root restored.
+pub(super) fn belong_to_directory(path: &Path) -> io::Result<()> {
+    let Some(dir) = path.parent().filter(|_| rustix::process::geteuid().is_root()) else {
+        return Ok(());
+    };
+    let (file, dir) = (fs::metadata(path)?, fs::metadata(dir)?);
+    if (file.uid(), file.gid()) == (dir.uid(), dir.gid()) {
+        return Ok(());
+    }
+    chown(path, Some(dir.uid()), Some(dir.gid()))
 }
 
 /// Makes a rename last: the name is in the directory, not in the file.

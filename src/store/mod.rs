@@ -281,6 +281,9 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
+    if is_writable {
+        file::belong_to_directory(&path).map_err(failed)?;
+    }
     // The lock holds without it.
     let _ = sign(&mut lock);
     Ok(lock)
