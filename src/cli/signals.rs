@@ -27,6 +27,7 @@ impl Signals {
         let hang_up = &mut self.hang_up;
         let reload = async {
             while hang_up.recv().await.is_some() {
+                tracing::info!(event = "hung_up", "SIGHUP: reading the configuration anew");
                 // How it went is logged by the control task.
                 drop(control.reload().await);
             }

@@ -42,7 +42,7 @@ async fn watch_always(
 ) {
     let (scope, touched) = (Arc::<ArcSwap<Scope>>::default(), Arc::new(Notify::new()));
     let mut watcher = match start(scope.clone(), touched.clone()) {
-        Ok(watcher) => Some(watcher),
+        Ok(watcher) => watcher,
         Err(error) => {
             tracing::warn!(event = "watch_failed", %error, "changes of the configuration's files are not noticed ({error}); SIGHUP and `farol reload` still work");
             return std::future::pending().await;
@@ -50,13 +50,13 @@ async fn watch_always(
     };
     loop {
         let reading = readings.borrow_and_update().clone();
-        let (now, paths, mut armed) = (scope.clone(), paths.clone(), watcher.take());
+        let (now, paths) = (scope.clone(), paths.clone());
         // Looking at files may take as long as their disk likes.
-        let done = spawn_blocking(move || {
-            let missed = armed.as_mut().is_some_and(|it| arm(it, &now, &paths, &reading));
-            (armed, missed && !reading.is_current())
+        let armed = spawn_blocking(move || {
+            let missed = arm(&mut watcher, &now, &paths, &reading) && !reading.is_current();
+            (watcher, missed)
         });
-        let Ok((armed, missed)) = done.await else { return };
+        let Ok((armed, missed)) = armed.await else { return };
         watcher = armed;
         if missed {
             control.look_again().await;

@@ -75,7 +75,7 @@ pub struct Control {
     world: World,
     parts: Parts,
     commands: mpsc::Receiver<Command>,
-    probers: mpsc::UnboundedReceiver<ProbeHandle>,
+    probers: watch::Receiver<ProbeHandle>,
     /// Snapshots that a worker may still hold: they are freed here, not there.
     retired: Vec<Arc<Snapshot>>,
     /// The verdicts since the last publication, for the log.
@@ -118,7 +118,7 @@ impl Control {
     /// A control task over a world whose snapshot is live, and the handle to talk to it.
     pub fn new(world: World, parts: Parts) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS);
-        let (new_probers, probers) = mpsc::unbounded_channel();
+        let (new_probers, probers) = watch::channel(parts.prober.clone());
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
         let mut control = Self {
@@ -161,7 +161,10 @@ impl Control {
                     self.save(self.world.overrides().clone(), Vec::new());
                 }
                 () = reached(self.relook.map(|it| it.at)), if self.loading.is_none() => self.ask_to_load(None),
-                Some(prober) = self.probers.recv() => self.probe_with(prober),
+                Ok(()) = self.probers.changed() => {
+                    let prober = self.probers.borrow_and_update().clone();
+                    self.probe_with(prober);
+                }
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
                 // What a change was checked against stays until the change is in force.

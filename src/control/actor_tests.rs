@@ -98,7 +98,7 @@ impl Running {
             running: super::Running::of(&settings),
             timelines: Arc::default(),
             surroundings: Box::new(Notes(Arc::clone(&calls))),
-            reading: tokio::sync::watch::Sender::default(),
+            reading: watch::Sender::default(),
             heart: Heart::new("control"),
             metrics,
             exposure: Arc::new(Exposure::new(true, false)),

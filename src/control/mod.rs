@@ -32,7 +32,7 @@ pub use world::World;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics::StateMetrics;
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp, Timestamp};
@@ -116,7 +116,7 @@ pub enum ReloadError {
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
-    probers: mpsc::UnboundedSender<ProbeHandle>,
+    probers: watch::Sender<ProbeHandle>,
     refused: Arc<Mutex<Option<Refusal>>>,
 }
 
@@ -186,6 +186,7 @@ impl Handle {
     /// Has this prober do the probing from now on: it is told what to watch and what is believed so far. The one before must
     /// have ended.
     pub fn probe_with(&self, prober: ProbeHandle) {
+        // If nobody listens, the daemon is stopping.
         let _ = self.probers.send(prober);
     }
 }

@@ -238,12 +238,17 @@ impl Daemon {
         self.running.lines.lock().unwrap().len()
     }
 
-    /// Tells it to reload by SIGHUP; gives the event that says what came of it.
+    /// Tells it to reload by SIGHUP; gives the event that says what came of it. An earlier reload may still be on its way
+    /// through the log, so that of this one is what comes after the signal.
     #[track_caller]
     pub(crate) fn reload(&self, outcome: &str) -> Value {
         let seen = self.logged();
         self.signal(Signal::HUP);
-        self.event(outcome, seen)
+        let heard = wait_for("the signal in the log", || {
+            let lines = self.running.lines.lock().unwrap();
+            (seen..lines.len()).find(|it| parse(&lines[*it])["event"] == "hung_up")
+        });
+        self.event(outcome, heard)
     }
 
     /// Tells it to stop, which must end well.
