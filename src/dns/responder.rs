@@ -10,7 +10,8 @@ use super::message::{ExtendedError, Message, Placed, UDP_SIZE, UDP_SIZE_WITHOUT_
 use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
 use super::resolve::resolve;
 use crate::metrics::{DnsCounters, DropReason, Transport};
-use crate::model::RecordType;
+use crate::model::{Network, RecordType};
+use crate::routing::Client;
 use crate::snapshot::{Entered, Reader, Worker};
 
 /// One answer in so many is timed.
@@ -27,6 +28,25 @@ pub struct Identity {
     pub id: Option<String>,
 }
 
+/// What the configuration says of answers beside the zones and profiles.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// What the server says of itself.
+    pub identity: Identity,
+    /// The resolvers that are believed when they name a client's network (RFC 7871); none means all.
+    pub ecs_trusted: Option<Box<[Network]>>,
+}
+
+impl Policy {
+    /// Who a query is answered for: the network that a trusted resolver names, or else the resolver.
+    fn client(&self, resolver: IpAddr, edns: Option<Edns>) -> Client {
+        let named = edns.and_then(|it| it.subnet).and_then(|it| it.network());
+        let is_trusted = |trusted: &[Network]| trusted.iter().any(|it| it.contains(resolver.to_canonical()));
+        let named = named.filter(|_| self.ecs_trusted.as_deref().is_none_or(is_trusted));
+        Client::new(named.unwrap_or(resolver))
+    }
+}
+
 /// How an answer will travel.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Path {
@@ -41,7 +61,7 @@ pub(super) enum Path {
 pub(super) struct Responder {
     reader: Reader,
     counters: Arc<DnsCounters>,
-    identity: Arc<ArcSwap<Identity>>,
+    policy: Arc<ArcSwap<Policy>>,
     /// How many there were, for sampling.
     packets: u64,
 }
@@ -50,16 +70,16 @@ impl Responder {
     pub(super) fn new(
         reader: Reader,
         counters: Arc<DnsCounters>,
-        identity: Arc<ArcSwap<Identity>>,
+        policy: Arc<ArcSwap<Policy>>,
     ) -> Self {
-        Self { reader, counters, identity, packets: 0 }
+        Self { reader, counters, policy, packets: 0 }
     }
 
     /// Begins to answer a batch of packets that have come in; its answers are made when this is dropped.
     pub(super) fn enter(&mut self) -> Answering<'_> {
-        let Self { reader, counters, identity, packets } = self;
+        let Self { reader, counters, policy, packets } = self;
         let worker = reader.worker();
-        Answering { worker, entered: reader.enter(), counters, identity, packets }
+        Answering { worker, entered: reader.enter(), counters, policy, packets }
     }
 
     /// Counts something that was not answered.
@@ -73,7 +93,7 @@ pub(super) struct Answering<'r> {
     worker: Worker,
     entered: Entered<'r>,
     counters: &'r DnsCounters,
-    identity: &'r ArcSwap<Identity>,
+    policy: &'r ArcSwap<Policy>,
     packets: &'r mut u64,
 }
 
@@ -131,7 +151,7 @@ impl Answering<'_> {
             Packet::Query(query) => {
                 self.asked(client, path);
                 let mut message = start(answer, query.question, query.edns);
-                self.answer(&query, &mut message);
+                self.answer(&query, client, &mut message);
                 message.finish(query.header)
             }
         }
@@ -146,7 +166,7 @@ impl Answering<'_> {
         self.counters.query(self.worker, transport, client);
     }
 
-    fn answer(&mut self, query: &Query<'_>, message: &mut Message<'_>) {
+    fn answer(&mut self, query: &Query<'_>, resolver: IpAddr, message: &mut Message<'_>) {
         let (worker, record_type) = (self.worker, query.record_type);
         let is_transfer = matches!(record_type, RecordType::AXFR | RecordType::IXFR);
         if UNSUPPORTED_TYPES.contains(&record_type.0) {
@@ -157,7 +177,8 @@ impl Answering<'_> {
         } else if query.class == CLASS_CHAOS {
             self.introduce(query, message);
         } else if query.class == CLASS_IN {
-            if let Some(zone) = resolve(self.entered.snapshot(), worker, query, message) {
+            let client = self.client(resolver, query.edns);
+            if let Some(zone) = resolve(self.entered.snapshot(), worker, &client, query, message) {
                 zone.responses.add(worker, message.rcode as usize, 1);
                 return;
             }
@@ -167,10 +188,18 @@ impl Answering<'_> {
         self.counters.outside(worker, message.rcode as u16);
     }
 
+    /// Who is asked for. Only a query that names a network costs a look at the policy.
+    fn client(&self, resolver: IpAddr, edns: Option<Edns>) -> Client {
+        match edns {
+            Some(Edns { subnet: Some(_), .. }) => self.policy.load().client(resolver, edns),
+            _ => Client::new(resolver),
+        }
+    }
+
     /// Says who this is, where that is configured (RFC 4892).
     fn introduce(&self, query: &Query<'_>, message: &mut Message<'_>) {
         let Some(name) = FoldedName::new(query.name) else { return };
-        let identity = self.identity.load();
+        let identity = &self.policy.load().identity;
         let text = match name.as_wire() {
             b"\x07version\x04bind\x00" | b"\x07version\x06server\x00" => &identity.version,
             b"\x02id\x06server\x00" | b"\x08hostname\x04bind\x00" => &identity.id,

@@ -21,10 +21,13 @@ pub use name::{MAX_NAME, Name, NameError, suffixes};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Stamp, Stamped,
 };
-pub use profile::{Addresses, Endpoint, FamilyRule, Method, Profile, WhenNoneHealthy};
+pub use profile::{
+    Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile, Target,
+    WhenNoneHealthy,
+};
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
-pub use time::{Moment, Timestamp};
+pub use time::{Moment, Now, Timestamp};
 pub use zone::{Record, Soa, Zone, ZoneError};
 
 use std::sync::Arc;

@@ -31,3 +31,12 @@ impl Sub<Duration> for Moment {
 /// A time of day for people and files: milliseconds since 1970-01-01T00:00:00Z. Nothing is decided by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
+
+/// One instant on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// By which time is measured.
+    pub moment: Moment,
+    /// By which people date it.
+    pub time: Timestamp,
+}

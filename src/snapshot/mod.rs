@@ -3,6 +3,8 @@
 
 mod answer;
 mod counters;
+mod decision;
+mod endpoint;
 mod explain;
 mod live;
 mod profile;
@@ -11,9 +13,11 @@ mod zone;
 
 pub use answer::{Answer, QUESTION};
 pub use counters::{AnswerCounters, Worker, WorkerCounters};
-pub use explain::{Explained, Explanation, Picked, explain};
+pub use decision::{Asker, Choice, Decision, MAX_DEPTH};
+pub use endpoint::{EndpointFacts, EndpointState, Ramp};
+pub use explain::{Explained, Explanation, Level, Query, explain};
 pub use live::{Entered, Live, Reader};
-pub use profile::{Decision, EndpointFacts, EndpointState, ProfileTable};
+pub use profile::{Nested, ProfileTable};
 pub use slots::Slots;
 pub use zone::{Found, Node, ZoneTable, Zones};
 

@@ -1,0 +1,108 @@
+use super::group::{Chance, Group};
+use super::{Client, Draw, MAX_RETURN};
+use crate::model::{Affinity, Method, Profile};
+
+/// How many picks a measured share is made of.
+const SAMPLES: u64 = 10_000;
+
+/// Picks from the members that may serve, for one query after the other.
+#[derive(Clone, Debug)]
+pub struct Chooser {
+    order: Order,
+    affinity: Option<Affinity>,
+    /// How many one pick names.
+    most: usize,
+}
+
+/// Which group of members comes before which.
+#[derive(Clone, Debug)]
+pub(super) enum Order {
+    /// The same for every client.
+    Ranked(Box<[Group]>),
+}
+
+/// What a query's choice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pick {
+    members: [u32; MAX_RETURN],
+    count: u8,
+    /// The length of the widest prefix around the client in which every client has the same choice, but for the draw; 0 when
+    /// the client doesn't matter.
+    pub scope: u8,
+}
+
+impl Pick {
+    /// The members, in the order of the answer.
+    pub fn members(self) -> impl Iterator<Item = usize> {
+        self.members.into_iter().take(self.count.into()).map(|it| it as usize)
+    }
+}
+
+impl Chooser {
+    pub(super) fn new(order: Order, profile: &Profile) -> Self {
+        let most = match profile.method {
+            Method::Multivalue => usize::from(profile.max_return).clamp(1, MAX_RETURN),
+            _ => 1,
+        };
+        Self { order, affinity: profile.affinity, most }
+    }
+
+    /// Picks for a client. One member is picked in constant time, as far as the method's own lookup is, without
+    /// [`Affinity`].
+    pub fn pick(&self, client: &Client, draw: Draw) -> Pick {
+        let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
+        let chance = match self.affinity {
+            Some(affinity) => Chance::Client(client.key(affinity)),
+            None => Chance::Draw(draw),
+        };
+        let own_network = self.affinity.map_or(0, |it| client.affinity_scope(it));
+        let mut first = None;
+        let mut take = |group: &Group| {
+            if !group.has_one() || group.is_ramping() {
+                pick.scope = pick.scope.max(own_network);
+            }
+            if self.most > 1 {
+                let room = pick.members.get_mut(..self.most).unwrap_or_default();
+                pick.count = group.pick_several(chance, room) as u8;
+            } else if let Some(member) = group.pick(chance) {
+                (pick.members[0], pick.count) = (member as u32, 1);
+            }
+            pick.count > 0
+        };
+        let Order::Ranked(groups) = &self.order;
+        for group in groups {
+            first = first.or(Some(group));
+            if take(group) {
+                break;
+            }
+        }
+        if pick.count == 0
+            && let Some(member) = first.and_then(|it| it.pick_anyway(chance))
+        {
+            (pick.members[0], pick.count) = (member as u32, 1);
+        }
+        pick
+    }
+
+    /// The part of the picks, from 0 to 1, that names each of `members`. Without a client, that over all clients, and none
+    /// where that depends on who they are. Exact, but where several are picked or some start slowly: then it is measured, to
+    /// about a percent.
+    pub fn shares(&self, client: Option<&Client>, members: usize) -> Option<Vec<f64>> {
+        let Order::Ranked(groups) = &self.order;
+        let first = groups.first();
+        if let Some(group) = first.filter(|it| self.most == 1 && !it.is_ramping())
+            && (client.is_none() || self.affinity.is_none())
+        {
+            return Some((0..members).map(|it| group.share(it)).collect());
+        }
+        let mut counts = vec![0_u32; members];
+        let unbound = Self { affinity: self.affinity.filter(|_| client.is_some()), ..self.clone() };
+        let client = client.copied().unwrap_or(Client::UNKNOWN);
+        for sequence in 0..SAMPLES {
+            for member in unbound.pick(&client, Draw { seed: 0, sequence }).members() {
+                counts.get_mut(member).into_iter().for_each(|it| *it += 1);
+            }
+        }
+        Some(counts.into_iter().map(|it| f64::from(it) / SAMPLES as f64).collect())
+    }
+}
