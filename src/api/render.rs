@@ -183,7 +183,7 @@ fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
     let location = state.site.location.as_ref().map(|it| view::Location {
         latitude: it.latitude,
         longitude: it.longitude,
-        region: it.region.clone(),
+        region: it.region.map(|it| it.to_string()),
     });
     view::Site {
         name: state.site.name.to_string(),

@@ -1,18 +1,25 @@
 //! The vocabulary: what a configuration says, once it is known to be right. Plain values without I/O, clock or
 //! serialization; whatever exists here is valid, so nothing later checks it again.
 
+mod countries;
 mod expiry;
+mod geo_code;
+mod grouping;
 mod ident;
 mod monitor;
 mod name;
 mod overrides;
 mod profile;
 mod record;
+mod region;
 mod status;
 mod time;
 mod zone;
 
+pub use countries::Country;
 pub use expiry::{Expired, Subject};
+pub use geo_code::{GeoCode, GeoCodeError};
+pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
 pub use monitor::{
     Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
@@ -26,6 +33,7 @@ pub use profile::{
     WhenNoneHealthy,
 };
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};
+pub use region::{Region, RegionError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
 pub use time::{Moment, Now, Timestamp};
 pub use zone::{Record, Soa, Zone, ZoneError};
@@ -59,6 +67,6 @@ pub struct Location {
     pub latitude: f64,
     /// Degrees east, -180 to 180.
     pub longitude: f64,
-    /// ISO 3166-1 country or 3166-2 subdivision, e.g. `US-WA`.
-    pub region: Option<String>,
+    /// The country or subdivision.
+    pub region: Option<Region>,
 }

@@ -13,7 +13,7 @@ use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
 use super::zone::ZoneDraft;
-use crate::model::{Ident, Location, Model, Name, Profile, Site, Zone, suffixes};
+use crate::model::{Ident, Location, Model, Name, Profile, Region, Site, Zone, suffixes};
 
 /// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
 pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, log: &Log) -> Model {
@@ -66,21 +66,12 @@ fn sites(root: &Section<'_>) -> (Vec<Site>, HashMap<Ident, Place>) {
 fn location(section: &Section<'_>) -> Option<Location> {
     section.require("latitude");
     section.require("longitude");
-    let region = section.parse("region", region);
+    let region = section.parse("region", str::parse::<Region>);
     Some(Location {
         latitude: section.number("latitude")?,
         longitude: section.number("longitude")?,
         region,
     })
-}
-
-/// ISO 3166-1 alpha-2, or 3166-2.
-fn region(text: &str) -> Result<String, &'static str> {
-    let (country, subdivision) = text.split_once('-').unwrap_or((text, "X"));
-    let country_fits = country.len() == 2 && country.bytes().all(|it| it.is_ascii_uppercase());
-    let code = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit();
-    let subdivision_fits = (1..=3).contains(&subdivision.len()) && subdivision.bytes().all(code);
-    if country_fits && subdivision_fits { Ok(text.to_owned()) } else { Err("") }
 }
 
 fn monitors<'a>(

@@ -294,7 +294,7 @@ fn sites_have_places() {
     let site = good(&format!(
         "{BASE}[[site]]\nname = 'x'\nlocation = {{ latitude = -47.5, longitude = 122, region = 'US-WA' }}"
     ));
-    let location = Location { latitude: -47.5, longitude: 122.0, region: Some("US-WA".to_owned()) };
+    let location = Location { latitude: -47.5, longitude: 122.0, region: "US-WA".parse().ok() };
     assert_eq!(site.model.sites[1].location, Some(location));
     assert_eq!(site.model.sites[0].location, None);
     for (location, expected) in [
@@ -305,7 +305,8 @@ fn sites_have_places() {
         ("latitude = nan, longitude = 0", "found NaN; write"),
         ("latitude = 0, longitude = -180.5", "from -180 to 180"),
         ("latitude = 0", "location.longitude: is missing"),
-        ("latitude = 0, longitude = 0, region = 'usa'", "write an ISO 3166 code"),
+        ("latitude = 0, longitude = 0, region = 'usa'", "found \"usa\"; write an ISO 3166 code"),
+        ("latitude = 0, longitude = 0, region = 'UK'", "perhaps \"GB\" is meant; write an ISO"),
         ("latitude = 0, longitude = 0, region = 'US-'", "write an ISO 3166 code"),
         ("latitude = 0, longitude = 0, lat = 0", "location.lat: no such key"),
     ] {
