@@ -10,18 +10,10 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Ident, Moment, Override, Protocol, Stamp, Timestamp,
-    WhenNoneHealthy,
+    self, EndpointStatus, Family, Ident, Now, Override, Protocol, Stamp, Timestamp, WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 use crate::store::{Report, StateFile};
-
-/// The moment of rendering, on both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    pub(super) moment: Moment,
-    pub(super) time: Timestamp,
-}
 
 pub(super) fn percent(share: f64) -> f64 {
     (share * 10_000.0).round() / 100.0
@@ -45,25 +37,35 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         fallback,
         panic_threshold: profile.panic_threshold,
         fail_open: table.is_fail_open(),
-        endpoints: (0..profile.endpoints.len()).filter_map(|at| endpoint(table, at, now)).collect(),
+        endpoints: endpoints(table, now),
     }
 }
 
-/// The endpoint at this place of its profile.
-pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view::Endpoint> {
-    let endpoint = table.profile.endpoints.get(at)?;
-    let state = table.endpoints.get(at)?;
-    let has_v4 = table.profile.endpoints.iter().any(|it| it.addresses.has(Family::V4));
+/// The endpoints of a profile, in its order.
+pub(super) fn endpoints(table: &ProfileTable, now: Now) -> Vec<view::Endpoint> {
+    let pairs = || table.profile.endpoints.iter().zip(&table.endpoints);
+    let has_v4 = pairs().any(|(endpoint, state)| state.has(endpoint, Family::V4));
     let family = if has_v4 { Family::V4 } else { Family::V6 };
+    let shares = table.shares(family, None);
+    let share = |at: usize| shares.as_ref()?.get(at).copied();
+    pairs().enumerate().map(|(at, (it, state))| endpoint(it, state, share(at), now)).collect()
+}
+
+fn endpoint(
+    endpoint: &model::Endpoint,
+    state: &EndpointState,
+    share: Option<f64>,
+    now: Now,
+) -> view::Endpoint {
     let probed = &state.facts.probed;
     let held_down_until = probed.held_down_until().filter(|it| *it > now.moment).map(|until| {
         let left = i64::try_from(until.since(now.moment).as_millis()).unwrap_or(i64::MAX);
         rfc3339(Timestamp(now.time.0.saturating_add(left)))
     });
-    Some(view::Endpoint {
+    view::Endpoint {
         name: endpoint.name.to_string(),
         site: endpoint.site.as_ref().map(Ident::to_string),
-        target: endpoint.addresses.iter().collect(),
+        target: endpoint.addresses().iter().collect(),
         enabled: state.enabled,
         weight: state.weight,
         priority: state.priority,
@@ -71,14 +73,14 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
         since: rfc3339(state.since),
         forced: state.forced().map(|it| it.label().to_owned()),
         drained: state.facts.drained,
-        effective_weight: f64::from(state.weight),
-        share: percent(table.share(family, at)),
+        effective_weight: f64::from(state.weight) * f64::from(state.part()),
+        share: share.map(percent),
         monitor: monitor(endpoint),
         last_probe: probed.last().map(|it| last_probe(&it)),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
         held_down_until,
         overrides: overrides(state),
-    })
+    }
 }
 
 fn monitor(endpoint: &model::Endpoint) -> view::Monitor {

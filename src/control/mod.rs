@@ -8,6 +8,7 @@
 mod actor;
 mod journal;
 mod keeper;
+mod nesting;
 mod recall;
 mod reload;
 mod running;

@@ -38,12 +38,11 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Who a query is answered for: the network that a trusted resolver names, or else the resolver.
-    fn client(&self, resolver: IpAddr, edns: Option<Edns>) -> Client {
-        let named = edns.and_then(|it| it.subnet).and_then(|it| it.network());
-        let is_trusted = |trusted: &[Network]| trusted.iter().any(|it| it.contains(resolver.to_canonical()));
-        let named = named.filter(|_| self.ecs_trusted.as_deref().is_none_or(is_trusted));
-        Client::new(named.unwrap_or(resolver))
+    /// Whether this resolver is believed when it names a client's network.
+    fn trusts(&self, resolver: IpAddr) -> bool {
+        let resolver = resolver.to_canonical();
+        let trusted = self.ecs_trusted.as_deref();
+        trusted.is_none_or(|it| it.iter().any(|it| (it.first()..=it.last()).contains(&resolver)))
     }
 }
 
@@ -177,8 +176,10 @@ impl Answering<'_> {
         } else if query.class == CLASS_CHAOS {
             self.introduce(query, message);
         } else if query.class == CLASS_IN {
-            let client = self.client(resolver, query.edns);
+            let named = self.named(resolver, query.edns);
+            let client = Client::new(named.unwrap_or(resolver));
             if let Some(zone) = resolve(self.entered.snapshot(), worker, &client, query, message) {
+                message.scope = named.map_or(0, |it| client.scope_in(it, message.scope));
                 zone.responses.add(worker, message.rcode as usize, 1);
                 return;
             }
@@ -188,12 +189,10 @@ impl Answering<'_> {
         self.counters.outside(worker, message.rcode as u16);
     }
 
-    /// Who is asked for. Only a query that names a network costs a look at the policy.
-    fn client(&self, resolver: IpAddr, edns: Option<Edns>) -> Client {
-        match edns {
-            Some(Edns { subnet: Some(_), .. }) => self.policy.load().client(resolver, edns),
-            _ => Client::new(resolver),
-        }
+    /// The network that a trusted resolver asks for. Only a query that names one costs a look at the policy.
+    fn named(&self, resolver: IpAddr, edns: Option<Edns>) -> Option<IpAddr> {
+        let network = edns?.subnet?.network()?;
+        self.policy.load().trusts(resolver).then_some(network)
     }
 
     /// Says who this is, where that is configured (RFC 4892).

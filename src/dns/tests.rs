@@ -10,7 +10,7 @@ use domain::base::iana::Rtype;
 use proptest::prelude::*;
 
 use super::query::HEADER;
-use super::responder::{Identity, Path as Way, Responder};
+use super::responder::{Identity, Path as Way, Policy, Responder};
 use crate::metrics::{COUNTED_RCODES, DnsCounters};
 use crate::model::{Model, Name, Profile, Timestamp, Verdict, Zone};
 use crate::settings::load_text;
@@ -125,9 +125,10 @@ fn responder_over(
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));
     let identity = Identity { version: Some("farol".to_owned()), id: None };
+    let policy = Policy { identity, ..Policy::default() };
     let counters = Arc::new(DnsCounters::new(1));
     let reader = Reader::new(live, Worker(0));
-    (Responder::new(reader, counters.clone(), Arc::new(ArcSwap::from_pointee(identity))), counters)
+    (Responder::new(reader, counters.clone(), Arc::new(ArcSwap::from_pointee(policy))), counters)
 }
 
 /// A query: header with these flags and counts, one question, and whatever follows.

@@ -41,9 +41,8 @@ impl Headcount {
     }
 
     fn and(self, other: Self) -> Self {
-        let [v4, v6] = Family::ALL.map(|it| {
-            self.families[it.index()].saturating_add(other.families[it.index()])
-        });
+        let [v4, v6] = Family::ALL
+            .map(|it| self.families[it.index()].saturating_add(other.families[it.index()]));
         Self { any: self.any.saturating_add(other.any), families: [v4, v6] }
     }
 

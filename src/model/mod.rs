@@ -8,6 +8,7 @@ mod grouping;
 mod ident;
 mod monitor;
 mod name;
+mod network;
 mod overrides;
 mod profile;
 mod record;
@@ -25,12 +26,13 @@ pub use monitor::{
     Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
+pub use network::{Network, NetworkError};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Stamp, Stamped,
 };
 pub use profile::{
-    Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile, Target,
-    WhenNoneHealthy,
+    Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile,
+    Target, WhenNoneHealthy,
 };
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};
 pub use region::{Region, RegionError};

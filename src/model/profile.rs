@@ -1,4 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::{Family, Ident, Name, ProbeTarget};
@@ -181,10 +182,10 @@ pub struct Endpoint {
 impl Endpoint {
     /// Its addresses, where it has some of its own.
     pub fn addresses(&self) -> &Addresses {
-        const NONE: &Addresses = &Addresses { v4: Box::new([]), v6: Box::new([]) };
+        static NONE: LazyLock<Addresses> = LazyLock::new(Addresses::default);
         match &self.target {
             Target::Addresses(addresses) => addresses,
-            Target::Profile(_) => NONE,
+            Target::Profile(_) => &NONE,
         }
     }
 

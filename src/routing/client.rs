@@ -24,6 +24,15 @@ impl Client {
         self.network
     }
 
+    /// A prefix length of this client's as one of the network that it was made from, which may have been an IPv4 one written
+    /// as IPv6.
+    pub fn scope_in(&self, network: IpAddr, scope: u8) -> u8 {
+        match (network, self.network) {
+            (IpAddr::V6(_), IpAddr::V4(_)) if scope > 0 => scope + 96,
+            _ => scope,
+        }
+    }
+
     /// The length of the network's prefix that stays together, in the client's own family.
     pub(super) fn affinity_scope(&self, affinity: Affinity) -> u8 {
         match self.network {

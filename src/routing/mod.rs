@@ -145,6 +145,5 @@ pub fn prepare(
     Prepared { basis: pool.basis, source, standings: pool.standings.into(), active }
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -46,7 +46,14 @@ impl Shares {
             guide.push(first);
         }
         let members = choices.iter().map(|(member, _)| *member as u32).collect();
-        Some(Self { members, ends: ends.into(), guide: guide.into(), total, stride: stride(total), divisor })
+        Some(Self {
+            members,
+            ends: ends.into(),
+            guide: guide.into(),
+            total,
+            stride: stride(total),
+            divisor,
+        })
     }
 
     /// How many members there are.

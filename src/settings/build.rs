@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::anchors::AnchorFiles;
 use super::files::Library;
 use super::monitor::Draft;
+use super::nesting;
 use super::problem::{Log, Place, Problem, twice};
 use super::profile::World;
 use super::reader::{Section, ident, text};
@@ -31,6 +32,7 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
         .iter()
         .map(|section| (section, homes.claim(section, complete), world.profile(section)))
         .collect();
+    nesting::check(&sections, complete, log);
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
     Model { zones, sites, profiles: profiles.collect() }

@@ -16,12 +16,14 @@ mod layers;
 mod lines;
 mod merge;
 mod monitor;
+mod nesting;
 mod problem;
 mod profile;
 mod reader;
 mod reading;
 mod reference;
 mod resolve;
+mod routing;
 mod schema;
 #[cfg(test)]
 mod tests;

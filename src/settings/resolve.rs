@@ -11,7 +11,7 @@ use super::http;
 use super::monitor::{Draft, Kind, ProbeAddress, Spot, Written, nearer, spot};
 use super::problem::{Log, Problem};
 use super::reader::Section;
-use crate::model::{Flap, HttpCheck, HttpMethod, Monitor, Name, Protocol, TlsCheck};
+use crate::model::{Flap, HttpCheck, HttpMethod, Monitor, Name, ProbeTarget, Protocol, TlsCheck};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const MOST_DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -93,6 +93,20 @@ impl<'a> Resolver<'a> {
         // An address that a wider layer has for its own protocol is nothing to `none`.
         let address = value(&draft.address).filter(|_| kind != Kind::None);
         Some(Resolved { kind, monitor, port, address })
+    }
+
+    /// What an endpoint has that is never probed itself.
+    pub(super) fn unprobed(&self) -> ProbeTarget {
+        let monitor = self.share(Monitor {
+            protocol: Protocol::None,
+            interval: INTERVAL,
+            timeout: MOST_DEFAULT_TIMEOUT,
+            fast_interval: MOST_DEFAULT_TIMEOUT,
+            tolerated_failures: TOLERATED_FAILURES,
+            required_successes: REQUIRED_SUCCESSES,
+            flap: FLAP,
+        });
+        ProbeTarget { addresses: [].into(), monitor }
     }
 
     fn share(&self, monitor: Monitor) -> Arc<Monitor> {

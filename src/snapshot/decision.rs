@@ -1,6 +1,6 @@
+use super::Snapshot;
 use super::answer::Answer;
 use super::profile::ProfileTable;
-use super::Snapshot;
 use crate::model::Family;
 use crate::routing::{Basis, Client, Draw, Pick, Source};
 
@@ -79,18 +79,14 @@ impl Snapshot {
 }
 
 impl ProfileTable {
-    fn choose(
-        &self,
-        family: Family,
-        client: &Client,
-        asker: &mut impl Asker,
-    ) -> (Choice, u8) {
+    fn choose(&self, family: Family, client: &Client, asker: &mut impl Asker) -> (Choice, u8) {
         let table = self.family(family);
         match &table.prepared.source {
             Source::Members(chooser) => {
                 let pick = chooser.pick(client, asker.draw(self, family));
-                let has_answer = |it| {
-                    let nested = || self.endpoints.get(it).is_some_and(|it| it.facts.nested.is_some());
+                let has_answer = |it: usize| {
+                    let nested =
+                        || self.endpoints.get(it).is_some_and(|it| it.facts.nested.is_some());
                     table.answers.get(it).is_some_and(|it| it.count > 0) || nested()
                 };
                 let choice = if pick.members().any(has_answer) {

@@ -122,7 +122,7 @@ impl EndpointState {
     }
 
     /// Whether it has something to answer to this family.
-    pub(super) fn has(&self, endpoint: &Endpoint, family: Family) -> bool {
+    pub fn has(&self, endpoint: &Endpoint, family: Family) -> bool {
         match self.facts.nested {
             Some(nested) => nested.families[family.index()],
             None => endpoint.addresses().has(family),

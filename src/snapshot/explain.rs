@@ -92,9 +92,7 @@ pub fn explain(snapshot: &Snapshot, query: Query<'_>) -> Explanation {
             let alias = node.find(RecordType::CNAME).filter(|_| record_type != RecordType::CNAME);
             let target = alias.and_then(|set| Name::from_wire(set.data.first()?).ok());
             match (profile, Family::of(record_type), target) {
-                (Some(table), Some(family), _) => {
-                    explain_profile(snapshot, table, family, query)
-                }
+                (Some(table), Some(family), _) => explain_profile(snapshot, table, family, query),
                 (_, _, Some(target)) => Explained::Alias(target),
                 _ if record_type == RecordType::ANY
                     && (profile.is_some() || !node.sets.is_empty()) =>

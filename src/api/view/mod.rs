@@ -160,8 +160,9 @@ pub struct Endpoint {
     pub drained: bool,
     /// The weight that routing uses.
     pub effective_weight: f64,
-    /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address).
-    pub share: f64,
+    /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address). None where that
+    /// depends on the client.
+    pub share: Option<f64>,
     /// How it is probed.
     pub monitor: Monitor,
     /// The last probe's result.

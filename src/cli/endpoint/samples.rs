@@ -20,7 +20,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
         forced: None,
         drained: false,
         effective_weight: 60.0,
-        share: 60.0,
+        share: Some(60.0),
         monitor: view::Monitor {
             protocol: "https".to_owned(),
             addresses: vec!["192.0.2.1:443".to_owned()],
@@ -54,7 +54,7 @@ pub(in crate::cli) fn profile() -> view::Profile {
     };
     let changed = view::Endpoint {
         weight: 40,
-        share: 40.0,
+        share: Some(40.0),
         overrides: vec![view::Override {
             field: "weight".to_owned(),
             value: json!(40),

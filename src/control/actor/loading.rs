@@ -105,7 +105,7 @@ impl Control {
         settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
         self.parts.surroundings.prepare(settings).map_err(ReloadError::Impossible)?;
         let started = Instant::now();
-        let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
+        let (mut diff, changes) = self.world.reload(&settings.model, self.parts.clock.both());
         let differing = self.parts.running.take(settings);
         (diff.settings, diff.needs_restart) = (differing.taken, differing.needs_restart);
         self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);

@@ -4,6 +4,7 @@ mod monitor;
 mod profile;
 
 pub(super) use monitor::MONITOR;
+pub(super) use profile::AFFINITY;
 
 use std::time::Duration;
 
