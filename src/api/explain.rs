@@ -1,11 +1,11 @@
 //! `GET /v1/explain`: the decision that a query gets, in words.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::render::percent;
 use super::view;
 use crate::model::{Endpoint, Family, Ident, Name, RecordType, WhenNoneHealthy};
-use crate::routing::{Basis, Client, Draw, Pick, Standing};
+use crate::routing::{Basis, Draw, Pick, Standing};
 use crate::snapshot::{Choice, Explained, Level, Query, Snapshot, explain};
 
 /// Explains a query with this draw.
@@ -16,7 +16,7 @@ pub(super) fn render(
     client: Option<IpAddr>,
     draw: Draw,
 ) -> view::Explanation {
-    let asker = client.map_or(Client::UNKNOWN, Client::new);
+    let asker = client.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
     let explanation = explain(snapshot, Query { name, record_type, client: asker, draw });
     let mut view = view::Explanation {
         name: name.to_string(),

@@ -11,7 +11,8 @@ use crate::model::{
 };
 use crate::routing::mix;
 use crate::snapshot::{
-    AnswerCounters, EndpointFacts, ProfileTable, Slots, Snapshot, WorkerCounters, ZoneTable, Zones,
+    AnswerCounters, EndpointFacts, Given, ProfileTable, Slots, Snapshot, WorkerCounters, ZoneTable,
+    Zones,
 };
 
 /// What a reload changed.
@@ -101,6 +102,7 @@ impl World {
             zones: Arc::new(Zones::new(model.zones.iter().map(zone))),
             profiles,
             sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),
+            geography: model.geography.clone(),
             unmatched_overrides: Arc::new([]),
         });
         let unmatched = self.unmatched_overrides();
@@ -124,8 +126,8 @@ impl World {
                 .iter()
                 .map(|it| EndpointFacts { nested: nested(it), ..self.facts(profile, it, old) });
             let (facts, counters) = (facts.collect(), self.counters(profile, old));
-            let old = old.map(|it| &**it);
-            let table = ProfileTable::new(profile.clone(), facts, counters, old, now);
+            let given = Given { previous: old.map(|it| &**it), geography: &model.geography, now };
+            let table = ProfileTable::new(profile.clone(), facts, counters, given);
             note_ramp(&mut self.ramping, slot, &table);
             if let Some(room) = tables.get_mut(slot as usize) {
                 *room = Some(table);

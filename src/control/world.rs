@@ -10,7 +10,7 @@ use crate::model::{
     Protocol, Site, Stamp, Timestamp,
 };
 use crate::probe::{VerdictChange, Watch};
-use crate::snapshot::{EndpointFacts, EndpointState, ProfileTable, SiteState, Snapshot};
+use crate::snapshot::{EndpointFacts, EndpointState, Given, ProfileTable, SiteState, Snapshot};
 
 /// Everything that is known, and the snapshot that follows from it. Pure: whoever calls says what time it is.
 ///
@@ -261,7 +261,12 @@ impl World {
         while let Some(((_, slot), facts)) = edits.pop_first() {
             let Some(before) = self.snapshot.profiles.get(slot) else { continue };
             let (profile, counters) = (before.profile.clone(), before.counters.clone());
-            let after = ProfileTable::new(profile, facts, counters, Some(before), now);
+            let after = ProfileTable::new(
+                profile,
+                facts,
+                counters,
+                Given { previous: Some(before), geography: &self.snapshot.geography, now },
+            );
             changes.add(before, &after);
             let nested = after.nested(slot);
             for parent in

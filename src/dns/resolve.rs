@@ -1,10 +1,12 @@
 //! Answers a question from the snapshot: follows aliases inside the zone, refers to delegated servers, lets profiles
 //! decide, and says no with the zone's SOA.
 
+use std::net::IpAddr;
+
 use super::message::{ExtendedError, Full, Message, Placed, Section};
 use super::query::{FoldedName, HEADER, Query, Rcode};
 use crate::model::{Family, MAX_NAME, Name, RecordSet, RecordType, suffixes};
-use crate::routing::{Basis, Client, Draw};
+use crate::routing::{Basis, Draw};
 use crate::snapshot::{
     Asker, Choice, Decision, Found, Node, ProfileTable, Snapshot, Worker, ZoneTable,
 };
@@ -26,7 +28,7 @@ const NONE_HEALTHY: ExtendedError = ExtendedError::Other("no endpoint is healthy
 pub(super) fn resolve<'s>(
     snapshot: &'s Snapshot,
     worker: Worker,
-    client: &Client,
+    client: IpAddr,
     query: &Query<'_>,
     message: &mut Message<'_>,
 ) -> Option<&'s ZoneTable> {
@@ -77,7 +79,7 @@ struct Chase<'c, 's, 'b> {
     snapshot: &'s Snapshot,
     zone: &'s ZoneTable,
     worker: Worker,
-    client: &'c Client,
+    client: IpAddr,
     message: &'c mut Message<'b>,
     record_type: RecordType,
     /// The name that is looked up now.

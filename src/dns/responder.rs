@@ -11,7 +11,6 @@ use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Quer
 use super::resolve::resolve;
 use crate::metrics::{DnsCounters, DropReason, Transport};
 use crate::model::{Network, RecordType};
-use crate::routing::Client;
 use crate::snapshot::{Entered, Reader, Worker};
 
 /// One answer in so many is timed.
@@ -177,9 +176,9 @@ impl Answering<'_> {
             self.introduce(query, message);
         } else if query.class == CLASS_IN {
             let named = self.named(resolver, query.edns);
-            let client = Client::new(named.unwrap_or(resolver));
-            if let Some(zone) = resolve(self.entered.snapshot(), worker, &client, query, message) {
-                message.scope = named.map_or(0, |it| client.scope_in(it, message.scope));
+            let client = named.unwrap_or(resolver);
+            if let Some(zone) = resolve(self.entered.snapshot(), worker, client, query, message) {
+                message.scope = named.map_or(0, |it| scope_of(it, message.scope));
                 zone.responses.add(worker, message.rcode as usize, 1);
                 return;
             }
@@ -214,6 +213,14 @@ impl Answering<'_> {
         let owner = Placed { offset: HEADER, wire: query.name };
         let added = message.chaos_text(owner, &data);
         message.truncated = added.is_err();
+    }
+}
+
+/// A scope in terms of the network that was named: where that is an IPv4 one written as IPv6, its scope is that of the former.
+fn scope_of(named: IpAddr, scope: u8) -> u8 {
+    match named.to_canonical() {
+        canonical if canonical != named && scope > 0 => scope + 96,
+        _ => scope,
     }
 }
 

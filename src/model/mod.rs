@@ -4,6 +4,7 @@
 mod countries;
 mod expiry;
 mod geo_code;
+mod geography;
 mod grouping;
 mod ident;
 mod monitor;
@@ -11,15 +12,18 @@ mod name;
 mod network;
 mod overrides;
 mod profile;
+mod ranges;
 mod record;
 mod region;
 mod status;
+mod subnet;
 mod time;
 mod zone;
 
 pub use countries::Country;
 pub use expiry::{Expired, Subject};
 pub use geo_code::{GeoCode, GeoCodeError};
+pub use geography::{ClientNetwork, DefaultLocation, Geography, Latencies, Point, Spot};
 pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
 pub use monitor::{
@@ -34,9 +38,11 @@ pub use profile::{
     Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile,
     Target, WhenNoneHealthy,
 };
+pub use ranges::{Adjacent, Overlap, Overlapping, RangeError, Ranges, RangesBuilder, Row};
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};
 pub use region::{Region, RegionError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
+pub use subnet::{Subnet, SubnetError};
 pub use time::{Moment, Now, Timestamp};
 pub use zone::{Record, Soa, Zone, ZoneError};
 
@@ -51,6 +57,8 @@ pub struct Model {
     pub sites: Vec<Site>,
     /// The profiles, each name once and inside one of the zones.
     pub profiles: Vec<Arc<Profile>>,
+    /// Where clients and sites are.
+    pub geography: Geography,
 }
 
 /// A location: a data centre, an Azure Stack Hub instance, a cluster.

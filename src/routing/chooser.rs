@@ -1,6 +1,9 @@
+use super::geographic::Regions;
 use super::group::{Chance, Group};
+use super::performance::Nearest;
+use super::subnet::Subnets;
 use super::{Client, Draw, MAX_RETURN};
-use crate::model::{Affinity, Method, Profile};
+use crate::model::{Affinity, Geography, Method, Profile};
 
 /// How many picks a measured share is made of.
 const SAMPLES: u64 = 10_000;
@@ -19,6 +22,33 @@ pub struct Chooser {
 pub(super) enum Order {
     /// The same for every client.
     Ranked(Box<[Group]>),
+    /// By what is near.
+    Nearest(Nearest),
+    /// By the client's region.
+    Regions(Regions),
+    /// By the client's network.
+    Subnets(Subnets),
+}
+
+impl Order {
+    /// Offers the groups in this order until one is taken. Gives the length of the widest prefix around the client for which
+    /// the order is the same; 0 where it is for all.
+    fn visit<'s>(
+        &'s self,
+        client: &Client<'_>,
+        chance: Chance,
+        take: &mut impl FnMut(&'s Group) -> bool,
+    ) -> u8 {
+        match self {
+            Self::Ranked(groups) => {
+                let _ = groups.iter().any(take);
+                0
+            }
+            Self::Nearest(nearest) => nearest.visit(client, chance, take),
+            Self::Regions(regions) => regions.visit(client, take),
+            Self::Subnets(subnets) => subnets.visit(client, take),
+        }
+    }
 }
 
 /// What a query's choice is.
@@ -49,7 +79,7 @@ impl Chooser {
 
     /// Picks for a client. One member is picked in constant time, as far as the method's own lookup is, without
     /// [`Affinity`].
-    pub fn pick(&self, client: &Client, draw: Draw) -> Pick {
+    pub fn pick<'s>(&'s self, client: &Client<'_>, draw: Draw) -> Pick {
         let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
         let chance = match self.affinity {
             Some(affinity) => Chance::Client(client.key(affinity)),
@@ -57,10 +87,11 @@ impl Chooser {
         };
         let own_network = self.affinity.map_or(0, |it| client.affinity_scope(it));
         let mut first = None;
-        let mut take = |group: &Group| {
-            if !group.has_one() || group.is_ramping() {
-                pick.scope = pick.scope.max(own_network);
+        let mut take = |group: &'s Group| {
+            if group.len() > 1 || group.is_ramping() {
+                pick.scope = own_network;
             }
+            first = first.or(Some(group));
             if self.most > 1 {
                 let room = pick.members.get_mut(..self.most).unwrap_or_default();
                 pick.count = group.pick_several(chance, room) as u8;
@@ -69,13 +100,8 @@ impl Chooser {
             }
             pick.count > 0
         };
-        let Order::Ranked(groups) = &self.order;
-        for group in groups {
-            first = first.or(Some(group));
-            if take(group) {
-                break;
-            }
-        }
+        let looked_up = self.order.visit(client, chance, &mut take);
+        pick.scope = pick.scope.max(looked_up);
         if pick.count == 0
             && let Some(member) = first.and_then(|it| it.pick_anyway(chance))
         {
@@ -87,19 +113,24 @@ impl Chooser {
     /// The part of the picks, from 0 to 1, that names each of `members`. Without a client, that over all clients, and none
     /// where that depends on who they are. Exact, but where several are picked or some start slowly: then it is measured, to
     /// about a percent.
-    pub fn shares(&self, client: Option<&Client>, members: usize) -> Option<Vec<f64>> {
-        let Order::Ranked(groups) = &self.order;
-        let first = groups.first();
-        if let Some(group) = first.filter(|it| self.most == 1 && !it.is_ramping())
+    pub fn shares(&self, client: Option<&Client<'_>>, members: usize) -> Option<Vec<f64>> {
+        let ranked = match &self.order {
+            Order::Ranked(groups) => groups.first(),
+            _ if client.is_none() => return None,
+            _ => None,
+        };
+        if let Some(group) = ranked.filter(|it| self.most == 1 && !it.is_ramping())
             && (client.is_none() || self.affinity.is_none())
         {
             return Some((0..members).map(|it| group.share(it)).collect());
         }
+        let nowhere = Geography::default();
+        let nobody = Client::unknown(&nowhere);
         let mut counts = vec![0_u32; members];
         let unbound = Self { affinity: self.affinity.filter(|_| client.is_some()), ..self.clone() };
-        let client = client.copied().unwrap_or(Client::UNKNOWN);
+        let client = client.unwrap_or(&nobody);
         for sequence in 0..SAMPLES {
-            for member in unbound.pick(&client, Draw { seed: 0, sequence }).members() {
+            for member in unbound.pick(client, Draw { seed: 0, sequence }).members() {
                 counts.get_mut(member).into_iter().for_each(|it| *it += 1);
             }
         }

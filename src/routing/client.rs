@@ -1,36 +1,30 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::mix;
-use crate::model::Affinity;
+use crate::model::{Affinity, Geography};
 
-/// Who asks, as far as answers depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Client {
+/// Who asks, and what is known of where that is.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'g> {
     network: IpAddr,
+    pub(super) geography: &'g Geography,
 }
 
-impl Client {
-    /// A client that nothing is known of.
-    pub const UNKNOWN: Self = Self { network: IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
-
+impl<'g> Client<'g> {
     /// The client at this address, or of the network that starts with it. An IPv4 address that is written as an IPv6 one is
     /// an IPv4 address.
-    pub fn new(network: IpAddr) -> Self {
-        Self { network: network.to_canonical() }
+    pub fn new(network: IpAddr, geography: &'g Geography) -> Self {
+        Self { network: network.to_canonical(), geography }
+    }
+
+    /// A client that nothing is known of.
+    pub fn unknown(geography: &'g Geography) -> Self {
+        Self::new(Ipv4Addr::UNSPECIFIED.into(), geography)
     }
 
     /// Its address, or the first of its network.
     pub fn network(&self) -> IpAddr {
         self.network
-    }
-
-    /// A prefix length of this client's as one of the network that it was made from, which may have been an IPv4 one written
-    /// as IPv6.
-    pub fn scope_in(&self, network: IpAddr, scope: u8) -> u8 {
-        match (network, self.network) {
-            (IpAddr::V6(_), IpAddr::V4(_)) if scope > 0 => scope + 96,
-            _ => scope,
-        }
     }
 
     /// The length of the network's prefix that stays together, in the client's own family.

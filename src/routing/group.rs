@@ -16,7 +16,7 @@ pub(super) enum Chance {
 
 impl Chance {
     /// A number that is uniform over `0..1`, for one member and one end.
-    fn unit(self, member: u64, end: u64) -> f64 {
+    pub(super) fn unit(self, member: u64, end: u64) -> f64 {
         let own = match self {
             Self::Draw(draw) => mix(draw.seed ^ mix(draw.sequence)),
             Self::Client(key) => key,
@@ -33,6 +33,7 @@ pub(super) struct Group {
     /// What chance must know of each member, where more than the draw's shares is asked of it.
     seats: Box<[Seat]>,
     is_ramping: bool,
+    has_weight: bool,
 }
 
 /// A member of a group.
@@ -78,7 +79,8 @@ impl Group {
         let choices: Vec<_> = seats.iter().map(|it| (it.member as usize, it.weight)).collect();
         let is_ramping = seats.iter().any(|it| it.ramp < 1.0);
         let seats = if keyed || is_ramping { seats } else { Vec::new() };
-        Some(Self { shares: Shares::new(&choices)?, seats: seats.into(), is_ramping })
+        let shares = Shares::new(&choices)?;
+        Some(Self { shares, seats: seats.into(), is_ramping, has_weight: !all_zero })
     }
 
     /// Whether a member of it may leave the choice to the next group.
@@ -86,14 +88,14 @@ impl Group {
         self.is_ramping
     }
 
-    /// Whether there is nothing to choose.
-    pub(super) fn has_one(&self) -> bool {
-        self.shares.len() == 1
+    /// How many members there are to choose from.
+    pub(super) fn len(&self) -> usize {
+        self.shares.len()
     }
 
     /// The weight of all.
     pub(super) fn weight(&self) -> u64 {
-        self.shares.total_weight()
+        if self.has_weight { self.shares.total_weight() } else { 0 }
     }
 
     /// The exact part of the draws that a member gets, as long as none is ramping.

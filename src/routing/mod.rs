@@ -7,10 +7,13 @@
 mod chooser;
 mod client;
 mod draw;
+mod geographic;
 mod group;
+mod performance;
 mod pool;
 mod priority;
 mod shares;
+mod subnet;
 mod weighted;
 
 pub use chooser::{Chooser, Pick};
@@ -20,7 +23,7 @@ pub use pool::Basis;
 pub use shares::Shares;
 
 use crate::model::{
-    EndpointStatus, Failback, Family, FamilyRule, Method, Profile, WhenNoneHealthy,
+    EndpointStatus, Failback, Family, FamilyRule, Geography, Method, Profile, WhenNoneHealthy,
 };
 
 /// The most endpoints that one answer names.
@@ -105,6 +108,7 @@ pub struct Prepared {
 pub fn prepare(
     profile: &Profile,
     members: &[Member],
+    geography: &Geography,
     family: Family,
     active: Option<u16>,
 ) -> Prepared {
@@ -134,11 +138,12 @@ pub fn prepare(
     let order = match profile.method {
         Method::Priority => priority::order(&mut pool, members, profile.affinity.is_some(), keep),
         Method::Weighted | Method::Multivalue => weighted::order(&mut pool, members, profile),
-        Method::Performance => todo!(),
-        Method::Geographic => todo!(),
-        Method::Subnet => todo!(),
+        Method::Performance => performance::order(&pool, members, profile, geography),
+        Method::Geographic => geographic::order(&pool, members, profile),
+        Method::Subnet => subnet::order(&pool, members, profile),
     };
-    let serves = pool.candidates().next().and_then(|it| members.get(it)).map(|it| it.priority);
+    let first = pool.candidates().next().filter(|_| profile.method == Method::Priority);
+    let serves = first.and_then(|it| members.get(it)).map(|it| it.priority);
     let source = order.map_or(Source::NoData, |it| Source::Members(Chooser::new(it, profile)));
     // While none is healthy the failover has not ended.
     let active = if pool.basis == Basis::Healthy { serves.or(active) } else { active };

@@ -14,7 +14,9 @@ use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
 use super::zone::ZoneDraft;
-use crate::model::{Ident, Location, Model, Name, Profile, Region, Site, Zone, suffixes};
+use crate::model::{
+    Geography, Ident, Location, Model, Name, Profile, Region, Site, Zone, suffixes,
+};
 
 /// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
 pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, log: &Log) -> Model {
@@ -35,7 +37,10 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
     nesting::check(&sections, complete, log);
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
-    Model { zones, sites, profiles: profiles.collect() }
+    let points =
+        sites.iter().filter_map(|it| Some((it.name.clone(), it.location.as_ref()?.into())));
+    let geography = Geography { sites: Arc::new(points.collect()), ..Geography::default() };
+    Model { zones, sites, profiles: profiles.collect(), geography }
 }
 
 fn zones<'a>(

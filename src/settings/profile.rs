@@ -185,6 +185,9 @@ impl<'a> World<'a> {
                 enabled,
                 weight,
                 priority,
+                geo: Box::default(),
+                subnets: Box::default(),
+                location: None,
                 slow_start,
                 probe,
             });
@@ -197,7 +200,19 @@ impl<'a> World<'a> {
         let addresses = addresses?;
         let probe = self.probe(section, &resolved, address, &addresses)?;
         let target = Target::Addresses(addresses);
-        Some(Endpoint { name: name?, site, target, enabled, weight, priority, slow_start, probe })
+        Some(Endpoint {
+            name: name?,
+            site,
+            target,
+            enabled,
+            weight,
+            priority,
+            geo: Box::default(),
+            subnets: Box::default(),
+            location: None,
+            slow_start,
+            probe,
+        })
     }
 
     /// The profile's monitor, which is worked out once, or one of this endpoint's own.

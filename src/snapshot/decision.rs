@@ -1,4 +1,6 @@
 use super::Snapshot;
+use std::net::IpAddr;
+
 use super::answer::Answer;
 use super::profile::ProfileTable;
 use crate::model::Family;
@@ -47,14 +49,15 @@ pub struct Decision<'s> {
 }
 
 impl Snapshot {
-    /// Decides one query: a pure function of the snapshot, the client and the draws.
+    /// Decides one query of a client at `network`: a pure function of the snapshot, the client and the draws.
     pub fn decide<'s>(
         &'s self,
         table: &'s ProfileTable,
         family: Family,
-        client: &Client,
+        network: IpAddr,
         asker: &mut impl Asker,
     ) -> Decision<'s> {
+        let client = Client::new(network, &self.geography);
         let choice = Choice::NoData;
         let basis = Basis::Healthy;
         let mut decision = Decision { table, choice, ttl: u32::MAX, scope: 0, basis, family };
@@ -64,7 +67,7 @@ impl Snapshot {
             if decision.basis == Basis::Healthy {
                 decision.basis = table.basis(family);
             }
-            let (choice, scope) = table.choose(family, client, asker);
+            let (choice, scope) = table.choose(family, &client, asker);
             (decision.choice, decision.scope) = (choice, decision.scope.max(scope));
             asker.chose(table, choice);
             match table.child_of(choice).and_then(|it| self.profiles.get(it)) {

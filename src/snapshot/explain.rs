@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Asker, Choice, Found, ProfileTable, Snapshot};
@@ -69,8 +70,8 @@ pub struct Query<'q> {
     pub name: &'q Name,
     /// The type asked for.
     pub record_type: RecordType,
-    /// Who asks.
-    pub client: Client,
+    /// Who asks: an address, or the first one of a network.
+    pub client: IpAddr,
     /// What chance says, to every profile that is asked.
     pub draw: Draw,
 }
@@ -115,7 +116,7 @@ fn explain_profile(
 ) -> Explained {
     let Query { client, draw, .. } = query;
     let mut witness = Witness { snapshot, family, client, draw, levels: Vec::new() };
-    let decision = snapshot.decide(table, family, &client, &mut witness);
+    let decision = snapshot.decide(table, family, client, &mut witness);
     let (ttl, scope) = (decision.ttl, decision.scope);
     Explained::Profile { levels: witness.levels, family, ttl, scope }
 }
@@ -124,7 +125,7 @@ fn explain_profile(
 struct Witness<'s> {
     snapshot: &'s Snapshot,
     family: Family,
-    client: Client,
+    client: IpAddr,
     draw: Draw,
     levels: Vec<Level>,
 }
@@ -137,7 +138,8 @@ impl Asker for Witness<'_> {
 
     fn chose(&mut self, table: &ProfileTable, choice: Choice) {
         let Some(table) = self.snapshot.profile(&table.profile.name).cloned() else { return };
-        let shares = table.shares(self.family, Some(&self.client)).unwrap_or_default();
+        let client = Client::new(self.client, &self.snapshot.geography);
+        let shares = table.shares(self.family, Some(&client)).unwrap_or_default();
         let endpoints = shares
             .into_iter()
             .enumerate()

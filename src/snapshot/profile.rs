@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::counters::AnswerCounters;
 use super::endpoint::{EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
-use crate::model::{Endpoint, Family, Ident, Now, Profile, ProfileStatus, Target, WhenNoneHealthy};
+use crate::model::{Endpoint, Family, Ident, Now, Profile, ProfileStatus, WhenNoneHealthy};
 use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, prepare};
 
 /// A profile made ready to answer, with everything that is known of its endpoints at one instant.
@@ -32,6 +32,17 @@ pub(super) struct FamilyTable {
     pub(super) fallback: Answer,
 }
 
+/// What a profile's table follows from, beside what is known of its endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// The table that it takes the place of, whose endpoints may be others.
+    pub previous: Option<&'a ProfileTable>,
+    /// Where clients and sites are.
+    pub geography: &'a Geography,
+    /// What time it is.
+    pub now: Now,
+}
+
 /// What a profile is to one that it is nested in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nested {
@@ -44,14 +55,12 @@ pub struct Nested {
 }
 
 impl ProfileTable {
-    /// Prepares a profile. `facts` are its endpoints', in the profile's order; `previous` is the table that this one takes
-    /// the place of, whose endpoints may be others.
+    /// Prepares a profile. `facts` are its endpoints', in the profile's order.
     pub fn new(
         profile: Arc<Profile>,
         facts: Vec<EndpointFacts>,
         counters: Arc<AnswerCounters>,
-        previous: Option<&ProfileTable>,
-        now: Now,
+        Given { previous, geography, now }: Given<'_>,
     ) -> Self {
         let state = |(at, (endpoint, facts)): (usize, (&Endpoint, EndpointFacts))| {
             let before = previous.and_then(|it| it.find(&endpoint.name, at));
@@ -71,7 +80,17 @@ impl ProfileTable {
         let ttl = ttl(&profile, &endpoints);
         let families = Family::ALL.map(|family| {
             let active = previous.and_then(|it| it.family(family).prepared.active);
-            FamilyTable::new(&profile, &members, family, ttl, active)
+            let prepared = prepare(&profile, &members, geography, family, active);
+            let answer = |it: &Endpoint| Answer::new(it.addresses(), family, ttl);
+            let fallback = match &profile.when_none_healthy {
+                WhenNoneHealthy::Fallback(addresses) => Answer::new(addresses, family, ttl),
+                _ => Answer::default(),
+            };
+            FamilyTable {
+                prepared,
+                answers: profile.endpoints.iter().map(answer).collect(),
+                fallback,
+            }
         });
         let status = profile_status(profile.enabled, endpoints.iter().map(|it| it.status));
         Self { profile, endpoints, status, ttl, counters, families }
@@ -132,7 +151,7 @@ impl ProfileTable {
 
     /// The part of the answers to this family, from 0 to 1, that names each endpoint. Without a client, none where that
     /// depends on the client.
-    pub fn shares(&self, family: Family, client: Option<&Client>) -> Option<Vec<f64>> {
+    pub fn shares(&self, family: Family, client: Option<&Client<'_>>) -> Option<Vec<f64>> {
         match &self.family(family).prepared.source {
             Source::Members(chooser) => chooser.shares(client, self.endpoints.len()),
             Source::Fallback | Source::NoData | Source::ServFail => {
@@ -158,28 +177,4 @@ fn ttl(profile: &Profile, endpoints: &[EndpointState]) -> u32 {
         let seconds = u32::try_from(it.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
         seconds.max(min).min(profile.ttl)
     })
-}
-
-impl FamilyTable {
-    fn new(
-        profile: &Profile,
-        members: &[Member],
-        family: Family,
-        ttl: u32,
-        active: Option<u16>,
-    ) -> Self {
-        let answer = |it: &Endpoint| match &it.target {
-            Target::Addresses(addresses) => Answer::new(addresses, family, ttl),
-            Target::Profile(_) => Answer::default(),
-        };
-        let fallback = match &profile.when_none_healthy {
-            WhenNoneHealthy::Fallback(addresses) => Answer::new(addresses, family, ttl),
-            _ => Answer::default(),
-        };
-        Self {
-            prepared: prepare(profile, members, family, active),
-            answers: profile.endpoints.iter().map(answer).collect(),
-            fallback,
-        }
-    }
 }
