@@ -7,11 +7,13 @@ mod draw;
 mod pool;
 mod priority;
 mod shares;
+mod territories;
 mod weighted;
 
 pub use draw::{Draw, mix};
 pub use pool::Basis;
 pub use shares::Shares;
+pub use territories::Territories;
 
 use crate::model::{EndpointStatus, Family, FamilyRule, Method, Profile, WhenNoneHealthy};
 
