@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Family, Ident, Name, ProbeTarget};
+use super::{Family, GeoCode, Ident, Location, Name, ProbeTarget, Subnet};
 
 /// How one name is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -105,6 +105,12 @@ pub struct Endpoint {
     pub weight: u16,
     /// Lower is preferred, 1–65535; equals share by weight.
     pub priority: u16,
+    /// The parts of the world that it serves, in the order of writing; empty where none was written.
+    pub geo: Box<[GeoCode]>,
+    /// The clients' networks that it serves, in the order of writing; empty where none was written.
+    pub subnets: Box<[Subnet]>,
+    /// Where it is, if not at its site's location.
+    pub location: Option<Location>,
     /// What is probed.
     pub probe: ProbeTarget,
 }

@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
+use super::clients::{Clients, check_overlaps, check_regions};
 use super::keys::MONITOR;
+use super::location::location;
 use super::monitor::{Draft, Kind, ProbeAddress, reachable};
 use super::problem::{Log, Place, nearest, twice};
 use super::reader::{Section, ident, text};
@@ -138,15 +140,20 @@ impl<'a> World<'a> {
                 section.wrong("name", twice(first));
             }
         }
+        let clients: Vec<Clients<'_, 'a>> = sections.iter().map(Clients::read).collect();
+        check_regions(&clients, self.log);
+        check_overlaps(&clients, self.log);
         let shared = Shared { profile, name, monitor, resolved: OnceCell::new() };
-        let endpoint = |(index, section)| self.endpoint(index, section, &shared);
-        sections.iter().enumerate().filter_map(endpoint).collect()
+        let endpoint =
+            |(index, (section, clients))| self.endpoint(index, section, clients, &shared);
+        sections.iter().zip(&clients).enumerate().filter_map(endpoint).collect()
     }
 
     fn endpoint(
         &self,
         index: usize,
         section: &Section<'a>,
+        clients: &Clients<'_, 'a>,
         shared: &Shared<'_, 'a>,
     ) -> Option<Endpoint> {
         section.require("name");
@@ -166,6 +173,8 @@ impl<'a> World<'a> {
         let weight = section.integer("weight").unwrap_or(WEIGHT);
         let in_order = u16::try_from(index + 1).unwrap_or(u16::MAX);
         let priority = section.integer("priority").unwrap_or(in_order);
+        let (geo, subnets) = (clients.geo(), clients.subnets());
+        let location = section.table("location").and_then(|it| location(&it));
         let address = section.parse("address", ProbeAddress::parse);
         let resolved = self.endpoint_monitor(section, shared)?;
         if resolved.kind == Kind::None && address.is_some() {
@@ -173,7 +182,18 @@ impl<'a> World<'a> {
         }
         let addresses = addresses?;
         let probe = self.probe(section, &resolved, address, &addresses)?;
-        Some(Endpoint { name: name?, site, addresses, enabled, weight, priority, probe })
+        Some(Endpoint {
+            name: name?,
+            site,
+            addresses,
+            enabled,
+            weight,
+            priority,
+            geo,
+            subnets,
+            location,
+            probe,
+        })
     }
 
     /// The profile's monitor, which is worked out once, or one of this endpoint's own.
