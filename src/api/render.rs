@@ -69,6 +69,9 @@ fn endpoint(
         enabled: state.enabled,
         weight: state.weight,
         priority: state.priority,
+        geo: endpoint.geo.iter().map(ToString::to_string).collect(),
+        subnets: endpoint.subnets.iter().map(ToString::to_string).collect(),
+        location: endpoint.location.as_ref().map(location),
         status: state.status.label().to_owned(),
         since: rfc3339(state.since),
         forced: state.forced().map(|it| it.label().to_owned()),
@@ -181,15 +184,18 @@ pub(super) fn sites(snapshot: &Snapshot) -> Vec<view::Site> {
     snapshot.sites.iter().map(|it| site(it, count(it))).collect()
 }
 
+fn location(location: &model::Location) -> view::Location {
+    view::Location {
+        latitude: location.latitude,
+        longitude: location.longitude,
+        region: location.region.map(|it| it.to_string()),
+    }
+}
+
 fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
-    let location = state.site.location.as_ref().map(|it| view::Location {
-        latitude: it.latitude,
-        longitude: it.longitude,
-        region: it.region.map(|it| it.to_string()),
-    });
     view::Site {
         name: state.site.name.to_string(),
-        location,
+        location: state.site.location.as_ref().map(location),
         drained: state.drained.is_some(),
         drain: state.drained.as_ref().map(drain),
         endpoints,

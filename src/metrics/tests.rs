@@ -31,6 +31,9 @@ fn profile(number: usize) -> Profile {
         enabled: true,
         weight: 1,
         priority: 1,
+        geo: Box::default(),
+        subnets: Box::default(),
+        location: None,
         probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
     };
     Profile {

@@ -73,3 +73,22 @@ impl fmt::Display for Grouping {
         f.write_str(self.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Country;
+
+    #[test]
+    fn the_documented_table_is_what_holds() {
+        let documented = include_str!("../../docs/BEHAVIOUR.md");
+        for grouping in Grouping::ALL {
+            let countries: Vec<String> = Country::all()
+                .filter(|it| it.grouping() == grouping)
+                .map(|it| it.to_string())
+                .collect();
+            let row = format!("| `{grouping}` | {} | {} |\n", grouping.name(), countries.join(" "));
+            assert!(documented.contains(&row), "docs/BEHAVIOUR.md lacks: {row}");
+        }
+    }
+}

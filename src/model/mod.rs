@@ -46,6 +46,7 @@ pub use subnet::{Subnet, SubnetError};
 pub use time::{Moment, Now, Timestamp};
 pub use zone::{Record, Soa, Zone, ZoneError};
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// Everything that a configuration says about names and places: names are unique, and what they refer to exists.
@@ -62,7 +63,7 @@ pub struct Model {
 }
 
 /// A location: a data centre, an Azure Stack Hub instance, a cluster.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
     /// Its name, which endpoints refer to.
     pub name: Ident,
@@ -71,7 +72,7 @@ pub struct Site {
 }
 
 /// A place on Earth.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Location {
     /// Degrees north, -90 to 90.
     pub latitude: f64,
@@ -79,4 +80,25 @@ pub struct Location {
     pub longitude: f64,
     /// The country or subdivision.
     pub region: Option<Region>,
+}
+
+impl Location {
+    /// What makes two locations the same: degrees are compared as they are stored.
+    fn identity(&self) -> (u64, u64, Option<Region>) {
+        (self.latitude.to_bits(), self.longitude.to_bits(), self.region)
+    }
+}
+
+impl PartialEq for Location {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Location {}
+
+impl Hash for Location {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
 }

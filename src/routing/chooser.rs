@@ -9,7 +9,7 @@ use crate::model::{Affinity, Geography, Method, Profile};
 const SAMPLES: u64 = 10_000;
 
 /// Picks from the members that may serve, for one query after the other.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Chooser {
     order: Order,
     affinity: Option<Affinity>,
@@ -18,7 +18,7 @@ pub struct Chooser {
 }
 
 /// Which group of members comes before which.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Order {
     /// The same for every client.
     Ranked(Box<[Group]>),
@@ -79,12 +79,16 @@ impl Chooser {
 
     /// Picks for a client. One member is picked in constant time, as far as the method's own lookup is, without
     /// [`Affinity`].
-    pub fn pick<'s>(&'s self, client: &Client<'_>, draw: Draw) -> Pick {
-        let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
+    pub fn pick(&self, client: &Client<'_>, draw: Draw) -> Pick {
         let chance = match self.affinity {
             Some(affinity) => Chance::Client(client.key(affinity)),
             None => Chance::Draw(draw),
         };
+        self.pick_by(client, chance)
+    }
+
+    fn pick_by<'s>(&'s self, client: &Client<'_>, chance: Chance) -> Pick {
+        let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
         let own_network = self.affinity.map_or(0, |it| client.affinity_scope(it));
         let mut first = None;
         let mut take = |group: &'s Group| {
@@ -127,10 +131,13 @@ impl Chooser {
         let nowhere = Geography::default();
         let nobody = Client::unknown(&nowhere);
         let mut counts = vec![0_u32; members];
-        let unbound = Self { affinity: self.affinity.filter(|_| client.is_some()), ..self.clone() };
-        let client = client.unwrap_or(&nobody);
         for sequence in 0..SAMPLES {
-            for member in unbound.pick(client, Draw { seed: 0, sequence }).members() {
+            let draw = Draw { seed: 0, sequence };
+            let pick = match client {
+                Some(client) => self.pick(client, draw),
+                None => self.pick_by(&nobody, Chance::Draw(draw)),
+            };
+            for member in pick.members() {
                 counts.get_mut(member).into_iter().for_each(|it| *it += 1);
             }
         }

@@ -3,29 +3,26 @@
 use super::chooser::Order;
 use super::group::Group;
 use super::pool::Pool;
+use super::territories::Territories;
 use super::{Client, Member};
-use crate::model::{GeoCode, Profile, Region};
+use crate::model::{Profile, Region};
 
 /// The regions that candidates serve.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Regions {
-    /// Which group serves a region; by code.
-    codes: Box<[(GeoCode, u16)]>,
+    territories: Territories,
+    /// One for each of the territories' endpoints.
     groups: Box<[Group]>,
 }
 
-/// Notes each candidate's regions. No region is two endpoints'.
+/// Notes each candidate's regions.
 pub(super) fn order(pool: &Pool, members: &[Member], profile: &Profile) -> Option<Order> {
-    let (mut codes, mut groups) = (Vec::new(), Vec::new());
-    for member in pool.candidates() {
-        let geo = profile.endpoints.get(member).map(|it| &*it.geo).unwrap_or_default();
-        let at = u16::try_from(groups.len()).ok()?;
-        codes.extend(geo.iter().map(|it| (*it, at)));
-        groups.push(Group::new(&[member], members, false)?);
-    }
-    codes.sort_unstable();
-    (!groups.is_empty())
-        .then(|| Order::Regions(Regions { codes: codes.into(), groups: groups.into() }))
+    let candidates: Vec<usize> = pool.candidates().collect();
+    let groups = candidates.iter().map(|it| Group::new(&[*it], members, false));
+    let codes = candidates.iter().filter_map(|it| profile.endpoints.get(*it)).map(|it| &*it.geo);
+    let regions =
+        Regions { territories: Territories::new(codes), groups: groups.collect::<Option<_>>()? };
+    (!candidates.is_empty()).then_some(Order::Regions(regions))
 }
 
 impl Regions {
@@ -36,21 +33,16 @@ impl Regions {
         take: &mut impl FnMut(&'s Group) -> bool,
     ) -> u8 {
         let mut scope = 0;
-        let everyone_is_equal = self.codes.iter().all(|it| it.0 == GeoCode::World);
-        let region = if everyone_is_equal { None } else { region(client, &mut scope) };
-        for code in GeoCode::chain(region) {
-            let at = self.codes.binary_search_by_key(&code, |it| it.0).ok();
-            let group = at.and_then(|it| self.groups.get(usize::from(self.codes.get(it)?.1)));
-            if group.is_some_and(&mut *take) {
-                break;
-            }
-        }
+        let tells_apart = self.territories.tell_clients_apart();
+        let region = if tells_apart { region(client, &mut scope) } else { None };
+        let mut groups = self.territories.serving(region).filter_map(|it| self.groups.get(it.0));
+        let _ = groups.any(take);
         scope
     }
 }
 
 /// Where a client is: what the configuration says of its network, or else the database.
-pub(super) fn region(client: &Client<'_>, scope: &mut u8) -> Option<Region> {
+fn region(client: &Client<'_>, scope: &mut u8) -> Option<Region> {
     let geography = client.geography;
     if !geography.networks.is_empty() {
         let (network, found) = geography.networks.find(client.network());

@@ -27,7 +27,7 @@ impl Chance {
 }
 
 /// Members that are equally preferred: they share by weight.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Group {
     shares: Shares,
     /// What chance must know of each member, where more than the draw's shares is asked of it.

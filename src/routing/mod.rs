@@ -14,6 +14,7 @@ mod pool;
 mod priority;
 mod shares;
 mod subnet;
+mod territories;
 mod weighted;
 
 pub use chooser::{Chooser, Pick};
@@ -78,7 +79,7 @@ pub enum Standing {
 }
 
 /// Where the answer comes from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Source {
     /// From the members.
     Members(Chooser),
@@ -91,7 +92,7 @@ pub enum Source {
 }
 
 /// Everything about a profile's answers to one record type that can be known before the query.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Prepared {
     /// Whether health was heeded.
     pub basis: Basis,

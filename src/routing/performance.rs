@@ -12,7 +12,7 @@ use crate::model::{DefaultLocation, Geography, Ident, Latencies, Point, Profile}
 const TIE: u64 = 0x1d8a_f4b1_06e5_9c37;
 
 /// The places where candidates are.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Nearest {
     places: Box<[Place]>,
     /// The places in each site; by name.
@@ -22,7 +22,7 @@ pub(super) struct Nearest {
 }
 
 /// Candidates that no client can be nearer to one of than to the others.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Place {
     point: Option<Point>,
     group: Group,

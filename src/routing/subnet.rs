@@ -7,7 +7,7 @@ use super::{Client, Member};
 use crate::model::{Adjacent, Overlapping, Profile, Ranges, RangesBuilder};
 
 /// The networks that candidates serve.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Subnets {
     ranges: Ranges<u16>,
     groups: Box<[Group]>,

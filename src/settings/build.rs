@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::files::Library;
+use super::location::location;
 use super::monitor::Draft;
 use super::nesting;
 use super::problem::{Log, Place, Problem, twice};
@@ -14,9 +15,7 @@ use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
 use super::zone::ZoneDraft;
-use crate::model::{
-    Geography, Ident, Location, Model, Name, Profile, Region, Site, Zone, suffixes,
-};
+use crate::model::{Geography, Ident, Model, Name, Profile, Site, Zone, suffixes};
 
 /// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
 pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, log: &Log) -> Model {
@@ -68,17 +67,6 @@ fn sites(root: &Section<'_>) -> (Vec<Site>, HashMap<Ident, Place>) {
     let sites: Vec<(Site, Place)> = sections.iter().filter_map(site).collect();
     let places = sites.iter().map(|(site, place)| (site.name.clone(), place.clone())).collect();
     (sites.into_iter().map(|it| it.0).collect(), places)
-}
-
-fn location(section: &Section<'_>) -> Option<Location> {
-    section.require("latitude");
-    section.require("longitude");
-    let region = section.parse("region", str::parse::<Region>);
-    Some(Location {
-        latitude: section.number("latitude")?,
-        longitude: section.number("longitude")?,
-        region,
-    })
 }
 
 fn monitors<'a>(

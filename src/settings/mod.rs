@@ -6,6 +6,7 @@
 
 mod anchors;
 mod build;
+mod clients;
 mod duration;
 mod files;
 mod format;
@@ -14,6 +15,7 @@ mod json;
 mod keys;
 mod layers;
 mod lines;
+mod location;
 mod merge;
 mod monitor;
 mod nesting;

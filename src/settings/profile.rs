@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
+use super::clients::{Clients, check_overlaps, check_regions};
 use super::keys::MONITOR;
+use super::location::location;
 use super::monitor::{Draft, Kind, ProbeAddress, reachable};
 use super::nesting::child;
 use super::problem::{Log, Place, nearest, twice};
@@ -144,15 +146,20 @@ impl<'a> World<'a> {
                 section.wrong("name", twice(first));
             }
         }
+        let clients: Vec<Clients<'_, 'a>> = sections.iter().map(Clients::read).collect();
+        check_regions(&clients, self.log);
+        check_overlaps(&clients, self.log);
         let shared = Shared { profile, name, monitor, resolved: OnceCell::new() };
-        let endpoint = |(index, section)| self.endpoint(index, section, &shared);
-        sections.iter().enumerate().filter_map(endpoint).collect()
+        let endpoint =
+            |(index, (section, clients))| self.endpoint(index, section, clients, &shared);
+        sections.iter().zip(&clients).enumerate().filter_map(endpoint).collect()
     }
 
     fn endpoint(
         &self,
         index: usize,
         section: &Section<'a>,
+        clients: &Clients<'_, 'a>,
         shared: &Shared<'_, 'a>,
     ) -> Option<Endpoint> {
         section.require("name");
@@ -174,6 +181,8 @@ impl<'a> World<'a> {
         let weight = section.integer("weight").unwrap_or(WEIGHT);
         let in_order = u16::try_from(index + 1).unwrap_or(u16::MAX);
         let priority = section.integer("priority").unwrap_or(in_order);
+        let (geo, subnets) = (clients.geo(), clients.subnets());
+        let location = section.table("location").and_then(|it| location(&it));
         let slow_start = section.duration("slow_start").unwrap_or_default();
         let child = child(section);
         if section.find("profile").is_some() {
@@ -185,9 +194,9 @@ impl<'a> World<'a> {
                 enabled,
                 weight,
                 priority,
-                geo: Box::default(),
-                subnets: Box::default(),
-                location: None,
+                geo,
+                subnets,
+                location,
                 slow_start,
                 probe,
             });
@@ -207,9 +216,9 @@ impl<'a> World<'a> {
             enabled,
             weight,
             priority,
-            geo: Box::default(),
-            subnets: Box::default(),
-            location: None,
+            geo,
+            subnets,
+            location,
             slow_start,
             probe,
         })

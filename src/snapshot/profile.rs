@@ -4,7 +4,9 @@ use super::answer::Answer;
 use super::counters::AnswerCounters;
 use super::endpoint::{EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
-use crate::model::{Endpoint, Family, Ident, Now, Profile, ProfileStatus, WhenNoneHealthy};
+use crate::model::{
+    Endpoint, Family, Geography, Ident, Now, Profile, ProfileStatus, WhenNoneHealthy,
+};
 use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, prepare};
 
 /// A profile made ready to answer, with everything that is known of its endpoints at one instant.

@@ -51,6 +51,9 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
         enabled: true,
         weight: 1,
         priority: number as u16 + 1,
+        geo: Box::default(),
+        subnets: Box::default(),
+        location: None,
         probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
     };
     Profile {

@@ -149,6 +149,15 @@ pub struct Endpoint {
     pub weight: u16,
     /// The priority in force.
     pub priority: u16,
+    /// The parts of the world that it serves: `WORLD`, groupings such as `GEO-EU`, countries and subdivisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub geo: Vec<String>,
+    /// The clients' networks that it serves: addresses, CIDRs and ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<String>,
+    /// Where it is, if not at its site's location.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     /// Its state.
     pub status: String,
     /// When it came into this state.

@@ -2,7 +2,7 @@ use super::{DOMAIN, NAME, PROBE_ADDRESS, TTL_MAX};
 use std::time::Duration;
 
 use crate::settings::schema::Accepts::{
-    Boolean, Duration as Span, Integer, OneOf, Table, Tables, Text, Texts,
+    Boolean, Duration as Span, Integer, Number, OneOf, Table, Tables, Text, Texts,
 };
 use crate::settings::schema::{Key, Schema};
 
@@ -185,11 +185,41 @@ static ENDPOINT: Schema = Schema {
             "How long it takes from 10 % of its share to all of it, after it recovered or was undrained.",
         ),
         Key::derived(
+            "geo",
+            Texts(
+                "WORLD, a grouping such as \"GEO-EU\", an ISO 3166 code such as \"US\" or \"US-WA\", or a list of 1 to \
+                 1024 of them",
+            ),
+            "none",
+            r#"["GEO-EU", "US-WA"]"#,
+            "The parts of the world that it serves; none may be given to two endpoints.",
+        ),
+        Key::derived(
+            "subnets",
+            Texts(
+                "a network such as \"10.0.0.0/8\", a range such as \"10.0.0.1-10.0.0.9\", an address, or a list of 1 to \
+                 10000 of them",
+            ),
+            "none",
+            r#"["10.20.0.0/16", "2001:db8:20::/48"]"#,
+            "The clients' networks that it serves; none may overlap another one of the profile.",
+        ),
+        Key::derived(
             "monitor",
             Text("an inline table with keys of `[monitor.NAME]`"),
             "the profile's",
             r#"{ path = "/ready" }"#,
             "Keys that override those of the profile's monitor.",
         ),
+        Key::table("location", Table(&LOCATION)),
+    ],
+};
+
+static LOCATION: Schema = Schema {
+    heading: "[profile.endpoint.location]",
+    meaning: "Where the endpoint is. Without this table it is where its site is.",
+    keys: &[
+        Key::required("latitude", Number(-90.0, 90.0), "47.6", "Degrees north."),
+        Key::required("longitude", Number(-180.0, 180.0), "-122.3", "Degrees east."),
     ],
 };

@@ -1,5 +1,6 @@
 //! Rules of whole configurations: a text goes in, and what the model has or what is complained about comes out.
 
+mod clients;
 mod formats;
 mod layers;
 mod monitors;
