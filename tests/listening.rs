@@ -138,6 +138,22 @@ fn an_address_that_cannot_be_had_refuses_the_whole_reload() {
 }
 
 #[test]
+fn an_address_that_was_in_use_is_had_once_it_is_free() {
+    let holder = UdpSocket::bind((loopback(), 0)).unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let mut daemon = Home::new(&zone(OLD)).start();
+    let stays = daemon.home.listens_at()[0].clone();
+    let seen = daemon.logged();
+    daemon.home.move_to(&[&*stays, &*taken], None);
+    let refused = daemon.event("reload_refused", seen)["message"].as_str().unwrap().to_owned();
+    assert!(refused.contains(&taken), "{refused}");
+    drop(holder);
+    // Nobody touches a file or asks.
+    assert_eq!(listening(&daemon, seen)[1].to_string(), taken);
+    daemon.stop();
+}
+
+#[test]
 fn the_api_moves_after_it_has_answered() {
     let mut daemon = Home::new(&zone(OLD)).environment(&[("FAROL_NO_WATCH", "true")]).start();
     let (former, next) = (daemon.api.clone(), free_address());
