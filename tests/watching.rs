@@ -219,7 +219,7 @@ fn nothing_is_noticed_where_that_is_not_wanted() {
         daemon.reload("reloaded");
         assert_eq!(answers(&daemon), ["192.0.2.2"]);
     }
-    for value in ["false", "0", "no"] {
+    for value in ["false", "0", "no", ""] {
         let home = Home::new(&zone("192.0.2.1")).environment(&[("FAROL_NO_WATCH", value)]);
         let daemon = home.start();
         daemon.home.write("farol.toml", &zone("192.0.2.2"));

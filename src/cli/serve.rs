@@ -1,9 +1,10 @@
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Args;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::{Daemon, Source};
@@ -23,7 +24,7 @@ pub(super) struct Serve {
     #[command(flatten)]
     layers: Layers,
     /// Don't notice changes of the configuration's files; SIGHUP and `farol reload` read them anew
-    #[arg(long, env = "FAROL_NO_WATCH", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "FAROL_NO_WATCH", value_parser = Switch)]
     no_watch: bool,
     /// How logs look on standard error
     #[arg(long, value_enum, default_value = "human", env = "FAROL_LOG_FORMAT")]
@@ -31,6 +32,27 @@ pub(super) struct Serve {
     /// What is logged: error, warn, info, debug, trace, or directives by module
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "FAROL_LOG")]
     log_level: String,
+}
+
+/// A flag that a variable may stand for. An empty one is as if it were not set, which is how it is unset where it can't be
+/// removed: in a unit's drop-in, say.
+#[derive(Clone)]
+struct Switch;
+
+impl TypedValueParser for Switch {
+    type Value = bool;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<bool, clap::Error> {
+        match value.is_empty() {
+            true => Ok(false),
+            false => BoolishValueParser::new().parse_ref(command, arg, value),
+        }
+    }
 }
 
 /// How much less of a processor everything but answering gets, by the scheduler's scale from 0 to 19.
