@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::daemon::{Daemon, Source};
 use super::layers::Layers;
 use super::signals::Signals;
-use super::{LogFormat, complain, start_logs};
+use super::{LogFormat, Logs, complain, start_logs};
 use crate::control::load_from;
 
 /// Run the daemon: probe the sites, answer DNS queries, serve the API
@@ -60,9 +60,9 @@ const NICE: i32 = 5;
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let _logs = start_logs(self.log_format, &self.log_level)?;
+        let logs = start_logs(self.log_format, &self.log_level)?;
         let is_json = self.log_format == LogFormat::Json;
-        match self.serve() {
+        match self.serve(&logs) {
             // What reads objects, one a line, gets the last word so too.
             Err(error) if is_json => {
                 tracing::error!(event = "failed", "{error:#}");
@@ -72,7 +72,7 @@ impl Serve {
         }
     }
 
-    fn serve(self) -> anyhow::Result<ExitCode> {
+    fn serve(self, logs: &Logs) -> anyhow::Result<ExitCode> {
         let watched = if self.no_watch { Vec::new() } else { self.config.clone() };
         let load = load_from(self.layers.over(self.config));
         let (settings, reading) = match load() {
@@ -91,7 +91,7 @@ impl Serve {
         let served = runtime.block_on(async {
             let mut signals = Signals::listen()?;
             let stop = CancellationToken::new();
-            let daemon = Daemon::start(settings, Source { load, reading, watched })?;
+            let daemon = Daemon::start(settings, Source { load, reading, watched }, logs)?;
             let control = daemon.control().clone();
             let running = daemon.run(stop.clone());
             tokio::pin!(running);
