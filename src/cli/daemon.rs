@@ -67,6 +67,7 @@ impl Daemon {
         let workers = Sockets::workers(settings.server.workers);
         let Opened { store, token, world, timelines } = Opened::from(&settings, workers, started)?;
         let Gauges { registry, probes, control, state, supervision } = Gauges::register(started)?;
+        control.configured(settings.digest);
         let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         let exposure = Arc::new(exposure);
 

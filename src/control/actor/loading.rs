@@ -125,6 +125,7 @@ impl Control {
         let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
         let differing = self.parts.running.take(settings);
         (diff.settings, diff.needs_restart) = (differing.taken, differing.needs_restart);
+        self.parts.metrics.configured(settings.digest);
         self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         self.due = None;
         self.put_live(started, &changes, &Why::Reload);
