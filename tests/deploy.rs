@@ -171,6 +171,24 @@ fn the_dashboard_holds_together() {
 }
 
 #[test]
+fn instances_with_the_same_configuration_show_the_same_number() {
+    let hash = |daemon: &Daemon| {
+        let metrics = daemon.api.get("/metrics").body;
+        let hash = metrics.lines().find_map(|it| it.strip_prefix("farol_config_hash "));
+        hash.unwrap().parse::<u64>().unwrap()
+    };
+    let (first, second) = (Daemon::start(ZONE), Daemon::start(ZONE));
+    let before = hash(&first);
+    assert_eq!(before, hash(&second));
+    first.home.write("farol.toml", &ZONE.replace("ns.example.", "ns2.example."));
+    first.reload("reloaded");
+    assert_ne!(hash(&first), before);
+    second.home.write("farol.toml", &ZONE.replace("ns.example.", "ns2.example."));
+    second.reload("reloaded");
+    assert_eq!(hash(&first), hash(&second));
+}
+
+#[test]
 fn metrics_are_shown_to_whom_and_as_widely_as_the_settings_say() {
     let config = format!(
         "{ZONE}[[profile]]\nname = 'app.gtm.example.'\nmethod = 'priority'\nmonitor = {{ protocol = 'none' }}\n\

@@ -4,8 +4,8 @@
 
 mod common;
 
-use std::io::Read;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -111,7 +111,7 @@ fn an_address_that_goes_is_closed_with_its_connections() {
 fn an_address_that_cannot_be_had_refuses_the_whole_reload() {
     let holder = UdpSocket::bind((loopback(), 0)).unwrap();
     let taken = holder.local_addr().unwrap().to_string();
-    let busy = std::net::TcpListener::bind((loopback(), 0)).unwrap();
+    let busy = TcpListener::bind((loopback(), 0)).unwrap();
     let mut daemon = Home::new(&zone(OLD)).environment(&[("FAROL_NO_WATCH", "true")]).start();
     let stays = daemon.home.listens_at()[0].clone();
     let busy_address = busy.local_addr().unwrap().to_string();
@@ -138,6 +138,22 @@ fn an_address_that_cannot_be_had_refuses_the_whole_reload() {
 }
 
 #[test]
+fn an_address_that_was_in_use_is_had_once_it_is_free() {
+    let holder = UdpSocket::bind((loopback(), 0)).unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let mut daemon = Home::new(&zone(OLD)).start();
+    let stays = daemon.home.listens_at()[0].clone();
+    let seen = daemon.logged();
+    daemon.home.move_to(&[&*stays, &*taken], None);
+    let refused = daemon.event("reload_refused", seen)["message"].as_str().unwrap().to_owned();
+    assert!(refused.contains(&taken), "{refused}");
+    drop(holder);
+    // Nobody touches a file or asks.
+    assert_eq!(listening(&daemon, seen)[1].to_string(), taken);
+    daemon.stop();
+}
+
+#[test]
 fn the_api_moves_after_it_has_answered() {
     let mut daemon = Home::new(&zone(OLD)).environment(&[("FAROL_NO_WATCH", "true")]).start();
     let (former, next) = (daemon.api.clone(), free_address());
@@ -154,5 +170,53 @@ fn the_api_moves_after_it_has_answered() {
     let before = former.address;
     wait_until("closed port", || TcpStream::connect_timeout(&before, PATIENCE).is_err());
     daemon.api = moved;
+    daemon.stop();
+}
+
+#[test]
+fn the_api_moves_to_all_addresses_and_back() {
+    let mut daemon = Home::new(&zone(OLD)).environment(&[("FAROL_NO_WATCH", "true")]).start();
+    let token = std::fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
+    // A port that nobody has at any address.
+    let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
+    let one = SocketAddr::new(loopback(), port);
+    let other = SocketAddr::new(loopback(), port);
+    let all = |any: &str| format!("{any}:{port}").parse::<SocketAddr>().unwrap();
+    let listen = daemon.home.listens_at()[0].clone();
+    for admin in [one, all("0.0.0.0"), one, all("[::]"), all("0.0.0.0"), all("[::]"), one] {
+        let mut open = TcpStream::connect(daemon.api.address).unwrap();
+        open.set_read_timeout(Some(PATIENCE)).unwrap();
+        open.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n").unwrap();
+        // It is accepted before this is answered.
+        assert_eq!(daemon.api.get("/healthz").status, 200);
+        daemon.home.move_to(&[&listen], Some(&admin.to_string()));
+        daemon.reload("reloaded");
+        daemon.api = Http::new(one).with_token(token.trim());
+        assert_eq!(daemon.api.get("/v1/status").status, 200, "{admin}");
+        wait_until("the new address alone", || {
+            TcpStream::connect(other).is_ok() == admin.ip().is_unspecified()
+        });
+        open.write_all(b"\r\n").unwrap();
+        let mut answer = [0; 15];
+        open.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        let refused = Home::new(&zone(OLD)).admin(&admin.to_string()).fail_to_start();
+        assert!(refused.contains("stop what uses it"), "{refused}");
+    }
+    daemon.stop();
+}
+
+#[test]
+fn the_api_does_not_move_where_somebody_else_listens() {
+    let mut daemon = Home::new(&zone(OLD)).environment(&[("FAROL_NO_WATCH", "true")]).start();
+    let (own, listen) = (daemon.api.address, daemon.home.listens_at()[0].clone());
+    let second = Home::new(&zone(OLD)).admin(&SocketAddr::new(loopback(), own.port()).to_string());
+    let second = second.start();
+    daemon.home.move_to(&[&listen], Some(&format!("0.0.0.0:{}", own.port())));
+    let refused = daemon.reload("reload_refused")["message"].as_str().unwrap().to_owned();
+    assert!(refused.contains("stop what uses it"), "{refused}");
+    assert_eq!(daemon.api.get("/healthz").status, 200);
+    second.stop();
+    daemon.reload("reloaded");
     daemon.stop();
 }

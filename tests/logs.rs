@@ -26,6 +26,11 @@ const CONFIG: &str = "
     endpoint = [{ name = 'main', site = 'seattle', target = '127.0.0.1', address = '127.0.0.1:1' }]
 ";
 
+/// How many lines may wait for their reader.
+const WAITING: usize = 128_000;
+const ZONES: usize = 800;
+const SERVERS: usize = 32;
+
 fn sources(directory: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -108,11 +113,38 @@ fn why_a_daemon_did_not_start_can_be_parsed() {
     }
 }
 
+/// A daemon whose log is read to the line that says that it has started, and no further.
+fn unread(config: &str) -> Daemon {
+    let stops_reading = r#"exec "$0" "$@" 2> >(sed --unbuffered '/"started"/q' >&2; exec tail --pid=$$ --follow /dev/null 2>&1)"#;
+    Home::new(config).through(&["bash", "-c", stops_reading]).start()
+}
+
+#[test]
+fn lines_that_are_lost_are_counted() {
+    let daemon = unread(CONFIG);
+    // A warning for each nameserver, since none has an address.
+    let zone = |zone: usize| {
+        let servers: Vec<String> = (0..SERVERS).map(|it| format!("'n{it}.z{zone}.'")).collect();
+        format!("[[zone]]\nname = 'z{zone}.'\nnameservers = [{}]\n", servers.join(", "))
+    };
+    let zones: String = (0..ZONES).map(zone).collect();
+    daemon.home.write("farol.toml", &format!("{CONFIG}{zones}"));
+    let lost = || {
+        let metrics = daemon.api.get("/metrics").body;
+        let count =
+            metrics.lines().find_map(|it| it.strip_prefix("farol_log_lines_dropped_total "));
+        count.unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!(lost(), 0);
+    for _ in 0..2 + WAITING / ZONES / SERVERS {
+        daemon.api.must("POST", "/v1/reload", "");
+    }
+    assert!(lost() > 0);
+}
+
 #[test]
 fn logs_that_nobody_reads_hold_nothing_up() {
-    // Passes the first line on and reads no further.
-    let stops_reading = r#"exec "$0" "$@" 2> >(sed --unbuffered '/"started"/q' >&2; exec tail --pid=$$ --follow /dev/null 2>&1)"#;
-    let daemon = Home::new(CONFIG).through(&["bash", "-c", stops_reading]).start();
+    let daemon = unread(CONFIG);
     let reason = "x".repeat(1000);
     // Several times what a pipe holds.
     for weight in 1..300 {

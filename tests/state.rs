@@ -84,6 +84,25 @@ fn a_backup_of_a_running_daemon_is_restored_once_it_has_stopped() {
 }
 
 #[test]
+fn a_backup_is_restored_into_a_new_directory_only_if_that_was_made() {
+    let daemon = Daemon::start(CONFIG);
+    daemon.api.must("POST", "/v1/sites/seattle/drain", "");
+    let home = daemon.stop();
+    let (backup, new) = (home.path("backup.json"), home.path("stat"));
+    must(&home, &["backup", text(&backup)]);
+    let restore = ["restore", text(&backup), "--dir", text(&new)];
+    let told = refused(&home, &restore);
+    assert!(told.contains(&format!("no state directory `{}`", text(&new))), "{told}");
+    assert!(told.contains(&format!("install -d -m 700 -o USER {}", text(&new))), "{told}");
+    assert!(!new.exists());
+    fs::create_dir(&new).unwrap();
+    must(&home, &restore);
+    let daemon = home.state(&new).start();
+    assert_eq!(daemon.status("app.gtm.example.", "first"), "Drained");
+    daemon.stop();
+}
+
+#[test]
 fn no_damaged_or_newer_backup_is_restored() {
     let daemon = Daemon::start(CONFIG);
     daemon.api.must("POST", "/v1/sites/seattle/drain", "");

@@ -4,17 +4,18 @@
 
 mod common;
 
+use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use common::daemon::{Daemon, Home};
 use common::dns::Query;
-use common::wait_to_see;
+use common::{wait_to_see, wait_until};
 
 const NAME: &str = "www.gtm.example.";
 
@@ -142,6 +143,45 @@ fn files_that_come_and_go_are_noticed_and_so_is_what_they_name() {
     daemon.stop();
 }
 
+/// The watchers that the operating system has for a daemon, as descriptors' numbers.
+fn watchers(daemon: &Daemon) -> Vec<OsString> {
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap();
+    let is_watcher =
+        |it: &PathBuf| fs::read_link(it).is_ok_and(|it| it.ends_with("anon_inode:inotify"));
+    let watchers = descriptors.map(|it| it.unwrap().path()).filter(is_watcher);
+    watchers.map(|it| it.file_name().unwrap().to_owned()).collect()
+}
+
+fn is_watched(daemon: &Daemon, directory: &Path) -> bool {
+    let inode = format!(" ino:{:x} ", fs::metadata(directory).unwrap().ino());
+    let info = Path::new("/proc").join(daemon.process().to_string()).join("fdinfo");
+    watchers(daemon).iter().any(|it| fs::read_to_string(info.join(it)).unwrap().contains(&inode))
+}
+
+#[test]
+fn directories_that_were_gone_for_long_are_noticed_when_they_come_back() {
+    for config in ["a/b/conf", "a/b/conf/farol.toml"] {
+        let home = Home::new("");
+        let conf = home.path("a/b/conf");
+        fs::create_dir_all(&conf).unwrap();
+        home.write("a/b/conf/farol.toml", &zone("192.0.2.1"));
+        let daemon = home.configured_by(config).start();
+        let (step, gone) = (daemon.home.path("a"), daemon.logged());
+        fs::remove_dir_all(&step).unwrap();
+        let refused = daemon.event("reload_refused", gone)["message"].as_str().unwrap().to_owned();
+        assert!(refused.contains("a/b/conf"), "{refused}");
+        // One step, then all the others at once.
+        fs::create_dir(&step).unwrap();
+        wait_until("watch on the first step", || is_watched(&daemon, &step));
+        fs::create_dir_all(&conf).unwrap();
+        for address in ["192.0.2.2", "192.0.2.3"] {
+            daemon.home.write("a/b/conf/farol.toml", &zone(address));
+            wait_for_answer(&daemon, address);
+        }
+        daemon.stop();
+    }
+}
+
 #[test]
 fn a_file_that_is_touched_all_the_time_delays_neither_a_reload_nor_the_end() {
     let home = Home::new("");
@@ -169,24 +209,17 @@ fn a_file_that_is_touched_all_the_time_delays_neither_a_reload_nor_the_end() {
     });
 }
 
-/// How many watchers the operating system has for a daemon.
-fn watchers(daemon: &Daemon) -> usize {
-    let descriptors = fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap();
-    let watches = descriptors.filter_map(|it| fs::read_link(it.unwrap().path()).ok());
-    watches.filter(|it| it.ends_with("anon_inode:inotify")).count()
-}
-
 #[test]
 fn nothing_is_noticed_where_that_is_not_wanted() {
     for value in ["true", "1", "yes"] {
         let home = Home::new(&zone("192.0.2.1")).environment(&[("FAROL_NO_WATCH", value)]);
         let daemon = home.start();
-        assert_eq!(watchers(&daemon), 0, "{value}");
+        assert!(watchers(&daemon).is_empty(), "{value}");
         daemon.home.write("farol.toml", &zone("192.0.2.2"));
         daemon.reload("reloaded");
         assert_eq!(answers(&daemon), ["192.0.2.2"]);
     }
-    for value in ["false", "0", "no"] {
+    for value in ["false", "0", "no", ""] {
         let home = Home::new(&zone("192.0.2.1")).environment(&[("FAROL_NO_WATCH", value)]);
         let daemon = home.start();
         daemon.home.write("farol.toml", &zone("192.0.2.2"));

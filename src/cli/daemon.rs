@@ -15,6 +15,7 @@ use super::ending::Stage;
 use super::gauges::{self, Gauges};
 use super::limits::probe_connections;
 use super::listening;
+use super::log::Logs;
 use super::opening::Opened;
 use super::probing::Probers;
 use super::pulse::{Pulse, beat};
@@ -60,7 +61,7 @@ pub(super) struct Daemon {
 
 impl Daemon {
     /// Starts everything. When it returns, queries are answered and the API is served. Must be called on a runtime.
-    pub(super) fn start(settings: Settings, source: Source) -> anyhow::Result<Self> {
+    pub(super) fn start(settings: Settings, source: Source, logs: &Logs) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let now = clock.both();
         let started = now.time;
@@ -68,6 +69,7 @@ impl Daemon {
         let workers = Sockets::workers(settings.server.workers);
         let Opened { store, token, world, timelines } = Opened::from(&settings, workers, now)?;
         let Gauges { registry, probes, control, state, supervision } = Gauges::register(started)?;
+        control.configured(settings.digest);
         let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         let exposure = Arc::new(exposure);
 
@@ -106,12 +108,14 @@ impl Daemon {
             max_age: settings.state.max_age,
             metrics: state,
         };
+        let lost = logs.lost.clone();
+        let metrics = Metrics::new(registry, live.clone(), counters, exposure, lost, started);
         let api = Arc::new(Api {
             live: live.clone(),
             store,
             timelines,
             control: handle.clone(),
-            metrics: Metrics::new(registry, live.clone(), counters, exposure, started),
+            metrics,
             clock,
             started,
             token,

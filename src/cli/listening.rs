@@ -1,10 +1,12 @@
 //! What a reload changes outside control: where queries are answered and the API is served, and what systemd is told.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::watch;
 
 use super::systemd;
@@ -13,6 +15,9 @@ use crate::dns::{self, Identity, Policy, Server, Sockets, Steering, TcpLimits};
 use crate::metrics::DnsCounters;
 use crate::settings::{self, Settings};
 use crate::snapshot::Live;
+
+/// Connections to the API that may wait to be accepted.
+const BACKLOG: i32 = 1024;
 
 /// The socket of the API.
 #[derive(Clone)]
@@ -24,24 +29,48 @@ struct AdminSocket {
 }
 
 impl AdminSocket {
-    /// Whether both can't listen at the same time, of which one takes the port on all addresses.
-    fn is_in_the_way_of(&self, wanted: SocketAddr) -> bool {
-        self.address.port() == wanted.port()
-            && (self.address.ip().is_unspecified() || wanted.ip().is_unspecified())
-    }
-
+    /// Binds an address that nobody else has.
     fn bind(wanted: SocketAddr) -> anyhow::Result<Self> {
-        let failed = || match wanted.port() {
+        let listener = listen(wanted, false).with_context(|| match wanted.port() {
             0 => format!("could not listen on {wanted} for the API"),
             _ => format!(
                 "could not listen on TCP {wanted} for the API; stop what uses it, or set `admin.listen` to another address or port"
             ),
-        };
-        let listener = TcpListener::bind(wanted).with_context(failed)?;
-        listener.set_nonblocking(true).with_context(failed)?;
-        let address = listener.local_addr().with_context(failed)?;
+        })?;
+        let address = listener.local_addr().context("the API's address is not known")?;
         Ok(Self { wanted, address, listener: Arc::new(listener) })
     }
+
+    /// Binds the address that takes this one's place.
+    fn move_to(&self, wanted: SocketAddr) -> anyhow::Result<Self> {
+        let is_in_the_way = self.address.port() == wanted.port()
+            && (self.address.ip().is_unspecified() || wanted.ip().is_unspecified());
+        if !is_in_the_way {
+            return Self::bind(wanted);
+        }
+        // Both listen for a moment, of which one takes the port on all addresses. They share it only while the second is bound,
+        // and only with sockets of this user that share it too. No other Farol's does: one that starts never shares, and one
+        // that has the port at another address is in the way.
+        let own = SockRef::from(&*self.listener);
+        own.set_reuse_port(true).context("the API's port can't be shared")?;
+        let listener = listen(wanted, true);
+        own.set_reuse_port(false).context("the API's port can't be kept from others")?;
+        let listener = listener.with_context(|| format!("could not listen on TCP {wanted} for the API beside {}; stop what uses it, or set `admin.listen` to another port", self.address))?;
+        Ok(Self { wanted, address: wanted, listener: Arc::new(listener) })
+    }
+}
+
+/// Listens for TCP, `shared` with another socket until this returns.
+fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of a former process that are still closing must not keep a new one from starting.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_reuse_port(false)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// What these settings say of answers.
@@ -118,11 +147,7 @@ impl Surroundings for Listening {
         let admin = if settings.admin.listen == self.admin.wanted {
             self.admin.clone()
         } else {
-            let wanted = settings.admin.listen;
-            AdminSocket::bind(wanted).map_err(|it| match self.admin.is_in_the_way_of(wanted) {
-                true => format!("{it:#}: Farol itself has this port; restart to move"),
-                false => format!("{it:#}"),
-            })?
+            self.admin.move_to(settings.admin.listen).map_err(|it| format!("{it:#}"))?
         };
         self.prepared = Some((sockets, admin));
         Ok(())

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use self::log::{LogFormat, start_logs};
+use self::log::{LogFormat, Logs, start_logs};
 
 /// A global traffic manager: DNS that answers with endpoints that are healthy and wanted.
 ///

@@ -1,15 +1,16 @@
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Args;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::{Daemon, Source};
 use super::layers::Layers;
 use super::signals::Signals;
-use super::{LogFormat, complain, start_logs};
+use super::{LogFormat, Logs, complain, start_logs};
 use crate::control::load_from;
 
 /// Run the daemon: probe the sites, answer DNS queries, serve the API
@@ -23,7 +24,7 @@ pub(super) struct Serve {
     #[command(flatten)]
     layers: Layers,
     /// Don't notice changes of the configuration's files; SIGHUP and `farol reload` read them anew
-    #[arg(long, env = "FAROL_NO_WATCH", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "FAROL_NO_WATCH", value_parser = Switch)]
     no_watch: bool,
     /// How logs look on standard error
     #[arg(long, value_enum, default_value = "human", env = "FAROL_LOG_FORMAT")]
@@ -33,14 +34,35 @@ pub(super) struct Serve {
     log_level: String,
 }
 
+/// A flag that a variable may stand for. An empty one is as if it were not set, which is how it is unset where it can't be
+/// removed: in a unit's drop-in, say.
+#[derive(Clone)]
+struct Switch;
+
+impl TypedValueParser for Switch {
+    type Value = bool;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<bool, clap::Error> {
+        match value.is_empty() {
+            true => Ok(false),
+            false => BoolishValueParser::new().parse_ref(command, arg, value),
+        }
+    }
+}
+
 /// How much less of a processor everything but answering gets, by the scheduler's scale from 0 to 19.
 const NICE: i32 = 5;
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let _logs = start_logs(self.log_format, &self.log_level)?;
+        let logs = start_logs(self.log_format, &self.log_level)?;
         let is_json = self.log_format == LogFormat::Json;
-        match self.serve() {
+        match self.serve(&logs) {
             // What reads objects, one a line, gets the last word so too.
             Err(error) if is_json => {
                 tracing::error!(event = "failed", "{error:#}");
@@ -50,7 +72,7 @@ impl Serve {
         }
     }
 
-    fn serve(self) -> anyhow::Result<ExitCode> {
+    fn serve(self, logs: &Logs) -> anyhow::Result<ExitCode> {
         let watched = if self.no_watch { Vec::new() } else { self.config.clone() };
         let load = load_from(self.layers.over(self.config));
         let (settings, reading) = match load() {
@@ -69,7 +91,7 @@ impl Serve {
         let served = runtime.block_on(async {
             let mut signals = Signals::listen()?;
             let stop = CancellationToken::new();
-            let daemon = Daemon::start(settings, Source { load, reading, watched })?;
+            let daemon = Daemon::start(settings, Source { load, reading, watched }, logs)?;
             let control = daemon.control().clone();
             let running = daemon.run(stop.clone());
             tokio::pin!(running);

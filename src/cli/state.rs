@@ -1,5 +1,5 @@
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -47,7 +47,7 @@ enum Verb {
         /// The file, which must not exist; - is standard output
         file: PathBuf,
     },
-    /// Put what is in a backup in the place of what is stored, of which copies are kept
+    /// Put what is in a backup in the place of what is stored, of which copies are kept; the directory must exist
     Restore {
         /// The file; - is standard input
         file: PathBuf,
@@ -102,6 +102,13 @@ fn back_up(dir: &Path, file: &Path) -> anyhow::Result<()> {
 }
 
 fn restore(dir: &Path, file: &Path) -> anyhow::Result<()> {
+    // Where none is, the name is more likely wrong than new; and who it is for only the operator knows.
+    if dir.metadata().is_err_and(|it| it.kind() == ErrorKind::NotFound) {
+        let dir = dir.display();
+        anyhow::bail!(
+            "there is no state directory `{dir}`: name another one, or make this one for the user that Farol runs as: install -d -m 700 -o USER {dir}"
+        );
+    }
     let mut bytes = Vec::new();
     let read = match is_standard(file) {
         true => std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ()),

@@ -2,13 +2,15 @@
 //! say something else then is for control to find out.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
@@ -40,8 +42,8 @@ async fn watch_always(
     mut readings: watch::Receiver<Reading>,
     control: Handle,
 ) {
-    let (scope, touched) = (Arc::<ArcSwap<Scope>>::default(), Arc::new(Notify::new()));
-    let mut watcher = match start(scope.clone(), touched.clone()) {
+    let seen = Arc::<Seen>::default();
+    let mut watcher = match start(seen.clone()) {
         Ok(watcher) => watcher,
         Err(error) => {
             tracing::warn!(event = "watch_failed", %error, "changes of the configuration's files are not noticed ({error}); SIGHUP and `farol reload` still work");
@@ -50,10 +52,10 @@ async fn watch_always(
     };
     loop {
         let reading = readings.borrow_and_update().clone();
-        let (now, paths) = (scope.clone(), paths.clone());
+        let (now, paths) = (seen.clone(), paths.clone());
         // Looking at files may take as long as their disk likes.
         let armed = spawn_blocking(move || {
-            let missed = arm(&mut watcher, &now, &paths, &reading) && !reading.is_current();
+            let missed = arm(&mut watcher, &now, &paths, &reading);
             (watcher, missed)
         });
         let Ok((armed, missed)) = armed.await else { return };
@@ -63,8 +65,8 @@ async fn watch_always(
         }
         tokio::select! {
             Ok(()) = readings.changed() => {}
-            () = touched.notified() => {
-                settle(&touched).await;
+            () = seen.touched.notified() => {
+                settle(&seen.touched).await;
                 control.look_again().await;
             }
         }
@@ -78,23 +80,37 @@ async fn settle(touched: &Notify) {
         timeout(LONGEST, async { while timeout(QUIET, touched.notified()).await.is_ok() {} }).await;
 }
 
-fn start(scope: Arc<ArcSwap<Scope>>, touched: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+/// What the watcher heeds, and what it has seen of that.
+#[derive(Default)]
+struct Seen {
+    scope: ArcSwap<Scope>,
+    touched: Notify,
+    /// A directory that is watched went away or elsewhere: another may have come in its place, which is not.
+    went: AtomicBool,
+}
+
+fn start(seen: Arc<Seen>) -> notify::Result<RecommendedWatcher> {
     notify::recommended_watcher(move |event: notify::Result<Event>| {
-        if event.map_or(true, |it| scope.load().concerns(&it)) {
-            touched.notify_one();
+        let scope = seen.scope.load();
+        if event.as_ref().is_ok_and(|it| scope.loses(it)) {
+            seen.went.store(true, Ordering::SeqCst);
+        }
+        if event.map_or(true, |it| scope.concerns(&it)) {
+            seen.touched.notify_one();
         }
     })
 }
 
-/// Watches what is to be watched now. Tells whether something new is, of which changes may have been missed.
+/// Watches what is to be watched now. Tells whether changes were missed before that.
 fn arm(
     watcher: &mut RecommendedWatcher,
-    scope: &ArcSwap<Scope>,
+    seen: &Seen,
     paths: &[PathBuf],
     reading: &Reading,
 ) -> bool {
-    let (before, now) = (scope.load_full(), Arc::new(Scope::of(paths, reading)));
-    scope.store(now.clone());
+    let went = seen.went.swap(false, Ordering::SeqCst);
+    let (before, now) = (seen.scope.load_full(), Arc::new(Scope::of(paths, reading)));
+    seen.scope.store(now.clone());
     for gone in before.directories.difference(&now.directories) {
         // Whatever was removed is watched no more already.
         let _ = watcher.unwatch(gone);
@@ -108,7 +124,9 @@ fn arm(
             tracing::warn!(event = "watch_failed", %directory, %error, "changes in {directory} are not noticed ({error}); SIGHUP and `farol reload` still work");
         }
     }
-    now.directories != before.directories
+    // What came before it was watched is told by nobody: files, and directories that lead to them.
+    (went || now.directories != before.directories)
+        && !(reading.is_current() && Scope::of(paths, reading) == *now)
 }
 
 /// What is to be watched.
@@ -137,7 +155,8 @@ impl Scope {
         scope
     }
 
-    /// Adds every link on the way of a path, and its end, each with the directory that it is in.
+    /// Adds every link on the way of a path, and its end, each with the directory that it is in. Where that is missing, adds
+    /// what has to come first, in the nearest directory that exists.
     fn follow(&mut self, path: &Path) {
         let Ok(mut path) = std::path::absolute(path) else { return };
         for _ in 0..MOST_LINKS {
@@ -145,9 +164,7 @@ impl Scope {
             prefixes.reverse();
             let link = prefixes.into_iter().find(|it| it.is_symlink()).map(Path::to_owned);
             let entry = link.as_deref().unwrap_or(&path);
-            if let (Some(Ok(directory)), Some(name)) =
-                (entry.parent().map(fs::canonicalize), entry.file_name())
-            {
+            if let Some((directory, name)) = entry.ancestors().find_map(place) {
                 self.entries.insert(directory.join(name));
                 self.directories.insert(directory);
             }
@@ -160,6 +177,12 @@ impl Scope {
             let base = link.parent().unwrap_or(Path::new("/"));
             path = base.join(target).join(rest);
         }
+    }
+
+    /// Whether an event says that a watched directory is not where it was.
+    fn loses(&self, event: &Event) -> bool {
+        matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)))
+            && event.paths.iter().any(|it| self.directories.contains(it))
     }
 
     fn concerns(&self, event: &Event) -> bool {
@@ -178,11 +201,18 @@ impl Scope {
     }
 }
 
+/// The directory that something is in, if it exists, and the name there.
+fn place(entry: &Path) -> Option<(PathBuf, &OsStr)> {
+    let directory = entry.parent()?.canonicalize().ok().filter(|it| it.is_dir())?;
+    Some((directory, entry.file_name()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    use crate::settings::load_noting;
     use tokio::task::JoinSet;
     use tokio::time::{Instant, sleep};
 
@@ -236,6 +266,62 @@ mod tests {
             assert_eq!(concerns(created, name), matters, "{name}");
             assert!(!concerns(read, name), "{name} was only read");
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_waited_for_where_it_has_to_come_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        fs::write(root.join("file"), "").unwrap();
+        let of = |path: &str| {
+            let scope = Scope::of(&[root.join(path)], &Reading::default());
+            let under = |it: BTreeSet<PathBuf>| -> Vec<String> {
+                let within = |it: &PathBuf| it.strip_prefix(&root).unwrap().display().to_string();
+                it.iter().map(within).collect()
+            };
+            (under(scope.directories), under(scope.entries))
+        };
+        let expected = |directory: &str, entry: &str| (vec![directory.into()], vec![entry.into()]);
+        assert_eq!(of("a/b/farol.toml"), expected("", "a"));
+        assert_eq!(of("a/../b/farol.toml"), expected("", "a"));
+        assert_eq!(of("file/farol.toml"), expected("", "file"));
+        fs::create_dir(root.join("a")).unwrap();
+        assert_eq!(of("a/b/farol.toml"), expected("a", "a/b"));
+        fs::create_dir(root.join("a/b")).unwrap();
+        assert_eq!(of("a/b/farol.toml"), expected("a/b", "a/b/farol.toml"));
+        symlink("elsewhere/conf", root.join("link")).unwrap();
+        let (directories, entries) = of("link/farol.toml");
+        assert_eq!(
+            (directories, entries),
+            (vec!["".into()], vec!["elsewhere".into(), "link".into()])
+        );
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_nobody_watches_is_missed_and_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let conf = directory.path().canonicalize().unwrap().join("a/conf");
+        let file = conf.join("farol.toml");
+        let paths = [file.clone()];
+        let read = || load_noting(&paths.to_vec().into()).1;
+        let seen = Arc::<Seen>::default();
+        let mut watcher = start(seen.clone()).unwrap();
+        let mut arm = |reading| arm(&mut watcher, &seen, &paths, reading);
+        fs::create_dir_all(&conf).unwrap();
+        fs::write(&file, "").unwrap();
+        let reading = read();
+        assert!(!arm(&reading) && !arm(&reading), "nothing has happened");
+
+        // Another directory takes the first one's place, and gets its file after that was looked for.
+        fs::remove_dir_all(&conf).unwrap();
+        fs::create_dir(&conf).unwrap();
+        while !seen.went.load(Ordering::SeqCst) {
+            seen.touched.notified().await;
+        }
+        let reading = read();
+        fs::write(&file, "").unwrap();
+        assert!(arm(&reading));
+        assert!(!arm(&read()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use crate::snapshot::{Live, Snapshot};
 use crate::store::Store;
 use crate::supervision::Heart;
 
-/// Notes what is asked of it; an id of `refused` can't be had.
+/// Notes what is asked of it. An id of `refused` can't be had; one of `taken` can at the fifth attempt.
 struct Notes(Arc<Mutex<Vec<&'static str>>>);
 
 impl Surroundings for Notes {
@@ -28,9 +28,12 @@ impl Surroundings for Notes {
     }
 
     fn prepare(&mut self, settings: &Settings) -> Result<(), String> {
-        self.0.lock().unwrap().push("prepare");
+        let mut calls = self.0.lock().unwrap();
+        calls.push("prepare");
+        let attempts = calls.iter().filter(|it| **it == "prepare").count();
         match settings.server.id.as_deref() {
             Some("refused") => Err("no such address".to_owned()),
+            Some("taken") if attempts < 5 => Err("another has it".to_owned()),
             _ => Ok(()),
         }
     }
@@ -299,6 +302,33 @@ async fn files_that_were_refused_are_looked_at_again_until_they_are_taken() {
     let calls = running.calls.lock().unwrap().join(" ");
     // What is refused again for the same is told once.
     assert_eq!(calls, "begin kept begin prepare commit taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_had_is_tried_again_though_the_files_say_nothing_new() {
+    let running = Running::start();
+    let refused_at = || running.handle.refused_reload().map(|it| it.at);
+    let calls = || running.calls.lock().unwrap().clone();
+    let until = async |attempts: usize| {
+        let started = tokio::time::Instant::now();
+        while calls().iter().filter(|it| **it == "prepare").count() < attempts {
+            assert!(started.elapsed() < Duration::from_secs(3600), "{:?}", calls());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        started.elapsed().as_secs()
+    };
+    *running.config.lock().unwrap() = format!("[server]\nid = \"taken\"\n{CONFIG}");
+    running.handle.look_again().await;
+    until(1).await;
+    let first = refused_at();
+    assert!(first.is_some());
+    let waits = [until(2).await, until(3).await, until(4).await];
+    assert_eq!(waits, [5, 10, 20]);
+    assert_eq!(refused_at(), first, "what is refused again for the same is told once");
+    assert_eq!(until(5).await, 40);
+    assert_eq!((refused_at(), running.live.load().generation), (None, 2));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(calls()[12..], ["begin", "prepare", "commit", "taken"]);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ pub struct ControlMetrics {
     publish: Histogram,
     reload_success: Gauge,
     reload_time: Gauge,
+    config_hash: Gauge,
 }
 
 impl ControlMetrics {
@@ -34,12 +35,22 @@ impl ControlMetrics {
                 "farol_config_reload_timestamp_seconds",
                 "When the configuration in force was loaded, in seconds since 1970.",
             )?,
+            config_hash: Gauge::new(
+                "farol_config_hash",
+                "A number that is the same on instances with the same zones, sites and profiles.",
+            )?,
         };
         registry.register(Box::new(metrics.publish.clone()))?;
         registry.register(Box::new(metrics.reload_success.clone()))?;
         registry.register(Box::new(metrics.reload_time.clone()))?;
+        registry.register(Box::new(metrics.config_hash.clone()))?;
         metrics.reloaded(true, now);
         Ok(metrics)
+    }
+
+    /// Shows the digest of the configuration that is in force, which is below 2^53.
+    pub fn configured(&self, digest: u64) {
+        self.config_hash.set(digest as f64);
     }
 
     /// Counts a publication and the time it took.

@@ -27,6 +27,7 @@ pub use supervision::SupervisionMetrics;
 use std::sync::Arc;
 
 use prometheus::{Registry, TextEncoder};
+use tracing_appender::non_blocking::ErrorCounter;
 
 use self::text::{Head, Kind, Text};
 use crate::model::{Moment, Timestamp};
@@ -42,19 +43,22 @@ pub struct Metrics {
     live: Arc<Live>,
     dns: Arc<DnsCounters>,
     exposure: Arc<Exposure>,
+    log_lines_lost: ErrorCounter,
     started: Timestamp,
 }
 
 impl Metrics {
-    /// Metrics over a registry of its own, in which others register theirs first. `started` is when the process did.
+    /// Metrics over a registry of its own, in which others register theirs first. `log_lines_lost` counts what could not be
+    /// logged; `started` is when the process did.
     pub fn new(
         registry: Registry,
         live: Arc<Live>,
         dns: Arc<DnsCounters>,
         exposure: Arc<Exposure>,
+        log_lines_lost: ErrorCounter,
         started: Timestamp,
     ) -> Self {
-        Self { registry, live, dns, exposure, started }
+        Self { registry, live, dns, exposure, log_lines_lost, started }
     }
 
     /// Whether a token is needed to read them.
@@ -71,6 +75,11 @@ impl Metrics {
         let mut text = Text::from(TextEncoder::new().encode_to_string(&self.registry.gather())?);
         traffic::write(&snapshot, &self.dns, &mut text);
         process::write(self.started, &mut text);
+        text.counter(
+            "farol_log_lines_dropped_total",
+            "Lines of the log that were lost because nobody read them.",
+            self.log_lines_lost.dropped_lines(),
+        );
         text.gauge(
             "farol_ready",
             "Whether every endpoint has a verdict or has had its chance of one (1), or not (0).",

@@ -64,7 +64,9 @@ fn metrics(per_endpoint: bool) -> Metrics {
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));
     let exposure = Arc::new(Exposure::new(per_endpoint, false));
-    Metrics::new(Registry::new(), live, Arc::new(DnsCounters::new(1)), exposure, Timestamp(0))
+    let dns = Arc::new(DnsCounters::new(1));
+    let (log, _) = tracing_appender::non_blocking(std::io::sink());
+    Metrics::new(Registry::new(), live, dns, exposure, log.error_counter(), Timestamp(0))
 }
 
 fn scrape(metrics: &Metrics) -> Vec<String> {

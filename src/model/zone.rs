@@ -10,7 +10,7 @@ const RECORD_OVERHEAD: usize = 12;
 
 /// A DNS apex that Farol is authoritative for, with its static records. Built only by [`Zone::new`], so it always has one
 /// SOA and a nameserver at the apex and no record that the RFCs forbid.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Zone {
     name: Name,
     records: BTreeMap<Name, Vec<RecordSet>>,
@@ -18,7 +18,7 @@ pub struct Zone {
 }
 
 /// What Farol itself reads from a zone's SOA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Soa {
     /// The version of the zone's data.
     pub serial: u32,

@@ -7,6 +7,7 @@
 mod anchors;
 mod build;
 mod clients;
+mod digest;
 mod duration;
 mod files;
 mod format;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// The zones, sites and profiles.
     pub model: Model,
+    /// A number below 2^52 that is another one where the model is, by all likelihood.
+    pub digest: u64,
     /// What is allowed but hardly meant.
     pub warnings: Vec<Problem>,
     /// Every file that was read: configuration first, then what it names.
@@ -205,7 +208,8 @@ fn settings(
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
-    Ok(Settings { server, admin, state, metrics, model, warnings, files: library.into_files() })
+    let (digest, files) = (digest::digest(&model), library.into_files());
+    Ok(Settings { server, admin, state, metrics, model, digest, warnings, files })
 }
 
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.

@@ -24,7 +24,7 @@ use super::client::{Client, Token};
 use super::daemon::{Daemon, Source};
 use super::output::show as print;
 use super::signals::Signals;
-use super::{LogFormat, start_logs};
+use super::{LogFormat, Logs, start_logs};
 use crate::control::load_from;
 
 /// Run everything on this machine and watch it: three HTTPS sites, a daemon that leads to them, and failures.
@@ -45,17 +45,17 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let _logs = start_logs(LogFormat::Human, &self.log_level)?;
+        let logs = start_logs(LogFormat::Human, &self.log_level)?;
         let directory = Directory::create()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("could not start the async runtime")?;
-        runtime.block_on(self.perform(&directory))?;
+        runtime.block_on(self.perform(&directory, &logs))?;
         drop(directory);
         print("Goodbye. The demo's directory is removed.")?;
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn perform(&self, directory: &Directory) -> anyhow::Result<()> {
+    async fn perform(&self, directory: &Directory, logs: &Logs) -> anyhow::Result<()> {
         let plan = Plan::read()?;
         let authority = authority::Authority::new()?;
         directory.write(config::CA_FILE, &authority.pem())?;
@@ -68,7 +68,8 @@ impl Demo {
         let settings = settings.map_err(|problems| anyhow::anyhow!("{problems}"))?;
         let token_file = settings.state.dir.join("admin.token");
         let mut signals = Signals::listen()?;
-        let daemon = Daemon::start(settings, Source { load, reading, watched: Vec::new() })?;
+        let source = Source { load, reading, watched: Vec::new() };
+        let daemon = Daemon::start(settings, source, logs)?;
         let dns = *daemon.dns().first().context("the demo's daemon listens nowhere")?;
         let client = Client::new(&format!("http://{}", daemon.admin()), Token::of(&token_file)?)?;
         for change in config::ports_that_changed(dns.port(), daemon.admin().port(), sites.port()) {

@@ -27,7 +27,7 @@ pub(super) struct Loading {
 }
 
 /// When to look at the files again that were refused though nobody asked for them: what was wrong may have been no file, but a
-/// want of descriptors say, and nobody touches a file when that ends.
+/// want of descriptors or an address in use, say, and nobody touches a file when that ends.
 #[derive(Clone, Copy)]
 pub(super) struct Relook {
     pub(super) at: Instant,
@@ -64,50 +64,68 @@ impl Control {
     pub(super) fn loaded(&mut self, read: Result<Loaded, ()>) {
         let Some(Loading { replies, again, .. }) = self.loading.take() else { return };
         let asked = !replies.is_empty();
-        let read = read.map(|(settings, reading)| {
-            let is_new = self.parts.reading.send_replace(reading.clone()) != reading;
-            (settings, is_new)
-        });
+        let (read, is_new) = match read {
+            Ok((settings, reading)) => {
+                let before = self.parts.reading.send_replace(reading.clone());
+                (settings.map_err(ReloadError::Invalid), before != reading)
+            }
+            Err(()) => (Err(ReloadError::Broken), true),
+        };
         let last = self.relook.take();
-        if matches!(read, Ok((Err(_), _))) && (!asked || last.is_some()) {
-            self.relook = Some(Relook::after(last));
-        }
-        if asked || !matches!(read, Ok((_, false))) {
-            if !asked {
-                self.parts.surroundings.begin();
-            }
-            let result = match read {
-                Ok((Ok(settings), _)) => self.reload(&settings),
-                Ok((Err(problems), _)) => Err(ReloadError::Invalid(problems)),
-                Err(()) => Err(ReloadError::Broken),
-            };
-            if let Err(error) = &result {
-                journal::reload_refused(error);
-            }
-            let now = Clock::time_of_day();
-            self.parts.metrics.reloaded(result.is_ok(), now);
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) =
-                result.as_ref().err().map(|error| Refusal { at: now, why: error.to_string() });
-            self.parts.surroundings.end(result.is_ok());
-            replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
+        // What could not be had when the files were read before may be there by now, though they say what they said.
+        let refused = if asked || is_new || (last.is_some() && read.is_ok()) {
+            self.try_to_reload(read, is_new, replies).is_err()
         } else {
             tracing::debug!(
                 event = "config_unchanged",
                 "the configuration's files say what they said"
             );
+            read.is_err()
+        };
+        if refused && (!asked || last.is_some()) {
+            self.relook = Some(Relook::after(last));
         }
         if let Some(again) = again {
             self.start_loading(again);
         }
     }
 
+    /// Takes what was read, or keeps what runs, and tells everybody; nobody hears twice of what nobody asked for.
+    fn try_to_reload(
+        &mut self,
+        read: Result<Settings, ReloadError>,
+        is_new: bool,
+        replies: Vec<ReloadReply>,
+    ) -> Result<(), ()> {
+        let asked = !replies.is_empty();
+        if !asked {
+            self.parts.surroundings.begin();
+        }
+        let result = read.and_then(|settings| self.reload(&settings));
+        self.parts.surroundings.end(result.is_ok());
+        let now = Clock::time_of_day();
+        let why = result.as_ref().err().map(ToString::to_string);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked || is_new || refused.as_ref().map(|it| &it.why) != why.as_ref() {
+            if let Err(error) = &result {
+                journal::reload_refused(error);
+            }
+            *refused = why.map(|why| Refusal { at: now, why });
+        }
+        drop(refused);
+        self.parts.metrics.reloaded(result.is_ok(), now);
+        replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
+        result.map(drop).map_err(drop)
+    }
+
     fn reload(&mut self, settings: &Settings) -> Result<Diff, ReloadError> {
-        settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
         self.parts.surroundings.prepare(settings).map_err(ReloadError::Impossible)?;
+        settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
         let started = Instant::now();
         let (mut diff, changes) = self.world.reload(&settings.model, self.parts.clock.both());
         let differing = self.parts.running.take(settings);
         (diff.settings, diff.needs_restart) = (differing.taken, differing.needs_restart);
+        self.parts.metrics.configured(settings.digest);
         self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         self.due = None;
         self.put_live(started, &changes, &Why::Reload);

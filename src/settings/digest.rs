@@ -1,0 +1,86 @@
+//! A number by which instances show whether they have the same configuration.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::model::{Model, Monitor, Protocol, Site, TrustAnchors};
+
+/// Digests what a configuration says about names and places, to 52 bits, which a 64-bit float holds exactly. How it is written
+/// does not count, the order of zones, sites and profiles does. Another release of Farol may come to another number.
+pub(super) fn digest(model: &Model) -> u64 {
+    // Every field is named here, so that none is forgotten.
+    let Model { zones, sites, profiles } = model;
+    let mut hasher = DefaultHasher::new();
+    zones.hash(&mut hasher);
+    for Site { name, location } in sites {
+        let location = location.as_ref();
+        let place = location.map(|it| (it.latitude.to_bits(), it.longitude.to_bits(), &it.region));
+        (name, place).hash(&mut hasher);
+    }
+    profiles.hash(&mut hasher);
+    // By themselves trust anchors are hashed by their file's name.
+    let monitors = profiles.iter().flat_map(|it| &it.endpoints).map(|it| &it.probe.monitor);
+    let anchors: BTreeMap<_, _> =
+        monitors.filter_map(|it| anchors(it)).map(|it| (&it.file, &it.certificates)).collect();
+    anchors.hash(&mut hasher);
+    hasher.finish() >> 12
+}
+
+fn anchors(monitor: &Monitor) -> Option<&TrustAnchors> {
+    match &monitor.protocol {
+        Protocol::Https(_, tls) => tls.anchors.as_ref(),
+        Protocol::Http(_) | Protocol::Tcp | Protocol::None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use crate::settings::load_text;
+
+    const CONFIG: &str = "
+        [[zone]]
+        name = 'z.'
+        nameservers = 'ns.example.'
+        [[site]]
+        name = 'west'
+        location = { latitude = 1.5, longitude = 2.0 }
+        [[profile]]
+        name = 'a.z.'
+        method = 'weighted'
+        monitor = { protocol = 'https', tls = { ca_file = 'ca.pem' } }
+        endpoint = [{ name = 'e', site = 'west', target = '192.0.2.1', weight = 5 }]
+    ";
+
+    #[test]
+    fn it_differs_with_what_is_configured_and_not_with_how_it_is_written_or_where_it_listens() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = |name: &str| {
+            let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+            fs::write(directory.path().join("ca.pem"), made.cert.pem()).unwrap();
+        };
+        let digest = |text: &str| {
+            load_text(&directory.path().join(Path::new("farol.toml")), text).unwrap().digest
+        };
+        authority("one");
+        let first = digest(CONFIG);
+        assert!(first < 1 << 53);
+        let elsewhere = "# Another machine\n[server]\nlisten = '127.0.0.1:1'\nid = 'b'\n";
+        assert_eq!(digest(&format!("{elsewhere}{CONFIG}")), first);
+        assert_eq!(digest(&CONFIG.replace("'weighted'", "\"weighted\" # as ever")), first);
+        for (from, to) in [
+            ("ns.example.", "ns2.example."),
+            ("weight = 5", "weight = 6"),
+            ("a.z.", "b.z."),
+            ("'west'", "'east'"),
+            ("latitude = 1.5", "latitude = 1.25"),
+            ("'https'", "'https', interval = '7s'"),
+        ] {
+            assert_ne!(digest(&CONFIG.replace(from, to)), first, "{to}");
+        }
+        authority("two");
+        assert_ne!(digest(CONFIG), first);
+    }
+}
