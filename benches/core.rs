@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,11 @@ use std::time::Duration;
 use divan::{Bencher, black_box};
 use farol::control::{Recall, World};
 use farol::health::{Health, Outcome};
-use farol::model::{Family, Moment, Overrides, RecordType, Timestamp, Verdict};
+use farol::model::{Family, Moment, Now, Overrides, RecordType, Timestamp, Verdict};
 use farol::probe::VerdictChange;
+use farol::routing::Draw;
 use farol::settings::load_text;
-use farol::snapshot::{ProfileTable, Snapshot, Worker};
+use farol::snapshot::{Asker, Choice, ProfileTable, Snapshot, Worker};
 
 fn main() {
     divan::main();
@@ -31,20 +33,32 @@ fn world(profiles: usize, endpoints: usize) -> World {
         }
     }
     let model = load_text(Path::new("bench.toml"), &text).unwrap().model;
-    World::new(&model, Overrides::default(), Recall::default(), 1, 7, Timestamp(0))
+    World::new(&model, Overrides::default(), Recall::default(), 1, 7, Now::default())
 }
 
 fn table(snapshot: &Snapshot, profile: &str) -> Arc<ProfileTable> {
     snapshot.profile(&profile.parse().unwrap()).unwrap().clone()
 }
 
+/// Draws as a worker does, and counts nothing.
+struct Counting(Worker);
+
+impl Asker for Counting {
+    fn draw(&mut self, table: &ProfileTable, family: Family) -> Draw {
+        table.counters.draw(self.0, family)
+    }
+
+    fn chose(&mut self, _: &ProfileTable, _: Choice) {}
+}
+
 /// A weighted decision: it must cost the same whatever the number of endpoints.
 #[divan::bench(args = [2, 5, 50, 1000])]
 fn decide(bencher: Bencher, endpoints: usize) {
-    let table = table(world(1, endpoints).snapshot(), "a0.z.");
+    let world = world(1, endpoints);
+    let table = table(world.snapshot(), "a0.z.");
+    let client = IpAddr::from([192, 0, 2, 1]);
     bencher.bench_local(|| {
-        let draw = table.counters.draw(Worker(0), Family::V4);
-        black_box(table.decide(Family::V4, draw));
+        black_box(world.snapshot().decide(&table, Family::V4, client, &mut Counting(Worker(0))));
     });
 }
 
@@ -92,6 +106,6 @@ fn publish_a_verdict(bencher: Bencher, profiles: usize) {
             probed: probed.clone(),
         };
         world.observe(&change);
-        black_box(world.publish(Timestamp(0)));
+        black_box(world.publish(Now::default()));
     });
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::health::{Belief, Cause, Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::StateMetrics;
-use crate::model::{Model, Moment, Overrides, Timestamp, Verdict};
+use crate::model::{Model, Moment, Now, Overrides, Timestamp, Verdict};
 use crate::settings::load_text;
 use crate::snapshot::Live;
 use crate::store::{Kept, Known, Memory, Store};
@@ -51,7 +51,7 @@ fn memory(a: Verdict, b: Verdict, age: i64) -> Memory {
 
 fn start(memory: &Memory) -> World {
     let recall = Recall::new(memory, NOW, MINUTE);
-    World::new(&model(), Overrides::default(), recall, 1, 7, NOW)
+    World::new(&model(), Overrides::default(), recall, 1, 7, Now::at(NOW.0))
 }
 
 fn passed() -> ProbeResult {

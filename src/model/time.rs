@@ -40,3 +40,12 @@ pub struct Now {
     /// By which people date it.
     pub time: Timestamp,
 }
+
+#[cfg(test)]
+impl Now {
+    /// So many milliseconds after 1970 and after the start.
+    pub(crate) fn at(milliseconds: i64) -> Self {
+        let since = Duration::from_millis(milliseconds.unsigned_abs());
+        Self { moment: Moment(since), time: Timestamp(milliseconds) }
+    }
+}

@@ -9,7 +9,7 @@ use crate::model::{Model, Monitor, Protocol, Site, TrustAnchors};
 /// does not count, the order of zones, sites and profiles does. Another release of Farol may come to another number.
 pub(super) fn digest(model: &Model) -> u64 {
     // Every field is named here, so that none is forgotten.
-    let Model { zones, sites, profiles } = model;
+    let Model { zones, sites, profiles, geography: _ } = model;
     let mut hasher = DefaultHasher::new();
     zones.hash(&mut hasher);
     for Site { name, location } in sites {

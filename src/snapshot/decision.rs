@@ -126,3 +126,13 @@ impl<'s> Decision<'s> {
         members.filter_map(|it| table.answers.get(it)).chain(fallback)
     }
 }
+
+/// Whoever always draws the same.
+#[cfg(test)]
+impl Asker for Draw {
+    fn draw(&mut self, _: &ProfileTable, _: Family) -> Draw {
+        *self
+    }
+
+    fn chose(&mut self, _: &ProfileTable, _: Choice) {}
+}

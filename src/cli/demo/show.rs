@@ -209,7 +209,7 @@ mod tests {
     fn profile(endpoints: [(&str, &str, f64); 3]) -> view::Profile {
         let endpoint = |(at, (name, status, share)): (usize, (&str, &str, f64))| view::Endpoint {
             status: status.to_owned(),
-            share,
+            share: Some(share),
             target: vec![IpAddr::from([127, 0, 0, 11 + u8::try_from(at).unwrap()])],
             last_probe: samples::profile().endpoints[0]
                 .last_probe

@@ -335,7 +335,7 @@ fn profiles_are_read() {
     let fallback = addresses(&["192.0.2.9", "2001:db8::9"]);
     assert_eq!(profile.when_none_healthy, WhenNoneHealthy::Fallback(fallback));
     let [a, x] = &profile.endpoints[..] else { panic!("{profile:?}") };
-    assert_eq!(a.addresses, addresses(&["192.0.2.1", "2001:db8::1"]));
+    assert_eq!(*a.addresses(), addresses(&["192.0.2.1", "2001:db8::1"]));
     assert_eq!((a.enabled, a.weight, a.priority, x.priority), (false, 65535, 1, 7));
     assert_eq!(a.site.as_ref().map(Ident::as_str), Some("seattle"));
     assert_eq!(*a.probe.addresses, ["10.0.0.1:99".parse().unwrap()]);
