@@ -100,7 +100,7 @@ fn a_large_scrape_comes_in_small_pieces_that_make_one_text() {
     families.dedup();
     assert_eq!(families.len(), count, "each family begins once");
     let series = |start: &str| text.lines().filter(|it| it.starts_with(start)).count();
-    assert_eq!(series("farol_endpoint_status{"), 2 * 7 * PROFILES);
+    assert_eq!(series("farol_endpoint_status{"), 2 * 8 * PROFILES);
     assert_eq!(series("farol_profile_fail_open{"), PROFILES);
 }
 

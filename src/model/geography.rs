@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct Geography {
     /// The latency table.
     pub latencies: Arc<Ranges<Latencies>>,
     /// Where the sites are of which that is known.
-    pub sites: Arc<HashMap<Ident, Point>>,
+    pub sites: Arc<BTreeMap<Ident, Point>>,
     /// Where clients count as being of whom nothing else is known.
     pub location_default: Option<DefaultLocation>,
 }

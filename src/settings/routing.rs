@@ -24,7 +24,7 @@ pub(super) struct Routing {
 }
 
 impl Routing {
-    /// Reads them, and complains about those that the method has no use for.
+    /// Reads them, and complains about those that the method has no use for, and those that it lacks.
     pub(super) fn read(section: &Section<'_>) -> Self {
         let methods = Method::ALL.map(|it| (it.label(), it));
         let failbacks = [Failback::Automatic, Failback::Manual].map(|it| (it.label(), it));
@@ -37,6 +37,9 @@ impl Routing {
                 );
                 section.wrong(key, message);
             }
+        }
+        if method == Some(Method::Geographic) {
+            section.tables("endpoint").iter().for_each(|it| it.require("geo"));
         }
         Self {
             method,

@@ -68,22 +68,25 @@ pub(super) static PROFILE: Schema = Schema {
             "0",
             "While less than this percentage of the weight is healthy, all endpoints count as healthy.",
         ),
-        Key::value(
+        Key::derived(
             "max_return",
             Integer(1, 16),
             "2",
+            "2",
             "How many endpoints an answer names with `multivalue`.",
         ),
-        Key::value(
+        Key::derived(
             "failback",
             OneOf(&["automatic", "manual"]),
             "\"automatic\"",
+            "\"manual\"",
             "With \"manual\", a recovered endpoint of lower `priority` waits for `farol profile failback`.",
         ),
-        Key::value(
+        Key::derived(
             "geo_failover",
             Boolean,
             "true",
+            "false",
             "With `geographic`: whether a Degraded endpoint is left for the next wider region.",
         ),
         Key::table("affinity", Table(&AFFINITY)),

@@ -4,6 +4,7 @@ mod clients;
 mod formats;
 mod layers;
 mod monitors;
+mod routing;
 mod samples;
 mod zones;
 
@@ -369,7 +370,7 @@ fn profiles_are_checked() {
     let profile = |keys: &str| format!("[[profile]]\n{keys}\n{ENDPOINT}");
     bad(
         &profile("name = 'b.z.'"),
-        &["conf/a.toml:13: profile[b.z.].method: is missing; write \"priority\" or"],
+        &["conf/a.toml:13: profile[b.z.].method: is missing; write \"priority\", \"weighted\""],
     );
     bad(
         &profile("method = 'weighted'"),
