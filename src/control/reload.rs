@@ -101,6 +101,7 @@ impl World {
             profiles,
             sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),
             unmatched_overrides: Arc::new([]),
+            geography: model.geography.clone(),
         });
         let unmatched = self.unmatched_overrides();
         Arc::make_mut(&mut self.snapshot).unmatched_overrides = unmatched;

@@ -2,27 +2,35 @@
 //! serialization; whatever exists here is valid, so nothing later checks it again.
 
 mod expiry;
+mod geography;
 mod ident;
 mod monitor;
 mod name;
+mod network;
 mod overrides;
 mod profile;
+mod ranges;
 mod record;
+mod region;
 mod status;
 mod time;
 mod zone;
 
 pub use expiry::{Expired, Subject};
+pub use geography::{ClientNetwork, DefaultLocation, Geography, Latencies, Point, Spot};
 pub use ident::{Ident, IdentError};
 pub use monitor::{
     Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
+pub use network::{Network, NetworkError};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Stamp, Stamped,
 };
 pub use profile::{Addresses, Endpoint, FamilyRule, Method, Profile, WhenNoneHealthy};
+pub use ranges::{Adjacent, Overlap, Overlapping, RangeError, Ranges, RangesBuilder, Row};
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};
+pub use region::{Region, RegionError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
 pub use time::{Moment, Timestamp};
 pub use zone::{Record, Soa, Zone, ZoneError};
@@ -38,6 +46,8 @@ pub struct Model {
     pub sites: Vec<Site>,
     /// The profiles, each name once and inside one of the zones.
     pub profiles: Vec<Arc<Profile>>,
+    /// What is known of where clients are.
+    pub geography: Arc<Geography>,
 }
 
 /// A location: a data centre, an Azure Stack Hub instance, a cluster.

@@ -33,7 +33,7 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
         .collect();
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
-    Model { zones, sites, profiles: profiles.collect() }
+    Model { zones, sites, profiles: profiles.collect(), geography: Arc::default() }
 }
 
 fn zones<'a>(

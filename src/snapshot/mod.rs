@@ -19,7 +19,7 @@ pub use zone::{Found, Node, ZoneTable, Zones};
 
 use std::sync::Arc;
 
-use crate::model::{EndpointKey, Ident, Name, Site, Stamp};
+use crate::model::{EndpointKey, Geography, Ident, Name, Site, Stamp};
 
 /// Everything that answers and views are made from, at one instant.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub sites: Arc<[SiteState]>,
     /// Overrides of endpoints and sites that the configuration doesn't have, by name.
     pub unmatched_overrides: Arc<[String]>,
+    /// What is known of where clients are.
+    pub geography: Arc<Geography>,
 }
 
 /// A site at one instant.
