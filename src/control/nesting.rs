@@ -19,7 +19,7 @@ pub(super) struct Nesting {
 
 impl Nesting {
     pub(super) fn of(model: &Model) -> Self {
-        let slots = (0..).zip(&model.profiles).map(|(slot, it)| (slot, it));
+        let slots = (0..).zip(&model.profiles);
         let edges: Vec<(u32, &Name)> = slots
             .clone()
             .flat_map(|(slot, it)| it.endpoints.iter().map(move |endpoint| (slot, endpoint)))

@@ -58,8 +58,8 @@ pub struct Model {
     pub sites: Vec<Site>,
     /// The profiles, each name once and inside one of the zones.
     pub profiles: Vec<Arc<Profile>>,
-    /// Where clients and sites are.
-    pub geography: Geography,
+    /// What is known of where clients are.
+    pub geography: Arc<Geography>,
 }
 
 /// A location: a data centre, an Azure Stack Hub instance, a cluster.

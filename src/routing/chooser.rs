@@ -23,11 +23,11 @@ pub(super) enum Order {
     /// The same for every client.
     Ranked(Box<[Group]>),
     /// By what is near.
-    Nearest(Nearest),
+    Nearest(Box<Nearest>),
     /// By the client's region.
     Regions(Regions),
     /// By the client's network.
-    Subnets(Subnets),
+    Subnets(Box<Subnets>),
 }
 
 impl Order {

@@ -73,8 +73,11 @@ pub(super) fn order(
     let table = geography.latencies.iter().next().map(|(_, _, row)| row.sites());
     let columns = table.into_iter().flat_map(|it| it.iter());
     let columns = columns.map(|it| in_site(it).unwrap_or_default()).collect();
-    (!places.is_empty())
-        .then(|| Order::Nearest(Nearest { places: places.into(), sites: sites.into(), columns }))
+    if places.is_empty() {
+        return None;
+    }
+    let nearest = Nearest { places: places.into(), sites: sites.into(), columns };
+    Some(Order::Nearest(Box::new(nearest)))
 }
 
 impl Nearest {
@@ -230,6 +233,6 @@ impl Nearest {
         });
         let drawn = drawn.unwrap_or_default();
         let others = groups().enumerate().filter(|(at, _)| *at != drawn).map(|(_, it)| it);
-        groups().nth(drawn).into_iter().chain(others).any(|it| take(it))
+        groups().nth(drawn).into_iter().chain(others).any(take)
     }
 }

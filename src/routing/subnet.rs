@@ -34,7 +34,7 @@ pub(super) fn order(pool: &Pool, members: &[Member], profile: &Profile) -> Optio
     let ranges = ranges.build(Overlapping::Refused, Adjacent::Joined).ok()?;
     let others = Group::new(&others, members, keyed);
     (!groups.is_empty() || others.is_some())
-        .then(|| Order::Subnets(Subnets { ranges, groups: groups.into(), others }))
+        .then(|| Order::Subnets(Box::new(Subnets { ranges, groups: groups.into(), others })))
 }
 
 impl Subnets {
@@ -50,7 +50,7 @@ impl Subnets {
             false => self.ranges.find(client.network()),
         };
         let own = group.and_then(|it| self.groups.get(usize::from(*it)));
-        let _ = own.into_iter().chain(&self.others).any(|it| take(it));
+        let _ = own.into_iter().chain(&self.others).any(take);
         scope
     }
 }

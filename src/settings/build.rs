@@ -39,7 +39,7 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
     let points =
         sites.iter().filter_map(|it| Some((it.name.clone(), it.location.as_ref()?.into())));
     let geography = Geography { sites: Arc::new(points.collect()), ..Geography::default() };
-    Model { zones, sites, profiles: profiles.collect(), geography }
+    Model { zones, sites, profiles: profiles.collect(), geography: Arc::new(geography) }
 }
 
 fn zones<'a>(

@@ -67,7 +67,8 @@ impl Ramp {
     /// How far it is at `now`; none when it is over.
     fn at(since: Moment, span: Duration, now: Moment) -> Option<Self> {
         let gone = now.since(since).as_secs_f32() / span.as_secs_f32();
-        (gone < 1.0).then(|| Self { since, part: FIRST_SHARE + (1.0 - FIRST_SHARE) * gone })
+        let part = FIRST_SHARE + (1.0 - FIRST_SHARE) * gone;
+        (gone < 1.0).then_some(Self { since, part })
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Snapshot {
     /// The sites.
     pub sites: Arc<[SiteState]>,
     /// Where clients and sites are.
-    pub geography: Geography,
+    pub geography: Arc<Geography>,
     /// Overrides of endpoints and sites that the configuration doesn't have, by name.
     pub unmatched_overrides: Arc<[String]>,
 }

@@ -44,7 +44,7 @@ fn keys_of_methods_are_read() {
     assert!(profile("geographic", "", geo).geo_failover);
     let stays = profile("geographic", "geo_failover = false", geo);
     assert!(!stays.geo_failover);
-    assert_eq!(stays.endpoints[0].slow_start, std::time::Duration::from_secs(60));
+    assert_eq!(stays.endpoints[0].slow_start, Duration::from_secs(60));
 }
 
 #[test]
