@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fs;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -120,7 +121,7 @@ fn an_address_that_cannot_be_had_refuses_the_whole_reload() {
         (vec![&*stays], Some(&*busy_address), "admin.listen"),
     ] {
         let before = daemon.home.path("here.toml");
-        let text = std::fs::read_to_string(&before).unwrap();
+        let text = fs::read_to_string(&before).unwrap();
         daemon.home.write("farol.toml", &zone(NEW));
         daemon.home.move_to(&listen, admin);
         let refused = daemon.reload("reload_refused")["message"].as_str().unwrap().to_owned();
@@ -147,12 +148,25 @@ fn the_api_moves_after_it_has_answered() {
     assert_eq!(response.status, 200, "{}", response.body);
     assert_eq!(response.json()["settings"], serde_json::json!(["admin.listen"]));
     assert_eq!(daemon.event("reloaded", 0)["settings"], "admin.listen");
-    let token = std::fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
+    let token = fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
     let moved = Http::new(next).with_token(token.trim());
     assert_eq!(moved.get("/healthz").status, 200);
     assert_eq!(moved.get("/v1/status").status, 200);
     let before = former.address;
     wait_until("closed port", || TcpStream::connect_timeout(&before, PATIENCE).is_err());
     daemon.api = moved;
+    daemon.stop();
+}
+
+#[test]
+fn a_reload_of_the_same_opens_nothing() {
+    let daemon = Daemon::start(&zone(OLD));
+    let open = || fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap().count();
+    let before = open();
+    for _ in 0..50 {
+        daemon.reload("reloaded");
+    }
+    // Some are opened late in the start, by the watcher for one.
+    wait_until("about as few descriptors as before", || open() < before + 25);
     daemon.stop();
 }
