@@ -1,6 +1,10 @@
 //! A clock that is set while the daemon runs. Only the daemon sees it: libfaketime shows it another time of day.
 
-#![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what tests share may panic like tests"
+)]
 
 mod common;
 
