@@ -140,5 +140,5 @@ async fn whoever_asks_is_not_idle() {
     let (end, unsent) = (CancellationToken::new(), Cell::new(false));
     exchange(&shared(), &mut server, client(1), &end, &first, &unsent).await.unwrap();
     let _third = connections.admit(client(3), Instant::now());
-    second.evicted().await;
+    timeout(IDLE, second.evicted()).await.unwrap();
 }
