@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -120,7 +121,7 @@ fn an_address_that_cannot_be_had_refuses_the_whole_reload() {
         (vec![&*stays], Some(&*busy_address), "admin.listen"),
     ] {
         let before = daemon.home.path("here.toml");
-        let text = std::fs::read_to_string(&before).unwrap();
+        let text = fs::read_to_string(&before).unwrap();
         daemon.home.write("farol.toml", &zone(NEW));
         daemon.home.move_to(&listen, admin);
         let refused = daemon.reload("reload_refused")["message"].as_str().unwrap().to_owned();
@@ -163,7 +164,7 @@ fn the_api_moves_after_it_has_answered() {
     assert_eq!(response.status, 200, "{}", response.body);
     assert_eq!(response.json()["settings"], serde_json::json!(["admin.listen"]));
     assert_eq!(daemon.event("reloaded", 0)["settings"], "admin.listen");
-    let token = std::fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
+    let token = fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
     let moved = Http::new(next).with_token(token.trim());
     assert_eq!(moved.get("/healthz").status, 200);
     assert_eq!(moved.get("/v1/status").status, 200);
@@ -176,7 +177,7 @@ fn the_api_moves_after_it_has_answered() {
 #[test]
 fn the_api_moves_to_all_addresses_and_back() {
     let mut daemon = Home::new(&zone(OLD)).environment(&[("FAROL_NO_WATCH", "true")]).start();
-    let token = std::fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
+    let token = fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
     // A port that nobody has at any address.
     let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
     let one = SocketAddr::new(loopback(), port);
@@ -218,5 +219,18 @@ fn the_api_does_not_move_where_somebody_else_listens() {
     assert_eq!(daemon.api.get("/healthz").status, 200);
     second.stop();
     daemon.reload("reloaded");
+    daemon.stop();
+}
+
+#[test]
+fn a_reload_of_the_same_opens_nothing() {
+    let daemon = Daemon::start(&zone(OLD));
+    let open = || fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap().count();
+    let before = open();
+    for _ in 0..50 {
+        daemon.reload("reloaded");
+    }
+    // Some are opened late in the start, by the watcher for one.
+    wait_until("about as few descriptors as before", || open() < before + 25);
     daemon.stop();
 }

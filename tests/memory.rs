@@ -121,8 +121,8 @@ fn damaged_verdicts_stop_nothing_and_are_seen() {
     });
     // Once somebody has taken it away, all is well.
     fs::remove_file(aside["set_aside"][0].as_str().unwrap()).unwrap();
-    let daemon = daemon.stop().start();
-    assert_eq!(state(&daemon)["well"], true);
+    daemon.api.must("POST", "/v1/sites/seattle/drain", "");
+    wait_until("look at the directory", || state(&daemon)["well"] == true);
 }
 
 #[test]
@@ -141,6 +141,8 @@ fn verdicts_that_cannot_be_kept_hurt_nobody() {
     first.kill();
     wait_to_see(&vec!["192.0.2.2".to_owned()], || daemon.answers(APP, "A"));
     daemon.api.must("POST", "/v1/sites/seattle/drain", "");
+    let first_failure = "\nfarol_state_write_failures_total{file=\"verdicts\"} 1\n";
+    wait_until("another failure", || !daemon.api.get("/metrics").body.contains(first_failure));
     assert_eq!(daemon.log().matches("\"event\":\"verdicts_unwritten\"").count(), 1, "once a burst");
     fs::remove_dir(daemon.home.path("state/verdicts.json")).unwrap();
     first.revive();

@@ -108,6 +108,9 @@ fn a_reload_swaps_everything_and_keeps_what_is_unchanged() {
     .ready();
     let before = daemon.endpoint(APP, "first");
     assert_eq!(before["status"], "Degraded");
+    let is_measured = |what: &str| daemon.api.get("/metrics").body.contains(what);
+    let gone = ["profile=\"old.gtm.example.\"", "endpoint=\"second\""];
+    assert!(gone.iter().all(|it| is_measured(it)));
     daemon.home.write(
         "farol.toml",
         &(ZONE.to_owned()
@@ -124,6 +127,8 @@ fn a_reload_swaps_everything_and_keeps_what_is_unchanged() {
     assert_eq!((&after["status"], &after["since"]), (&before["status"], &before["since"]));
     assert_eq!(daemon.answers(APP, "A"), ["192.0.2.4"]);
     assert_eq!(daemon.answers("new.gtm.example.", "A"), ["192.0.2.5"]);
+    assert!(is_measured("profile=\"new.gtm.example.\""));
+    assert!(!gone.iter().any(|it| is_measured(it)), "what went away is no metric any more");
     let gone = daemon.ask(&Query::new("old.gtm.example.", "A"));
     assert_eq!(gone.head(), "NXDOMAIN aa");
     daemon.stop();

@@ -157,7 +157,7 @@ fn what_root_restores_belongs_to_whom_the_directory_belongs() {
     farol(&["backup", backup.to_str().unwrap()]);
     chown(&state, Some(owner), None).unwrap();
     farol(&["restore", backup.to_str().unwrap()]);
-    for file in ["overrides.json", "verdicts.json"] {
+    for file in ["lock", "overrides.json", "verdicts.json"] {
         assert_eq!(fs::metadata(state.join(file)).unwrap().uid(), owner);
     }
 }

@@ -190,6 +190,9 @@ mod tests {
             assert_eq!(is_known(known), Some(StatusCode::NOT_MODIFIED), "{known}");
         }
         assert_eq!(is_known("\"x\""), None);
+        let any = headers(header::IF_NONE_MATCH, &["*"]);
+        let known = unless_known(&any, A.parse().unwrap()).unwrap().unwrap();
+        assert_eq!(known.headers()[header::ETAG], format!("\"{A}\""));
         assert!(unless_known(&HeaderMap::new(), A.parse().unwrap()).unwrap().is_none());
     }
 }

@@ -348,8 +348,11 @@ async fn another_prober_goes_on_from_what_is_believed() {
             probed,
         }
     };
-    // The last word of the former prober, which control may not have heard yet.
-    running.verdicts.send(change(&running.live.load(), Verdict::Online)).await.unwrap();
+    // The last words of the former prober, more than control could have heard by chance.
+    let last = change(&running.live.load(), Verdict::Online);
+    for _ in 0..16 {
+        running.verdicts.send(last.clone()).await.unwrap();
+    }
     let metrics = ProbeMetrics::register(&Registry::new()).unwrap();
     let (prober, watch) = Prober::new(Clock::start(), metrics, running.verdicts.clone(), 8);
     running.handle.probe_with(watch);
@@ -358,6 +361,8 @@ async fn another_prober_goes_on_from_what_is_believed() {
     while statuses(&running.live.load(), "www.z.") != "D" {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    let failed = last.probed.tally().failed;
+    assert!(failed > 3, "{failed}: one failure turns nothing that is believed to be well");
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Keeper {
         while stop.run_until_cancelled(self.due(pause)).await.is_some() {
             let started = Instant::now();
             self.write(&mut is_failing).await;
-            pause = SOON.max(started.elapsed() * REST);
+            pause = pause_after(started.elapsed());
         }
         self.write(&mut is_failing).await;
     }
@@ -86,6 +86,11 @@ impl Keeper {
     }
 }
 
+/// How long the disk has its rest after a write.
+fn pause_after(write: Duration) -> Duration {
+    SOON.max(write * REST)
+}
+
 /// Everything that is known of the endpoints at `now`, on both clocks.
 fn memory(snapshot: &Snapshot, timelines: &Timelines, now: (Moment, Timestamp)) -> Memory {
     let mut endpoints = Vec::new();
@@ -122,4 +127,15 @@ fn known(
         (None, None) => return None,
     };
     Some(Known { verdict: facts.verdict, as_of, probed: endpoint.probe.addresses.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_to_write_is_written_seldom() {
+        let [short, long] = [50, 3000].map(Duration::from_millis);
+        assert_eq!((pause_after(short), pause_after(long)), (SOON, Duration::from_secs(60)));
+    }
 }

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::health::{Belief, Cause, Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::StateMetrics;
 use crate::model::{Model, Moment, Now, Overrides, Timestamp, Verdict};
+use crate::probe::VerdictChange;
 use crate::settings::load_text;
 use crate::snapshot::Live;
 use crate::store::{Kept, Known, Memory, Store};
@@ -107,6 +108,65 @@ fn what_was_found_elsewhere_is_not_remembered() {
 }
 
 #[test]
+fn what_is_remembered_counts_at_the_start_only() {
+    let mut world = start(&memory(Verdict::Degraded, Verdict::Degraded, 0));
+    assert_eq!(statuses(&world), "DD");
+    let elsewhere = CONFIG.replace("127.0.0.1", "127.0.0.3");
+    for text in [&elsewhere, CONFIG] {
+        world.reload(&load_text(Path::new("farol.toml"), text).unwrap().model, NOW);
+        assert_eq!(statuses(&world), "CD", "what was true before may have changed meanwhile");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_takes_the_place_of_what_is_remembered() {
+    let mut world = start(&memory(Verdict::Degraded, Verdict::Degraded, 61));
+    // Of an endpoint that shares its probes: nothing was heard of this one yet.
+    let (key, probed) = (key("a"), world.watches()[0].probed.clone());
+    let verdict = Verdict::Degraded;
+    world.observe(&VerdictChange { key, verdict, at: NOW, reason: None, probed });
+    world.publish(NOW);
+    let beliefs: Vec<_> = world.watches().iter().map(|it| it.belief).collect();
+    assert_eq!(beliefs, [Belief::fresh(verdict), Belief::aged(verdict)]);
+
+    let dir = tempfile::tempdir().unwrap();
+    let kept = keep(keeper(&world, dir.path(), MINUTE)).await;
+    let keys: Vec<_> = kept.endpoints.iter().map(|it| it.key.endpoint.to_string()).collect();
+    assert_eq!(keys, ["b"], "nobody knows when the other one was true");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_probe_says_is_not_kept_and_a_timeline_is() {
+    let text = CONFIG.replace(
+        "target = \"127.0.0.1\"",
+        "target = \"127.0.0.1\", monitor = { protocol = \"none\" }",
+    );
+    let model = load_text(Path::new("farol.toml"), &text).unwrap().model;
+    let mut world = World::new(&model, Overrides::default(), Recall::default(), 1, 7, NOW);
+    let dir = tempfile::tempdir().unwrap();
+    let keeper = keeper(&world, dir.path(), MINUTE);
+    let table = world.snapshot().profile(&key("a").profile).unwrap().clone();
+    for state in &table.endpoints {
+        state.facts.probed.record(Arc::new(passed()), keeper.clock.now(), None);
+    }
+    let turn = crate::health::Turn {
+        at: NOW,
+        from: crate::model::EndpointStatus::Degraded,
+        to: crate::model::EndpointStatus::Online,
+        cause: Cause::Reload,
+    };
+    keeper.timelines.add([(key("b"), turn)].into_iter());
+    let probed = table.endpoints[0].facts.probed.clone();
+    let verdict = Verdict::Degraded;
+    world.observe(&VerdictChange { key: key("a"), verdict, at: NOW, reason: None, probed });
+    world.publish(NOW);
+    keeper.live.publish(world.snapshot().clone());
+    let kept = keep(keeper).await.endpoints;
+    assert_eq!((kept.len(), &kept[0].key, kept[0].known.is_none()), (1, &key("b"), true));
+    assert!(!kept[0].timeline.is_empty());
+}
+
+#[test]
 fn an_endpoint_that_is_another_one_after_the_start_has_turned() {
     let mut memory = memory(Verdict::Degraded, Verdict::Online, 0);
     for kept in &mut memory.endpoints {
@@ -136,25 +196,42 @@ fn keeper(world: &World, dir: &Path, max_age: Duration) -> Keeper {
     }
 }
 
+/// What is on the disk once the keeper was stopped.
+async fn keep(keeper: Keeper) -> Memory {
+    let (store, stop) = (keeper.store.clone(), CancellationToken::new());
+    stop.cancel();
+    keeper.run(stop).await;
+    store.load_memory().unwrap().stored.unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_remembered_grows_no_younger_by_being_kept() {
     let dir = tempfile::tempdir().unwrap();
     let before = memory(Verdict::Degraded, Verdict::Online, 30);
     let world = start(&before);
     let keeper = keeper(&world, dir.path(), MINUTE);
-    let store = keeper.store.clone();
     let table = world.snapshot().profile(&key("a").profile).unwrap().clone();
     let heard = passed();
     table.endpoints[1].facts.probed.record(Arc::new(heard), keeper.clock.now(), None);
-    let stop = CancellationToken::new();
-    stop.cancel();
-    keeper.run(stop).await;
-    let kept = store.load_memory().unwrap().stored.unwrap();
+    tokio::time::advance(Duration::from_secs(20)).await;
+    let kept = keep(keeper).await;
     let as_of = |at: usize| kept.endpoints[at].known.as_ref().unwrap().as_of.0;
     assert!(as_of(0).abs_diff(NOW.0 - 30_000) <= 1000, "not borne out yet");
-    assert!(as_of(1).abs_diff(kept.written.0) <= 1000, "borne out just now");
+    assert!(as_of(1).abs_diff(kept.written.0 - 20_000) <= 1000, "borne out 20 s ago");
     let verdicts = kept.endpoints.iter().map(|it| it.known.as_ref().unwrap().verdict);
     assert_eq!(verdicts.collect::<Vec<_>>(), [Verdict::Degraded, Verdict::Online]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_memory_is_written_in_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = start(&memory(Verdict::Online, Verdict::Online, 0));
+    let keeper = keeper(&world, dir.path(), Duration::from_secs(4));
+    let store = keeper.store.clone();
+    std::fs::create_dir(dir.path().join("verdicts.json")).unwrap();
+    let run = keeper.run(CancellationToken::new());
+    let _ = tokio::time::timeout(Duration::from_millis(10_500), run).await;
+    assert_eq!(store.report().writes[1].failures, 10, "four times before it is forgotten");
 }
 
 #[tokio::test(start_paused = true)]

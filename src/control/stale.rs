@@ -146,14 +146,19 @@ mod tests {
         world.observe(&VerdictChange { key, verdict, at: Timestamp(0), reason: None, probed });
     }
 
-    async fn run(mut world: World, heard: usize, until: impl AsyncFnOnce(Log, &mut World, Clock)) {
+    /// What this thread logs until the guard is dropped.
+    fn logged() -> (Log, tracing::subscriber::DefaultGuard) {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
             .with_writer(move || writer.clone());
-        let _log = tracing::subscriber::set_default(subscriber.finish());
+        (log, tracing::subscriber::set_default(subscriber.finish()))
+    }
+
+    async fn run(mut world: World, heard: usize, until: impl AsyncFnOnce(Log, &mut World, Clock)) {
+        let (log, _guard) = logged();
         let clock = Clock::start();
         (0..heard).for_each(|at| hear(&mut world, at, clock.now()));
         world.publish(Now::at(0));
@@ -183,8 +188,25 @@ mod tests {
         .await;
     }
 
+    #[tokio::test]
+    async fn what_is_configured_no_more_is_not_fresh() {
+        let (log, _guard) = logged();
+        let live = Live::new(world(1).snapshot().clone(), 1);
+        let before = ["e0", "e1"].map(|it| EndpointKey {
+            profile: "app.z.".parse().unwrap(),
+            endpoint: it.parse().unwrap(),
+        });
+        assert!(sweep(&live, Clock::start(), &before.into()).await.is_empty());
+        assert_eq!(log.take(), ["verdict_fresh e0"]);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn many_are_summed_up() {
+        run(world(NAMED), NAMED, async |log, _, _| {
+            tokio::time::sleep(Duration::from_secs(36)).await;
+            assert_eq!(log.take().len(), NAMED, "all are named");
+        })
+        .await;
         run(world(50), 50, async |log, world, clock| {
             tokio::time::sleep(Duration::from_secs(36)).await;
             let told = log.take();

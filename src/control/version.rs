@@ -178,7 +178,97 @@ impl Hasher for Octets {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{CONFIG, drain, key, model, stamp, until};
     use super::*;
+    use crate::control::Recall;
+    use crate::model::{Change as Field, EndpointChange, Timestamp};
+
+    fn world(text: &str, overrides: Overrides) -> World {
+        World::new(&model(text), overrides, Recall::default(), 1, 7, Timestamp(0))
+    }
+
+    /// A change of an endpoint's weight.
+    fn weigh(endpoint: &str, weight: Field<u16>) -> Change {
+        Change::Endpoint(
+            key("app.z.", endpoint),
+            EndpointChange { weight, ..EndpointChange::default() },
+        )
+    }
+
+    #[test]
+    fn whatever_somebody_changes_makes_another_version_of_everything() {
+        let zone = |name: &str| format!("[[zone]]\nname = '{name}'\nnameservers = 'ns.example.'\n");
+        let of = |text: &str, change: Option<&Change>| {
+            let overrides = change.map(|it| until(9, it)).unwrap_or_default();
+            Version::of_all(world(text, overrides).snapshot())
+        };
+        let at =
+            |place: &str| CONFIG.replace("\"sea\"\n", &format!("\"sea\"\nlocation = {place}\n"));
+        let without_sea = CONFIG.replace("[[site]]\nname = \"sea\"", "");
+        let without_sea = without_sea.replace("site = \"sea\", ", "");
+        let versions = [
+            of(CONFIG, None),
+            of(&(zone("x.") + CONFIG), None),
+            of(&CONFIG.replace("port = 9", "port = 10"), None),
+            of(&at("{ latitude = 1, longitude = 2 }"), None),
+            of(&at("{ latitude = 1, longitude = 3 }"), None),
+            of(CONFIG, Some(&drain(true))),
+            of(CONFIG, Some(&weigh("b", Field::Set(9)))),
+            of(&without_sea, None),
+            of(&without_sea, Some(&drain(true))),
+        ];
+        for (at, version) in versions.iter().enumerate() {
+            assert_eq!(versions.iter().position(|it| it == version), Some(at));
+        }
+        // The order of zones is nothing that anybody sees.
+        let many = || (0..20).map(|it| zone(&format!("z{it}.")));
+        let (ahead, back): (String, String) = (many().collect(), many().rev().collect());
+        assert_eq!(of(&(ahead + CONFIG), None), of(&(back + CONFIG), None));
+    }
+
+    #[test]
+    fn a_change_is_made_to_what_it_expects_and_else_told_what_is_there() {
+        let undrained = world(CONFIG, Overrides::default());
+        let drained = world(CONFIG, until(9, &drain(true)));
+        let of = |it: &World| {
+            Version::of_profile(it.snapshot().profile(&key("app.z.", "a").profile).unwrap())
+        };
+        let (before, now) = (of(&undrained), of(&drained));
+        assert_ne!(before, now, "a drain is a change to the profile");
+        let sites = |it: &World| Version::of_sites(&it.snapshot().sites);
+        let one_of = |it: &[Version]| Condition::OneOf(it.to_vec());
+        let (set, clear) = (weigh("a", Field::Set(1)), weigh("gone", Field::Clear));
+        let missing = weigh("missing", Field::Set(1));
+        let nowhere = Change::Site { name: "nowhere".parse().unwrap(), drained: true };
+        let gone = Change::Site { name: "gone".parse().unwrap(), drained: false };
+        // What is configured no more can be cleared, but has no version.
+        let mut overrides = drained.overrides().clone();
+        overrides.endpoints.insert(key("app.z.", "gone"), EndpointOverrides::default());
+        overrides.drained_sites.insert("gone".parse().unwrap(), stamp());
+        for (condition, change, expected) in [
+            (Condition::None, &set, "made"),
+            (Condition::Exists, &set, "made"),
+            (one_of(&[before, now]), &set, "made"),
+            (one_of(&[before]), &set, &format!("changed {now}")),
+            (one_of(&[]), &set, &format!("changed {now}")),
+            (Condition::Exists, &clear, "changed"),
+            (one_of(&[now]), &clear, "changed"),
+            (Condition::Exists, &missing, "missing"),
+            (one_of(&[now]), &missing, "missing"),
+            (Condition::Exists, &drain(false), "made"),
+            (one_of(&[sites(&drained)]), &nowhere, "missing"),
+            (one_of(&[sites(&undrained)]), &drain(false), &format!("changed {}", sites(&drained))),
+            (Condition::Exists, &gone, "changed"),
+        ] {
+            let told = match drained.heed(&condition, &overrides, change, &stamp()) {
+                Ok(()) => "made".to_owned(),
+                Err(ChangeError::Changed(Some(it))) => format!("changed {it}"),
+                Err(ChangeError::Changed(None)) => "changed".to_owned(),
+                Err(_) => "missing".to_owned(),
+            };
+            assert_eq!(told, expected, "{condition:?} {change}");
+        }
+    }
 
     #[test]
     fn a_version_is_read_as_it_is_written() {

@@ -348,35 +348,5 @@ fn trim(buffer: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dns::tests::responder_and_counters;
-    use std::future::{Future, poll_fn};
-    use std::pin::pin;
-    use std::task::Poll;
-
-    #[tokio::test]
-    async fn one_clients_turn_is_short_however_much_it_sends() {
-        // An answer, to which there is no answer: nothing is ever written, so no write ever waits.
-        let message = [&[0, 12, 0, 0, 0x80][..], &[0; 9]].concat();
-        let (mut client, mut server) = tokio::io::duplex(1 << 20);
-        client.write_all(&message.repeat(50_000)).await.unwrap();
-        let (responder, counters) = responder_and_counters("");
-        let end = CancellationToken::new();
-        let shared = Shared::new(responder, Duration::from_secs(60), end.clone());
-        let address = IpAddr::from([192, 0, 2, 1]);
-        let ticket = Connections::new(1).admit(address, Instant::now());
-        let unsent = Cell::new(false);
-        let mut exchange = pin!(exchange(&shared, &mut server, address, &end, &ticket, &unsent));
-        let seen = || counters.count_dropped(DropReason::Response);
-        for turn in 1..4 {
-            let ended = poll_fn(|cx| Poll::Ready(exchange.as_mut().poll(cx))).await;
-            assert!(ended.is_pending());
-            assert!(seen() > 0 && seen() <= turn * 2 * TURN as u64, "{}", seen());
-            yield_now().await;
-        }
-        drop(client);
-        exchange.await.unwrap();
-        assert_eq!(seen(), 50_000);
-    }
-}
+#[path = "tcp_tests.rs"]
+mod tests;

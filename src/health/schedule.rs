@@ -44,6 +44,8 @@ mod tests {
     fn intervals_count_from_start_to_start() {
         let start = Moment(100 * SECOND);
         assert_eq!(next_start(start, 10 * SECOND, 0.5, start + SECOND), start + 10 * SECOND);
+        assert_eq!(next_start(start, 10 * SECOND, 0.0, start), start + 9 * SECOND);
+        assert_eq!(next_start(start, 10 * SECOND, 1.0, start), start + 11 * SECOND);
         assert_eq!(next_start(start, 10 * SECOND, 0.5, start + 12 * SECOND), start + 12 * SECOND);
     }
 

@@ -217,6 +217,7 @@ mod tests {
         let aged = Belief::aged(Verdict::Degraded);
         check_from(aged, &monitor(1, 3), ".+-", "dUU");
         check_from(aged, &monitor(1, 3), "-+++", "dddU");
+        check_from(aged, &monitor(1, 3), "+--+++", "UUdddU");
         check_from(Belief::aged(Verdict::Online), &monitor(1, 3), ".-", "?d");
     }
 
@@ -303,6 +304,39 @@ mod tests {
             health.observe(Outcome::Passed, &monitor, at(2001)),
             "a fall out of the window counts no more"
         );
+    }
+
+    #[test]
+    fn successes_and_the_hold_down_are_both_needed() {
+        let mut monitor = monitor(0, 3);
+        monitor.flap.count = 1;
+        let mut health = Health::default();
+        let mut turned = Vec::new();
+        for (second, letter) in (0..).zip("+-+++-+".chars()).chain([(40, '+'), (41, '+')]) {
+            if health.observe(outcome(letter), &monitor, Moment(SECOND * second)) {
+                turned.push(second);
+            }
+        }
+        assert_eq!(turned, [0, 1, 4, 5, 41]);
+        monitor.flap.count = 0;
+        health.observe(Outcome::Failed, &monitor, Moment(SECOND * 42));
+        health.observe(Outcome::Passed, &monitor, Moment(SECOND * 43));
+        assert_eq!(health.held_down_until(), None, "flaps count no more");
+    }
+
+    #[test]
+    fn the_longest_hold_down_is_never_exceeded_nor_forgotten() {
+        let mut monitor = monitor(0, 1);
+        monitor.flap.count = 1;
+        let mut health = Health::believing(Belief::fresh(Verdict::Online));
+        let at = |seconds: u32| Moment(SECOND * seconds);
+        health.fall(monitor.flap, at(0));
+        health.fall(monitor.flap, at(600));
+        assert_eq!(health.hold_down, Duration::ZERO, "a window ago is out of the window");
+        for _ in 0..1000 {
+            health.fall(monitor.flap, at(601));
+        }
+        assert_eq!((health.hold_down, health.falls.len()), (100 * SECOND, REMEMBERED_FALLS));
     }
 
     proptest! {

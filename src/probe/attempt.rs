@@ -178,6 +178,7 @@ mod tests {
     use super::*;
     use crate::health::PhaseTimes;
     use crate::model::Timestamp;
+    use crate::probe::testbed::monitor;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -194,6 +195,19 @@ mod tests {
             let told = time_out(Phase::Tls, 4 * SECOND, late, overdue);
             assert_eq!(told, (outcome, format!("tls: timed out after 4 s{reason}")));
         }
+    }
+
+    #[tokio::test]
+    async fn what_an_endpoint_said_counts_however_late_we_were() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let tcp = monitor(Protocol::Tcp);
+        let late = 9 * tcp.timeout;
+        assert_eq!(probe_address(address, &tcp, None, late).await.outcome, Outcome::Passed);
+        drop(listener);
+        assert_eq!(probe_address(address, &tcp, None, late).await.outcome, Outcome::Failed);
+        let own = tell(Failure::Machine("no sockets".to_owned()), Phase::Connect);
+        assert_eq!(own, (Outcome::Void, "connect: no sockets".to_owned()));
     }
 
     /// Sums up results written as outcome and seconds, '+' pass, '-' fail, '.' void; names the address that is told of.

@@ -49,7 +49,7 @@ pub(super) struct Scheduler<W> {
     needed: usize,
     /// Each gives its result and how late it started.
     probes: JoinSet<(ProbeResult, Duration)>,
-    /// The probes whose results are awaited; a task that is not in here was given up.
+    /// The probes that have not ended. Of a target that is gone, the result is dropped.
     under_way: HashMap<task::Id, UnderWay>,
     changes: mpsc::Sender<VerdictChange>,
     /// Changes that `changes` had no room for. Verdicts turn seldom, so it stays short; nothing in it may be lost.
@@ -204,16 +204,14 @@ impl<W: World> Scheduler<W> {
                 }
                 other => {
                     if let Some((_, target)) = other {
-                        self.give_up(&target);
+                        target.give_up();
                     }
                     let target = Target::new(what, site, watches, &mut self.outbox);
                     self.add(target, now);
                 }
             }
         }
-        for (_, target) in former.into_values() {
-            self.give_up(&target);
-        }
+        former.into_values().for_each(|(_, target)| target.give_up());
         self.agenda.keep_only(|id| self.targets.contains_key(&id));
         if !self.outbox.is_empty() {
             let heard: HashSet<_> = self.targets.values().flat_map(Target::records).collect();
@@ -228,14 +226,6 @@ impl<W: World> Scheduler<W> {
         let delay = first_delay(target.what.monitor.interval, self.draws.next());
         self.agenda.add(now + delay, id);
         self.targets.insert(id, target);
-    }
-
-    /// Forgets a target's probe under way.
-    fn give_up(&mut self, target: &Target) {
-        if let Some(probe) = &target.probe {
-            probe.abort();
-            self.under_way.remove(&probe.id());
-        }
     }
 
     /// Warns when not all probes could be under way together, as they are when everything hangs.

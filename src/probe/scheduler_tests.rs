@@ -318,6 +318,62 @@ async fn the_limit_of_connections_holds_and_everyone_gets_a_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_a_socket_goes_on_waiting_after_a_reload() {
+    let bench = Bench::limited(Script { takes: 30 * SECOND, ..Script::default() }, 1);
+    let endpoints = vec![watch("a", 1), watch("b", 2)];
+    bench.handle.watch(endpoints.clone());
+    for _ in 0..29 {
+        sleep(SECOND).await;
+        bench.handle.watch(endpoints.clone());
+    }
+    assert_eq!(bench.seen().starts.len(), 1);
+    sleep(15 * SECOND).await;
+    let seen = bench.seen();
+    assert_eq!((seen.starts.len(), seen.overlapped), (2, false));
+    assert!(seen.latest > 15 * SECOND, "counted from when it was due: {:?}", seen.latest);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_address_takes_a_socket() {
+    let bench = Bench::limited(Script { takes: 5 * SECOND, ..Script::default() }, 4);
+    let two = |port| {
+        let mut endpoint = watch(&format!("e{port}"), port);
+        endpoint.target.addresses =
+            [1, 2].map(|it| SocketAddr::from(([192, 0, 2, it], port))).into();
+        endpoint
+    };
+    bench.handle.watch((1..=9).map(two).collect());
+    sleep(100 * SECOND).await;
+    assert_eq!(bench.seen().most_under_way, 2);
+    assert!((1..=9).all(|port| bench.starts(port).len() > 2), "they come back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lateness_counts_from_when_a_probe_was_due() {
+    let bench = Bench::start(Script::default());
+    bench.handle.watch(vec![watch("a", 80)]);
+    sleep(11 * SECOND).await;
+    // As if nothing of the process had run for a minute.
+    tokio::time::advance(60 * SECOND).await;
+    sleep(SECOND).await;
+    assert!(bench.seen().latest > 45 * SECOND, "{:?}", bench.seen().latest);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_what_is_gone_wait_no_longer() {
+    let mut bench = Bench::start(Script::default());
+    bench.handle.watch((1..=9).map(|port| watch(&format!("e{port}"), port)).collect());
+    sleep(11 * SECOND).await;
+    bench.handle.watch(Vec::new());
+    sleep(SECOND).await;
+    let mut told = 0;
+    while timeout(SECOND, bench.changes.recv()).await.is_ok() {
+        told += 1;
+    }
+    assert_eq!(told, 1, "only what was on its way");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_panics_is_void_and_the_next_one_follows() {
     let bench = Bench::start(Script::default());
     let endpoint = watch("a", PANICS);

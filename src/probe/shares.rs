@@ -95,7 +95,7 @@ impl SocketShares {
         let free = self.most.saturating_sub(self.used);
         let share = self.most / self.sites.len().max(1);
         // One probe may always be under way, so that none waits for ever.
-        if self.used > 0 && (free == 0 || held > 0 && held >= share.max(free)) {
+        if self.used > 0 && (free == 0 || held >= share.max(free)) {
             return None;
         }
         self.turns += 1;
@@ -177,6 +177,17 @@ mod tests {
         let left: Vec<u64> = sockets.clear().map(|it| it.id.0).collect();
         assert_eq!(left, [3, 4, 5, 6, 7, 8, 4, 5, 6, 7, 8]);
         assert_eq!((sockets.waiting(), sockets.next()), (0, None));
+    }
+
+    #[test]
+    fn equals_take_turns() {
+        let mut sockets = sockets(1, &[9, 9, 9]);
+        let mut turns = Vec::new();
+        for _ in 0..6 {
+            turns.extend(start(&mut sockets));
+            sockets.give_back(SiteId(turns[turns.len() - 1]), 1);
+        }
+        assert_eq!(turns, [0, 1, 2, 0, 1, 2]);
     }
 
     #[test]

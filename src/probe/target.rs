@@ -116,6 +116,11 @@ impl Target {
             .for_each(|it| it.probed.record(Arc::clone(&result), now, held_down_until));
     }
 
+    /// Ends the probe under way.
+    pub(super) fn give_up(&self) {
+        self.probe.iter().for_each(AbortHandle::abort);
+    }
+
     /// How long to wait from the start of the last probe to the start of the next.
     pub(super) fn interval(&self) -> Duration {
         self.health.interval(&self.what.monitor)

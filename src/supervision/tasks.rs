@@ -84,6 +84,15 @@ mod tests {
         assert_eq!(started.elapsed(), SHORTEST_PAUSE * (1 + 2 + 4 + 8));
     }
 
+    #[tokio::test]
+    async fn a_panic_is_told_from_an_end() {
+        let mut run = JoinSet::new();
+        run.spawn(async {});
+        assert_eq!(why(run.join_next().await), "ended by itself");
+        run.spawn(async { panic!("a broken task") });
+        assert_eq!(why(run.join_next().await), "panicked");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_pause_ends_when_it_is_time_to_stop() {
         let stop = CancellationToken::new();
