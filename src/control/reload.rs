@@ -2,6 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
+use super::geography::in_force;
 use super::world::{Changes, World, key};
 use crate::health::Probed;
 use crate::metrics::COUNTED_RCODES;
@@ -101,7 +102,7 @@ impl World {
             profiles,
             sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),
             unmatched_overrides: Arc::new([]),
-            geography: model.geography.clone(),
+            geography: in_force(&model.geography, &before.geography, now),
         });
         let unmatched = self.unmatched_overrides();
         Arc::make_mut(&mut self.snapshot).unmatched_overrides = unmatched;

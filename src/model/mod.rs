@@ -17,7 +17,9 @@ mod time;
 mod zone;
 
 pub use expiry::{Expired, Subject};
-pub use geography::{ClientNetwork, DefaultLocation, Geography, Latencies, Point, Spot};
+pub use geography::{
+    ClientNetwork, DatabaseFile, DefaultLocation, Geography, Latencies, Point, Spot,
+};
 pub use ident::{Ident, IdentError};
 pub use monitor::{
     Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,

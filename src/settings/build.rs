@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::files::Library;
+use super::geo::Surroundings;
 use super::monitor::Draft;
 use super::problem::{Log, Place, Problem, twice};
 use super::profile::World;
@@ -19,6 +20,8 @@ use crate::model::{Ident, Location, Model, Name, Profile, Site, Zone, suffixes};
 pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, log: &Log) -> Model {
     let zones = zones(root, complete, library, log);
     let (sites, site_places) = sites(root);
+    let surroundings = Surroundings { library, log, sites: &sites, places: &site_places, complete };
+    let geography = Arc::new(surroundings.geography(root));
     let anchors = AnchorFiles::new(library);
     let resolver = Resolver::new(log);
     let monitors = monitors(root, &anchors, &resolver, log);
@@ -33,7 +36,7 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
         .collect();
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
-    Model { zones, sites, profiles: profiles.collect(), geography: Arc::default() }
+    Model { zones, sites, profiles: profiles.collect(), geography }
 }
 
 fn zones<'a>(

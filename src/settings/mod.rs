@@ -9,6 +9,7 @@ mod build;
 mod duration;
 mod files;
 mod format;
+mod geo;
 mod http;
 mod json;
 mod keys;
