@@ -68,7 +68,8 @@ fn shown(daemon: &Daemon) -> Value {
 }
 
 fn ttl(daemon: &Daemon) -> u32 {
-    daemon.ask(&Query::new("app.gtm.example.", "A")).answer[0].ttl
+    let answer = &daemon.ask(&Query::new("app.gtm.example.", "A")).answer[0];
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// The exit code of `farol check`, and what it said.
