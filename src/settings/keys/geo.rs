@@ -17,17 +17,16 @@ pub(super) static CLIENT_NETWORK: Schema = Schema {
             "\"10.20.0.0/16\"",
             "The networks. None may be written twice; one may lie in another.",
         ),
-        Key::derived(
+        Key::required(
             "region",
             Text("an ISO 3166 code such as \"US\" or \"US-WA\""),
-            "none; then there must be a `site`",
             "\"US-WA\"",
-            "Where they are.",
+            "Where they are. Left out where `site` says enough.",
         ),
         Key::derived(
             "site",
             Text(NAME),
-            "none; then there must be a `region`",
+            "none",
             "\"seattle\"",
             "The site that is nearest to them.",
         ),
