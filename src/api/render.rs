@@ -10,7 +10,8 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Ident, Now, Override, Protocol, Stamp, Timestamp, WhenNoneHealthy,
+    self, EndpointStatus, Family, Geography, Ident, Now, Override, Protocol, Stamp, Timestamp,
+    WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 use crate::store::{Report, StateFile};
@@ -243,6 +244,7 @@ pub(super) fn status(
         unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
         refused_reload: refused.map(|it| view::RefusedReload { at: rfc3339(it.at), why: it.why }),
         state: state(report),
+        geo_database: geo_database(&snapshot.geography),
     };
     status.zones.sort();
     for table in snapshot.profiles.iter() {
@@ -279,4 +281,15 @@ pub(super) fn status(
         }
     }
     status
+}
+
+fn geo_database(geography: &Geography) -> Option<view::GeoDatabase> {
+    let file = geography.database_file.as_ref()?;
+    Some(view::GeoDatabase {
+        path: file.path.display().to_string(),
+        built: file.built.map(rfc3339),
+        loaded: file.loaded.map(rfc3339),
+        networks: geography.database.len(),
+        error: file.error.clone(),
+    })
 }

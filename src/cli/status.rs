@@ -41,7 +41,8 @@ impl Health {
             || !status.degraded.is_empty()
             || !status.stale.is_empty()
             || status.refused_reload.is_some()
-            || !status.state.well;
+            || !status.state.well
+            || status.geo_database.as_ref().is_some_and(|it| it.error.is_some());
         match (status.failing_open.is_empty(), is_degraded) {
             (false, _) => Self::Critical,
             (true, true) => Self::Degraded,
@@ -64,6 +65,16 @@ impl Status {
         });
         Ok(ExitCode::from(health as u8))
     }
+}
+
+/// What to say of a geo database that could not be read: what is in force instead, and why.
+fn unread(database: &view::GeoDatabase) -> Option<(String, String)> {
+    let error = one_line(database.error.as_deref()?);
+    let instead = match &database.built {
+        Some(built) => format!("the one built {} stays in force", ago(built)),
+        None => "none is in force".to_owned(),
+    };
+    Some((format!("The geo database can't be read, so {instead}:"), error))
 }
 
 /// What is wrong with the state directory.
@@ -116,6 +127,9 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
     let unmatched = status.unmatched_overrides.join("\n");
     section("Overrides of what the configuration doesn't have:", unmatched);
     section("State that wants looking after:", troubles(&status.state).join("\n"));
+    if let Some((title, error)) = status.geo_database.as_ref().and_then(unread) {
+        section(&title, error);
+    }
     text.push_str(match Health::of(status) {
         Health::Well => "\nAll is well.",
         _ if !status.ready => "\nThe daemon is starting: some endpoints have no verdict yet.",
@@ -174,6 +188,16 @@ mod tests {
         }
     }
 
+    fn database(built: Option<&str>) -> view::GeoDatabase {
+        view::GeoDatabase {
+            path: "geo.mmdb".to_owned(),
+            built: built.map(str::to_owned),
+            loaded: built.map(str::to_owned),
+            networks: 0,
+            error: Some("farol.toml:3: geo.database: it is damaged".to_owned()),
+        }
+    }
+
     fn status() -> view::Status {
         view::Status {
             version: "0.1.0".to_owned(),
@@ -192,6 +216,7 @@ mod tests {
             unmatched_overrides: Vec::new(),
             refused_reload: None,
             state: view::State::default(),
+            geo_database: None,
         }
     }
 
@@ -215,6 +240,7 @@ mod tests {
                 state: view::State { well: false, ..Default::default() },
                 ..well.clone()
             },
+            view::Status { geo_database: Some(database(None)), ..well.clone() },
         ] {
             assert_eq!(Health::of(&degraded), Health::Degraded, "{degraded:?}");
             let critical = view::Status { failing_open: vec!["a.".to_owned()], ..degraded };
@@ -308,5 +334,14 @@ mod tests {
             "The answers are well; what stands above is not.",
         ];
         check(&ill, &lines);
+        for (built, instead) in
+            [(None, "none is in force"), (Some("soon"), "the one built soon stays in force")]
+        {
+            let ill = view::Status { geo_database: Some(database(built)), ..status() };
+            let title = format!("The geo database can't be read, so {instead}:");
+            let error = "  farol.toml:3: geo.database: it is damaged";
+            let end = "The answers are well; what stands above is not.";
+            check(&ill, &[HEAD, COUNTS, "", &title, error, "", end]);
+        }
     }
 }

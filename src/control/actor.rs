@@ -125,6 +125,7 @@ impl Control {
         let (new_probers, probers) = watch::channel(parts.prober.clone());
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
+        journal::geo_database(&world.snapshot().geography);
         let mut control = Self {
             world,
             parts,

@@ -6,6 +6,7 @@
 //! clock.
 
 mod actor;
+mod geography;
 mod journal;
 mod keeper;
 mod nesting;

@@ -2,12 +2,14 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
+use super::geography::in_force;
 use super::nesting::Nesting;
 use super::world::{Changes, World, key, note_ramp};
 use crate::health::Probed;
 use crate::metrics::COUNTED_RCODES;
 use crate::model::{
-    Endpoint, EndpointOverrides, Model, Name, Now, Override, Profile, Verdict, Zone, suffixes,
+    Endpoint, EndpointOverrides, Geography, Model, Name, Now, Override, Profile, Verdict, Zone,
+    suffixes,
 };
 use crate::routing::mix;
 use crate::snapshot::{
@@ -87,7 +89,8 @@ impl World {
         let before = self.snapshot.clone();
         self.nesting = Nesting::of(model);
         self.ramping.clear();
-        let profiles = self.tables(model, &before, now);
+        let geography = in_force(&model.geography, &before.geography, now.time);
+        let profiles = self.tables(model, &before, &geography, now);
         let by_zone = profiles_by_zone(model);
         let zone = |zone: &Arc<Zone>| {
             let responses = before.zones.get(zone.name()).map(|it| it.responses.clone());
@@ -102,15 +105,21 @@ impl World {
             zones: Arc::new(Zones::new(model.zones.iter().map(zone))),
             profiles,
             sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),
-            geography: model.geography.clone(),
             unmatched_overrides: Arc::new([]),
+            geography,
         });
         let unmatched = self.unmatched_overrides();
         Arc::make_mut(&mut self.snapshot).unmatched_overrides = unmatched;
     }
 
     /// The tables of all profiles; nested ones are made before those that they are nested in.
-    fn tables(&mut self, model: &Model, before: &Snapshot, now: Now) -> Slots<ProfileTable> {
+    fn tables(
+        &mut self,
+        model: &Model,
+        before: &Snapshot,
+        geography: &Geography,
+        now: Now,
+    ) -> Slots<ProfileTable> {
         let mut slots: Vec<u32> = (0..).zip(&model.profiles).map(|(slot, _)| slot).collect();
         slots.sort_by_key(|it| self.nesting.height(*it));
         let mut tables: Vec<Option<ProfileTable>> = slots.iter().map(|_| None).collect();
@@ -126,7 +135,7 @@ impl World {
                 .iter()
                 .map(|it| EndpointFacts { nested: nested(it), ..self.facts(profile, it, old) });
             let (facts, counters) = (facts.collect(), self.counters(profile, old));
-            let given = Given { previous: old.map(|it| &**it), geography: &model.geography, now };
+            let given = Given { previous: old.map(|it| &**it), geography, now };
             let table = ProfileTable::new(profile.clone(), facts, counters, given);
             note_ramp(&mut self.ramping, slot, &table);
             if let Some(room) = tables.get_mut(slot as usize) {

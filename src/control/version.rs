@@ -184,7 +184,7 @@ mod tests {
     use crate::model::{Change as Field, EndpointChange, Timestamp};
 
     fn world(text: &str, overrides: Overrides) -> World {
-        World::new(&model(text), overrides, Recall::default(), 1, 7, Timestamp(0))
+        World::new(&model(text), overrides, Recall::default(), 1, 7, Now::at(0))
     }
 
     /// A change of an endpoint's weight.

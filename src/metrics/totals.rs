@@ -1,5 +1,6 @@
 //! Numbers over all profiles and endpoints, which stay few however large the configuration is.
 
+use super::geography;
 use super::text::{Head, Kind, Text};
 use crate::model::{EndpointStatus, Ident, Moment, ProfileStatus, Timestamp};
 use crate::snapshot::{ProfileTable, Snapshot};
@@ -109,6 +110,7 @@ impl Totals {
         for site in snapshot.sites.iter() {
             drained.add(&[("site", site.site.name.as_str())], u8::from(site.drained.is_some()));
         }
+        geography::write(&snapshot.geography, out);
         out.gauge(
             "farol_snapshot_generation",
             "How many snapshots have been published.",

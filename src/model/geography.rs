@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Ident, Location, Ranges, Region};
+use super::{Ident, Location, Ranges, Region, Timestamp};
 
-/// What is known of where clients are. Its tables are shared, so that copies and comparisons are cheap: two are equal if their
-/// tables are the same ones.
+/// What is known of where clients are. Its tables are shared, so that copies are cheap. Two are equal that were read from the
+/// same configuration and files, which is compared without looking at every row.
 #[derive(Clone, Debug, Default)]
 pub struct Geography {
     /// The networks that the configuration names; narrowest wins. They come before the database.
@@ -18,16 +19,32 @@ pub struct Geography {
     pub sites: Arc<BTreeMap<Ident, Point>>,
     /// Where clients count as being of whom nothing else is known.
     pub location_default: Option<DefaultLocation>,
+    /// The file of the geo database; none if none is configured.
+    pub database_file: Option<DatabaseFile>,
+    /// A digest of the paths and contents of the files that it was read from: what is the same there reads the same.
+    pub files: u64,
 }
 
 impl PartialEq for Geography {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.networks, &other.networks)
-            && Arc::ptr_eq(&self.database, &other.database)
-            && Arc::ptr_eq(&self.latencies, &other.latencies)
+        self.networks == other.networks
             && self.sites == other.sites
             && self.location_default == other.location_default
+            && self.files == other.files
     }
+}
+
+/// The file of a geo database, which may be unreadable while an earlier state of it is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// When what is in force was built, as its maker says. None while nothing is in force.
+    pub built: Option<Timestamp>,
+    /// Since when it has been in force here.
+    pub loaded: Option<Timestamp>,
+    /// Why the file could not be read when it was read last.
+    pub error: Option<String>,
 }
 
 /// A network of clients, as configured; says one thing at least.

@@ -23,7 +23,9 @@ mod zone;
 pub use countries::Country;
 pub use expiry::{Expired, Subject};
 pub use geo_code::{GeoCode, GeoCodeError};
-pub use geography::{ClientNetwork, DefaultLocation, Geography, Latencies, Point, Spot};
+pub use geography::{
+    ClientNetwork, DatabaseFile, DefaultLocation, Geography, Latencies, Point, Spot,
+};
 pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
 pub use monitor::{

@@ -9,34 +9,21 @@ pub struct Network {
     length: u8,
 }
 
-/// Why a text is no [`Network`].
+/// Why a text is no [`Network`]. The messages say what is wrong; what to write instead is said by who asked for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
     /// It has not the form of one.
-    #[error(
-        "`{0}` is no network; write an address and the length of its prefix such as 192.0.2.0/24 or 2001:db8::/32"
-    )]
-    Form(String),
+    #[error("it has not the form of a network")]
+    Form,
     /// The prefix is longer than an address of the family is.
-    #[error("/{found} is too long for `{address}`; write a length from 0 to {most}")]
+    #[error("its prefix is 0 to {most} bits long")]
     Length {
-        /// The address.
-        address: IpAddr,
-        /// The length that was written.
-        found: u32,
         /// The longest of the family: 32 or 128.
         most: u8,
     },
     /// Some bits after the prefix are set, so it is not clear which network is meant.
-    #[error("{address}/{length} has bits set after its prefix; write {network}")]
-    HostBits {
-        /// The address that was written.
-        address: IpAddr,
-        /// The length that was written.
-        length: u8,
-        /// The network of this length around the address.
-        network: Network,
-    },
+    #[error("it has bits set after its prefix, perhaps {0} is meant")]
+    HostBits(Network),
 }
 
 impl Network {
@@ -47,14 +34,10 @@ impl Network {
     pub fn new(address: IpAddr, length: u8) -> Result<Self, NetworkError> {
         let most = width(address);
         if length > most {
-            return Err(NetworkError::Length { address, found: length.into(), most });
+            return Err(NetworkError::Length { most });
         }
         let network = Self::around(address, length);
-        if network.address == address {
-            Ok(network)
-        } else {
-            Err(NetworkError::HostBits { address, length, network })
-        }
+        if network.address == address { Ok(network) } else { Err(NetworkError::HostBits(network)) }
     }
 
     /// The network of this length around an address; a length that is too long is that of the address alone.
@@ -97,17 +80,15 @@ impl FromStr for Network {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let form = || NetworkError::Form(text.to_owned());
-        let (address, length) = text.split_once('/').ok_or_else(form)?;
-        let address: IpAddr = address.parse().map_err(|_| form())?;
+        let (address, length) = text.split_once('/').ok_or(NetworkError::Form)?;
+        let address: IpAddr = address.parse().map_err(|_| NetworkError::Form)?;
         // A sign would be taken for a part of the number.
         if length.is_empty() || !length.bytes().all(|it| it.is_ascii_digit()) {
-            return Err(form());
+            return Err(NetworkError::Form);
         }
-        let found: u32 = length.parse().map_err(|_| form())?;
-        let most = width(address);
-        let length = u8::try_from(found);
-        Self::new(address, length.map_err(|_| NetworkError::Length { address, found, most })?)
+        // Digits that are no number are too many.
+        let length = length.parse().map_err(|_| NetworkError::Length { most: width(address) })?;
+        Self::new(address, length)
     }
 }
 
@@ -139,15 +120,15 @@ mod tests {
             assert_eq!(network.to_string(), text);
         }
         for (text, why) in [
-            ("10.0.0.1/8", "10.0.0.1/8 has bits set after its prefix; write 10.0.0.0/8"),
-            ("2001:db8::1/64", "write 2001:db8::/64"),
-            ("10.0.0.0/33", "/33 is too long for `10.0.0.0`; write a length from 0 to 32"),
-            ("::/300", "write a length from 0 to 128"),
-            ("10.0.0.0", "is no network; write an address"),
-            ("10.0.0.0/", "is no network"),
-            ("10.0.0.0/+8", "is no network"),
-            ("10.0.0/8", "is no network"),
-            ("", "is no network"),
+            ("10.0.0.1/8", "it has bits set after its prefix, perhaps 10.0.0.0/8 is meant"),
+            ("2001:db8::1/64", "perhaps 2001:db8::/64 is meant"),
+            ("10.0.0.0/33", "its prefix is 0 to 32 bits long"),
+            ("::/300", "its prefix is 0 to 128 bits long"),
+            ("10.0.0.0", "it has not the form of a network"),
+            ("10.0.0.0/", "it has not the form"),
+            ("10.0.0.0/+8", "it has not the form"),
+            ("10.0.0/8", "it has not the form"),
+            ("", "it has not the form"),
         ] {
             let error = text.parse::<Network>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

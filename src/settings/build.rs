@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::files::Library;
+use super::geo::Surroundings;
 use super::location::location;
 use super::monitor::Draft;
 use super::nesting;
@@ -15,12 +16,14 @@ use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
 use super::zone::ZoneDraft;
-use crate::model::{Geography, Ident, Model, Name, Profile, Site, Zone, suffixes};
+use crate::model::{Ident, Model, Name, Profile, Site, Zone, suffixes};
 
 /// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
 pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, log: &Log) -> Model {
     let zones = zones(root, complete, library, log);
     let (sites, site_places) = sites(root);
+    let surroundings = Surroundings { library, log, sites: &sites, places: &site_places, complete };
+    let geography = Arc::new(surroundings.geography(root));
     let anchors = AnchorFiles::new(library);
     let resolver = Resolver::new(log);
     let monitors = monitors(root, &anchors, &resolver, log);
@@ -36,10 +39,7 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
     nesting::check(&sections, complete, log);
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
-    let points =
-        sites.iter().filter_map(|it| Some((it.name.clone(), it.location.as_ref()?.into())));
-    let geography = Geography { sites: Arc::new(points.collect()), ..Geography::default() };
-    Model { zones, sites, profiles: profiles.collect(), geography: Arc::new(geography) }
+    Model { zones, sites, profiles: profiles.collect(), geography }
 }
 
 fn zones<'a>(

@@ -11,6 +11,7 @@ mod digest;
 mod duration;
 mod files;
 mod format;
+mod geo;
 mod http;
 mod json;
 mod keys;

@@ -58,6 +58,26 @@ pub struct Status {
     /// How the state directory is doing.
     #[serde(default)]
     pub state: State,
+    /// The geo database, if one is configured.
+    #[serde(default)]
+    pub geo_database: Option<GeoDatabase>,
+}
+
+/// A geo database: what is in force, and why it is not what is on the disk.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct GeoDatabase {
+    /// Its file.
+    pub path: String,
+    /// When what is in force was built, as its maker says; none while nothing is in force.
+    #[schema(format = DateTime)]
+    pub built: Option<String>,
+    /// When what is in force was read.
+    #[schema(format = DateTime)]
+    pub loaded: Option<String>,
+    /// Networks of what is in force.
+    pub networks: usize,
+    /// Why the file could not be read when it was read last.
+    pub error: Option<String>,
 }
 
 /// A configuration that was not taken.

@@ -134,6 +134,7 @@ impl Control {
         self.parts.surroundings.commit(settings);
         self.parts.prober.watch(self.world.watches());
         journal::reloaded(&diff);
+        journal::geo_database(&self.world.snapshot().geography);
         Ok(diff)
     }
 }

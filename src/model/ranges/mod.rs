@@ -22,6 +22,7 @@ const AFTER_MAPPED: u128 = MAPPED + (1 << 32);
 /// allocating.
 ///
 /// IPv4-mapped IPv6 addresses have what their IPv4 addresses have.
+#[derive(PartialEq)]
 pub struct Ranges<T> {
     v4: Segments<u32>,
     /// Cut where the IPv4-mapped addresses begin and end, so that no segment reaches into them.

@@ -50,6 +50,7 @@ key!(u128);
 const NONE: u32 = u32::MAX;
 
 /// The whole address space in segments, each from its start up to the next one's, those without a value too.
+#[derive(PartialEq)]
 pub(super) struct Segments<K> {
     /// Ascending; the first is 0, unless there are none at all.
     starts: Box<[K]>,
@@ -73,6 +74,7 @@ const MOST_BUCKETS: usize = 1 << 16;
 
 /// Where to search: a table on the first bits in which starts differ. It begins at the first segment that has a value, as
 /// addresses in use lie close together in all that could be.
+#[derive(PartialEq)]
 struct Guide<K> {
     base: K,
     shift: u32,
