@@ -10,8 +10,7 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Ident, Moment, Override, Protocol, Stamp, Timestamp,
-    WhenNoneHealthy,
+    self, EndpointStatus, Family, Ident, Moment, Override, Stamp, Timestamp, WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 use crate::store::{Report, StateFile};
@@ -83,15 +82,11 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
 
 fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
     let monitor = &endpoint.probe.monitor;
-    let http = match &monitor.protocol {
-        Protocol::Http(check) | Protocol::Https(check, _) => Some(check),
-        Protocol::Tcp | Protocol::None => None,
-    };
     view::Monitor {
         protocol: monitor.protocol.label().to_owned(),
         addresses: endpoint.probe.addresses.iter().map(ToString::to_string).collect(),
-        host: http.map(|it| it.host.to_string()),
-        path: http.map(|it| it.path.to_string()),
+        host: monitor.protocol.host().map(|it| it.to_string()),
+        path: monitor.protocol.http().map(|it| it.path.to_string()),
         interval_seconds: monitor.interval.as_secs_f64(),
         timeout_seconds: monitor.timeout.as_secs_f64(),
         fast_interval_seconds: monitor.fast_interval.as_secs_f64(),

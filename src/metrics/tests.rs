@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    Endpoint, FamilyRule, Flap, Method, Monitor, ProbeTarget, Profile, Protocol, Site, Verdict,
-    WhenNoneHealthy,
+    Endpoint, FamilyRule, Flap, Method, Monitor, ProbeTarget, Profile, Protocol, Site, Sources,
+    Verdict, WhenNoneHealthy,
 };
 use crate::snapshot::{AnswerCounters, EndpointFacts, ProfileTable, SiteState, Snapshot};
 
@@ -17,6 +17,7 @@ fn profile(number: usize) -> Profile {
         Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
     let monitor = Arc::new(Monitor {
         protocol: Protocol::Tcp,
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         fast_interval: Duration::from_secs(5),

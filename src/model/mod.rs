@@ -1,6 +1,7 @@
 //! The vocabulary: what a configuration says, once it is known to be right. Plain values without I/O, clock or
 //! serialization; whatever exists here is valid, so nothing later checks it again.
 
+mod body;
 mod expiry;
 mod ident;
 mod monitor;
@@ -10,12 +11,14 @@ mod profile;
 mod record;
 mod status;
 mod time;
+mod tls;
 mod zone;
 
+pub use body::{BodyCheck, ExpectedBody, ExpectedBodyError};
 pub use expiry::{Expired, Subject};
 pub use ident::{Ident, IdentError};
 pub use monitor::{
-    Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
+    Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, Sources,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
 pub use overrides::{
@@ -25,6 +28,7 @@ pub use profile::{Addresses, Endpoint, FamilyRule, Method, Profile, WhenNoneHeal
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
 pub use time::{Moment, Timestamp};
+pub use tls::{ClientIdentity, TlsCheck, TrustAnchors};
 pub use zone::{Record, Soa, Zone, ZoneError};
 
 use std::sync::Arc;

@@ -13,8 +13,12 @@
 
 mod agenda;
 mod attempt;
+mod body;
 mod draws;
+mod grpc;
 mod http;
+mod http1;
+mod http2;
 mod reason;
 mod scheduler;
 mod shares;
@@ -25,6 +29,8 @@ pub(crate) mod testbed;
 mod tls;
 mod trail;
 mod trust;
+mod walk;
+mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

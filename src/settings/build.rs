@@ -20,7 +20,7 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
     let zones = zones(root, complete, library, log);
     let (sites, site_places) = sites(root);
     let anchors = AnchorFiles::new(library);
-    let resolver = Resolver::new(log);
+    let resolver = Resolver::new(library, log);
     let monitors = monitors(root, &anchors, &resolver, log);
     let world = World { log, anchors, resolver, sites: site_places, monitors, complete };
 

@@ -10,6 +10,7 @@ mod duration;
 mod files;
 mod format;
 mod http;
+mod identity;
 mod json;
 mod keys;
 mod layers;

@@ -4,8 +4,8 @@ use std::time::Duration;
 use super::*;
 use crate::model::{
     Addresses, Endpoint, EndpointStatus, Family, FamilyRule, Flap, Forced, Method, Monitor,
-    ProbeTarget, Profile, ProfileStatus, Protocol, Record, RecordType, Stamped, Timestamp, Verdict,
-    WhenNoneHealthy, Zone,
+    ProbeTarget, Profile, ProfileStatus, Protocol, Record, RecordType, Sources, Stamped, Timestamp,
+    Verdict, WhenNoneHealthy, Zone,
 };
 use crate::routing::{Basis, Draw};
 
@@ -37,6 +37,7 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
         Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
     let monitor = Arc::new(Monitor {
         protocol: Protocol::Tcp,
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         fast_interval: Duration::from_secs(5),

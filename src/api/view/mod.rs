@@ -178,7 +178,7 @@ pub struct Endpoint {
 /// How an endpoint is probed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Monitor {
-    /// `http`, `https`, `tcp` or `none`.
+    /// `http`, `https`, `tcp`, `tls`, `grpc` or `none`.
     pub protocol: String,
     /// Where the probes go.
     pub addresses: Vec<String>,
@@ -208,7 +208,7 @@ pub struct LastProbe {
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
-    /// Where it ended: `connect`, `tls` or `first_byte`.
+    /// Where it ended: `connect`, `tls`, `first_byte` or `body`.
     pub phase: String,
     /// How long it took.
     pub seconds: f64,
