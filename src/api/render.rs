@@ -74,6 +74,7 @@ pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view
         share: percent(table.share(family, at)),
         monitor: monitor(endpoint),
         last_probe: probed.last().map(|it| last_probe(&it)),
+        certificate: certificate(endpoint, state, now),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
         held_down_until,
         overrides: overrides(state),
@@ -103,6 +104,18 @@ fn last_probe(result: &crate::health::ProbeResult) -> view::LastProbe {
         seconds: result.elapsed.as_secs_f64(),
         reason: result.reason.as_deref().map(str::to_owned),
     }
+}
+
+fn certificate(
+    endpoint: &model::Endpoint,
+    state: &EndpointState,
+    now: Now,
+) -> Option<view::Certificate> {
+    let warns_from = state.certificate_warns_from(&endpoint.probe.monitor);
+    Some(view::Certificate {
+        expires: rfc3339(state.facts.probed.certificate_expires()?),
+        expires_soon: warns_from.is_some_and(|it| it < now.time),
+    })
 }
 
 fn overrides(state: &EndpointState) -> Vec<view::Override> {
@@ -224,6 +237,7 @@ pub(super) fn status(
         failing_open: Vec::new(),
         degraded: Vec::new(),
         stale: Vec::new(),
+        certificates: Vec::new(),
         drained_sites: Vec::new(),
         drains: BTreeMap::new(),
         overridden: Vec::new(),
@@ -251,6 +265,11 @@ pub(super) fn status(
             }
             if state.is_stale(&endpoint.probe.monitor, now.moment) {
                 status.stale.push(name(None));
+            }
+            let expiring = certificate(endpoint, state, now).filter(|it| it.expires_soon);
+            if let Some(certificate) = expiring {
+                let why = format!("its certificate expires {}", certificate.expires);
+                status.certificates.push(name(Some(why)));
             }
             let overrides = overrides(state);
             if !overrides.is_empty() {

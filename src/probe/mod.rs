@@ -14,6 +14,7 @@
 mod agenda;
 mod attempt;
 mod body;
+mod certificates;
 mod draws;
 mod grpc;
 mod http;

@@ -71,6 +71,11 @@ impl EndpointState {
         self.facts.verdict != Verdict::Unknown
             && now.since(self.facts.probed.heard().unwrap_or_default()) > 3 * monitor.interval
     }
+
+    /// From when on the certificate that the endpoint last showed has fewer days left than the monitor demands.
+    pub fn certificate_warns_from(&self, monitor: &Monitor) -> Option<Timestamp> {
+        monitor.protocol.tls()?.warns_from(self.facts.probed.certificate_expires()?)
+    }
 }
 
 /// What a profile answers to one record type.

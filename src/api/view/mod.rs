@@ -41,6 +41,9 @@ pub struct Status {
     /// Endpoints that nothing is heard of: no probe has said anything for three intervals.
     #[serde(default)]
     pub stale: Vec<EndpointRef>,
+    /// Endpoints whose certificate has fewer days left than `tls.min_days_left`.
+    #[serde(default)]
+    pub certificates: Vec<EndpointRef>,
     /// Sites that are drained.
     pub drained_sites: Vec<String>,
     /// Who drained them.
@@ -166,6 +169,9 @@ pub struct Endpoint {
     pub monitor: Monitor,
     /// The last probe's result.
     pub last_probe: Option<LastProbe>,
+    /// The certificate that it last showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
     /// Whether the last result is older than three intervals: probing has stopped.
     pub stale: bool,
     /// When an endpoint that keeps failing, and passes its probes now, may be Online again.
@@ -214,6 +220,16 @@ pub struct LastProbe {
     pub seconds: f64,
     /// Why it did not pass.
     pub reason: Option<String>,
+}
+
+/// A certificate that an endpoint showed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Certificate {
+    /// When it expires.
+    #[schema(format = DateTime)]
+    pub expires: String,
+    /// Whether it has fewer days left than `tls.min_days_left`.
+    pub expires_soon: bool,
 }
 
 /// An operator's change in force.
