@@ -17,6 +17,8 @@ mod body;
 mod certificates;
 mod draws;
 mod grpc;
+#[cfg(test)]
+mod hostile_tests;
 mod http;
 mod http1;
 mod http2;
