@@ -10,7 +10,7 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Geography, Ident, Now, Override, Protocol, Stamp, Timestamp,
+    self, EndpointStatus, Family, Geography, Ident, Now, Override, Stamp, Timestamp,
     WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
@@ -81,6 +81,7 @@ fn endpoint(
         share: share.map(percent),
         monitor: monitor(endpoint),
         last_probe: probed.last().map(|it| last_probe(&it)),
+        certificate: certificate(endpoint, state, now),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
         held_down_until,
         overrides: overrides(state),
@@ -89,15 +90,11 @@ fn endpoint(
 
 fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
     let monitor = &endpoint.probe.monitor;
-    let http = match &monitor.protocol {
-        Protocol::Http(check) | Protocol::Https(check, _) => Some(check),
-        Protocol::Tcp | Protocol::None => None,
-    };
     view::Monitor {
         protocol: monitor.protocol.label().to_owned(),
         addresses: endpoint.probe.addresses.iter().map(ToString::to_string).collect(),
-        host: http.map(|it| it.host.to_string()),
-        path: http.map(|it| it.path.to_string()),
+        host: monitor.protocol.host().map(|it| it.to_string()),
+        path: monitor.protocol.http().map(|it| it.path.to_string()),
         interval_seconds: monitor.interval.as_secs_f64(),
         timeout_seconds: monitor.timeout.as_secs_f64(),
         fast_interval_seconds: monitor.fast_interval.as_secs_f64(),
@@ -114,6 +111,18 @@ fn last_probe(result: &crate::health::ProbeResult) -> view::LastProbe {
         seconds: result.elapsed.as_secs_f64(),
         reason: result.reason.as_deref().map(str::to_owned),
     }
+}
+
+fn certificate(
+    endpoint: &model::Endpoint,
+    state: &EndpointState,
+    now: Now,
+) -> Option<view::Certificate> {
+    let warns_from = state.certificate_warns_from(&endpoint.probe.monitor);
+    Some(view::Certificate {
+        expires: rfc3339(state.facts.probed.certificate_expires()?),
+        expires_soon: warns_from.is_some_and(|it| it < now.time),
+    })
 }
 
 fn overrides(state: &EndpointState) -> Vec<view::Override> {
@@ -238,6 +247,7 @@ pub(super) fn status(
         failing_open: Vec::new(),
         degraded: Vec::new(),
         stale: Vec::new(),
+        certificates: Vec::new(),
         drained_sites: Vec::new(),
         drains: BTreeMap::new(),
         overridden: Vec::new(),
@@ -266,6 +276,11 @@ pub(super) fn status(
             }
             if state.is_stale(&endpoint.probe.monitor, now.moment) {
                 status.stale.push(name(None));
+            }
+            let expiring = certificate(endpoint, state, now).filter(|it| it.expires_soon);
+            if let Some(certificate) = expiring {
+                let why = format!("its certificate expires {}", certificate.expires);
+                status.certificates.push(name(Some(why)));
             }
             let overrides = overrides(state);
             if !overrides.is_empty() {

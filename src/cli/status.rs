@@ -11,7 +11,7 @@ use crate::api::view;
 /// One look at everything: whether all is well, and what is not.
 ///
 /// Exit codes, as monitoring has them: 0 when all is well; 1 when something is degraded: an endpoint fails or nothing is heard
-/// of it, the last reload was refused, the state can't be kept, or the daemon has only just started; 2 when a profile answers without heeding health,
+/// of it, its certificate expires soon, the last reload was refused, the state can't be kept, or the daemon has only just started; 2 when a profile answers without heeding health,
 /// because none or too few of its endpoints are healthy; 3 when the daemon can't be asked or refuses to tell. Drains and
 /// overrides are shown; they are wanted, so they change nothing about the exit code.
 #[derive(Args, Debug)]
@@ -40,6 +40,7 @@ impl Health {
         let is_degraded = !status.ready
             || !status.degraded.is_empty()
             || !status.stale.is_empty()
+            || !status.certificates.is_empty()
             || status.refused_reload.is_some()
             || !status.state.well
             || status.geo_database.as_ref().is_some_and(|it| it.error.is_some());
@@ -117,6 +118,7 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
     );
     section("Degraded:", endpoints(&status.degraded, "REASON"));
     section("Nothing is heard of, for probing has stopped:", endpoints(&status.stale, "REASON"));
+    section("Certificates that expire soon:", endpoints(&status.certificates, "REASON"));
     if let Some(refused) = &status.refused_reload {
         let title =
             format!("What is on the disk does not run: a reload was refused {}:", ago(&refused.at));
@@ -210,6 +212,7 @@ mod tests {
             failing_open: Vec::new(),
             degraded: Vec::new(),
             stale: Vec::new(),
+            certificates: Vec::new(),
             drained_sites: Vec::new(),
             drains: BTreeMap::new(),
             overridden: Vec::new(),
@@ -235,6 +238,7 @@ mod tests {
             view::Status { ready: false, ..well.clone() },
             view::Status { degraded: vec![endpoint("seattle", "x")], ..well.clone() },
             view::Status { stale: vec![endpoint("seattle", "x")], ..well.clone() },
+            view::Status { certificates: vec![endpoint("seattle", "x")], ..well.clone() },
             view::Status { refused_reload: Some(refused), ..well.clone() },
             view::Status {
                 state: view::State { well: false, ..Default::default() },

@@ -142,7 +142,8 @@ async fn what_no_probe_says_is_not_kept_and_a_timeline_is() {
         "target = \"127.0.0.1\", monitor = { protocol = \"none\" }",
     );
     let model = load_text(Path::new("farol.toml"), &text).unwrap().model;
-    let mut world = World::new(&model, Overrides::default(), Recall::default(), 1, 7, Now::at(NOW.0));
+    let mut world =
+        World::new(&model, Overrides::default(), Recall::default(), 1, 7, Now::at(NOW.0));
     let dir = tempfile::tempdir().unwrap();
     let keeper = keeper(&world, dir.path(), MINUTE);
     let table = world.snapshot().profile(&key("a").profile).unwrap().clone();

@@ -181,7 +181,7 @@ mod tests {
     use super::super::tests::{CONFIG, drain, key, model, stamp, until};
     use super::*;
     use crate::control::Recall;
-    use crate::model::{Change as Field, EndpointChange, Timestamp};
+    use crate::model::{Change as Field, EndpointChange, Now};
 
     fn world(text: &str, overrides: Overrides) -> World {
         World::new(&model(text), overrides, Recall::default(), 1, 7, Now::at(0))

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::{
     Endpoint, Failback, FamilyRule, Flap, Geography, Method, Monitor, Now, ProbeTarget, Profile,
-    Protocol, Site, Target, Verdict, WhenNoneHealthy,
+    Protocol, Site, Sources, Target, Verdict, WhenNoneHealthy,
 };
 use crate::snapshot::{AnswerCounters, EndpointFacts, Given, ProfileTable, SiteState, Snapshot};
 
@@ -17,6 +17,7 @@ fn profile(number: usize) -> Profile {
         Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
     let monitor = Arc::new(Monitor {
         protocol: Protocol::Tcp,
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         fast_interval: Duration::from_secs(5),

@@ -18,6 +18,7 @@ pub(super) struct Totals {
     stale: u64,
     overrides: [u64; OVERRIDES.len()],
     earliest_expiry: Option<Timestamp>,
+    earliest_warning: Option<Timestamp>,
     /// The endpoints by status of each of the snapshot's sites, in their order.
     sites: Vec<[u64; STATUSES]>,
 }
@@ -31,6 +32,7 @@ impl Totals {
             stale: 0,
             overrides: Default::default(),
             earliest_expiry: None,
+            earliest_warning: None,
             sites: vec![Default::default(); sites],
         }
     }
@@ -57,6 +59,8 @@ impl Totals {
             }
             let expires = state.facts.probed.certificate_expires();
             self.earliest_expiry = [self.earliest_expiry, expires].into_iter().flatten().min();
+            let warns = state.certificate_warns_from(&endpoint.probe.monitor);
+            self.earliest_warning = [self.earliest_warning, warns].into_iter().flatten().min();
         }
     }
 
@@ -98,6 +102,13 @@ impl Totals {
         ));
         if let Some(expires) = self.earliest_expiry {
             earliest.add(&[], expires.0 as f64 / 1000.0);
+        }
+        let mut earliest = out.family(gauge(
+            "farol_probe_tls_warn_earliest_seconds",
+            "From when on the first of all certificates has fewer days left than tls.min_days_left, in seconds since 1970.",
+        ));
+        if let Some(from) = self.earliest_warning {
+            earliest.add(&[], from.0 as f64 / 1000.0);
         }
         let mut sites = out.family(gauge("farol_site_endpoints", "A site's endpoints by status."));
         for (site, counts) in snapshot.sites.iter().zip(&self.sites) {

@@ -1,6 +1,7 @@
 //! The vocabulary: what a configuration says, once it is known to be right. Plain values without I/O, clock or
 //! serialization; whatever exists here is valid, so nothing later checks it again.
 
+mod body;
 mod countries;
 mod expiry;
 mod geo_code;
@@ -18,8 +19,10 @@ mod region;
 mod status;
 mod subnet;
 mod time;
+mod tls;
 mod zone;
 
+pub use body::{BodyCheck, ExpectedBody, ExpectedBodyError};
 pub use countries::Country;
 pub use expiry::{Expired, Subject};
 pub use geo_code::{GeoCode, GeoCodeError};
@@ -29,7 +32,7 @@ pub use geography::{
 pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
 pub use monitor::{
-    Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
+    Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, Sources,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
 pub use network::{Network, NetworkError};
@@ -46,6 +49,7 @@ pub use region::{Region, RegionError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
 pub use subnet::{Subnet, SubnetError};
 pub use time::{Moment, Now, Timestamp};
+pub use tls::{ClientIdentity, TlsCheck, TrustAnchors};
 pub use zone::{Record, Soa, Zone, ZoneError};
 
 use std::hash::{Hash, Hasher};

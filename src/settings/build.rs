@@ -25,7 +25,7 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
     let surroundings = Surroundings { library, log, sites: &sites, places: &site_places, complete };
     let geography = Arc::new(surroundings.geography(root));
     let anchors = AnchorFiles::new(library);
-    let resolver = Resolver::new(log);
+    let resolver = Resolver::new(library, log);
     let monitors = monitors(root, &anchors, &resolver, log);
     let world = World { log, anchors, resolver, sites: site_places, monitors, complete };
 

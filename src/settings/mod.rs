@@ -13,6 +13,7 @@ mod files;
 mod format;
 mod geo;
 mod http;
+mod identity;
 mod json;
 mod keys;
 mod layers;

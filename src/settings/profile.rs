@@ -266,6 +266,19 @@ impl<'a> World<'a> {
                 ),
             );
         }
+        let source = resolved.monitor.source;
+        if let Some(address) =
+            addresses.iter().flat_map(|it| it.iter()).find(|it| !source.suit(it.ip()))
+        {
+            let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+            section.wrong(
+                "monitor.source",
+                format!(
+                    "has no {family} address to probe {address} from; add one of this machine's"
+                ),
+            );
+            return None;
+        }
         Some(ProbeTarget { addresses: addresses?, monitor: resolved.monitor.clone() })
     }
 }

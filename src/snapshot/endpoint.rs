@@ -117,6 +117,11 @@ impl EndpointState {
             && now.since(self.facts.probed.heard().unwrap_or_default()) > 3 * monitor.interval
     }
 
+    /// From when on the certificate that the endpoint last showed has fewer days left than the monitor demands.
+    pub fn certificate_warns_from(&self, monitor: &Monitor) -> Option<Timestamp> {
+        monitor.protocol.tls()?.warns_from(self.facts.probed.certificate_expires()?)
+    }
+
     /// The part of its share that it takes, from 0 to 1.
     pub fn part(&self) -> f32 {
         self.ramp.map_or(1.0, |it| it.part)

@@ -5,7 +5,7 @@ use super::*;
 use crate::model::{
     Addresses, Endpoint, EndpointStatus, Failback, Family, FamilyRule, Flap, Forced, Geography,
     Method, Monitor, Now, ProbeTarget, Profile, ProfileStatus, Protocol, Record, RecordType,
-    Stamped, Target, Timestamp, Verdict, WhenNoneHealthy, Zone,
+    Sources, Stamped, Target, Timestamp, Verdict, WhenNoneHealthy, Zone,
 };
 use crate::routing::{Basis, Draw};
 
@@ -37,6 +37,7 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
         Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
     let monitor = Arc::new(Monitor {
         protocol: Protocol::Tcp,
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         fast_interval: Duration::from_secs(5),

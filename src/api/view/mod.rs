@@ -41,6 +41,9 @@ pub struct Status {
     /// Endpoints that nothing is heard of: no probe has said anything for three intervals.
     #[serde(default)]
     pub stale: Vec<EndpointRef>,
+    /// Endpoints whose certificate has fewer days left than `tls.min_days_left`.
+    #[serde(default)]
+    pub certificates: Vec<EndpointRef>,
     /// Sites that are drained.
     pub drained_sites: Vec<String>,
     /// Who drained them.
@@ -196,6 +199,9 @@ pub struct Endpoint {
     pub monitor: Monitor,
     /// The last probe's result.
     pub last_probe: Option<LastProbe>,
+    /// The certificate that it last showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
     /// Whether the last result is older than three intervals: probing has stopped.
     pub stale: bool,
     /// When an endpoint that keeps failing, and passes its probes now, may be Online again.
@@ -208,7 +214,7 @@ pub struct Endpoint {
 /// How an endpoint is probed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Monitor {
-    /// `http`, `https`, `tcp` or `none`.
+    /// `http`, `https`, `tcp`, `tls`, `grpc` or `none`.
     pub protocol: String,
     /// Where the probes go.
     pub addresses: Vec<String>,
@@ -238,12 +244,22 @@ pub struct LastProbe {
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
-    /// Where it ended: `connect`, `tls` or `first_byte`.
+    /// Where it ended: `connect`, `tls`, `first_byte` or `body`.
     pub phase: String,
     /// How long it took.
     pub seconds: f64,
     /// Why it did not pass.
     pub reason: Option<String>,
+}
+
+/// A certificate that an endpoint showed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Certificate {
+    /// When it expires.
+    #[schema(format = DateTime)]
+    pub expires: String,
+    /// Whether it has fewer days left than `tls.min_days_left`.
+    pub expires_soon: bool,
 }
 
 /// An operator's change in force.

@@ -74,6 +74,9 @@ fn note(endpoint: &view::Endpoint) -> String {
     if let Some(until) = &endpoint.held_down_until {
         notes.push(format!("held down until {until}"));
     }
+    if let Some(certificate) = endpoint.certificate.as_ref().filter(|it| it.expires_soon) {
+        notes.push(format!("certificate expires {}", certificate.expires));
+    }
     if endpoint.stale {
         notes.push("stale: probing has stopped".to_owned());
     }
@@ -121,6 +124,14 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
         ("share", percent(endpoint.share)),
         ("monitor", monitor(&endpoint.monitor)),
         ("last probe", endpoint.last_probe.as_ref().map(last_probe).unwrap_or_default()),
+        (
+            "certificate",
+            endpoint
+                .certificate
+                .as_ref()
+                .map(|it| format!("expires {}", it.expires))
+                .unwrap_or_default(),
+        ),
         ("overrides", overrides.join("\n")),
     ])
 }
@@ -179,6 +190,15 @@ mod tests {
                        down after 4 failures, up after 2 successes\n";
         assert!(text.contains(monitor), "{text}");
         assert!(text.contains(" in 1.5 ms: connect: refused\n"), "{text}");
+        assert!(!text.contains("certificate"), "{text}");
+        for (expires_soon, times) in [(false, 1), (true, 2)] {
+            let expires = "2026-12-01T00:00:00Z".to_owned();
+            let certificate = Some(view::Certificate { expires, expires_soon });
+            let shown = view::Endpoint { certificate, ..samples::profile().endpoints[0].clone() };
+            let text = endpoint("app.gtm.example.", &shown);
+            assert!(text.contains("expires 2026-12-01T00:00:00Z\n"), "{text}");
+            assert_eq!(text.matches("expires 2026-12-01T").count(), times, "{text}");
+        }
     }
 
     #[test]

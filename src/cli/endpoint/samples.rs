@@ -36,6 +36,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
             required_successes: 2,
         },
         last_probe: None,
+        certificate: None,
         stale: false,
         held_down_until: None,
         overrides: Vec::new(),

@@ -1,5 +1,6 @@
 //! Rules of whole configurations: a text goes in, and what the model has or what is complained about comes out.
 
+mod checks;
 mod clients;
 mod formats;
 mod layers;
@@ -143,7 +144,9 @@ fn everything_has_a_default() {
             path: "/".into(),
             headers: Vec::new(),
             expected_status: vec![200..=200],
+            body: None,
         }),
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         fast_interval: Duration::from_secs(5),
