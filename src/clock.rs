@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::model::{Moment, Timestamp};
+use crate::model::{Moment, Now, Timestamp};
 
 /// A monotonic clock that starts with the process, and the time of day. Cheap to copy; all copies agree.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,11 @@ impl Clock {
     /// The time since the clock's start.
     pub fn now(&self) -> Moment {
         Moment(self.origin.elapsed())
+    }
+
+    /// This instant on both clocks.
+    pub fn both(&self) -> Now {
+        Now { moment: self.now(), time: Self::time_of_day() }
     }
 
     /// When `moment` is, for tokio's timers.

@@ -28,7 +28,8 @@ const CONFIG: &str = "
     fallback = '192.0.2.9'
     monitor = { protocol = 'tcp', port = 9, interval = '10s' }
     endpoint = [
-        { name = 'west', site = 'seattle', target = '127.0.0.1', weight = 80 },
+        { name = 'west', site = 'seattle', target = '127.0.0.1', weight = 80, geo = ['US-WA', 'GEO-AS'],
+          subnets = '10.0.0.0/8', location = { latitude = 47.5, longitude = -122 } },
         { name = 'east', site = 'orlando', target = '127.0.0.1', weight = 20 },
     ]
     [[profile]]
@@ -186,6 +187,18 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
 }
 
 const WEST_ROUTE: &str = "/v1/profiles/{profile}/endpoints/{endpoint}";
+
+#[test]
+fn whom_an_endpoint_serves_is_shown_where_it_is_set() {
+    let daemon = Daemon::start(CONFIG).ready();
+    let profile = daemon.api.get(PROFILE).json();
+    let west = &profile["endpoints"][0];
+    assert_eq!(west["geo"], json!(["US-WA", "GEO-AS"]));
+    assert_eq!(west["subnets"], json!(["10.0.0.0/8"]));
+    assert_eq!(west["location"], json!({"latitude": 47.5, "longitude": -122.0}));
+    let east = profile["endpoints"][1].as_object().unwrap();
+    assert!(["geo", "subnets", "location"].iter().all(|it| !east.contains_key(*it)), "{east:?}");
+}
 
 fn etag(daemon: &Daemon, path: &str) -> String {
     let response = daemon.api.get(path);

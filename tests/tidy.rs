@@ -112,10 +112,12 @@ fn the_core_has_no_world_of_its_own() {
 #[test]
 fn libraries_have_their_places() {
     let places = [
+        ("csv::", "settings"),
         ("domain::", "settings"),
         ("hickory", "dns"),
         ("axum::", "api"),
         ("clap::", "cli"),
+        ("maxminddb::", "settings"),
         ("reqwest::", "cli"),
     ];
     for file in rust_files("src").iter().filter(|it| !it.is_test()) {

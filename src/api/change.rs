@@ -64,7 +64,9 @@ pub(super) async fn change_endpoint(
     let condition = condition(&headers)?;
     let snapshot = make(&api, Change::Endpoint(key.clone(), change), condition, stamp).await?;
     let table = snapshot.profile(&key.profile);
-    let now = table.and_then(|it| render::endpoint(it, it.position(&key.endpoint)?, now(&api)));
+    let now = table.and_then(|it| {
+        render::endpoints(it, now(&api)).into_iter().nth(it.position(&key.endpoint)?)
+    });
     let version = table.map(|it| Version::of_profile(it));
     Ok(Tagged { version, body: view::Changed { generation: snapshot.generation, now } })
 }

@@ -1,13 +1,12 @@
 //! `GET /v1/explain`: the decision that a query gets, in words.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::render::percent;
 use super::view;
-use crate::model::{Family, Ident, Name, RecordType, WhenNoneHealthy};
-use crate::routing::{Basis, Draw, Standing};
-use crate::snapshot::{Explained, Picked, ProfileTable, Snapshot, explain};
+use crate::model::{Endpoint, Family, Ident, Name, RecordType, WhenNoneHealthy};
+use crate::routing::{Basis, Draw, Pick, Standing};
+use crate::snapshot::{Choice, Explained, Level, Query, Snapshot, explain};
 
 /// Explains a query with this draw.
 pub(super) fn render(
@@ -17,7 +16,8 @@ pub(super) fn render(
     client: Option<IpAddr>,
     draw: Draw,
 ) -> view::Explanation {
-    let explanation = explain(snapshot, name, record_type, draw);
+    let asker = client.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    let explanation = explain(snapshot, Query { name, record_type, client: asker, draw });
     let mut view = view::Explanation {
         name: name.to_string(),
         record_type: record_type.to_string(),
@@ -43,38 +43,23 @@ pub(super) fn render(
         Explained::Static => "static records from the zone".to_owned(),
         Explained::Alias(target) => format!("alias for {target}: ask about that name"),
         Explained::NoData => format!("NODATA: the name exists, and has no {record_type} record"),
-        Explained::Profile { table, family, basis, picked, endpoints } => {
-            describe(&mut view, &table, family, picked, &endpoints);
-            outcome(&table, family, basis, picked)
+        Explained::Profile { levels, family, ttl, scope: _ } => {
+            view.ttl = Some(ttl);
+            let (Some(first), Some(last)) = (levels.first(), levels.last()) else { return view };
+            describe(&mut view, first);
+            view.answers = answers(last, family);
+            outcome(first, family)
         }
     };
     view
 }
 
-fn describe(
-    view: &mut view::Explanation,
-    table: &ProfileTable,
-    family: Family,
-    picked: Picked,
-    endpoints: &[(Standing, f64)],
-) {
-    let profile = &table.profile;
+fn describe(view: &mut view::Explanation, level: &Level) {
+    let profile = &level.table.profile;
     view.profile = Some(profile.name.to_string());
     view.method = Some(profile.method.label().to_owned());
-    view.ttl = Some(profile.ttl);
-    let chosen = match picked {
-        Picked::Endpoint(at) => profile.endpoints.get(at),
-        Picked::Fallback | Picked::NoData | Picked::ServFail => None,
-    };
-    view.picked = chosen.map(|it| it.name.to_string());
-    view.answers = match (chosen, &profile.when_none_healthy) {
-        (Some(endpoint), _) => endpoint.addresses.of(family).collect(),
-        (None, WhenNoneHealthy::Fallback(addresses)) if picked == Picked::Fallback => {
-            addresses.of(family).collect()
-        }
-        (None, _) => Vec::new(),
-    };
-    let states = profile.endpoints.iter().zip(&table.endpoints).zip(endpoints);
+    view.picked = chosen(level).next().map(|it| it.name.to_string());
+    let states = profile.endpoints.iter().zip(&level.table.endpoints).zip(&level.endpoints);
     let explained = states.map(|((endpoint, state), (standing, share))| view::ExplainedEndpoint {
         name: endpoint.name.to_string(),
         site: endpoint.site.as_ref().map(Ident::to_string),
@@ -88,7 +73,25 @@ fn describe(
     view.endpoints = explained.collect();
 }
 
-fn outcome(table: &Arc<ProfileTable>, family: Family, basis: Basis, picked: Picked) -> String {
+/// The endpoints that a profile chose.
+fn chosen(level: &Level) -> impl Iterator<Item = &Endpoint> {
+    let pick = match level.choice {
+        Choice::Endpoints(pick) => Some(pick),
+        Choice::Fallback | Choice::NoData | Choice::ServFail => None,
+    };
+    let members = pick.into_iter().flat_map(Pick::members);
+    members.filter_map(|it| level.table.profile.endpoints.get(it))
+}
+
+fn answers(level: &Level, family: Family) -> Vec<IpAddr> {
+    match (&level.choice, &level.table.profile.when_none_healthy) {
+        (Choice::Fallback, WhenNoneHealthy::Fallback(addresses)) => addresses.of(family).collect(),
+        _ => chosen(level).flat_map(|it| it.addresses().of(family)).collect(),
+    }
+}
+
+fn outcome(level: &Level, family: Family) -> String {
+    let Level { table, basis, choice, .. } = level;
     let profile = &table.profile;
     let record_type = family.record_type();
     let health = match basis {
@@ -99,15 +102,15 @@ fn outcome(table: &Arc<ProfileTable>, family: Family, basis: Basis, picked: Pick
         Basis::NoneHealthy => "no endpoint is healthy; ",
         Basis::NoneInService => "no endpoint is in service; ",
     };
-    let answer = match picked {
-        Picked::Endpoint(_) if basis == Basis::NoneHealthy => {
+    let answer = match choice {
+        Choice::Endpoints(_) if *basis == Basis::NoneHealthy => {
             let rule = profile.when_none_healthy.label();
             format!("{record_type} all the same (when_none_healthy = {rule})")
         }
-        Picked::Endpoint(_) => format!("{record_type} by {}", profile.method.label()),
-        Picked::Fallback => "the fallback addresses".to_owned(),
-        Picked::NoData => format!("NODATA: the choice has no {record_type} record"),
-        Picked::ServFail => "SERVFAIL (when_none_healthy = servfail)".to_owned(),
+        Choice::Endpoints(_) => format!("{record_type} by {}", profile.method.label()),
+        Choice::Fallback => "the fallback addresses".to_owned(),
+        Choice::NoData => format!("NODATA: the choice has no {record_type} record"),
+        Choice::ServFail => "SERVFAIL (when_none_healthy = servfail)".to_owned(),
     };
     format!("{health}{answer}")
 }
@@ -116,6 +119,8 @@ fn why(standing: Standing) -> &'static str {
     match standing {
         Standing::Candidate => "answers",
         Standing::Disabled => "disabled",
+        Standing::Stopped => "the profile that it stands for has nothing in service",
+        Standing::AwaitsFailback => "has recovered, and waits for an operator's failback",
         Standing::Drained => "drained",
         Standing::Degraded => "degraded",
         Standing::NotLastHealthy => "was not among the last healthy ones",

@@ -17,13 +17,12 @@ use super::etag::{Tagged, unless_known};
 use super::names::{find_key, find_profile, no_endpoint};
 use super::openapi::{BadTags, Guarded};
 use super::pieces::Pieces;
-use super::render::{self, Now};
+use super::render;
 use super::{Api, FromPath, Refused, explain as explanation, view};
-use crate::clock::Clock;
 use crate::control::Version;
 use crate::health::first_verdict_within;
 use crate::metrics::MEDIA_TYPE;
-use crate::model::{Name, Protocol, RecordType, Verdict};
+use crate::model::{Name, Now, Protocol, RecordType, Verdict};
 use crate::routing::{Draw, mix};
 use crate::snapshot::ProfileTable;
 
@@ -270,7 +269,7 @@ async fn aside(
 }
 
 pub(super) fn now(api: &Api) -> Now {
-    Now { moment: api.clock.now(), time: Clock::time_of_day() }
+    api.clock.both()
 }
 
 fn is_ready(api: &Api) -> bool {

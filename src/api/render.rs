@@ -10,18 +10,11 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Ident, Moment, Override, Protocol, Stamp, Timestamp,
+    self, EndpointStatus, Family, Geography, Ident, Now, Override, Stamp, Timestamp,
     WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 use crate::store::{Report, StateFile};
-
-/// The moment of rendering, on both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    pub(super) moment: Moment,
-    pub(super) time: Timestamp,
-}
 
 pub(super) fn percent(share: f64) -> f64 {
     (share * 10_000.0).round() / 100.0
@@ -45,53 +38,63 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         fallback,
         panic_threshold: profile.panic_threshold,
         fail_open: table.is_fail_open(),
-        endpoints: (0..profile.endpoints.len()).filter_map(|at| endpoint(table, at, now)).collect(),
+        endpoints: endpoints(table, now),
     }
 }
 
-/// The endpoint at this place of its profile.
-pub(super) fn endpoint(table: &ProfileTable, at: usize, now: Now) -> Option<view::Endpoint> {
-    let endpoint = table.profile.endpoints.get(at)?;
-    let state = table.endpoints.get(at)?;
-    let has_v4 = table.profile.endpoints.iter().any(|it| it.addresses.has(Family::V4));
+/// The endpoints of a profile, in its order.
+pub(super) fn endpoints(table: &ProfileTable, now: Now) -> Vec<view::Endpoint> {
+    let pairs = || table.profile.endpoints.iter().zip(&table.endpoints);
+    let has_v4 = pairs().any(|(endpoint, state)| state.has(endpoint, Family::V4));
     let family = if has_v4 { Family::V4 } else { Family::V6 };
+    let shares = table.shares(family, None);
+    let share = |at: usize| shares.as_ref()?.get(at).copied();
+    pairs().enumerate().map(|(at, (it, state))| endpoint(it, state, share(at), now)).collect()
+}
+
+fn endpoint(
+    endpoint: &model::Endpoint,
+    state: &EndpointState,
+    share: Option<f64>,
+    now: Now,
+) -> view::Endpoint {
     let probed = &state.facts.probed;
     let held_down_until = probed.held_down_until().filter(|it| *it > now.moment).map(|until| {
         let left = i64::try_from(until.since(now.moment).as_millis()).unwrap_or(i64::MAX);
         rfc3339(Timestamp(now.time.0.saturating_add(left)))
     });
-    Some(view::Endpoint {
+    view::Endpoint {
         name: endpoint.name.to_string(),
         site: endpoint.site.as_ref().map(Ident::to_string),
-        target: endpoint.addresses.iter().collect(),
+        target: endpoint.addresses().iter().collect(),
         enabled: state.enabled,
         weight: state.weight,
         priority: state.priority,
+        geo: endpoint.geo.iter().map(ToString::to_string).collect(),
+        subnets: endpoint.subnets.iter().map(ToString::to_string).collect(),
+        location: endpoint.location.as_ref().map(location),
         status: state.status.label().to_owned(),
         since: rfc3339(state.since),
         forced: state.forced().map(|it| it.label().to_owned()),
         drained: state.facts.drained,
-        effective_weight: f64::from(state.weight),
-        share: percent(table.share(family, at)),
+        effective_weight: f64::from(state.weight) * f64::from(state.part()),
+        share: share.map(percent),
         monitor: monitor(endpoint),
         last_probe: probed.last().map(|it| last_probe(&it)),
+        certificate: certificate(endpoint, state, now),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
         held_down_until,
         overrides: overrides(state),
-    })
+    }
 }
 
 fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
     let monitor = &endpoint.probe.monitor;
-    let http = match &monitor.protocol {
-        Protocol::Http(check) | Protocol::Https(check, _) => Some(check),
-        Protocol::Tcp | Protocol::None => None,
-    };
     view::Monitor {
         protocol: monitor.protocol.label().to_owned(),
         addresses: endpoint.probe.addresses.iter().map(ToString::to_string).collect(),
-        host: http.map(|it| it.host.to_string()),
-        path: http.map(|it| it.path.to_string()),
+        host: monitor.protocol.host().map(|it| it.to_string()),
+        path: monitor.protocol.http().map(|it| it.path.to_string()),
         interval_seconds: monitor.interval.as_secs_f64(),
         timeout_seconds: monitor.timeout.as_secs_f64(),
         fast_interval_seconds: monitor.fast_interval.as_secs_f64(),
@@ -108,6 +111,18 @@ fn last_probe(result: &crate::health::ProbeResult) -> view::LastProbe {
         seconds: result.elapsed.as_secs_f64(),
         reason: result.reason.as_deref().map(str::to_owned),
     }
+}
+
+fn certificate(
+    endpoint: &model::Endpoint,
+    state: &EndpointState,
+    now: Now,
+) -> Option<view::Certificate> {
+    let warns_from = state.certificate_warns_from(&endpoint.probe.monitor);
+    Some(view::Certificate {
+        expires: rfc3339(state.facts.probed.certificate_expires()?),
+        expires_soon: warns_from.is_some_and(|it| it < now.time),
+    })
 }
 
 fn overrides(state: &EndpointState) -> Vec<view::Override> {
@@ -179,15 +194,18 @@ pub(super) fn sites(snapshot: &Snapshot) -> Vec<view::Site> {
     snapshot.sites.iter().map(|it| site(it, count(it))).collect()
 }
 
+fn location(location: &model::Location) -> view::Location {
+    view::Location {
+        latitude: location.latitude,
+        longitude: location.longitude,
+        region: location.region.map(|it| it.to_string()),
+    }
+}
+
 fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
-    let location = state.site.location.as_ref().map(|it| view::Location {
-        latitude: it.latitude,
-        longitude: it.longitude,
-        region: it.region.clone(),
-    });
     view::Site {
         name: state.site.name.to_string(),
-        location,
+        location: state.site.location.as_ref().map(location),
         drained: state.drained.is_some(),
         drain: state.drained.as_ref().map(drain),
         endpoints,
@@ -229,12 +247,14 @@ pub(super) fn status(
         failing_open: Vec::new(),
         degraded: Vec::new(),
         stale: Vec::new(),
+        certificates: Vec::new(),
         drained_sites: Vec::new(),
         drains: BTreeMap::new(),
         overridden: Vec::new(),
         unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
         refused_reload: refused.map(|it| view::RefusedReload { at: rfc3339(it.at), why: it.why }),
         state: state(report),
+        geo_database: geo_database(&snapshot.geography),
     };
     status.zones.sort();
     for table in snapshot.profiles.iter() {
@@ -257,6 +277,11 @@ pub(super) fn status(
             if state.is_stale(&endpoint.probe.monitor, now.moment) {
                 status.stale.push(name(None));
             }
+            let expiring = certificate(endpoint, state, now).filter(|it| it.expires_soon);
+            if let Some(certificate) = expiring {
+                let why = format!("its certificate expires {}", certificate.expires);
+                status.certificates.push(name(Some(why)));
+            }
             let overrides = overrides(state);
             if !overrides.is_empty() {
                 let view::EndpointRef { profile, endpoint, .. } = name(None);
@@ -271,4 +296,15 @@ pub(super) fn status(
         }
     }
     status
+}
+
+fn geo_database(geography: &Geography) -> Option<view::GeoDatabase> {
+    let file = geography.database_file.as_ref()?;
+    Some(view::GeoDatabase {
+        path: file.path.display().to_string(),
+        built: file.built.map(rfc3339),
+        loaded: file.loaded.map(rfc3339),
+        networks: geography.database.len(),
+        error: file.error.clone(),
+    })
 }

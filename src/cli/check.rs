@@ -24,6 +24,11 @@ impl Check {
         match crate::settings::load(&self.layers.over(self.paths)) {
             Ok(settings) => {
                 settings.warnings.iter().for_each(|it| complain(&format!("warning: {it}")));
+                let database = settings.model.geography.database_file.as_ref();
+                if let Some(error) = database.and_then(|it| it.error.as_ref()) {
+                    complain(error);
+                    return Ok(ExitCode::FAILURE);
+                }
                 let (model, files) = (&settings.model, settings.files.len());
                 let endpoints: usize = model.profiles.iter().map(|it| it.endpoints.len()).sum();
                 say(&format!(

@@ -62,10 +62,12 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts everything. When it returns, queries are answered and the API is served. Must be called on a runtime.
     pub(super) fn start(settings: Settings, source: Source, logs: &Logs) -> anyhow::Result<Self> {
-        let (clock, started) = (Clock::start(), Clock::time_of_day());
+        let clock = Clock::start();
+        let now = clock.both();
+        let started = now.time;
         settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
         let workers = Sockets::workers(settings.server.workers);
-        let Opened { store, token, world, timelines } = Opened::from(&settings, workers, started)?;
+        let Opened { store, token, world, timelines } = Opened::from(&settings, workers, now)?;
         let Gauges { registry, probes, control, state, supervision } = Gauges::register(started)?;
         control.configured(settings.digest);
         let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
@@ -82,6 +84,7 @@ impl Daemon {
         let (dns, admin) = listening.addresses();
         let (status, serve_at) = (listening.status(), listening.serve_at());
         let parts = Parts {
+            clock,
             live: live.clone(),
             store: store.clone(),
             timelines: timelines.clone(),

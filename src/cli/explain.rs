@@ -64,7 +64,7 @@ fn render(it: &view::Explanation) -> String {
             it.status.clone(),
             it.weight.to_string(),
             it.priority.to_string(),
-            percent(it.share),
+            percent(Some(it.share)),
             it.why.clone(),
         ]
     };

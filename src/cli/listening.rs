@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::systemd;
 use crate::control::Surroundings;
-use crate::dns::{self, Identity, Server, Sockets, Steering, TcpLimits};
+use crate::dns::{self, Identity, Policy, Server, Sockets, Steering, TcpLimits};
 use crate::metrics::DnsCounters;
 use crate::settings::{self, Settings};
 use crate::snapshot::Live;
@@ -73,16 +73,17 @@ fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// What CHAOS questions are told by these settings.
-fn identity(server: &settings::Server) -> Identity {
-    Identity { version: server.version.clone(), id: server.id.clone() }
+/// What these settings say of answers.
+fn policy(server: &settings::Server) -> Policy {
+    let identity = Identity { version: server.version.clone(), id: server.id.clone() };
+    Policy { identity, ecs_trusted: None }
 }
 
 /// The sockets in use, and whom to tell of others.
 pub(super) struct Listening {
     sockets: Sockets,
     steering: Steering,
-    identity: Arc<ArcSwap<Identity>>,
+    policy: Arc<ArcSwap<Policy>>,
     admin: AdminSocket,
     serve_at: watch::Sender<Arc<TcpListener>>,
     prepared: Option<(Sockets, AdminSocket)>,
@@ -98,13 +99,13 @@ pub(super) fn open(
     let sockets = Sockets::bind(&server.listen, server.workers)?;
     let admin = AdminSocket::bind(settings.admin.listen)?;
     let tcp = TcpLimits { connections: server.tcp_max_connections, idle: server.tcp_idle_timeout };
-    let identity = Arc::new(ArcSwap::from_pointee(identity(server)));
-    let context = dns::Context { live, counters, identity: identity.clone(), tcp };
+    let policy = Arc::new(ArcSwap::from_pointee(policy(server)));
+    let context = dns::Context { live, counters, policy: policy.clone(), tcp };
     let server = Server::start(&sockets, &context).context("could not start the DNS workers")?;
     let listening = Listening {
         sockets,
         steering: server.steering(),
-        identity,
+        policy,
         serve_at: watch::Sender::new(admin.listener.clone()),
         admin,
         prepared: None,
@@ -155,7 +156,7 @@ impl Surroundings for Listening {
     fn commit(&mut self, settings: &Settings) {
         let Some((sockets, admin)) = self.prepared.take() else { return };
         let before = self.addresses();
-        self.identity.store(Arc::new(identity(&settings.server)));
+        self.policy.store(Arc::new(policy(&settings.server)));
         self.steering.answer_at(&sockets, settings.server.tcp_idle_timeout);
         self.sockets = sockets;
         if admin.wanted != self.admin.wanted {

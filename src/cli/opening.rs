@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::control::{Recall, Timelines, World};
-use crate::model::Timestamp;
+use crate::model::{Now, Timestamp};
 use crate::settings::Settings;
 use crate::store::{AdminToken, Loaded, Memory, Store, chain};
 
@@ -24,21 +24,17 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Takes the directory, says what is wrong with it, and makes a world for so many workers.
-    pub(super) fn from(
-        settings: &Settings,
-        workers: usize,
-        now: Timestamp,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn from(settings: &Settings, workers: usize, now: Now) -> anyhow::Result<Self> {
         let dir = &settings.state.dir;
         let store = Arc::new(Store::open(dir)?);
         let token = read_token(&store, dir)?;
         let overrides = told_aside("overrides", store.load()?).unwrap_or_default();
-        let memory = recall(&store, now);
+        let memory = recall(&store, now.time);
         store.look_for_damage();
         let seed = getrandom::u64().context("the operating system gives no random numbers")?;
-        let recall = Recall::new(&memory, now, settings.state.max_age);
+        let recall = Recall::new(&memory, now.time, settings.state.max_age);
         let world = World::new(&settings.model, overrides, recall, workers, seed, now);
-        let timelines = Arc::new(Timelines::resume(memory, &world, now));
+        let timelines = Arc::new(Timelines::resume(memory, &world, now.time));
         Ok(Self { store, token, world, timelines })
     }
 }

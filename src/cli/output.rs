@@ -145,9 +145,9 @@ pub(super) fn list(pairs: &[(&str, String)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name:width$}  {}\n", line(value))).collect()
 }
 
-/// "60 %", "33.33 %".
-pub(super) fn percent(share: f64) -> String {
-    format!("{share} %")
+/// "60 %", "33.33 %"; "-" where the share depends on who asks.
+pub(super) fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |it| format!("{it} %"))
 }
 
 /// "3m ago" for a time in RFC 3339; what is no time is shown as it is.

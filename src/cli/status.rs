@@ -11,7 +11,7 @@ use crate::api::view;
 /// One look at everything: whether all is well, and what is not.
 ///
 /// Exit codes, as monitoring has them: 0 when all is well; 1 when something is degraded: an endpoint fails or nothing is heard
-/// of it, the last reload was refused, the state can't be kept, or the daemon has only just started; 2 when a profile answers without heeding health,
+/// of it, its certificate expires soon, the last reload was refused, the state can't be kept, or the daemon has only just started; 2 when a profile answers without heeding health,
 /// because none or too few of its endpoints are healthy; 3 when the daemon can't be asked or refuses to tell. Drains and
 /// overrides are shown; they are wanted, so they change nothing about the exit code.
 #[derive(Args, Debug)]
@@ -40,8 +40,10 @@ impl Health {
         let is_degraded = !status.ready
             || !status.degraded.is_empty()
             || !status.stale.is_empty()
+            || !status.certificates.is_empty()
             || status.refused_reload.is_some()
-            || !status.state.well;
+            || !status.state.well
+            || status.geo_database.as_ref().is_some_and(|it| it.error.is_some());
         match (status.failing_open.is_empty(), is_degraded) {
             (false, _) => Self::Critical,
             (true, true) => Self::Degraded,
@@ -64,6 +66,16 @@ impl Status {
         });
         Ok(ExitCode::from(health as u8))
     }
+}
+
+/// What to say of a geo database that could not be read: what is in force instead, and why.
+fn unread(database: &view::GeoDatabase) -> Option<(String, String)> {
+    let error = one_line(database.error.as_deref()?);
+    let instead = match &database.built {
+        Some(built) => format!("the one built {} stays in force", ago(built)),
+        None => "none is in force".to_owned(),
+    };
+    Some((format!("The geo database can't be read, so {instead}:"), error))
 }
 
 /// What is wrong with the state directory.
@@ -106,6 +118,7 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
     );
     section("Degraded:", endpoints(&status.degraded, "REASON"));
     section("Nothing is heard of, for probing has stopped:", endpoints(&status.stale, "REASON"));
+    section("Certificates that expire soon:", endpoints(&status.certificates, "REASON"));
     if let Some(refused) = &status.refused_reload {
         let title =
             format!("What is on the disk does not run: a reload was refused {}:", ago(&refused.at));
@@ -116,6 +129,9 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
     let unmatched = status.unmatched_overrides.join("\n");
     section("Overrides of what the configuration doesn't have:", unmatched);
     section("State that wants looking after:", troubles(&status.state).join("\n"));
+    if let Some((title, error)) = status.geo_database.as_ref().and_then(unread) {
+        section(&title, error);
+    }
     text.push_str(match Health::of(status) {
         Health::Well => "\nAll is well.",
         _ if !status.ready => "\nThe daemon is starting: some endpoints have no verdict yet.",
@@ -174,6 +190,16 @@ mod tests {
         }
     }
 
+    fn database(built: Option<&str>) -> view::GeoDatabase {
+        view::GeoDatabase {
+            path: "geo.mmdb".to_owned(),
+            built: built.map(str::to_owned),
+            loaded: built.map(str::to_owned),
+            networks: 0,
+            error: Some("farol.toml:3: geo.database: it is damaged".to_owned()),
+        }
+    }
+
     fn status() -> view::Status {
         view::Status {
             version: "0.1.0".to_owned(),
@@ -186,12 +212,14 @@ mod tests {
             failing_open: Vec::new(),
             degraded: Vec::new(),
             stale: Vec::new(),
+            certificates: Vec::new(),
             drained_sites: Vec::new(),
             drains: BTreeMap::new(),
             overridden: Vec::new(),
             unmatched_overrides: Vec::new(),
             refused_reload: None,
             state: view::State::default(),
+            geo_database: None,
         }
     }
 
@@ -210,11 +238,13 @@ mod tests {
             view::Status { ready: false, ..well.clone() },
             view::Status { degraded: vec![endpoint("seattle", "x")], ..well.clone() },
             view::Status { stale: vec![endpoint("seattle", "x")], ..well.clone() },
+            view::Status { certificates: vec![endpoint("seattle", "x")], ..well.clone() },
             view::Status { refused_reload: Some(refused), ..well.clone() },
             view::Status {
                 state: view::State { well: false, ..Default::default() },
                 ..well.clone()
             },
+            view::Status { geo_database: Some(database(None)), ..well.clone() },
         ] {
             assert_eq!(Health::of(&degraded), Health::Degraded, "{degraded:?}");
             let critical = view::Status { failing_open: vec!["a.".to_owned()], ..degraded };
@@ -308,5 +338,14 @@ mod tests {
             "The answers are well; what stands above is not.",
         ];
         check(&ill, &lines);
+        for (built, instead) in
+            [(None, "none is in force"), (Some("soon"), "the one built soon stays in force")]
+        {
+            let ill = view::Status { geo_database: Some(database(built)), ..status() };
+            let title = format!("The geo database can't be read, so {instead}:");
+            let error = "  farol.toml:3: geo.database: it is damaged";
+            let end = "The answers are well; what stands above is not.";
+            check(&ill, &[HEAD, COUNTS, "", &title, error, "", end]);
+        }
     }
 }

@@ -35,6 +35,8 @@ const RETIRE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the overrides wait for the next write after one that failed.
 const REWRITE: Duration = Duration::from_secs(10);
+/// How often endpoints that start slowly take more.
+const RAMP: Duration = Duration::from_millis(500);
 /// Operators' changes that may wait; a further one waits at its sender.
 const COMMANDS: usize = 256;
 /// Operators' changes that one write to the disk takes.
@@ -42,6 +44,8 @@ const BATCH: usize = 64;
 
 /// What the control task works with.
 pub struct Parts {
+    /// By which endpoints start slowly.
+    pub clock: Clock,
     /// Where snapshots are published; the world's is live already.
     pub live: Arc<Live>,
     /// Where overrides are kept.
@@ -121,6 +125,7 @@ impl Control {
         let (new_probers, probers) = watch::channel(parts.prober.clone());
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
+        journal::geo_database(&world.snapshot().geography);
         let mut control = Self {
             world,
             parts,
@@ -145,6 +150,7 @@ impl Control {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(RETIRE);
         let mut pulse = tokio::time::interval(Heart::EVERY);
+        let mut ramp = tokio::time::interval(RAMP);
         let mut time = TimeOfDay::now();
         let mut commands = Vec::with_capacity(BATCH);
         loop {
@@ -154,6 +160,10 @@ impl Control {
                 _ = pulse.tick() => {
                     self.parts.heart.beat();
                     time.look();
+                }
+                _ = ramp.tick(), if self.world.is_ramping() => {
+                    self.world.step_ramps();
+                    self.publish(&Why::Verdicts);
                 }
                 () = reached(self.due) => self.publish(&Why::Verdicts),
                 () = reached(expiry) => self.expire(),
@@ -298,7 +308,7 @@ impl Control {
         self.due = None;
         if self.world.is_edited() {
             let started = Instant::now();
-            let changes = self.world.publish(Clock::time_of_day());
+            let changes = self.world.publish(self.parts.clock.both());
             self.put_live(started, &changes, why);
         }
     }

@@ -12,7 +12,7 @@ use super::tests::{CONFIG, drain, key, stamp, statuses, until, verdict, world};
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics, StateMetrics};
-use crate::model::{Change as Field, Forced, Overrides, Timestamp, Verdict};
+use crate::model::{Change as Field, Forced, Now, Overrides, Timestamp, Verdict};
 use crate::probe::{Prober, VerdictChange};
 use crate::settings::load_text;
 use crate::snapshot::{Live, Snapshot};
@@ -93,6 +93,7 @@ impl Running {
         let calls = Arc::default();
         let settings = load_text(Path::new("farol.toml"), CONFIG).unwrap();
         let parts = Parts {
+            clock: Clock::start(),
             live: live.clone(),
             store,
             prober: watch,
@@ -199,7 +200,7 @@ async fn what_ends_is_undone_at_once_and_on_the_disk_once_it_can_be() {
     std::fs::create_dir(&file).unwrap();
     let mut world = world();
     world.override_with(until(1, &drain(true)));
-    world.publish(Timestamp(0));
+    world.publish(Now::at(0));
     assert_eq!(statuses(world.snapshot(), "www.z."), "D");
     let running = Running::start_in(dir, world);
     assert_eq!(statuses(&running.live.load(), "www.z."), "C", "in force, whatever the disk does");

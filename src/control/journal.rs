@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::reload::Diff;
 use super::world::{Changes, Transition};
 use super::{Change, ReloadError};
-use crate::model::{EndpointKey, EndpointStatus, Expired, Ident, Stamp, Verdict};
+use crate::model::{EndpointKey, EndpointStatus, Expired, Geography, Ident, Stamp, Verdict};
 
 /// An operator's change that is on the disk.
 pub(super) fn changed(change: &Change, stamp: &Stamp) {
@@ -117,6 +117,18 @@ pub(super) fn reload_refused(error: &ReloadError) {
         ReloadError::Stopping => "the daemon is stopping",
     };
     tracing::error!(event = "reload_refused", "{problem}, so what runs is kept:\n{error}");
+}
+
+/// A geo database that could not be read.
+pub(super) fn geo_database(geography: &Geography) {
+    let Some(file) = &geography.database_file else { return };
+    let Some(error) = &file.error else { return };
+    let instead = match file.built {
+        Some(_) => "the one before stays in force",
+        None => "none is in force, and clients that only it knows are nowhere",
+    };
+    let path = file.path.display();
+    tracing::error!(event = "geo_database_unreadable", %path, error, "the geo database can't be read, so {instead}: {error}");
 }
 
 /// Overrides of what the configuration doesn't have.

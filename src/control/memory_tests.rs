@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::health::{Belief, Cause, Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::StateMetrics;
-use crate::model::{Model, Moment, Overrides, Timestamp, Verdict};
+use crate::model::{Model, Moment, Now, Overrides, Timestamp, Verdict};
 use crate::probe::VerdictChange;
 use crate::settings::load_text;
 use crate::snapshot::Live;
@@ -52,7 +52,7 @@ fn memory(a: Verdict, b: Verdict, age: i64) -> Memory {
 
 fn start(memory: &Memory) -> World {
     let recall = Recall::new(memory, NOW, MINUTE);
-    World::new(&model(), Overrides::default(), recall, 1, 7, NOW)
+    World::new(&model(), Overrides::default(), recall, 1, 7, Now::at(NOW.0))
 }
 
 fn passed() -> ProbeResult {
@@ -113,7 +113,7 @@ fn what_is_remembered_counts_at_the_start_only() {
     assert_eq!(statuses(&world), "DD");
     let elsewhere = CONFIG.replace("127.0.0.1", "127.0.0.3");
     for text in [&elsewhere, CONFIG] {
-        world.reload(&load_text(Path::new("farol.toml"), text).unwrap().model, NOW);
+        world.reload(&load_text(Path::new("farol.toml"), text).unwrap().model, Now::at(NOW.0));
         assert_eq!(statuses(&world), "CD", "what was true before may have changed meanwhile");
     }
 }
@@ -125,7 +125,7 @@ async fn a_verdict_takes_the_place_of_what_is_remembered() {
     let (key, probed) = (key("a"), world.watches()[0].probed.clone());
     let verdict = Verdict::Degraded;
     world.observe(&VerdictChange { key, verdict, at: NOW, reason: None, probed });
-    world.publish(NOW);
+    world.publish(Now::at(NOW.0));
     let beliefs: Vec<_> = world.watches().iter().map(|it| it.belief).collect();
     assert_eq!(beliefs, [Belief::fresh(verdict), Belief::aged(verdict)]);
 
@@ -142,7 +142,8 @@ async fn what_no_probe_says_is_not_kept_and_a_timeline_is() {
         "target = \"127.0.0.1\", monitor = { protocol = \"none\" }",
     );
     let model = load_text(Path::new("farol.toml"), &text).unwrap().model;
-    let mut world = World::new(&model, Overrides::default(), Recall::default(), 1, 7, NOW);
+    let mut world =
+        World::new(&model, Overrides::default(), Recall::default(), 1, 7, Now::at(NOW.0));
     let dir = tempfile::tempdir().unwrap();
     let keeper = keeper(&world, dir.path(), MINUTE);
     let table = world.snapshot().profile(&key("a").profile).unwrap().clone();
@@ -159,7 +160,7 @@ async fn what_no_probe_says_is_not_kept_and_a_timeline_is() {
     let probed = table.endpoints[0].facts.probed.clone();
     let verdict = Verdict::Degraded;
     world.observe(&VerdictChange { key: key("a"), verdict, at: NOW, reason: None, probed });
-    world.publish(NOW);
+    world.publish(Now::at(NOW.0));
     keeper.live.publish(world.snapshot().clone());
     let kept = keep(keeper).await.endpoints;
     assert_eq!((kept.len(), &kept[0].key, kept[0].known.is_none()), (1, &key("b"), true));

@@ -6,8 +6,10 @@
 //! clock.
 
 mod actor;
+mod geography;
 mod journal;
 mod keeper;
+mod nesting;
 mod recall;
 mod reload;
 mod running;

@@ -220,7 +220,7 @@ impl Oracle {
                     WhenNoneHealthy::ServeAll | WhenNoneHealthy::LastHealthy => {}
                 }
             }
-            let has = |it: &usize| endpoints[*it].addresses.has(family);
+            let has = |it: &usize| endpoints[*it].addresses().has(family);
             let mut chosen: Vec<usize> = candidates.iter().copied().collect();
             if profile.method == Method::Weighted || profile.family == FamilyRule::Any {
                 chosen.retain(has);

@@ -2,15 +2,19 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::world::{Changes, World, key};
+use super::geography::in_force;
+use super::nesting::Nesting;
+use super::world::{Changes, World, key, note_ramp};
 use crate::health::Probed;
 use crate::metrics::COUNTED_RCODES;
 use crate::model::{
-    Endpoint, EndpointOverrides, Model, Name, Override, Profile, Timestamp, Verdict, Zone, suffixes,
+    Endpoint, EndpointOverrides, Geography, Model, Name, Now, Override, Profile, Verdict, Zone,
+    suffixes,
 };
 use crate::routing::mix;
 use crate::snapshot::{
-    AnswerCounters, EndpointFacts, ProfileTable, Slots, Snapshot, WorkerCounters, ZoneTable, Zones,
+    AnswerCounters, EndpointFacts, Given, ProfileTable, Slots, Snapshot, WorkerCounters, ZoneTable,
+    Zones,
 };
 
 /// What a reload changed.
@@ -39,7 +43,7 @@ pub struct Diff {
 impl World {
     /// Puts another configuration in force and makes its snapshot. Endpoints that are probed as before keep what is known of
     /// them.
-    pub fn reload(&mut self, model: &Model, now: Timestamp) -> (Diff, Changes) {
+    pub fn reload(&mut self, model: &Model, now: Now) -> (Diff, Changes) {
         let mut changes = if self.is_edited() { self.publish(now) } else { Changes::default() };
         let before = self.snapshot.clone();
         self.compile(model, now);
@@ -81,11 +85,12 @@ impl World {
     }
 
     /// Makes the whole snapshot from a model, keeping what is known of whatever is still there.
-    pub(super) fn compile(&mut self, model: &Model, now: Timestamp) {
+    pub(super) fn compile(&mut self, model: &Model, now: Now) {
         let before = self.snapshot.clone();
-        let table =
-            |profile: &Arc<Profile>| self.table(profile, before.profile(&profile.name), now);
-        let profiles: Slots<ProfileTable> = model.profiles.iter().map(table).collect();
+        self.nesting = Nesting::of(model);
+        self.ramping.clear();
+        let geography = in_force(&model.geography, &before.geography, now.time);
+        let profiles = self.tables(model, &before, &geography, now);
         let by_zone = profiles_by_zone(model);
         let zone = |zone: &Arc<Zone>| {
             let responses = before.zones.get(zone.name()).map(|it| it.responses.clone());
@@ -101,20 +106,43 @@ impl World {
             profiles,
             sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),
             unmatched_overrides: Arc::new([]),
+            geography,
         });
         let unmatched = self.unmatched_overrides();
         Arc::make_mut(&mut self.snapshot).unmatched_overrides = unmatched;
     }
 
-    fn table(
-        &self,
-        profile: &Arc<Profile>,
-        before: Option<&Arc<ProfileTable>>,
-        now: Timestamp,
-    ) -> ProfileTable {
-        let facts = profile.endpoints.iter().map(|it| self.facts(profile, it, before)).collect();
-        let counters = self.counters(profile, before);
-        ProfileTable::new(profile.clone(), facts, counters, before.map(|it| &**it), now)
+    /// The tables of all profiles; nested ones are made before those that they are nested in.
+    fn tables(
+        &mut self,
+        model: &Model,
+        before: &Snapshot,
+        geography: &Geography,
+        now: Now,
+    ) -> Slots<ProfileTable> {
+        let mut slots: Vec<u32> = (0..).zip(&model.profiles).map(|(slot, _)| slot).collect();
+        slots.sort_by_key(|it| self.nesting.height(*it));
+        let mut tables: Vec<Option<ProfileTable>> = slots.iter().map(|_| None).collect();
+        for slot in slots {
+            let Some(profile) = model.profiles.get(slot as usize) else { continue };
+            let nested = |endpoint: &Endpoint| {
+                let slot = self.nesting.slot(endpoint.child()?.0)?;
+                Some(tables.get(slot as usize)?.as_ref()?.nested(slot))
+            };
+            let old = before.profile(&profile.name);
+            let facts = profile
+                .endpoints
+                .iter()
+                .map(|it| EndpointFacts { nested: nested(it), ..self.facts(profile, it, old) });
+            let (facts, counters) = (facts.collect(), self.counters(profile, old));
+            let given = Given { previous: old.map(|it| &**it), geography, now };
+            let table = ProfileTable::new(profile.clone(), facts, counters, given);
+            note_ramp(&mut self.ramping, slot, &table);
+            if let Some(room) = tables.get_mut(slot as usize) {
+                *room = Some(table);
+            }
+        }
+        tables.into_iter().flatten().collect()
     }
 
     /// What is known of an endpoint that may have been configured otherwise before. Where it is probed at the same place but
@@ -131,8 +159,10 @@ impl World {
             Some((&table.profile.endpoints.get(at)?.probe, &table.endpoints.get(at)?.facts))
         });
         let key = key(profile, endpoint);
+        let mut doubt = None;
         let (verdict, remembered, probed) = match known {
             Some((probe, known)) if *probe == endpoint.probe => {
+                doubt = known.doubt;
                 (known.verdict, known.remembered, known.probed.clone())
             }
             Some((probe, known)) if probe.addresses == endpoint.probe.addresses => {
@@ -147,8 +177,10 @@ impl World {
         };
         EndpointFacts {
             verdict,
+            doubt,
             remembered,
             probed,
+            nested: None,
             overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
             drained: self.is_drained(endpoint),
         }

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use crate::model::Geography;
 use crate::settings::{Admin, Metrics, Server, Settings, State};
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
@@ -7,6 +10,7 @@ pub struct Running {
     admin: Admin,
     metrics: Metrics,
     state: State,
+    geography: Arc<Geography>,
 }
 
 /// Keys whose values are others.
@@ -26,6 +30,7 @@ impl Running {
             admin: settings.admin.clone(),
             metrics: settings.metrics.clone(),
             state: settings.state.clone(),
+            geography: settings.model.geography.clone(),
         }
     }
 
@@ -38,6 +43,8 @@ impl Running {
         let Metrics { per_endpoint } = &mut self.metrics;
         let State { dir, max_age } = &self.state;
         let Settings { server, admin, metrics, state, .. } = settings;
+        let geography = std::mem::replace(&mut self.geography, settings.model.geography.clone());
+        let same_networks = geography.networks == self.geography.networks;
         let taken = [
             ("server.listen", replace(listen, &server.listen)),
             ("server.version", replace(version, &server.version)),
@@ -46,6 +53,12 @@ impl Running {
             ("admin.listen", replace(admin_listen, &admin.listen)),
             ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
+            ("client_network", !same_networks),
+            (
+                "geo",
+                geography.files != self.geography.files
+                    || geography.location_default != self.geography.location_default,
+            ),
         ];
         let needs_restart = [
             ("server.workers", *workers != server.workers),
@@ -89,6 +102,9 @@ mod tests {
             ("admin.listen", true, "[admin]\nlisten = '127.0.0.1:1234'"),
             ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
             ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),
+            ("client_network", true, "[[client_network]]\ncidr = '10.0.0.0/8'\nregion = 'US'"),
+            ("geo", true, "[geo]\ndatabase = '/nowhere.mmdb'"),
+            ("geo", true, "[geo]\nlocation_default = { latitude = 1, longitude = 2 }"),
             ("server.workers", false, "[server]\nworkers = 77"),
             ("server.tcp_max_connections", false, "[server]\ntcp_max_connections = 7"),
             ("state.dir", false, "[state]\ndir = '/elsewhere'"),

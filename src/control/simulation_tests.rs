@@ -2,7 +2,7 @@
 //! at work together under a clock that stands still unless everyone waits. What comes out is held against an oracle.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,13 +18,13 @@ use super::*;
 use crate::clock::Clock;
 use crate::health::Outcome;
 use crate::model::{
-    Change as Field, EndpointStatus, Family, Forced, Model, Monitor, Overrides, Timestamp,
+    Change as Field, EndpointStatus, Family, Forced, Model, Monitor, Now, Overrides, Timestamp,
 };
 use crate::probe::testbed::play;
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::routing::{Draw, mix};
 use crate::settings::load_text;
-use crate::snapshot::{Decision, ProfileTable};
+use crate::snapshot::{Choice, ProfileTable, Snapshot};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const SITES: usize = 4;
@@ -167,9 +167,11 @@ struct Day {
 }
 
 impl Day {
-    fn times(&self) -> [Timestamp; 2] {
-        let now = 1_700_000_000_000 + i64::try_from(self.clock.now().0.as_millis()).unwrap();
-        [Timestamp(now + self.skew), Timestamp(now)]
+    /// The same moment by two times of day.
+    fn times(&self) -> [Now; 2] {
+        let moment = self.clock.now();
+        let now = 1_700_000_000_000 + i64::try_from(moment.0.as_millis()).unwrap();
+        [now + self.skew, now].map(|it| Now { moment, time: Timestamp(it) })
     }
 
     /// Takes in a verdict, and every other that came at the same instant.
@@ -323,7 +325,7 @@ impl Day {
             Change::Endpoint(EndpointKey { profile: profile.name.clone(), endpoint }, change)
         };
         let stamp =
-            Stamp { by: "ann".to_owned(), reason: None, at: self.times()[0], expires: None };
+            Stamp { by: "ann".to_owned(), reason: None, at: self.times()[0].time, expires: None };
         for world in &mut self.worlds {
             let mut overrides = world.overrides().clone();
             world.plan(&mut overrides, &change, &stamp).unwrap();
@@ -352,25 +354,27 @@ impl Day {
 /// The draws meet everything that is expected, and nothing else.
 fn check_answers(table: &ProfileTable, family: Family, expected: &Expected, now: Duration) {
     let draws = (0..32).map(|sequence| Draw { seed: 7, sequence });
-    let decisions: Vec<Decision<'_>> = draws.map(|it| table.decide(family, it)).collect();
+    let (snapshot, nobody) = (Snapshot::default(), Ipv4Addr::UNSPECIFIED.into());
+    let choice = |mut draw: Draw| snapshot.decide(table, family, nobody, &mut draw).choice;
+    let choices: Vec<Choice> = draws.map(choice).collect();
     let fits = match expected {
         Expected::Among(endpoints) => {
-            let place = |it: &Decision<'_>| match it {
-                Decision::Endpoint(at, _) => Some(Some(*at)),
-                Decision::NoData => Some(None),
-                Decision::Fallback(_) | Decision::ServFail => None,
+            let place = |it: &Choice| match it {
+                Choice::Endpoints(pick) => Some(pick.members().next()),
+                Choice::NoData => Some(None),
+                Choice::Fallback | Choice::ServFail => None,
             };
-            let places: Option<BTreeSet<_>> = decisions.iter().map(place).collect();
+            let places: Option<BTreeSet<_>> = choices.iter().map(place).collect();
             places.as_ref() == Some(endpoints)
         }
-        Expected::Fallback => decisions.iter().all(|it| matches!(it, Decision::Fallback(_))),
-        Expected::NoData => decisions.iter().all(|it| *it == Decision::NoData),
-        Expected::ServFail => decisions.iter().all(|it| *it == Decision::ServFail),
+        Expected::Fallback => choices.iter().all(|it| *it == Choice::Fallback),
+        Expected::NoData => choices.iter().all(|it| *it == Choice::NoData),
+        Expected::ServFail => choices.iter().all(|it| *it == Choice::ServFail),
     };
     let (name, statuses) = (&table.profile.name, table.endpoints.iter().map(|it| it.status));
     assert!(
         fits,
-        "{name} {family:?} at {now:?}: {:?}, not {expected:?}: {decisions:?}",
+        "{name} {family:?} at {now:?}: {:?}, not {expected:?}: {choices:?}",
         statuses.collect::<Vec<_>>()
     );
 }
@@ -393,7 +397,7 @@ async fn a_day_of_failures_goes_by_the_rules() {
     let (prober, handle) = play(move |it| probe(played.clone(), clock, it), sender, stop.clone());
     tasks.spawn(prober);
     let model = load_text(Path::new("farol.toml"), &config(0)).unwrap().model;
-    let world = || World::new(&model, Overrides::default(), Recall::default(), 1, 7, Timestamp(0));
+    let world = || World::new(&model, Overrides::default(), Recall::default(), 1, 7, Now::at(0));
     let mut day = Day {
         net: net.clone(),
         worlds: [world(), world()],

@@ -78,7 +78,7 @@ mod tests {
     use super::super::World;
     use super::*;
     use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult};
-    use crate::model::{Overrides, Timestamp, Verdict};
+    use crate::model::{Now, Overrides, Timestamp, Verdict};
     use crate::probe::VerdictChange;
     use crate::settings::load_text;
 
@@ -124,7 +124,7 @@ mod tests {
             crate::control::Recall::default(),
             1,
             1,
-            Timestamp(0),
+            Now::at(0),
         )
     }
 
@@ -161,7 +161,7 @@ mod tests {
         let (log, _guard) = logged();
         let clock = Clock::start();
         (0..heard).for_each(|at| hear(&mut world, at, clock.now()));
-        world.publish(Timestamp(0));
+        world.publish(Now::at(0));
         let live = Arc::new(Live::new(world.snapshot().clone(), 1));
         let stop = CancellationToken::new();
         let watching = watch_for_stale(live, clock, stop.clone());

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::health::Belief;
-use crate::model::{Change as Field, EndpointStatus, Forced, Model, Overrides, Timestamp, Verdict};
+use crate::model::{
+    Change as Field, EndpointStatus, Forced, Model, Now, Overrides, Timestamp, Verdict,
+};
 use crate::probe::VerdictChange;
 use crate::settings::load_text;
 use crate::snapshot::Snapshot;
@@ -35,7 +37,7 @@ pub(super) fn model(text: &str) -> Model {
 }
 
 pub(super) fn world() -> World {
-    World::new(&model(CONFIG), Overrides::default(), Recall::default(), 1, 7, Timestamp(0))
+    World::new(&model(CONFIG), Overrides::default(), Recall::default(), 1, 7, Now::at(0))
 }
 
 pub(super) fn stamp() -> Stamp {
@@ -77,7 +79,7 @@ fn verdicts_are_published_together_and_touch_only_their_profile() {
     world.observe(&verdict(&world, "app.z.", "a", Verdict::Degraded));
     world.observe(&verdict(&world, "app.z.", "b", Verdict::Online));
     assert!(world.is_edited());
-    let transitions = world.publish(Timestamp(5)).transitions;
+    let transitions = world.publish(Now::at(5)).transitions;
     let after = world.snapshot();
     assert_eq!((before.generation, after.generation), (1, 2));
     assert_eq!(
@@ -101,7 +103,7 @@ fn a_drain_moves_every_endpoint_of_its_site() {
         let mut overrides = world.overrides().clone();
         world.plan(&mut overrides, &drain(drained), &stamp()).unwrap();
         world.override_with(overrides);
-        world.publish(Timestamp(1));
+        world.publish(Now::at(1));
         assert_eq!(statuses(world.snapshot(), "app.z."), app);
         assert_eq!(statuses(world.snapshot(), "www.z."), www);
         assert_eq!(world.snapshot().sites[0].drained.is_some(), drained);
@@ -139,7 +141,7 @@ fn an_override_of_what_is_gone_is_shown_and_can_be_cleared() {
         .replace("[[site]]\nname = \"sea\"", "")
         .replace("site = \"sea\", ", "")
         .replace(", { name = \"b\", target = \"127.0.0.2\" }", "");
-    let (diff, _) = world.reload(&model(&text), Timestamp(1));
+    let (diff, _) = world.reload(&model(&text), Now::at(1));
     assert_eq!(diff.unmatched, ["app.z. b", "sea"]);
     assert_eq!(diff.overridden, Vec::<String>::new());
     assert_eq!(*world.snapshot().unmatched_overrides, *diff.unmatched);
@@ -150,7 +152,7 @@ fn an_override_of_what_is_gone_is_shown_and_can_be_cleared() {
     world.plan(&mut overrides, &change(Field::Clear), &stamp()).unwrap();
     world.plan(&mut overrides, &drain(false), &stamp()).unwrap();
     world.override_with(overrides);
-    world.publish(Timestamp(2));
+    world.publish(Now::at(2));
     assert!(world.snapshot().unmatched_overrides.is_empty());
     assert_eq!(*world.overrides(), Overrides::default());
 }
@@ -175,10 +177,10 @@ fn a_reload_tells_what_overrides_beat_and_nothing_else() {
     }
     world.override_with(overrides);
     let b = "app.z. b: weight 9 over 1, priority 7 over 2, forced down";
-    let (diff, _) = world.reload(&model(CONFIG), Timestamp(1));
+    let (diff, _) = world.reload(&model(CONFIG), Now::at(1));
     assert_eq!(diff.overridden, [b, "sea: drained"]);
     let text = CONFIG.replace("{ name = \"b\",", "{ name = \"b\", weight = 9, enabled = false,");
-    let (diff, _) = world.reload(&model(&text), Timestamp(1));
+    let (diff, _) = world.reload(&model(&text), Now::at(1));
     let b = "app.z. b: priority 7 over 2, enabled true over false, forced down";
     assert_eq!(diff.overridden, [b, "sea: drained"]);
 }
@@ -189,7 +191,7 @@ fn the_edges_of_failing_open_are_told() {
     let mut edges = Vec::new();
     for say in [Verdict::Online, Verdict::Degraded, Verdict::Degraded, Verdict::Online] {
         world.observe(&verdict(&world, "www.z.", "a", say));
-        edges.extend(world.publish(Timestamp(1)).fail_open);
+        edges.extend(world.publish(Now::at(1)).fail_open);
     }
     let www: Name = "www.z.".parse().unwrap();
     assert_eq!(edges, [(www.clone(), true), (www, false)]);
@@ -208,7 +210,7 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
     let table = |world: &World, name: &str| {
         world.snapshot().profile(&name.parse().unwrap()).unwrap().clone()
     };
-    world.publish(Timestamp(1));
+    world.publish(Now::at(1));
     let before = table(&world, "app.z.");
     before.counters.count(crate::snapshot::Worker(0), 1);
 
@@ -217,7 +219,7 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
         .split("[[profile]]\nname = \"www.z.\"").next().unwrap()
         .replace("endpoint = [{ name = \"a\", site = \"sea\", target = \"127.0.0.1\" }, { name = \"b\", target = \"127.0.0.2\" }]",
             "endpoint = [{ name = \"b\", target = \"127.0.0.2\" }, { name = \"a\", target = \"127.0.0.9\" }, { name = \"c\", target = \"127.0.0.3\" }]");
-    let (diff, _) = world.reload(&model(&text), Timestamp(2));
+    let (diff, _) = world.reload(&model(&text), Now::at(2));
     let after = table(&world, "app.z.");
     assert_eq!(statuses(world.snapshot(), "app.z."), "DCC");
     assert_eq!((after.endpoints[0].since, after.endpoints[0].weight), (Timestamp(1), 9));
@@ -238,7 +240,7 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
         probed: before.endpoints[0].facts.probed.clone(),
     };
     world.observe(&late);
-    world.publish(Timestamp(3));
+    world.publish(Now::at(3));
     assert_eq!(statuses(world.snapshot(), "app.z."), "DCC");
 }
 
@@ -246,7 +248,7 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
 fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
     let mut world = world();
     world.observe(&verdict(&world, "www.z.", "a", Verdict::Degraded));
-    world.reload(&model(&CONFIG.replace("port = 9", "port = 9\ninterval = \"1m\"")), Timestamp(1));
+    world.reload(&model(&CONFIG.replace("port = 9", "port = 9\ninterval = \"1m\"")), Now::at(1));
     assert_eq!(statuses(world.snapshot(), "www.z."), "D");
     let watch = world.watches().into_iter().find(|it| it.key == key("www.z.", "a")).unwrap();
     assert_eq!(
@@ -267,12 +269,12 @@ pub(super) fn until(expires: i64, change: &Change) -> Overrides {
 fn an_override_ends_at_its_time_and_not_before() {
     let mut world = world();
     world.override_with(until(1000, &drain(true)));
-    world.publish(Timestamp(0));
+    world.publish(Now::at(0));
     assert_eq!(world.next_expiry(), Some(Timestamp(1000)));
     assert!(world.expire(Timestamp(999)).is_empty() && !world.is_edited());
     let expired: Vec<_> = world.expire(Timestamp(1000)).iter().map(ToString::to_string).collect();
     assert_eq!(expired, ["site sea: drained"]);
-    let transitions = world.publish(Timestamp(1000)).transitions;
+    let transitions = world.publish(Now::at(1000)).transitions;
     assert_eq!((transitions.len(), statuses(world.snapshot(), "app.z.")), (2, "CC".into()));
     assert!(world.snapshot().sites[0].drained.is_none());
     assert_eq!((world.next_expiry(), world.overrides()), (None, &Overrides::default()));
@@ -283,7 +285,7 @@ fn what_ended_before_the_start_never_comes_into_force() {
     let overrides = until(1000, &drain(true));
     let start = |now| {
         let recall = Recall::default();
-        World::new(&model(CONFIG), overrides.clone(), recall, 1, 7, Timestamp(now))
+        World::new(&model(CONFIG), overrides.clone(), recall, 1, 7, Now::at(now))
     };
     assert_eq!(statuses(start(999).snapshot(), "www.z."), "D");
     let mut late = start(1000);

@@ -7,9 +7,7 @@ use std::str::FromStr;
 use ring::digest::{SHA256, digest};
 
 use super::{Change, ChangeError, World};
-use crate::model::{
-    EndpointKey, EndpointOverrides, Ident, Location, Overrides, Profile, Site, Stamp,
-};
+use crate::model::{EndpointKey, EndpointOverrides, Overrides, Profile, Site, Stamp};
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 
 /// The configuration and the overrides of something, digested. Health is no part of it, so a version is another one exactly
@@ -148,13 +146,7 @@ fn profile_version<'a>(
 
 fn sites_version<'a>(sites: impl Iterator<Item = (&'a Site, Option<&'a Stamp>)>) -> Version {
     let mut octets = Octets::default();
-    for (Site { name, location }, drained) in sites {
-        let location = location.as_ref().map(|Location { latitude, longitude, region }| {
-            (latitude.to_bits(), longitude.to_bits(), region)
-        });
-        let site: (&Ident, _, _) = (name, location, drained);
-        site.hash(&mut octets);
-    }
+    sites.for_each(|it| it.hash(&mut octets));
     octets.version()
 }
 
@@ -189,10 +181,10 @@ mod tests {
     use super::super::tests::{CONFIG, drain, key, model, stamp, until};
     use super::*;
     use crate::control::Recall;
-    use crate::model::{Change as Field, EndpointChange, Timestamp};
+    use crate::model::{Change as Field, EndpointChange, Now};
 
     fn world(text: &str, overrides: Overrides) -> World {
-        World::new(&model(text), overrides, Recall::default(), 1, 7, Timestamp(0))
+        World::new(&model(text), overrides, Recall::default(), 1, 7, Now::at(0))
     }
 
     /// A change of an endpoint's weight.

@@ -1,15 +1,16 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::nesting::Nesting;
 use super::recall::Recall;
 use super::{Change, ChangeError};
 use crate::health::Belief;
 use crate::model::{
-    Endpoint, EndpointKey, EndpointStatus, Expired, Ident, Model, Name, Overrides, Profile,
+    Endpoint, EndpointKey, EndpointStatus, Expired, Ident, Model, Name, Now, Overrides, Profile,
     Protocol, Site, Stamp, Timestamp,
 };
 use crate::probe::{VerdictChange, Watch};
-use crate::snapshot::{EndpointFacts, EndpointState, ProfileTable, SiteState, Snapshot};
+use crate::snapshot::{EndpointFacts, EndpointState, Given, ProfileTable, SiteState, Snapshot};
 
 /// Everything that is known, and the snapshot that follows from it. Pure: whoever calls says what time it is.
 ///
@@ -21,6 +22,9 @@ pub struct World {
     pub(super) overrides: Overrides,
     edits: BTreeMap<u32, Vec<EndpointFacts>>,
     overrides_changed: bool,
+    pub(super) nesting: Nesting,
+    /// The profiles with an endpoint that starts slowly.
+    pub(super) ramping: BTreeSet<u32>,
     /// When the first of the overrides ends.
     next_expiry: Option<Timestamp>,
     /// What ended before the start.
@@ -86,9 +90,9 @@ impl World {
         recall: Recall,
         workers: usize,
         seed: u64,
-        now: Timestamp,
+        now: Now,
     ) -> Self {
-        let expired = overrides.expire(now);
+        let expired = overrides.expire(now.time);
         let mut world = Self {
             snapshot: Arc::default(),
             next_expiry: overrides.next_expiry(),
@@ -97,6 +101,8 @@ impl World {
             overrides,
             edits: BTreeMap::new(),
             overrides_changed: false,
+            nesting: Nesting::default(),
+            ramping: BTreeSet::new(),
             workers,
             seed,
         };
@@ -232,15 +238,50 @@ impl World {
         expired
     }
 
+    /// Whether an endpoint starts slowly, so that [`step_ramps`](Self::step_ramps) has something to do.
+    pub fn is_ramping(&self) -> bool {
+        !self.ramping.is_empty()
+    }
+
+    /// Has the next publication look at how far those endpoints are that start slowly.
+    pub fn step_ramps(&mut self) {
+        for slot in std::mem::take(&mut self.ramping) {
+            self.facts_mut(slot);
+        }
+    }
+
     /// Makes a snapshot of everything that has changed.
-    pub fn publish(&mut self, now: Timestamp) -> Changes {
+    pub fn publish(&mut self, now: Now) -> Changes {
         let mut changes = Changes::default();
         let mut replaced = Vec::with_capacity(self.edits.len());
-        for (slot, facts) in std::mem::take(&mut self.edits) {
+        let edits = std::mem::take(&mut self.edits).into_iter();
+        // Nested profiles come before those that they are nested in.
+        let mut edits: BTreeMap<(usize, u32), Vec<EndpointFacts>> =
+            edits.map(|(slot, facts)| ((self.nesting.height(slot), slot), facts)).collect();
+        while let Some(((_, slot), facts)) = edits.pop_first() {
             let Some(before) = self.snapshot.profiles.get(slot) else { continue };
             let (profile, counters) = (before.profile.clone(), before.counters.clone());
-            let after = ProfileTable::new(profile, facts, counters, Some(before), now);
+            let after = ProfileTable::new(
+                profile,
+                facts,
+                counters,
+                Given { previous: Some(before), geography: &self.snapshot.geography, now },
+            );
             changes.add(before, &after);
+            let nested = after.nested(slot);
+            for parent in
+                self.nesting.parents(slot).iter().filter(|_| nested != before.nested(slot))
+            {
+                let Some(table) = self.snapshot.profiles.get(*parent) else { continue };
+                let known = || table.endpoints.iter().map(|it| it.facts.clone()).collect();
+                let key = (self.nesting.height(*parent), *parent);
+                let facts = edits.entry(key).or_insert_with(known).iter_mut();
+                facts
+                    .filter_map(|it| it.nested.as_mut())
+                    .filter(|it| it.slot == slot)
+                    .for_each(|it| *it = nested);
+            }
+            note_ramp(&mut self.ramping, slot, &after);
             replaced.push((slot, Arc::new(after)));
         }
         let mut next = Snapshot {
@@ -312,4 +353,13 @@ impl World {
 /// An endpoint's name among all profiles.
 pub(super) fn key(profile: &Profile, endpoint: &Endpoint) -> EndpointKey {
     EndpointKey { profile: profile.name.clone(), endpoint: endpoint.name.clone() }
+}
+
+/// Remembers whether a profile has an endpoint that starts slowly.
+pub(super) fn note_ramp(ramping: &mut BTreeSet<u32>, slot: u32, table: &ProfileTable) {
+    if table.endpoints.iter().any(|it| it.ramp.is_some()) {
+        ramping.insert(slot);
+    } else {
+        ramping.remove(&slot);
+    }
 }

@@ -1,7 +1,9 @@
 //! Writes an answer, section by section, into a buffer that its owner reuses. Whole record sets or none: what does not fit
 //! is taken back.
 
-use super::query::{CLASS_CHAOS, CLASS_IN, Edns, HEADER, Header, OPTION_TCP_KEEPALIVE, Rcode};
+use super::query::{
+    CLASS_CHAOS, CLASS_IN, Edns, HEADER, Header, OPTION_CLIENT_SUBNET, OPTION_TCP_KEEPALIVE, Rcode,
+};
 use crate::model::{RecordSet, RecordType};
 use crate::snapshot::Answer;
 
@@ -15,6 +17,10 @@ const OPT_LENGTH: usize = 11;
 const KEEPALIVE_LENGTH: usize = 6;
 /// The code of extended errors (RFC 8914 2).
 const OPTION_EXTENDED_ERROR: u16 = 15;
+/// An option's code and length.
+const OPTION_HEADER: usize = 4;
+/// Where in a record its TTL is, when its owner is a pointer.
+const TTL: std::ops::Range<usize> = 6..10;
 /// Pointers reach no further (RFC 1035 4.1.4).
 const MAX_POINTER: usize = 0x3fff;
 
@@ -86,6 +92,8 @@ pub(super) struct Message<'b> {
     pub(super) authoritative: bool,
     pub(super) truncated: bool,
     pub(super) extended_error: Option<ExtendedError>,
+    /// The length of the prefix of the client's network that the answer is for (RFC 7871); 0 is everyone.
+    pub(super) scope: u8,
 }
 
 impl<'b> Message<'b> {
@@ -99,7 +107,10 @@ impl<'b> Message<'b> {
         keepalive: Option<u16>,
     ) -> Self {
         let keepalive = keepalive.filter(|_| edns.is_some_and(|it| it.keepalive));
-        let opt = edns.map_or(0, |_| OPT_LENGTH) + keepalive.map_or(0, |_| KEEPALIVE_LENGTH);
+        let subnet = edns.and_then(|it| it.subnet);
+        let opt = edns.map_or(0, |_| OPT_LENGTH)
+            + keepalive.map_or(0, |_| KEEPALIVE_LENGTH)
+            + subnet.map_or(0, |it| OPTION_HEADER + it.length());
         let size = size.min(buffer.len());
         let mut message = Self {
             buffer,
@@ -113,6 +124,7 @@ impl<'b> Message<'b> {
             authoritative: false,
             truncated: false,
             extended_error: None,
+            scope: 0,
         };
         if !question.is_empty() && message.put(question).is_ok() {
             message.counts[0] = 1;
@@ -174,21 +186,25 @@ impl<'b> Message<'b> {
         })
     }
 
-    /// Adds an answer that is ready to send, or nothing.
-    pub(super) fn ready(&mut self, owner: Placed<'_>, answer: &Answer) -> Result<(), Full> {
+    /// Adds records that are ready to send, or nothing. They may be kept for `ttl` seconds.
+    pub(super) fn ready(
+        &mut self,
+        owner: Placed<'_>,
+        answer: &Answer,
+        ttl: u32,
+    ) -> Result<(), Full> {
         let offset = u16::try_from(owner.offset).map_err(|_| Full)?;
         if owner.offset > MAX_POINTER {
             return Err(Full);
         }
         let start = self.length;
         self.put(&answer.wire)?;
-        if owner.offset != HEADER {
-            let pointer = (0xc000 | offset).to_be_bytes();
+        if owner.offset != HEADER || answer.ttl != ttl {
+            let (pointer, ttl) = ((0xc000 | offset).to_be_bytes(), ttl.to_be_bytes());
             let records = self.buffer.get_mut(start..self.length).unwrap_or_default();
             for record in records.chunks_exact_mut(answer.record_length) {
-                if let Some(owner) = record.first_chunk_mut() {
-                    *owner = pointer;
-                }
+                record[..2].copy_from_slice(&pointer);
+                record[TTL].copy_from_slice(&ttl);
             }
         }
         self.counts[Section::Answer as usize] += answer.count;
@@ -233,9 +249,10 @@ impl<'b> Message<'b> {
         self.limit = self.size;
         let keepalive = self.keepalive.map_or(0, |_| KEEPALIVE_LENGTH);
         // The error is a courtesy: it goes where there is room.
-        let room = self.size.saturating_sub(self.length + OPT_LENGTH + keepalive);
+        let subnet = edns.subnet.map_or(0, |it| OPTION_HEADER + it.length());
+        let room = self.size.saturating_sub(self.length + OPT_LENGTH + keepalive + subnet);
         let error = self.extended_error.filter(|it| it.length() <= room);
-        let options = keepalive + error.map_or(0, ExtendedError::length);
+        let options = keepalive + subnet + error.map_or(0, ExtendedError::length);
         let extended_rcode = (self.rcode as u16 >> 4) as u8;
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
         let added = self.whole(|message| {
@@ -248,6 +265,12 @@ impl<'b> Message<'b> {
                 message.put(&OPTION_TCP_KEEPALIVE.to_be_bytes())?;
                 message.put(&[0, 2])?;
                 message.put(&timeout.to_be_bytes())?;
+            }
+            if let Some(subnet) = edns.subnet {
+                let (data, length) = subnet.answer(message.scope);
+                message.put(&OPTION_CLIENT_SUBNET.to_be_bytes())?;
+                message.put(&(length as u16).to_be_bytes())?;
+                message.put(data.get(..length).unwrap_or_default())?;
             }
             if let Some(error) = error {
                 message.put(&OPTION_EXTENDED_ERROR.to_be_bytes())?;

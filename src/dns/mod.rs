@@ -2,6 +2,7 @@
 //! memory: it goes on from the last snapshot whatever fails elsewhere.
 
 mod bind;
+mod client_subnet;
 mod connections;
 mod message;
 mod post;
@@ -15,7 +16,7 @@ mod tcp;
 mod udp;
 
 pub use bind::{BindError, Sockets};
-pub use responder::Identity;
+pub use responder::{Identity, Policy};
 pub use server::{Context, Server, Steering};
 pub use tcp::TcpLimits;
 

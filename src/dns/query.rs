@@ -1,5 +1,6 @@
 //! A borrowed view of a query packet; nothing is copied.
 
+use super::client_subnet::ClientSubnet;
 use crate::metrics::DropReason;
 use crate::model::{MAX_NAME, RecordType};
 
@@ -10,6 +11,8 @@ pub(super) const HEADER: usize = 12;
 pub(super) const CLASS_IN: u16 = 1;
 pub(super) const CLASS_CHAOS: u16 = 3;
 
+/// The code of a client's network (RFC 7871 6).
+pub(super) const OPTION_CLIENT_SUBNET: u16 = 8;
 /// The code of TCP keepalive (RFC 7828 3.1).
 pub(super) const OPTION_TCP_KEEPALIVE: u16 = 11;
 
@@ -76,6 +79,8 @@ pub(super) struct Edns {
     pub(super) dnssec_ok: bool,
     /// Whether the client understands TCP keepalive (RFC 7828).
     pub(super) keepalive: bool,
+    /// The network that the query is asked for (RFC 7871).
+    pub(super) subnet: Option<ClientSubnet>,
 }
 
 /// A name in wire format, lower case, kept without an allocation.
@@ -249,25 +254,34 @@ impl<'p> Reader<'p> {
             if !is_root || edns.is_some() || at < others {
                 return Err(Rcode::FormErr);
             }
-            // The options of a version that we don't know may look different.
-            let keepalive = version == 0 && read_options(data).ok_or(Rcode::FormErr)?;
             let size = u16::from_be_bytes([c0, c1]).max(512);
-            edns = Some(VersionedEdns {
-                version,
-                edns: Edns { size, dnssec_ok: f0 & 0x80 != 0, keepalive },
-            });
+            let mut read = Edns { size, dnssec_ok: f0 & 0x80 != 0, keepalive: false, subnet: None };
+            // The options of a version that we don't know may look different.
+            if version == 0 {
+                read_options(data, &mut read).ok_or(Rcode::FormErr)?;
+            }
+            edns = Some(VersionedEdns { version, edns: read });
         }
         Ok(edns)
     }
 }
 
-/// Passes over the options; tells whether TCP keepalive is among them. None when they are malformed.
-fn read_options(mut data: &[u8]) -> Option<bool> {
-    let mut keepalive = false;
+/// Takes in the options that mean something here. None when one is malformed, or a client's network is there twice.
+fn read_options(mut data: &[u8], edns: &mut Edns) -> Option<()> {
     while !data.is_empty() {
         let (&[c0, c1, l0, l1], rest) = data.split_first_chunk::<4>()?;
-        keepalive |= u16::from_be_bytes([c0, c1]) == OPTION_TCP_KEEPALIVE;
-        data = rest.get(u16::from_be_bytes([l0, l1]).into()..)?;
+        let (option, rest) = rest.split_at_checked(u16::from_be_bytes([l0, l1]).into())?;
+        match u16::from_be_bytes([c0, c1]) {
+            OPTION_TCP_KEEPALIVE => edns.keepalive = true,
+            OPTION_CLIENT_SUBNET => {
+                let subnet = ClientSubnet::read(option)?;
+                if edns.subnet.replace(subnet).is_some() {
+                    return None;
+                }
+            }
+            _ => {}
+        }
+        data = rest;
     }
-    Some(keepalive)
+    Some(())
 }

@@ -1,11 +1,15 @@
 //! Answers a question from the snapshot: follows aliases inside the zone, refers to delegated servers, lets profiles
 //! decide, and says no with the zone's SOA.
 
+use std::net::IpAddr;
+
 use super::message::{ExtendedError, Full, Message, Placed, Section};
 use super::query::{FoldedName, HEADER, Query, Rcode};
 use crate::model::{Family, MAX_NAME, Name, RecordSet, RecordType, suffixes};
-use crate::routing::Basis;
-use crate::snapshot::{Decision, Found, Node, ProfileTable, Snapshot, Worker, ZoneTable};
+use crate::routing::{Basis, Draw};
+use crate::snapshot::{
+    Asker, Choice, Decision, Found, Node, ProfileTable, Snapshot, Worker, ZoneTable,
+};
 
 /// The most aliases that one answer follows (as NSD and BIND bound it); what is found until then is sent.
 const MAX_LINKS: usize = 16;
@@ -24,6 +28,7 @@ const NONE_HEALTHY: ExtendedError = ExtendedError::Other("no endpoint is healthy
 pub(super) fn resolve<'s>(
     snapshot: &'s Snapshot,
     worker: Worker,
+    client: IpAddr,
     query: &Query<'_>,
     message: &mut Message<'_>,
 ) -> Option<&'s ZoneTable> {
@@ -42,6 +47,7 @@ pub(super) fn resolve<'s>(
         snapshot,
         zone,
         worker,
+        client,
         message,
         record_type: query.record_type,
         name,
@@ -73,6 +79,7 @@ struct Chase<'c, 's, 'b> {
     snapshot: &'s Snapshot,
     zone: &'s ZoneTable,
     worker: Worker,
+    client: IpAddr,
     message: &'c mut Message<'b>,
     record_type: RecordType,
     /// The name that is looked up now.
@@ -129,33 +136,29 @@ impl<'s> Chase<'_, 's, '_> {
     }
 
     fn decide(&mut self, profile: &'s ProfileTable, family: Family) -> Result<Next, Full> {
-        let counters = &profile.counters;
-        let decision = profile.decide(family, counters.draw(self.worker, family));
-        let answers = matches!(decision, Decision::Endpoint(..) | Decision::Fallback(_));
-        self.message.extended_error = match profile.basis(family) {
+        let decision =
+            self.snapshot.decide(profile, family, self.client, &mut Counting(self.worker));
+        let answers = matches!(decision.choice, Choice::Endpoints(_) | Choice::Fallback);
+        self.message.scope = self.message.scope.max(decision.scope);
+        self.message.extended_error = match decision.basis {
             Basis::Healthy | Basis::NoneInService => None,
             Basis::Panic => Some(PANIC),
             Basis::NoneHealthy => Some(if answers { FAIL_OPEN } else { NONE_HEALTHY }),
         };
-        let answer = match decision {
-            Decision::Endpoint(endpoint, answer) => {
-                counters.count(self.worker, endpoint);
-                answer
+        match decision.choice {
+            Choice::Endpoints(_) | Choice::Fallback => {
+                let owner = self.owner(0);
+                let owner = owner.placed(&self.name);
+                self.message.whole(|message| addresses(message, owner, &decision))?;
+                Ok(Next::Done)
             }
-            Decision::Fallback(answer) => {
-                counters.count_fallback(self.worker);
-                answer
-            }
-            Decision::NoData => return self.negative(profile.profile.ttl),
-            Decision::ServFail => {
+            Choice::NoData => self.negative(decision.ttl),
+            Choice::ServFail => {
                 self.message.rcode = Rcode::ServFail;
                 self.message.authoritative = false;
-                return Ok(Next::Done);
+                Ok(Next::Done)
             }
-        };
-        let owner = self.owner(0);
-        self.message.ready(owner.placed(&self.name), answer)?;
-        Ok(Next::Done)
+        }
     }
 
     /// Answers with a CNAME, and goes on with its target where that is in the zone.
@@ -269,5 +272,36 @@ impl Owner {
     fn placed(self, name: &FoldedName) -> Placed<'_> {
         let wire = name.as_wire().get(self.start..).unwrap_or_default();
         Placed { offset: self.offset, wire }
+    }
+}
+
+/// Adds the records that were decided for.
+fn addresses(
+    message: &mut Message<'_>,
+    owner: Placed<'_>,
+    decision: &Decision<'_>,
+) -> Result<(), Full> {
+    for answer in decision.answers() {
+        message.ready(owner, answer, decision.ttl)?;
+    }
+    Ok(())
+}
+
+/// Draws for a worker, and counts what was chosen.
+struct Counting(Worker);
+
+impl Asker for Counting {
+    fn draw(&mut self, table: &ProfileTable, family: Family) -> Draw {
+        table.counters.draw(self.0, family)
+    }
+
+    fn chose(&mut self, table: &ProfileTable, choice: Choice) {
+        match choice {
+            Choice::Endpoints(pick) => {
+                pick.members().for_each(|it| table.counters.count(self.0, it));
+            }
+            Choice::Fallback => table.counters.count_fallback(self.0),
+            Choice::NoData | Choice::ServFail => {}
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::message::{ExtendedError, Message, Placed, UDP_SIZE, UDP_SIZE_WITHOUT_
 use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
 use super::resolve::resolve;
 use crate::metrics::{DnsCounters, DropReason, Transport};
-use crate::model::RecordType;
+use crate::model::{Network, RecordType};
 use crate::snapshot::{Entered, Reader, Worker};
 
 /// One answer in so many is timed.
@@ -27,6 +27,24 @@ pub struct Identity {
     pub id: Option<String>,
 }
 
+/// What the configuration says of answers beside the zones and profiles.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// What the server says of itself.
+    pub identity: Identity,
+    /// The resolvers that are believed when they name a client's network (RFC 7871); none means all.
+    pub ecs_trusted: Option<Box<[Network]>>,
+}
+
+impl Policy {
+    /// Whether this resolver is believed when it names a client's network.
+    fn trusts(&self, resolver: IpAddr) -> bool {
+        let resolver = resolver.to_canonical();
+        let trusted = self.ecs_trusted.as_deref();
+        trusted.is_none_or(|it| it.iter().any(|it| (it.first()..=it.last()).contains(&resolver)))
+    }
+}
+
 /// How an answer will travel.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Path {
@@ -41,7 +59,7 @@ pub(super) enum Path {
 pub(super) struct Responder {
     reader: Reader,
     counters: Arc<DnsCounters>,
-    identity: Arc<ArcSwap<Identity>>,
+    policy: Arc<ArcSwap<Policy>>,
     /// How many there were, for sampling.
     packets: u64,
 }
@@ -50,16 +68,16 @@ impl Responder {
     pub(super) fn new(
         reader: Reader,
         counters: Arc<DnsCounters>,
-        identity: Arc<ArcSwap<Identity>>,
+        policy: Arc<ArcSwap<Policy>>,
     ) -> Self {
-        Self { reader, counters, identity, packets: 0 }
+        Self { reader, counters, policy, packets: 0 }
     }
 
     /// Begins to answer a batch of packets that have come in; its answers are made when this is dropped.
     pub(super) fn enter(&mut self) -> Answering<'_> {
-        let Self { reader, counters, identity, packets } = self;
+        let Self { reader, counters, policy, packets } = self;
         let worker = reader.worker();
-        Answering { worker, entered: reader.enter(), counters, identity, packets }
+        Answering { worker, entered: reader.enter(), counters, policy, packets }
     }
 
     /// Counts something that was not answered.
@@ -73,7 +91,7 @@ pub(super) struct Answering<'r> {
     worker: Worker,
     entered: Entered<'r>,
     counters: &'r DnsCounters,
-    identity: &'r ArcSwap<Identity>,
+    policy: &'r ArcSwap<Policy>,
     packets: &'r mut u64,
 }
 
@@ -131,7 +149,7 @@ impl Answering<'_> {
             Packet::Query(query) => {
                 self.asked(client, path);
                 let mut message = start(answer, query.question, query.edns);
-                self.answer(&query, &mut message);
+                self.answer(&query, client, &mut message);
                 message.finish(query.header)
             }
         }
@@ -146,7 +164,7 @@ impl Answering<'_> {
         self.counters.query(self.worker, transport, client);
     }
 
-    fn answer(&mut self, query: &Query<'_>, message: &mut Message<'_>) {
+    fn answer(&mut self, query: &Query<'_>, resolver: IpAddr, message: &mut Message<'_>) {
         let (worker, record_type) = (self.worker, query.record_type);
         let is_transfer = matches!(record_type, RecordType::AXFR | RecordType::IXFR);
         if UNSUPPORTED_TYPES.contains(&record_type.0) {
@@ -157,7 +175,10 @@ impl Answering<'_> {
         } else if query.class == CLASS_CHAOS {
             self.introduce(query, message);
         } else if query.class == CLASS_IN {
-            if let Some(zone) = resolve(self.entered.snapshot(), worker, query, message) {
+            let named = self.named(resolver, query.edns);
+            let client = named.unwrap_or(resolver);
+            if let Some(zone) = resolve(self.entered.snapshot(), worker, client, query, message) {
+                message.scope = named.map_or(0, |it| scope_of(it, message.scope));
                 zone.responses.add(worker, message.rcode as usize, 1);
                 return;
             }
@@ -167,10 +188,16 @@ impl Answering<'_> {
         self.counters.outside(worker, message.rcode as u16);
     }
 
+    /// The network that a trusted resolver asks for. Only a query that names one costs a look at the policy.
+    fn named(&self, resolver: IpAddr, edns: Option<Edns>) -> Option<IpAddr> {
+        let network = edns?.subnet?.network()?;
+        self.policy.load().trusts(resolver).then_some(network)
+    }
+
     /// Says who this is, where that is configured (RFC 4892).
     fn introduce(&self, query: &Query<'_>, message: &mut Message<'_>) {
         let Some(name) = FoldedName::new(query.name) else { return };
-        let identity = self.identity.load();
+        let identity = &self.policy.load().identity;
         let text = match name.as_wire() {
             b"\x07version\x04bind\x00" | b"\x07version\x06server\x00" => &identity.version,
             b"\x02id\x06server\x00" | b"\x08hostname\x04bind\x00" => &identity.id,
@@ -186,6 +213,14 @@ impl Answering<'_> {
         let owner = Placed { offset: HEADER, wire: query.name };
         let added = message.chaos_text(owner, &data);
         message.truncated = added.is_err();
+    }
+}
+
+/// A scope in terms of the network that was named: where that is an IPv4 one written as IPv6, its scope is that of the former.
+fn scope_of(named: IpAddr, scope: u8) -> u8 {
+    match named.to_canonical() {
+        canonical if canonical != named && scope > 0 => scope + 96,
+        _ => scope,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bind::Sockets;
 use super::post::Post;
-use super::responder::{Identity, Responder};
+use super::responder::{Policy, Responder};
 use super::supervise::supervised;
 use super::tcp::{self, Orders};
 use super::{TcpLimits, udp};
@@ -26,7 +26,7 @@ pub struct Context {
     /// What is counted; made for as many.
     pub counters: Arc<DnsCounters>,
     /// What CHAOS questions are told; may be swapped at any time.
-    pub identity: Arc<ArcSwap<Identity>>,
+    pub policy: Arc<ArcSwap<Policy>>,
     /// What TCP clients may take.
     pub tcp: TcpLimits,
 }
@@ -34,7 +34,7 @@ pub struct Context {
 impl Context {
     fn responder(&self, worker: Worker) -> Responder {
         let reader = Reader::new(self.live.clone(), worker);
-        Responder::new(reader, self.counters.clone(), self.identity.clone())
+        Responder::new(reader, self.counters.clone(), self.policy.clone())
     }
 }
 

@@ -10,13 +10,13 @@ use domain::base::iana::Rtype;
 use proptest::prelude::*;
 
 use super::query::HEADER;
-use super::responder::{Identity, Path as Way, Responder};
+use super::responder::{Identity, Path as Way, Policy, Responder};
 use crate::metrics::{COUNTED_RCODES, DnsCounters};
-use crate::model::{Model, Name, Profile, Timestamp, Verdict, Zone};
+use crate::model::{Model, Name, Now, Profile, Verdict, Zone};
 use crate::settings::load_text;
 use crate::snapshot::{
-    AnswerCounters, EndpointFacts, Live, ProfileTable, Reader, Snapshot, Worker, WorkerCounters,
-    ZoneTable, Zones,
+    AnswerCounters, EndpointFacts, Given, Live, ProfileTable, Reader, Snapshot, Worker,
+    WorkerCounters, ZoneTable, Zones,
 };
 
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -113,7 +113,8 @@ fn responder_over(
         let endpoints = profile.endpoints.len();
         let counters = Arc::new(AnswerCounters::new(1, vec![0; endpoints + 1].into(), 1));
         let facts = (0..endpoints).map(facts).collect();
-        ProfileTable::new(profile.clone(), facts, counters, None, Timestamp(0))
+        let given = Given { previous: None, geography: &model.geography, now: Now::at(0) };
+        ProfileTable::new(profile.clone(), facts, counters, given)
     };
     let counted = Arc::new(WorkerCounters::new(1, COUNTED_RCODES));
     let zone = |it: &Arc<Zone>| ZoneTable::new(it.clone(), profiles.clone(), counted.clone());
@@ -121,13 +122,15 @@ fn responder_over(
         generation: 1,
         zones: Arc::new(Zones::new(model.zones.iter().map(zone))),
         profiles: model.profiles.iter().map(table).collect(),
+        geography: model.geography.clone(),
         ..Snapshot::default()
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));
     let identity = Identity { version: Some("farol".to_owned()), id: None };
+    let policy = Policy { identity, ..Policy::default() };
     let counters = Arc::new(DnsCounters::new(1));
     let reader = Reader::new(live, Worker(0));
-    (Responder::new(reader, counters.clone(), Arc::new(ArcSwap::from_pointee(identity))), counters)
+    (Responder::new(reader, counters.clone(), Arc::new(ArcSwap::from_pointee(policy))), counters)
 }
 
 /// A query: header with these flags and counts, one question, and whatever follows.

@@ -14,5 +14,5 @@ pub use probed::{Phase, PhaseTimes, ProbeResult, ProbeTally, Probed};
 pub use remembered::Remembered;
 pub use schedule::{first_delay, first_verdict_within, next_start};
 pub use state::{Health, Outcome};
-pub use status::{endpoint_status, profile_status};
+pub use status::{Children, Evidence, Headcount, endpoint_status, profile_status};
 pub use timeline::{Cause, Timeline, Turn};

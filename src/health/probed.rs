@@ -14,11 +14,13 @@ pub enum Phase {
     Tls,
     /// Until the answer's status and headers are there.
     FirstByte,
+    /// Until the answer's body says what it must.
+    Body,
 }
 
 impl Phase {
     /// Every phase, in the order in which a probe passes them.
-    pub const ALL: [Self; 3] = [Self::Connect, Self::Tls, Self::FirstByte];
+    pub const ALL: [Self; 4] = [Self::Connect, Self::Tls, Self::FirstByte, Self::Body];
 
     /// The word in metrics, logs and the API.
     pub const fn label(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Phase {
             Self::Connect => "connect",
             Self::Tls => "tls",
             Self::FirstByte => "first_byte",
+            Self::Body => "body",
         }
     }
 }
@@ -39,12 +42,14 @@ pub struct PhaseTimes {
     pub tls: Option<Duration>,
     /// From sending the request to having the answer's head.
     pub first_byte: Option<Duration>,
+    /// From having the head to having seen enough of the body.
+    pub body: Option<Duration>,
 }
 
 impl PhaseTimes {
     /// The phases that were completed, with how long each took.
     pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> {
-        let times = [self.connect, self.tls, self.first_byte];
+        let times = [self.connect, self.tls, self.first_byte, self.body];
         Phase::ALL.into_iter().zip(times).filter_map(|(phase, time)| Some((phase, time?)))
     }
 }

@@ -148,7 +148,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Protocol;
+    use crate::model::{Protocol, Sources};
     use proptest::prelude::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -156,6 +156,7 @@ mod tests {
     fn monitor(tolerated_failures: u8, required_successes: u8) -> Monitor {
         Monitor {
             protocol: Protocol::Tcp,
+            source: Sources::default(),
             interval: 10 * SECOND,
             timeout: 2 * SECOND,
             fast_interval: 3 * SECOND,

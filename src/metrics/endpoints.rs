@@ -70,7 +70,7 @@ impl<'s> Row<'s> {
 }
 
 /// Every metric of profiles and endpoints, in the order of a scrape.
-pub(super) static FAMILIES: [Family; 11] = [
+pub(super) static FAMILIES: [Family; 12] = [
     Family::new("farol_answers_total", Kind::Counter, "Answers that named an endpoint.", answers),
     Family::new(
         "farol_endpoint_up",
@@ -119,6 +119,12 @@ pub(super) static FAMILIES: [Family; 11] = [
         Kind::Gauge,
         "When the certificate that an endpoint last showed expires, in seconds since 1970.",
         expiry,
+    ),
+    Family::new(
+        "farol_probe_tls_warn_seconds",
+        Kind::Gauge,
+        "From when on the certificate that an endpoint last showed has fewer days left than tls.min_days_left, in seconds since 1970.",
+        warning,
     ),
     Family::new(
         "farol_profile_fail_open",
@@ -214,6 +220,14 @@ fn expiry(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
         if let Some(expires) = state.facts.probed.certificate_expires() {
             out.add(&row.place(endpoint), expires.0 as f64 / 1000.0);
+        }
+    }
+}
+
+fn warning(row: &Row<'_>, out: &mut Samples<'_>) {
+    for (endpoint, state) in row.endpoints() {
+        if let Some(from) = state.certificate_warns_from(&endpoint.probe.monitor) {
+            out.add(&row.place(endpoint), from.0 as f64 / 1000.0);
         }
     }
 }

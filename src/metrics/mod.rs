@@ -5,6 +5,7 @@ mod control;
 mod dns;
 mod endpoints;
 mod exposure;
+mod geography;
 mod probes;
 mod process;
 mod scrape;

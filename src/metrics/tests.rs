@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    Endpoint, FamilyRule, Flap, Method, Monitor, ProbeTarget, Profile, Protocol, Site, Verdict,
-    WhenNoneHealthy,
+    Endpoint, Failback, FamilyRule, Flap, Geography, Method, Monitor, Now, ProbeTarget, Profile,
+    Protocol, Site, Sources, Target, Verdict, WhenNoneHealthy,
 };
-use crate::snapshot::{AnswerCounters, EndpointFacts, ProfileTable, SiteState, Snapshot};
+use crate::snapshot::{AnswerCounters, EndpointFacts, Given, ProfileTable, SiteState, Snapshot};
 
 /// More profiles than fit one piece of a scrape.
 const PROFILES: usize = 1000;
@@ -17,6 +17,7 @@ fn profile(number: usize) -> Profile {
         Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
     let monitor = Arc::new(Monitor {
         protocol: Protocol::Tcp,
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         fast_interval: Duration::from_secs(5),
@@ -27,10 +28,14 @@ fn profile(number: usize) -> Profile {
     let endpoint = |(name, site): (&str, Option<&str>)| Endpoint {
         name: name.parse().unwrap(),
         site: site.map(|it| it.parse().unwrap()),
-        addresses: [Ipv4Addr::LOCALHOST.into()].into_iter().collect(),
+        target: Target::Addresses([Ipv4Addr::LOCALHOST.into()].into_iter().collect()),
         enabled: true,
         weight: 1,
         priority: 1,
+        geo: Box::default(),
+        subnets: Box::default(),
+        location: None,
+        slow_start: Duration::ZERO,
         probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
     };
     Profile {
@@ -38,7 +43,12 @@ fn profile(number: usize) -> Profile {
         enabled: true,
         method: Method::Priority,
         ttl: 30,
+        ttl_min: None,
         family: FamilyRule::ByMethod,
+        max_return: 2,
+        affinity: None,
+        failback: Failback::Automatic,
+        geo_failover: true,
         when_none_healthy: WhenNoneHealthy::ServeAll,
         panic_threshold: 0,
         endpoints: [("a", Some("west")), ("b", None)].map(endpoint).into_iter().collect(),
@@ -51,7 +61,9 @@ fn metrics(per_endpoint: bool) -> Metrics {
         let facts = [Verdict::Degraded, Verdict::Unknown]
             .map(|verdict| EndpointFacts { verdict, ..EndpointFacts::default() });
         let counters = Arc::new(AnswerCounters::new(1, Box::new([0; 3]), 1));
-        ProfileTable::new(Arc::new(profile(number)), facts.into(), counters, None, Timestamp(0))
+        let geography = Geography::default();
+        let given = Given { previous: None, geography: &geography, now: Now::at(0) };
+        ProfileTable::new(Arc::new(profile(number)), facts.into(), counters, given)
     };
     let west = Site { name: "west".parse().unwrap(), location: None };
     let snapshot = Snapshot {
@@ -89,7 +101,7 @@ fn a_large_scrape_comes_in_small_pieces_that_make_one_text() {
     families.dedup();
     assert_eq!(families.len(), count, "each family begins once");
     let series = |start: &str| text.lines().filter(|it| it.starts_with(start)).count();
-    assert_eq!(series("farol_endpoint_status{"), 2 * 7 * PROFILES);
+    assert_eq!(series("farol_endpoint_status{"), 2 * 8 * PROFILES);
     assert_eq!(series("farol_profile_fail_open{"), PROFILES);
 }
 

@@ -1,5 +1,6 @@
 //! Numbers over all profiles and endpoints, which stay few however large the configuration is.
 
+use super::geography;
 use super::text::{Head, Kind, Text};
 use crate::model::{EndpointStatus, Ident, Moment, ProfileStatus, Timestamp};
 use crate::snapshot::{ProfileTable, Snapshot};
@@ -17,6 +18,7 @@ pub(super) struct Totals {
     stale: u64,
     overrides: [u64; OVERRIDES.len()],
     earliest_expiry: Option<Timestamp>,
+    earliest_warning: Option<Timestamp>,
     /// The endpoints by status of each of the snapshot's sites, in their order.
     sites: Vec<[u64; STATUSES]>,
 }
@@ -30,6 +32,7 @@ impl Totals {
             stale: 0,
             overrides: Default::default(),
             earliest_expiry: None,
+            earliest_warning: None,
             sites: vec![Default::default(); sites],
         }
     }
@@ -56,6 +59,8 @@ impl Totals {
             }
             let expires = state.facts.probed.certificate_expires();
             self.earliest_expiry = [self.earliest_expiry, expires].into_iter().flatten().min();
+            let warns = state.certificate_warns_from(&endpoint.probe.monitor);
+            self.earliest_warning = [self.earliest_warning, warns].into_iter().flatten().min();
         }
     }
 
@@ -98,6 +103,13 @@ impl Totals {
         if let Some(expires) = self.earliest_expiry {
             earliest.add(&[], expires.0 as f64 / 1000.0);
         }
+        let mut earliest = out.family(gauge(
+            "farol_probe_tls_warn_earliest_seconds",
+            "From when on the first of all certificates has fewer days left than tls.min_days_left, in seconds since 1970.",
+        ));
+        if let Some(from) = self.earliest_warning {
+            earliest.add(&[], from.0 as f64 / 1000.0);
+        }
         let mut sites = out.family(gauge("farol_site_endpoints", "A site's endpoints by status."));
         for (site, counts) in snapshot.sites.iter().zip(&self.sites) {
             for (status, count) in EndpointStatus::ALL.into_iter().zip(counts) {
@@ -109,6 +121,7 @@ impl Totals {
         for site in snapshot.sites.iter() {
             drained.add(&[("site", site.site.name.as_str())], u8::from(site.drained.is_some()));
         }
+        geography::write(&snapshot.geography, out);
         out.gauge(
             "farol_snapshot_generation",
             "How many snapshots have been published.",

@@ -1,32 +1,58 @@
 //! The vocabulary: what a configuration says, once it is known to be right. Plain values without I/O, clock or
 //! serialization; whatever exists here is valid, so nothing later checks it again.
 
+mod body;
+mod countries;
 mod expiry;
+mod geo_code;
+mod geography;
+mod grouping;
 mod ident;
 mod monitor;
 mod name;
+mod network;
 mod overrides;
 mod profile;
+mod ranges;
 mod record;
+mod region;
 mod status;
+mod subnet;
 mod time;
+mod tls;
 mod zone;
 
+pub use body::{BodyCheck, ExpectedBody, ExpectedBodyError};
+pub use countries::Country;
 pub use expiry::{Expired, Subject};
+pub use geo_code::{GeoCode, GeoCodeError};
+pub use geography::{
+    ClientNetwork, DatabaseFile, DefaultLocation, Geography, Latencies, Point, Spot,
+};
+pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
 pub use monitor::{
-    Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
+    Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, Sources,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
+pub use network::{Network, NetworkError};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Stamp, Stamped,
 };
-pub use profile::{Addresses, Endpoint, FamilyRule, Method, Profile, WhenNoneHealthy};
+pub use profile::{
+    Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile,
+    Target, WhenNoneHealthy,
+};
+pub use ranges::{Adjacent, Overlap, Overlapping, RangeError, Ranges, RangesBuilder, Row};
 pub use record::{Family, RecordSet, RecordType, RecordTypeError};
+pub use region::{Region, RegionError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
-pub use time::{Moment, Timestamp};
+pub use subnet::{Subnet, SubnetError};
+pub use time::{Moment, Now, Timestamp};
+pub use tls::{ClientIdentity, TlsCheck, TrustAnchors};
 pub use zone::{Record, Soa, Zone, ZoneError};
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// Everything that a configuration says about names and places: names are unique, and what they refer to exists.
@@ -38,10 +64,12 @@ pub struct Model {
     pub sites: Vec<Site>,
     /// The profiles, each name once and inside one of the zones.
     pub profiles: Vec<Arc<Profile>>,
+    /// What is known of where clients are.
+    pub geography: Arc<Geography>,
 }
 
 /// A location: a data centre, an Azure Stack Hub instance, a cluster.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
     /// Its name, which endpoints refer to.
     pub name: Ident,
@@ -50,12 +78,33 @@ pub struct Site {
 }
 
 /// A place on Earth.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Location {
     /// Degrees north, -90 to 90.
     pub latitude: f64,
     /// Degrees east, -180 to 180.
     pub longitude: f64,
-    /// ISO 3166-1 country or 3166-2 subdivision, e.g. `US-WA`.
-    pub region: Option<String>,
+    /// The country or subdivision.
+    pub region: Option<Region>,
+}
+
+impl Location {
+    /// What makes two locations the same: degrees are compared as they are stored.
+    fn identity(&self) -> (u64, u64, Option<Region>) {
+        (self.latitude.to_bits(), self.longitude.to_bits(), self.region)
+    }
+}
+
+impl PartialEq for Location {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Location {}
+
+impl Hash for Location {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
 }

@@ -1,16 +1,18 @@
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use super::{BodyCheck, TlsCheck};
 
 /// How an endpoint is probed, with every default filled in. Endpoints that are probed alike have equal monitors.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Monitor {
     /// What a probe is.
     pub protocol: Protocol,
+    /// Where probes come from.
+    pub source: Sources,
     /// From the start of one probe to the start of the next, while there is no doubt.
     pub interval: Duration,
     /// For the whole probe, from the first packet to the verdict on the answer.
@@ -34,6 +36,10 @@ pub enum Protocol {
     Https(HttpCheck, TlsCheck),
     /// A TCP connection that is opened and closed.
     Tcp,
+    /// A TLS handshake for this host, by name or address, and nothing after it.
+    Tls(Arc<str>, TlsCheck),
+    /// A question of gRPC's health protocol, grpc.health.v1.
+    Grpc(GrpcCheck),
     /// Not probed: always served unless an operator says otherwise.
     None,
 }
@@ -45,8 +51,62 @@ impl Protocol {
             Self::Http(_) => "http",
             Self::Https(..) => "https",
             Self::Tcp => "tcp",
+            Self::Tls(..) => "tls",
+            Self::Grpc(_) => "grpc",
             Self::None => "none",
         }
+    }
+
+    /// The request and the answer that passes, where a probe is of HTTP.
+    pub const fn http(&self) -> Option<&HttpCheck> {
+        match self {
+            Self::Http(check) | Self::Https(check, _) => Some(check),
+            Self::Tcp | Self::Tls(..) | Self::Grpc(_) | Self::None => None,
+        }
+    }
+
+    /// The host that is asked for.
+    pub const fn host(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Http(check) | Self::Https(check, _) => Some(&check.host),
+            Self::Tls(host, _) => Some(host),
+            Self::Grpc(check) => Some(&check.host),
+            Self::Tcp | Self::None => None,
+        }
+    }
+
+    /// What is demanded of TLS, where a probe speaks it.
+    pub const fn tls(&self) -> Option<&TlsCheck> {
+        match self {
+            Self::Https(_, check) | Self::Tls(_, check) => Some(check),
+            Self::Grpc(check) => check.tls.as_ref(),
+            Self::Http(_) | Self::Tcp | Self::None => None,
+        }
+    }
+}
+
+/// The addresses of this machine that probes are bound to: at most one of each family. Where there is none of either, the
+/// operating system chooses; where there is one of either, every address that is probed has one of its family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Sources {
+    /// For probes of IPv4 addresses.
+    pub v4: Option<Ipv4Addr>,
+    /// For probes of IPv6 addresses.
+    pub v6: Option<Ipv6Addr>,
+}
+
+impl Sources {
+    /// The address to probe this one from.
+    pub fn of(self, probed: IpAddr) -> Option<IpAddr> {
+        match probed {
+            IpAddr::V4(_) => self.v4.map(IpAddr::V4),
+            IpAddr::V6(_) => self.v6.map(IpAddr::V6),
+        }
+    }
+
+    /// Whether there is one for this address, or the operating system chooses for all.
+    pub fn suit(self, probed: IpAddr) -> bool {
+        self == Self::default() || self.of(probed).is_some()
     }
 }
 
@@ -63,12 +123,25 @@ pub struct HttpCheck {
     pub headers: Vec<Header>,
     /// The statuses that pass; every other one fails, redirects too.
     pub expected_status: Vec<RangeInclusive<u16>>,
+    /// What the body must have in it; without it the body is not read.
+    pub body: Option<BodyCheck>,
+}
+
+/// The request of a gRPC probe.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GrpcCheck {
+    /// The `:authority`, and the name in TLS's SNI that the certificate must be for.
+    pub host: Arc<str>,
+    /// The service that is asked about; empty for the server as a whole.
+    pub service: Arc<str>,
+    /// What is demanded of TLS; without it the probe speaks HTTP/2 in the clear.
+    pub tls: Option<TlsCheck>,
 }
 
 /// The methods that a probe may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HttpMethod {
-    /// Asks for the whole answer; the probe reads no further than its head.
+    /// Asks for the whole answer; the probe reads no further than it must.
     Get,
     /// Asks for the head alone.
     Head,
@@ -96,37 +169,6 @@ pub struct Header {
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: (hidden)", self.name)
-    }
-}
-
-/// What a probe demands of TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TlsCheck {
-    /// Whether chain, name and validity of the certificate are checked.
-    pub verify: bool,
-    /// The trust anchors; none means those of the operating system.
-    pub anchors: Option<TrustAnchors>,
-}
-
-/// Certificate authorities read from a file.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TrustAnchors {
-    /// The file that they came from.
-    pub file: PathBuf,
-    /// The certificates, in DER.
-    pub certificates: Arc<[Box<[u8]>]>,
-}
-
-impl Hash for TrustAnchors {
-    /// By the file alone: monitors are hashed by the hundred thousand, and a bundle has hundreds of certificates.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.file.hash(state);
-    }
-}
-
-impl fmt::Debug for TrustAnchors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TrustAnchors({}, {} certificates)", self.file.display(), self.certificates.len())
     }
 }
 

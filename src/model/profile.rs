@@ -1,6 +1,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use super::{Family, Ident, Name, ProbeTarget};
+use super::{Family, GeoCode, Ident, Location, Name, ProbeTarget, Subnet};
 
 /// How one name is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,8 +15,19 @@ pub struct Profile {
     pub method: Method,
     /// Seconds that a resolver may keep an answer.
     pub ttl: u32,
+    /// While an endpoint is in doubt, resolvers may keep an answer only until a change is possible, and no shorter than this
+    /// many seconds.
+    pub ttl_min: Option<u32>,
     /// Whether the choice looks at the record type asked for before anything else.
     pub family: FamilyRule,
+    /// How many endpoints one answer names with [`Method::Multivalue`], 1–16.
+    pub max_return: u8,
+    /// Keeps each client network at one endpoint.
+    pub affinity: Option<Affinity>,
+    /// Who decides that a recovered endpoint of higher priority serves again.
+    pub failback: Failback,
+    /// Whether [`Method::Geographic`] leaves a Degraded endpoint for the next wider match.
+    pub geo_failover: bool,
     /// What is answered while no endpoint is healthy.
     pub when_none_healthy: WhenNoneHealthy,
     /// Percent (0–100) of the weight that must be healthy, or else all endpoints are treated as healthy; 0 turns it off.
@@ -30,14 +43,69 @@ pub enum Method {
     Priority,
     /// Shares by weight.
     Weighted,
+    /// The lowest latency to the client's network.
+    Performance,
+    /// The endpoint whose regions match the client's most narrowly.
+    Geographic,
+    /// The endpoint whose networks the client's is in.
+    Subnet,
+    /// Several endpoints at once, by weight.
+    Multivalue,
 }
 
 impl Method {
+    /// Every method.
+    pub const ALL: [Self; 6] = [
+        Self::Priority,
+        Self::Weighted,
+        Self::Performance,
+        Self::Geographic,
+        Self::Subnet,
+        Self::Multivalue,
+    ];
+
     /// The word in the configuration.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Priority => "priority",
             Self::Weighted => "weighted",
+            Self::Performance => "performance",
+            Self::Geographic => "geographic",
+            Self::Subnet => "subnet",
+            Self::Multivalue => "multivalue",
+        }
+    }
+
+    /// Whether who asks has a say in what is answered, [`Affinity`] aside.
+    pub const fn looks_at_clients(self) -> bool {
+        matches!(self, Self::Performance | Self::Geographic | Self::Subnet)
+    }
+}
+
+/// How large the networks are that stay at one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Affinity {
+    /// The prefix length of an IPv4 client's network, 1–32.
+    pub prefix4: u8,
+    /// The prefix length of an IPv6 client's network, 1–128.
+    pub prefix6: u8,
+}
+
+/// What follows when an endpoint recovers that is preferred to the one that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failback {
+    /// It serves again at once.
+    Automatic,
+    /// It waits for an operator's word, or until what serves fails.
+    Manual,
+}
+
+impl Failback {
+    /// The word in the configuration.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::Manual => "manual",
         }
     }
 }
@@ -45,8 +113,8 @@ impl Method {
 /// Which comes first: the place, or an address of the type asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FamilyRule {
-    /// The method's own rule: `priority` chooses the place first, so that A and AAAA lead to the same one; `weighted`
-    /// looks only at endpoints that have an address of the type asked for.
+    /// The method's own rule: `weighted` and `multivalue` look only at endpoints that have an address of the type asked for;
+    /// the others choose the place first, so that A and AAAA lead to the same one.
     ByMethod,
     /// Only endpoints that have an address of the type asked for, in every method.
     Any,
@@ -98,15 +166,71 @@ pub struct Endpoint {
     /// The site that it is part of.
     pub site: Option<Ident>,
     /// What is answered.
-    pub addresses: Addresses,
+    pub target: Target,
     /// Whether the configuration has it in service.
     pub enabled: bool,
     /// Its share of traffic among its equals, 0–65535. 0 serves only when every other candidate has 0 too.
     pub weight: u16,
     /// Lower is preferred, 1–65535; equals share by weight.
     pub priority: u16,
-    /// What is probed.
+    /// The parts of the world that it serves, in the order of writing; empty where none was written.
+    pub geo: Box<[GeoCode]>,
+    /// The clients' networks that it serves, in the order of writing; empty where none was written.
+    pub subnets: Box<[Subnet]>,
+    /// Where it is, if not at its site's location.
+    pub location: Option<Location>,
+    /// How long it takes to get its full share after it recovered or was undrained; zero is at once.
+    pub slow_start: Duration,
+    /// What is probed. A [`Target::Profile`] is not.
     pub probe: ProbeTarget,
+}
+
+impl Endpoint {
+    /// Its addresses, where it has some of its own.
+    pub fn addresses(&self) -> &Addresses {
+        static NONE: LazyLock<Addresses> = LazyLock::new(Addresses::default);
+        match &self.target {
+            Target::Addresses(addresses) => addresses,
+            Target::Profile(_) => &NONE,
+        }
+    }
+
+    /// The profile that it stands for, where it is nested.
+    pub fn child(&self) -> Option<(&Name, MinChildren)> {
+        match &self.target {
+            Target::Profile(Child { profile, min }) => Some((profile, *min)),
+            Target::Addresses(_) => None,
+        }
+    }
+}
+
+/// What traffic is sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// Addresses; at least one.
+    Addresses(Addresses),
+    /// Whatever another profile answers.
+    Profile(Child),
+}
+
+/// A nested profile.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Child {
+    /// Its name. There is such a profile, and it doesn't lead back here.
+    pub profile: Name,
+    /// How much of it must be healthy.
+    pub min: MinChildren,
+}
+
+/// How many endpoints of a nested profile must be healthy for it to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MinChildren {
+    /// Of all, at least 1.
+    pub any: u16,
+    /// Of those with an IPv4 address.
+    pub v4: u16,
+    /// Of those with an IPv6 address.
+    pub v6: u16,
 }
 
 /// The addresses of one place, each once.

@@ -47,6 +47,8 @@ pub enum EndpointStatus {
     Disabled,
     /// Its profile is switched off.
     Inactive,
+    /// It stands for a profile that is switched off, or has nothing in service.
+    Stopped,
     /// It, or its site, is drained.
     Drained,
     /// Not probed, by configuration; served.
@@ -61,9 +63,10 @@ pub enum EndpointStatus {
 
 impl EndpointStatus {
     /// Every status, in the order of metrics and documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Disabled,
         Self::Inactive,
+        Self::Stopped,
         Self::Drained,
         Self::Unmonitored,
         Self::CheckingEndpoint,
@@ -76,12 +79,18 @@ impl EndpointStatus {
         match self {
             Self::Disabled => "Disabled",
             Self::Inactive => "Inactive",
+            Self::Stopped => "Stopped",
             Self::Drained => "Drained",
             Self::Unmonitored => "Unmonitored",
             Self::CheckingEndpoint => "CheckingEndpoint",
             Self::Online => "Online",
             Self::Degraded => "Degraded",
         }
+    }
+
+    /// Whether it has its part in routing, be it unhealthy or drained.
+    pub const fn is_in_service(self) -> bool {
+        !matches!(self, Self::Disabled | Self::Inactive | Self::Stopped)
     }
 
     /// Whether routing counts it as healthy: Online, Unmonitored and CheckingEndpoint.

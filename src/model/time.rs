@@ -31,3 +31,21 @@ impl Sub<Duration> for Moment {
 /// A time of day for people and files: milliseconds since 1970-01-01T00:00:00Z. Nothing is decided by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
+
+/// One instant on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// By which time is measured.
+    pub moment: Moment,
+    /// By which people date it.
+    pub time: Timestamp,
+}
+
+#[cfg(test)]
+impl Now {
+    /// So many milliseconds after 1970 and after the start.
+    pub(crate) fn at(milliseconds: i64) -> Self {
+        let since = Duration::from_millis(milliseconds.unsigned_abs());
+        Self { moment: Moment(since), time: Timestamp(milliseconds) }
+    }
+}

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use super::reason::{self, Failure};
 use super::scheduler::World;
 use super::trail::Trail;
-use super::trust::Trust;
-use super::{http, tcp, tls};
+use super::trust::{Offer, Trust};
+use super::walk::walk;
 use crate::health::{Outcome, Phase, ProbeResult};
 use crate::model::{Monitor, ProbeTarget, Protocol};
 
@@ -24,12 +24,18 @@ pub(super) struct Network {
 impl World for Network {
     async fn probe(&self, target: &ProbeTarget, late: Duration) -> ProbeResult {
         // Reading trust anchors is no part of what the endpoint is timed for.
-        let tls = match &target.monitor.protocol {
-            Protocol::Https(_, check) => match self.trust.config(check).await {
+        let protocol = &target.monitor.protocol;
+        let offer = match protocol {
+            Protocol::Grpc(_) => Offer::Http2,
+            Protocol::Http(_) | Protocol::Https(..) => Offer::Http,
+            Protocol::Tcp | Protocol::Tls(..) | Protocol::None => Offer::Nothing,
+        };
+        let tls = match protocol.tls() {
+            Some(check) => match self.trust.config(check, offer).await {
                 Ok(config) => Some(config),
                 Err(failure) => return untried(failure),
             },
-            Protocol::Http(_) | Protocol::Tcp | Protocol::None => None,
+            None => None,
         };
         if let [address] = *target.addresses {
             return probe_address(address, &target.monitor, tls, late).await;
@@ -60,7 +66,7 @@ async fn probe_address(
 ) -> ProbeResult {
     let mut trail = Trail::start();
     let deadline = trail.started + monitor.timeout;
-    let walked = timeout_at(deadline, walk(address, &monitor.protocol, tls, &mut trail)).await;
+    let walked = timeout_at(deadline, walk(address, monitor, tls, &mut trail)).await;
     let (outcome, reason) = match walked {
         Ok(Ok(())) => (Outcome::Passed, None),
         Ok(Err(failure)) => {
@@ -74,37 +80,6 @@ async fn probe_address(
         }
     };
     result(&trail, outcome, reason)
-}
-
-/// Goes through the phases of a probe, leaving a trail.
-async fn walk(
-    address: SocketAddr,
-    protocol: &Protocol,
-    tls: Option<Arc<ClientConfig>>,
-    trail: &mut Trail,
-) -> Result<(), Failure> {
-    let stream = tcp::connect(address).await?;
-    let (status, check) = match (protocol, tls) {
-        (Protocol::Http(check), _) => {
-            trail.enter(Phase::FirstByte);
-            (http::ask(stream, http::request(check, address, 80)?).await?, check)
-        }
-        (Protocol::Https(check, _), Some(config)) => {
-            trail.enter(Phase::Tls);
-            let stream = tls::handshake(stream, &check.host, config, trail).await?;
-            trail.enter(Phase::FirstByte);
-            (http::ask(stream, http::request(check, address, 443)?).await?, check)
-        }
-        (Protocol::Https(..), None) => {
-            return Err(Failure::Machine("TLS is not set up".to_owned()));
-        }
-        (Protocol::Tcp | Protocol::None, _) => {
-            trail.complete();
-            return Ok(());
-        }
-    };
-    trail.complete();
-    http::judge(status, &check.expected_status)
 }
 
 /// What a failure says, and in which words.

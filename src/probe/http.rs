@@ -1,56 +1,29 @@
-//! The HTTP request of a probe, over TCP or TLS, and what counts as a good answer.
+//! The HTTP request of a probe, of any version, and which status counts as good.
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::pin::pin;
 
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::reason::{self, Failure};
+use super::reason::Failure;
 use crate::model::{HttpCheck, HttpMethod};
 
-/// The most that the head of an answer may take; hyper's least is half of it.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-const MAX_HEADERS: usize = 100;
+/// How probes call themselves.
+pub(super) const OUR_NAME: &str = concat!("farol/", env!("CARGO_PKG_VERSION"));
 
-/// Sends the request and waits for the answer's head; the body is left where it is.
-pub(super) async fn ask<S>(stream: S, request: Request<Empty<Bytes>>) -> Result<StatusCode, Failure>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let mut http = http1::Builder::new();
-    // Old servers exist that know `Host` but not `host`.
-    http.max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS).title_case_headers(true);
-    let (mut sender, connection) =
-        http.handshake(TokioIo::new(stream)).await.map_err(|error| reason::of_http(&error))?;
-    let mut connection = pin!(connection);
-    let mut answer = pin!(sender.send_request(request));
-    // Whoever drives the connection moves the request; when the connection ends first, it has told the request why.
-    let answer = tokio::select! {
-        answer = &mut answer => answer,
-        _ = &mut connection => answer.await,
-    };
-    answer.map(|it| it.status()).map_err(|error| reason::of_http(&error))
-}
-
-/// The request that a client of the site would send, besides what the configuration adds.
+/// The request that a client of the site would send, besides what the configuration adds, as HTTP/1.1 has it.
 pub(super) fn request(
     check: &HttpCheck,
     address: SocketAddr,
     default_port: u16,
-) -> Result<Request<Empty<Bytes>>, Failure> {
+) -> Result<Request<()>, Failure> {
     let unsendable = |what: &str| Failure::Endpoint(format!("the {what} can't be sent"));
     let path: PathAndQuery = check.path.parse().map_err(|_| unsendable("path"))?;
     let host = HeaderValue::from_str(&authority(&check.host, address.port(), default_port))
         .map_err(|_| unsendable("host"))?;
-    let mut request = Request::new(Empty::new());
+    let mut request = Request::new(());
     *request.uri_mut() = Uri::from(path);
     *request.method_mut() = match check.method {
         HttpMethod::Get => Method::GET,
@@ -58,8 +31,7 @@ pub(super) fn request(
     };
     let headers = request.headers_mut();
     headers.insert(HOST, host);
-    headers
-        .insert(USER_AGENT, HeaderValue::from_static(concat!("farol/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     let mut added = hyper::HeaderMap::new();
     for header in &check.headers {
@@ -74,7 +46,7 @@ pub(super) fn request(
 }
 
 /// The Host header: the port is named unless it is the scheme's own (RFC 9110 7.2).
-fn authority(host: &str, port: u16, default_port: u16) -> String {
+pub(super) fn authority(host: &str, port: u16, default_port: u16) -> String {
     let host = match host.parse::<Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
         Err(_) => host.to_owned(),
@@ -142,6 +114,7 @@ mod tests {
                 header("Connection", "keep-alive"),
             ],
             expected_status: vec![200..=200],
+            body: None,
         };
         let request = request(&check, "192.0.2.1:8080".parse().unwrap(), 80).unwrap();
         let all = |name: &str| request.headers().get_all(name).iter().collect::<Vec<_>>();
@@ -152,7 +125,3 @@ mod tests {
         assert_eq!(all("connection"), ["close"]);
     }
 }
-
-#[cfg(test)]
-#[path = "http_tests.rs"]
-mod loopback_tests;

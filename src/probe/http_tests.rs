@@ -7,9 +7,11 @@ use tokio::time::{advance, pause};
 
 use super::super::attempt::Network;
 use super::super::scheduler::World;
-use super::super::testbed::{Server, TIMEOUT, assert_told, http_check, probe, read_head, target};
+use super::super::testbed::{
+    Server, TIMEOUT, assert_told, body, http_check, probe, read_head, target,
+};
 use crate::health::{Outcome, Phase, ProbeResult};
-use crate::model::Protocol;
+use crate::model::{HttpCheck, Protocol};
 
 /// A server that answers every request with `answer` and closes.
 async fn answering(answer: impl Into<String>) -> Server {
@@ -157,4 +159,66 @@ async fn a_time_out_is_void_when_its_deadline_was_served_late() {
     let served = hang(Duration::ZERO, TIMEOUT * 2).await;
     assert_eq!(served.outcome, Outcome::Void);
     assert!(served.reason.unwrap().contains("but Farol itself looked"));
+}
+
+/// Asks for a body with "ready" in its first 100,000 octets.
+async fn ask_for_body(server: &Server) -> ProbeResult {
+    let check = HttpCheck { body: body("ready", 100_000), ..http_check("app.example") };
+    probe(&[server.address], Protocol::Http(check)).await
+}
+
+#[tokio::test]
+async fn bodies_are_judged_however_they_are_framed() {
+    let missing = |octets| format!("expected_body is not in the body of {octets} octets");
+    let cut_off = || Some("body: connection closed before the body's end".to_owned());
+    for (answer, reason) in [
+        ("HTTP/1.1 200 OK\r\n\r\nready", None),
+        ("HTTP/1.1 200 OK\r\n\r\nsteady", Some(missing(6))),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready", None),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Some(missing(0))),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nready", None),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nread", cut_off()),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n2\r\ndy\r\n0\r\n\r\n",
+            None,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n0\r\nA: b\r\n\r\n",
+            Some(missing(3)),
+        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n", cut_off()),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nready",
+            Some("body: malformed chunks".to_owned()),
+        ),
+        ("HTTP/1.1 503 Ready\r\n\r\nready", Some("status 503, expected 200".to_owned())),
+    ] {
+        let server = answering(answer).await;
+        let result = ask_for_body(&server).await;
+        let outcome = if reason.is_none() { Outcome::Passed } else { Outcome::Failed };
+        assert_told(&result, outcome, reason.as_deref());
+        let is_over =
+            !answer.contains("503") && !matches!(&reason, Some(it) if it.starts_with("body"));
+        assert_eq!(result.phases.body.is_some(), is_over && reason.is_none(), "{result:?}");
+    }
+}
+
+#[tokio::test]
+async fn endless_bodies_and_heads_end() {
+    let endless = |piece: &'static str| {
+        Server::start(move |mut stream: TcpStream| async move {
+            read_head(&mut stream).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            while stream.write_all(piece.as_bytes()).await.is_ok() {}
+        })
+    };
+    let told = "expected_body is not in the first 100000 octets of the body";
+    assert_told(&ask_for_body(&endless("steady").await).await, Outcome::Failed, Some(told));
+    assert_told(&ask_for_body(&endless("ready").await).await, Outcome::Passed, None);
+    let interim = Server::start(|mut stream: TcpStream| async move {
+        read_head(&mut stream).await;
+        while stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {}
+    });
+    let told = "first_byte: sends more than any answer takes";
+    assert_told(&ask(&interim.await).await, Outcome::Failed, Some(told));
 }

@@ -13,8 +13,15 @@
 
 mod agenda;
 mod attempt;
+mod body;
+mod certificates;
 mod draws;
+mod grpc;
+#[cfg(test)]
+mod hostile_tests;
 mod http;
+mod http1;
+mod http2;
 mod reason;
 mod scheduler;
 mod shares;
@@ -25,6 +32,8 @@ pub(crate) mod testbed;
 mod tls;
 mod trail;
 mod trust;
+mod walk;
+mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

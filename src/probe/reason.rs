@@ -5,7 +5,11 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{AlertDescription, CertificateError, Error as TlsError};
+use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerMisbehaved};
+
+use super::wire::TooMuch;
+
+const CUT_OFF: &str = "connection closed before the body's end";
 
 /// What kept a probe from passing. A time-out is none of these: see [`super::attempt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,9 @@ pub(super) fn duration(duration: Duration) -> String {
 pub(super) fn of_io(error: &io::Error) -> Failure {
     if let Some(tls) = error.get_ref().and_then(|it| it.downcast_ref::<TlsError>()) {
         return Failure::Endpoint(of_tls(tls));
+    }
+    if let Some(too_much) = error.get_ref().and_then(|it| it.downcast_ref::<TooMuch>()) {
+        return Failure::Endpoint(too_much.to_string());
     }
     // Out of descriptors, memory or local ports: the endpoint was not even asked.
     let exhausted = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
@@ -77,6 +84,47 @@ pub(super) fn of_http(error: &hyper::Error) -> Failure {
     })
 }
 
+/// What an error of hyper within an answer's body says of the endpoint.
+pub(super) fn of_http_body(error: &hyper::Error) -> Failure {
+    let io = error.source().and_then(|it| it.downcast_ref::<io::Error>());
+    match io {
+        Some(io) if matches!(io.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput) => {
+            Failure::endpoint("malformed chunks")
+        }
+        Some(io) if io.kind() != ErrorKind::UnexpectedEof => of_io(io),
+        _ => Failure::endpoint(CUT_OFF),
+    }
+}
+
+/// What an error of HTTP/2 before an answer says of the endpoint.
+pub(super) fn of_http2(error: &h2::Error) -> Failure {
+    of_http2_or(error, "connection closed before an answer")
+}
+
+/// What an error of HTTP/2 within an answer's body says of the endpoint.
+pub(super) fn of_http2_body(error: &h2::Error) -> Failure {
+    of_http2_or(error, CUT_OFF)
+}
+
+fn of_http2_or(error: &h2::Error, closed: &str) -> Failure {
+    if let Some(io) = error.get_io() {
+        // The library's own word for a connection that ended.
+        let has_ended = matches!(io.kind(), ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof);
+        return if has_ended { Failure::endpoint(closed) } else { of_io(io) };
+    }
+    let reason = error.reason().unwrap_or(h2::Reason::INTERNAL_ERROR);
+    Failure::Endpoint(match reason {
+        _ if error.is_remote() && error.is_reset() => {
+            format!("server ended the stream: {reason:?}")
+        }
+        h2::Reason::NO_ERROR if error.is_remote() => closed.to_owned(),
+        _ if error.is_remote() => format!("server ended the connection: {reason:?}"),
+        h2::Reason::ENHANCE_YOUR_CALM => "server floods us with frames".to_owned(),
+        _ if error.is_reset() => format!("malformed or too large headers: {reason:?}"),
+        _ => format!("not HTTP/2: {reason:?}"),
+    })
+}
+
 fn of_tls(error: &TlsError) -> String {
     match error {
         TlsError::InvalidCertificate(error) => of_certificate(error),
@@ -84,6 +132,9 @@ fn of_tls(error: &TlsError) -> String {
         TlsError::AlertReceived(alert) => format!("server refused: {}", of_alert(*alert)),
         TlsError::PeerIncompatible(_) => {
             "server shares no TLS version or cipher with us".to_owned()
+        }
+        TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
+            "server chose a protocol that was not offered (ALPN)".to_owned()
         }
         TlsError::NoCertificatesPresented => "server shows no certificate".to_owned(),
         other => other.to_string(),

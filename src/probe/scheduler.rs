@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::{Agenda, Id};
+use super::certificates::Certificates;
 use super::draws::Draws;
 use super::shares::{Due, SiteId, SocketShares};
 use super::target::{Outbox, Target};
@@ -54,6 +55,8 @@ pub(super) struct Scheduler<W> {
     changes: mpsc::Sender<VerdictChange>,
     /// Changes that `changes` had no room for. Verdicts turn seldom, so it stays short; nothing in it may be lost.
     outbox: Outbox,
+    /// Those that expire soon.
+    certificates: Certificates,
 }
 
 /// A probe that has begun.
@@ -88,6 +91,7 @@ impl<W: World> Scheduler<W> {
             under_way: HashMap::new(),
             changes,
             outbox: Outbox::new(),
+            certificates: Certificates::default(),
         }
     }
 
@@ -174,6 +178,7 @@ impl<W: World> Scheduler<W> {
             Err(error) => (broken(&error, target, now.since(probe.started)), Duration::ZERO),
         };
         self.metrics.observe(&result, late);
+        self.certificates.note(target.key(), &target.what.monitor, &result);
         target.observe(result, now, &mut self.outbox);
         let next = next_start(probe.started, target.interval(), self.draws.next(), now);
         self.agenda.add(next, probe.target);

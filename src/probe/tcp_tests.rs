@@ -1,13 +1,18 @@
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{advance, pause};
 
-use super::super::testbed::{Server, TIMEOUT, assert_told, probe};
-use crate::health::{Outcome, Phase};
-use crate::model::Protocol;
+use super::super::attempt::Network;
+use super::super::scheduler::World;
+use super::super::testbed::{Server, TIMEOUT, assert_told, monitor, probe};
+use super::bind;
+use crate::health::{Outcome, Phase, ProbeResult};
+use crate::model::{Monitor, ProbeTarget, Protocol, Sources};
 
 /// A port that is taken, so that no other test gets it, but where nobody listens.
 fn closed_port() -> (TcpSocket, std::net::SocketAddr) {
@@ -76,4 +81,44 @@ async fn a_connection_that_nobody_takes_times_out() {
     let (result, ()) = tokio::join!(probe(&addresses, Protocol::Tcp), advance(TIMEOUT));
     assert_told(&result, Outcome::Failed, Some("connect: timed out after 4000 s"));
     assert!(result.elapsed >= TIMEOUT);
+}
+
+async fn probe_from(source: Ipv4Addr, address: std::net::SocketAddr) -> ProbeResult {
+    let source = Sources { v4: Some(source), v6: None };
+    let monitor = Arc::new(Monitor { source, ..monitor(Protocol::Tcp) });
+    let target = ProbeTarget { addresses: [address].into(), monitor };
+    Network::default().probe(&target, Duration::ZERO).await
+}
+
+#[tokio::test]
+async fn probes_come_from_their_source() {
+    let (peers, mut seen) = mpsc::channel(1);
+    let server = Server::start(move |stream| {
+        let peers = peers.clone();
+        async move { peers.send(stream.peer_addr().unwrap().ip()).await.unwrap() }
+    })
+    .await;
+    // All of 127.0.0.0/8 is this machine's.
+    let source = Ipv4Addr::new(127, 0, 0, 77);
+    assert_told(&probe_from(source, server.address).await, Outcome::Passed, None);
+    assert_eq!(seen.recv().await, Some(IpAddr::V4(source)));
+}
+
+#[tokio::test]
+async fn a_source_that_this_machine_lacks_is_our_fault() {
+    let server = Server::start(|_| async {}).await;
+    let result = probe_from(Ipv4Addr::new(192, 0, 2, 1), server.address).await;
+    let told = "connect: this machine has no address 192.0.2.1; give it one, or change `source`";
+    assert_told(&result, Outcome::Void, Some(told));
+}
+
+#[tokio::test]
+async fn a_bound_socket_takes_no_port_before_its_connection() {
+    for (socket, source) in [
+        (TcpSocket::new_v4().unwrap(), IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        (TcpSocket::new_v6().unwrap(), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)),
+    ] {
+        bind(&socket, source).unwrap();
+        assert_eq!(socket.local_addr().unwrap().port(), 0, "{source}");
+    }
 }

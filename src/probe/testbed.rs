@@ -4,13 +4,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use h2::RecvStream;
+use h2::server::SendResponse;
+use hyper::body::Bytes;
 use prometheus::Registry;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -23,7 +27,8 @@ use crate::clock::Clock;
 use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::ProbeMetrics;
 use crate::model::{
-    Flap, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
+    BodyCheck, ClientIdentity, ExpectedBody, Flap, HttpCheck, HttpMethod, Monitor, ProbeTarget,
+    Protocol, Sources, TlsCheck, TrustAnchors,
 };
 
 /// So long that no machine is too slow for it; tests that want it to run out move the clock.
@@ -53,6 +58,26 @@ impl Server {
         });
         Self { address, _accepting: accepting }
     }
+}
+
+/// Answers every request of an HTTP/2 connection with `answer`.
+pub(super) async fn serve_http2<S, F>(
+    stream: S,
+    answer: impl Fn(hyper::Request<RecvStream>, SendResponse<Bytes>) -> F,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    let mut answers = JoinSet::new();
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        answers.spawn(answer(request, respond));
+    }
+}
+
+/// What is expected in so many octets of a body.
+pub(super) fn body(expected: &str, limit: usize) -> Option<BodyCheck> {
+    Some(BodyCheck { expected: ExpectedBody::parse(expected).unwrap(), limit })
 }
 
 /// A network without packets: the function plays every probe of an address.
@@ -109,12 +134,14 @@ pub(super) fn http_check(host: &str) -> HttpCheck {
         path: "/healthz".into(),
         headers: Vec::new(),
         expected_status: vec![200..=200],
+        body: None,
     }
 }
 
 pub(super) fn monitor(protocol: Protocol) -> Monitor {
     Monitor {
         protocol,
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: TIMEOUT,
         fast_interval: Duration::from_secs(3),
@@ -156,25 +183,57 @@ impl Authority {
         TlsCheck {
             verify: true,
             anchors: Some(TrustAnchors { file: "/etc/farol/ca.pem".into(), certificates }),
+            identity: None,
+            min_days_left: 0,
         }
     }
 
     /// A server's TLS with a certificate for `names`, valid from one New Year's Day to another.
     pub(super) fn server(&self, names: &[&str], years: (i32, i32)) -> Arc<ServerConfig> {
+        self.server_for(names, years, None)
+    }
+
+    /// The same, for clients alone whose certificate is from an authority.
+    pub(super) fn server_for(
+        &self,
+        names: &[&str],
+        years: (i32, i32),
+        clients: Option<&Self>,
+    ) -> Arc<ServerConfig> {
+        let (certificate, key) = self.signed(names, years);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(authority.0.der().clone()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Arc::new(builder.with_single_cert(vec![certificate.der().clone()], key).unwrap())
+    }
+
+    /// What a client shows of itself.
+    pub(super) fn identity(&self) -> ClientIdentity {
+        let (certificate, key) = self.signed(&["probe.example"], (2020, 2999));
+        ClientIdentity {
+            file: "/etc/farol/probe.pem".into(),
+            certificates: Arc::new([Box::from(certificate.der().as_ref())]),
+            key: key.serialize_der().into(),
+        }
+    }
+
+    fn signed(&self, names: &[&str], years: (i32, i32)) -> (rcgen::Certificate, KeyPair) {
         let names: Vec<_> = names.iter().map(|&it| it.to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.not_before = date_time_ymd(years.0, 1, 1);
         params.not_after = date_time_ymd(years.1, 1, 1);
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        Arc::new(config)
+        (params.signed_by(&key, &self.0).unwrap(), key)
     }
 }

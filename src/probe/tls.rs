@@ -8,21 +8,21 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, Error as TlsError, RootCertStore};
 use std::io;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::reason::{self, Failure};
 use super::trail::Trail;
+use super::wire::Wire;
 use crate::model::Timestamp;
 
 /// Shakes hands with the server as a client that wants `host`: by name with SNI, or by address without (RFC 6066 3).
 pub(super) async fn handshake(
-    stream: TcpStream,
+    stream: Wire,
     host: &str,
     config: Arc<ClientConfig>,
     trail: &mut Trail,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Wire>, Failure> {
     let name = server_name(host)?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
         trail.certificate_expires = expired(&error);

@@ -28,7 +28,7 @@ struct Client {
 /// A healthy site; tells of the clients that it shook hands with.
 async fn site(config: Arc<ServerConfig>) -> (Server, mpsc::Receiver<Client>) {
     let mut config = Arc::unwrap_or_clone(config);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let (clients, seen) = mpsc::channel(8);
     let server = Server::start(move |stream| {
@@ -50,6 +50,10 @@ async fn site(config: Arc<ServerConfig>) -> (Server, mpsc::Receiver<Client>) {
     (server, seen)
 }
 
+fn unverified() -> TlsCheck {
+    TlsCheck { verify: false, anchors: None, identity: None, min_days_left: 0 }
+}
+
 async fn ask(address: SocketAddr, host: &str, check: &TlsCheck) -> ProbeResult {
     probe(&[address], Protocol::Https(http_check(host), check.clone())).await
 }
@@ -63,7 +67,7 @@ async fn check(names: &[&str], years: (i32, i32), host: &str, reason: Option<&st
     assert_told(&result, outcome, reason);
     assert_eq!(result.phase, if reason.is_none() { Phase::FirstByte } else { Phase::Tls });
 
-    let unverified = TlsCheck { verify: false, anchors: None };
+    let unverified = unverified();
     assert_told(&ask(server.address, host, &unverified).await, Outcome::Passed, None);
 }
 
@@ -119,7 +123,7 @@ async fn the_expiry_of_the_certificate_is_told() {
         let day = jiff::civil::date(year, 1, 1).to_zoned(jiff::tz::TimeZone::UTC).unwrap();
         Some(Timestamp(day.timestamp().as_millisecond()))
     };
-    let unverified = TlsCheck { verify: false, anchors: None };
+    let unverified = unverified();
     let authority = Authority::new("ours");
     let (valid, _clients) = site(authority.server(&["a.example"], (2020, 2500))).await;
     let (expired, _clients) = site(authority.server(&["a.example"], (2020, 2021))).await;
@@ -199,4 +203,40 @@ async fn a_host_that_no_certificate_names_fails() {
     let result = ask(server.address, "*.example", &Authority::new("ours").trusted()).await;
     let told = "tls: `*.example` is no name that a certificate can be for";
     assert_told(&result, Outcome::Failed, Some(told));
+}
+
+#[tokio::test]
+async fn a_handshake_alone_is_a_probe() {
+    let authority = Authority::new("ours");
+    let (server, mut clients) = site(authority.server(&["a.example"], (2020, 2999))).await;
+    let addresses = [server.address];
+    let ask = |host: &str, check| probe(&addresses, Protocol::Tls(host.into(), check));
+    let result = ask("a.example", authority.trusted()).await;
+    assert_told(&result, Outcome::Passed, None);
+    assert_eq!((result.phase, result.phases.first_byte), (Phase::Tls, None));
+    assert!(result.phases.tls.is_some() && result.certificate_expires.is_some());
+    let sni = Some("a.example".to_owned());
+    let seen = Client { sni, alpn: None, full_handshake: true };
+    assert_eq!(clients.recv().await, Some(seen), "nothing is offered to speak");
+    let told = "tls: certificate is for a.example, not b.example";
+    let other = ask("b.example", authority.trusted()).await;
+    assert_told(&other, Outcome::Failed, Some(told));
+}
+
+#[tokio::test]
+async fn servers_that_ask_are_shown_the_clients_certificate() {
+    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let config = servers.server_for(&["a.example"], (2020, 2999), Some(&clients));
+    let (server, _clients) = site(config).await;
+    let known = TlsCheck { identity: Some(clients.identity()), ..servers.trusted() };
+    assert_told(&ask(server.address, "a.example", &known).await, Outcome::Passed, None);
+    // With TLS 1.3 the server says so only after the handshake.
+    let nobody = ask(server.address, "a.example", &servers.trusted()).await;
+    let told = "first_byte: server refused: certificate required";
+    assert_told(&nobody, Outcome::Failed, Some(told));
+    let stranger = TlsCheck { identity: Some(servers.identity()), ..servers.trusted() };
+    let stranger = ask(server.address, "a.example", &stranger).await;
+    assert_eq!(stranger.outcome, Outcome::Failed);
+    let told = stranger.reason.unwrap();
+    assert!(told.starts_with("first_byte: server refused: "), "{told}");
 }

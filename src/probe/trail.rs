@@ -37,6 +37,7 @@ impl Trail {
             Phase::Connect => &mut self.times.connect,
             Phase::Tls => &mut self.times.tls,
             Phase::FirstByte => &mut self.times.first_byte,
+            Phase::Body => &mut self.times.body,
         };
         *time = Some(self.entered.elapsed());
     }

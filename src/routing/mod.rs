@@ -1,19 +1,34 @@
-//! Which endpoints answer. [`prepare`] runs once whenever something changed and leaves a table; a query only draws from it
-//! ([`Shares::pick`]), in constant time. Pure: status, weights and draws come in as arguments.
+//! Which endpoints answer. [`prepare`] runs once whenever something changed and leaves a [`Chooser`]; a query only picks from
+//! it ([`Chooser::pick`]). Pure: status, weights, clients and draws come in as arguments.
 //!
-//! One file per routing method. A method gets the members that may serve and says which of them do, by what weight.
+//! One file per routing method. A method gets the members that may serve and puts them into groups of equally preferred ones;
+//! which group comes first may depend on the client. Within a group the members share by weight.
 
+mod chooser;
+mod client;
 mod draw;
+mod geographic;
+mod group;
+mod performance;
 mod pool;
 mod priority;
 mod shares;
+mod subnet;
+mod territories;
 mod weighted;
 
+pub use chooser::{Chooser, Pick};
+pub use client::Client;
 pub use draw::{Draw, mix};
 pub use pool::Basis;
 pub use shares::Shares;
 
-use crate::model::{EndpointStatus, Family, FamilyRule, Method, Profile, WhenNoneHealthy};
+use crate::model::{
+    EndpointStatus, Failback, Family, FamilyRule, Geography, Method, Profile, WhenNoneHealthy,
+};
+
+/// The most endpoints that one answer names.
+pub const MAX_RETURN: usize = 16;
 
 /// What routing looks at of one endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +45,10 @@ pub struct Member {
     pub priority: u16,
     /// Whether it has an address, by [`Family::index`].
     pub families: [bool; 2],
+    /// The part of its share that it takes while it starts slowly, from 0 to 1.
+    pub ramp: f32,
+    /// Tells it from other members, on every instance alike.
+    pub key: u64,
 }
 
 /// Why an endpoint is among those that answer, or not.
@@ -39,6 +58,8 @@ pub enum Standing {
     Candidate,
     /// It, or its profile, is disabled.
     Disabled,
+    /// It stands for a profile that is disabled or has nothing in service.
+    Stopped,
     /// It, or its site, is drained.
     Drained,
     /// It fails its probes or is forced down.
@@ -51,15 +72,17 @@ pub enum Standing {
     ZeroWeight,
     /// A lower priority number has a candidate.
     LowerPriority,
+    /// Its priority number is lower than that of those who serve, who do so until an operator says otherwise.
+    AwaitsFailback,
     /// The profile answers without its endpoints while none is healthy.
     NotAsked,
 }
 
 /// Where the answer comes from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Source {
-    /// From the members, by these shares.
-    Members(Shares),
+    /// From the members.
+    Members(Chooser),
     /// From the profile's fallback addresses.
     Fallback,
     /// There is nothing to say: NODATA.
@@ -69,7 +92,7 @@ pub enum Source {
 }
 
 /// Everything about a profile's answers to one record type that can be known before the query.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Prepared {
     /// Whether health was heeded.
     pub basis: Basis,
@@ -77,21 +100,19 @@ pub struct Prepared {
     pub source: Source,
     /// Why each member is in or out, in the members' order.
     pub standings: Box<[Standing]>,
-}
-
-impl Prepared {
-    /// The part of the answers, from 0 to 1, that names this member.
-    pub fn share(&self, member: usize) -> f64 {
-        match &self.source {
-            Source::Members(shares) => shares.share(member),
-            Source::Fallback | Source::NoData | Source::ServFail => 0.0,
-        }
-    }
+    /// The priority that serves, with [`Method::Priority`].
+    pub active: Option<u16>,
 }
 
 /// Decides everything about a profile's answers to one family that does not need the query. `members` are the profile's
-/// endpoints in its order.
-pub fn prepare(profile: &Profile, members: &[Member], family: Family) -> Prepared {
+/// endpoints in its order; `active` is the priority that served until now.
+pub fn prepare(
+    profile: &Profile,
+    members: &[Member],
+    geography: &Geography,
+    family: Family,
+    active: Option<u16>,
+) -> Prepared {
     let mut pool = pool::gather(profile, members);
     if pool.basis == Basis::NoneHealthy {
         let source = match profile.when_none_healthy {
@@ -101,22 +122,34 @@ pub fn prepare(profile: &Profile, members: &[Member], family: Family) -> Prepare
             WhenNoneHealthy::ServFail => Some(Source::ServFail),
         };
         if let Some(source) = source {
-            return Prepared { basis: pool.basis, source, standings: pool.standings.into() };
+            return Prepared {
+                basis: pool.basis,
+                source,
+                standings: pool.standings.into(),
+                active,
+            };
         }
     }
-    if profile.family == FamilyRule::Any {
+    if profile.family == FamilyRule::Any
+        || matches!(profile.method, Method::Weighted | Method::Multivalue)
+    {
         pool.keep_family(members, family);
     }
-    let chosen = match profile.method {
-        Method::Priority => priority::choose(&mut pool, members),
-        Method::Weighted => weighted::choose(&mut pool, members, family),
+    let keep = active.filter(|_| profile.failback == Failback::Manual);
+    let order = match profile.method {
+        Method::Priority => priority::order(&mut pool, members, profile.affinity.is_some(), keep),
+        Method::Weighted | Method::Multivalue => weighted::order(&mut pool, members, profile),
+        Method::Performance => performance::order(&pool, members, profile, geography),
+        Method::Geographic => geographic::order(&pool, members, profile),
+        Method::Subnet => subnet::order(&pool, members, profile),
     };
-    let source = Shares::new(&chosen).map_or(Source::NoData, Source::Members);
-    Prepared { basis: pool.basis, source, standings: pool.standings.into() }
+    let first = pool.candidates().next().filter(|_| profile.method == Method::Priority);
+    let serves = first.and_then(|it| members.get(it)).map(|it| it.priority);
+    let source = order.map_or(Source::NoData, |it| Source::Members(Chooser::new(it, profile)));
+    // While none is healthy the failover has not ended.
+    let active = if pool.basis == Basis::Healthy { serves.or(active) } else { active };
+    Prepared { basis: pool.basis, source, standings: pool.standings.into(), active }
 }
-
-/// A member that serves, with its weight among those that do.
-type Choice = (usize, u16);
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
 use super::{Member, Standing};
-use crate::model::{EndpointStatus, Family, Profile, WhenNoneHealthy};
+use crate::model::{EndpointStatus, Family, Method, Profile, WhenNoneHealthy};
 
 /// Whether the candidates are the healthy endpoints, and if not, why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,7 +65,8 @@ pub(super) fn gather(profile: &Profile, members: &[Member]) -> Pool {
     };
     let standings = match basis {
         Basis::Healthy | Basis::NoneInService => {
-            members.iter().map(|it| standing(it, false)).collect()
+            let leaves = profile.method != Method::Geographic || profile.geo_failover;
+            members.iter().map(|it| standing(it, !leaves)).collect()
         }
         Basis::Panic => members.iter().map(|it| standing(it, true)).collect(),
         Basis::NoneHealthy => revive(&profile.when_none_healthy, members),
@@ -75,12 +76,13 @@ pub(super) fn gather(profile: &Profile, members: &[Member]) -> Pool {
 
 /// Drained ones are in service: they come back when there is nothing else.
 fn in_service(member: &Member) -> bool {
-    !matches!(member.status, EndpointStatus::Disabled | EndpointStatus::Inactive)
+    member.status.is_in_service()
 }
 
 fn standing(member: &Member, degraded_serves: bool) -> Standing {
     match member.status {
         EndpointStatus::Disabled | EndpointStatus::Inactive => Standing::Disabled,
+        EndpointStatus::Stopped => Standing::Stopped,
         EndpointStatus::Drained => Standing::Drained,
         EndpointStatus::Degraded if !degraded_serves => Standing::Degraded,
         _ => Standing::Candidate,

@@ -1,4 +1,7 @@
-use super::{Choice, Draw};
+use super::Draw;
+
+/// A member that serves, with its weight among those that do.
+pub(super) type Choice = (usize, u16);
 
 /// Members and their weights, laid out so that a draw finds its member in constant time.
 ///
@@ -15,6 +18,8 @@ pub struct Shares {
     guide: Box<[u32]>,
     total: u64,
     stride: u64,
+    /// What a unit of the circle stands for.
+    divisor: u64,
 }
 
 impl Shares {
@@ -41,7 +46,24 @@ impl Shares {
             guide.push(first);
         }
         let members = choices.iter().map(|(member, _)| *member as u32).collect();
-        Some(Self { members, ends: ends.into(), guide: guide.into(), total, stride: stride(total) })
+        Some(Self {
+            members,
+            ends: ends.into(),
+            guide: guide.into(),
+            total,
+            stride: stride(total),
+            divisor,
+        })
+    }
+
+    /// How many members there are.
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The sum of their weights.
+    pub(super) fn total_weight(&self) -> u64 {
+        self.total * self.divisor
     }
 
     /// The member that a draw meets. O(1) in the number of members.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::Addresses;
+use crate::model::{Addresses, Failback, Geography};
 
 fn profile(method: Method) -> Profile {
     Profile {
@@ -7,7 +7,12 @@ fn profile(method: Method) -> Profile {
         enabled: true,
         method,
         ttl: 30,
+        ttl_min: None,
         family: FamilyRule::ByMethod,
+        max_return: 2,
+        affinity: None,
+        failback: Failback::Automatic,
+        geo_failover: true,
         when_none_healthy: WhenNoneHealthy::ServeAll,
         panic_threshold: 0,
         endpoints: Vec::new(),
@@ -26,6 +31,8 @@ fn member(text: &str) -> Member {
         last_healthy: words[0].ends_with('!'),
         weight: words[1].parse().unwrap(),
         priority: words[2].parse().unwrap(),
+        ramp: 1.0,
+        key: 0,
         families: [words[3].contains('4'), words[3].contains('6')],
     }
 }
@@ -33,14 +40,15 @@ fn member(text: &str) -> Member {
 /// Names what is answered in a family: "a:80 b:20" (percent), or "fallback", "nodata", "servfail".
 fn answered(profile: &Profile, members: &[&str], family: Family) -> String {
     let members: Vec<Member> = members.iter().map(|it| member(it)).collect();
-    let prepared = prepare(profile, &members, family);
+    let prepared = prepare(profile, &members, &Geography::default(), family, None);
     match prepared.source {
         Source::Fallback => "fallback".to_owned(),
         Source::NoData => "nodata".to_owned(),
         Source::ServFail => "servfail".to_owned(),
-        Source::Members(_) => {
-            let share = |(member, letter)| (letter, (prepared.share(member) * 100.0).round());
-            let shares = (0..members.len()).zip('a'..).map(share).filter(|(_, share)| *share > 0.0);
+        Source::Members(chooser) => {
+            let shares = chooser.shares(None, members.len()).unwrap();
+            let share = |(letter, share): (char, &f64)| (letter, (share * 100.0).round());
+            let shares = ('a'..).zip(&shares).map(share).filter(|(_, share)| *share > 0.0);
             shares.map(|(letter, share)| format!("{letter}:{share}")).collect::<Vec<_>>().join(" ")
         }
     }
@@ -182,7 +190,7 @@ fn every_endpoint_is_told_why_it_is_out() {
     ];
     profile.family = FamilyRule::Any;
     let members: Vec<Member> = members.into_iter().map(member).collect();
-    let prepared = prepare(&profile, &members, Family::V6);
+    let prepared = prepare(&profile, &members, &Geography::default(), Family::V6, None);
     use Standing::*;
     let expected = [Candidate, ZeroWeight, LowerPriority, Degraded, Drained, Disabled, NoAddress];
     assert_eq!(*prepared.standings, expected);

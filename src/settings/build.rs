@@ -7,20 +7,25 @@ use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::files::Library;
+use super::geo::Surroundings;
+use super::location::location;
 use super::monitor::Draft;
+use super::nesting;
 use super::problem::{Log, Place, Problem, twice};
 use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
 use super::zone::ZoneDraft;
-use crate::model::{Ident, Location, Model, Name, Profile, Site, Zone, suffixes};
+use crate::model::{Ident, Model, Name, Profile, Site, Zone, suffixes};
 
 /// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
 pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, log: &Log) -> Model {
     let zones = zones(root, complete, library, log);
     let (sites, site_places) = sites(root);
+    let surroundings = Surroundings { library, log, sites: &sites, places: &site_places, complete };
+    let geography = Arc::new(surroundings.geography(root));
     let anchors = AnchorFiles::new(library);
-    let resolver = Resolver::new(log);
+    let resolver = Resolver::new(library, log);
     let monitors = monitors(root, &anchors, &resolver, log);
     let world = World { log, anchors, resolver, sites: site_places, monitors, complete };
 
@@ -31,9 +36,10 @@ pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, l
         .iter()
         .map(|section| (section, homes.claim(section, complete), world.profile(section)))
         .collect();
+    nesting::check(&sections, complete, log);
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
-    Model { zones, sites, profiles: profiles.collect() }
+    Model { zones, sites, profiles: profiles.collect(), geography }
 }
 
 fn zones<'a>(
@@ -61,26 +67,6 @@ fn sites(root: &Section<'_>) -> (Vec<Site>, HashMap<Ident, Place>) {
     let sites: Vec<(Site, Place)> = sections.iter().filter_map(site).collect();
     let places = sites.iter().map(|(site, place)| (site.name.clone(), place.clone())).collect();
     (sites.into_iter().map(|it| it.0).collect(), places)
-}
-
-fn location(section: &Section<'_>) -> Option<Location> {
-    section.require("latitude");
-    section.require("longitude");
-    let region = section.parse("region", region);
-    Some(Location {
-        latitude: section.number("latitude")?,
-        longitude: section.number("longitude")?,
-        region,
-    })
-}
-
-/// ISO 3166-1 alpha-2, or 3166-2.
-fn region(text: &str) -> Result<String, &'static str> {
-    let (country, subdivision) = text.split_once('-').unwrap_or((text, "X"));
-    let country_fits = country.len() == 2 && country.bytes().all(|it| it.is_ascii_uppercase());
-    let code = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit();
-    let subdivision_fits = (1..=3).contains(&subdivision.len()) && subdivision.bytes().all(code);
-    if country_fits && subdivision_fits { Ok(text.to_owned()) } else { Err("") }
 }
 
 fn monitors<'a>(

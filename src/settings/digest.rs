@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::model::{Model, Monitor, Protocol, Site, TrustAnchors};
+use crate::model::{Model, Monitor, Site, TrustAnchors};
 
 /// Digests what a configuration says about names and places, to 52 bits, which a 64-bit float holds exactly. How it is written
 /// does not count, the order of zones, sites and profiles does. Another release of Farol may come to another number.
 pub(super) fn digest(model: &Model) -> u64 {
     // Every field is named here, so that none is forgotten.
-    let Model { zones, sites, profiles } = model;
+    let Model { zones, sites, profiles, geography: _ } = model;
     let mut hasher = DefaultHasher::new();
     zones.hash(&mut hasher);
     for Site { name, location } in sites {
@@ -27,10 +27,7 @@ pub(super) fn digest(model: &Model) -> u64 {
 }
 
 fn anchors(monitor: &Monitor) -> Option<&TrustAnchors> {
-    match &monitor.protocol {
-        Protocol::Https(_, tls) => tls.anchors.as_ref(),
-        Protocol::Http(_) | Protocol::Tcp | Protocol::None => None,
-    }
+    monitor.protocol.tls()?.anchors.as_ref()
 }
 
 #[cfg(test)]

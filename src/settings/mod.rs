@@ -6,23 +6,29 @@
 
 mod anchors;
 mod build;
+mod clients;
 mod digest;
 mod duration;
 mod files;
 mod format;
+mod geo;
 mod http;
+mod identity;
 mod json;
 mod keys;
 mod layers;
 mod lines;
+mod location;
 mod merge;
 mod monitor;
+mod nesting;
 mod problem;
 mod profile;
 mod reader;
 mod reading;
 mod reference;
 mod resolve;
+mod routing;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use super::anchors::AnchorFiles;
 use super::http;
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
-use crate::model::{Header, HttpMethod, TrustAnchors};
+use super::tree::Node;
+use crate::model::{ExpectedBody, Header, HttpMethod, Sources, TrustAnchors};
 
 /// The protocols by the words in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +19,20 @@ pub(super) enum Kind {
     Http,
     Https,
     Tcp,
+    Tls,
+    Grpc,
     None,
 }
 
 impl Kind {
-    pub(super) const WORDS: [(&'static str, Self); 4] =
-        [("http", Self::Http), ("https", Self::Https), ("tcp", Self::Tcp), ("none", Self::None)];
+    pub(super) const WORDS: [(&'static str, Self); 6] = [
+        ("http", Self::Http),
+        ("https", Self::Https),
+        ("tcp", Self::Tcp),
+        ("tls", Self::Tls),
+        ("grpc", Self::Grpc),
+        ("none", Self::None),
+    ];
 
     pub(super) fn label(self) -> &'static str {
         Self::WORDS.iter().find(|it| it.1 == self).map_or("", |it| it.0)
@@ -30,11 +40,14 @@ impl Kind {
 
     /// Whether a probe of this kind makes use of a key of the monitor's table.
     fn uses(self, key: &str) -> bool {
-        let http = ["path", "host", "method", "headers", "expected_status"];
+        let http = ["path", "method", "headers", "expected_status", "expected_body", "body_limit"];
+        let of_some = http.contains(&key) || ["host", "tls", "grpc"].contains(&key);
         match self {
-            Self::Https => true,
-            Self::Http => key != "tls",
-            Self::Tcp => key != "tls" && !http.contains(&key),
+            Self::Https => key != "grpc",
+            Self::Http => key != "tls" && key != "grpc",
+            Self::Tcp => !of_some,
+            Self::Tls => !of_some || key == "host" || key == "tls",
+            Self::Grpc => !http.contains(&key),
             Self::None => false,
         }
     }
@@ -43,7 +56,7 @@ impl Kind {
         match self {
             Self::Http => Some(80),
             Self::Https => Some(443),
-            Self::Tcp | Self::None => None,
+            Self::Tcp | Self::Tls | Self::Grpc | Self::None => None,
         }
     }
 }
@@ -110,6 +123,9 @@ pub(super) struct Draft {
     pub(super) method: Option<Written<HttpMethod>>,
     pub(super) headers: Option<Written<Vec<Header>>>,
     pub(super) expected_status: Option<Written<Vec<RangeInclusive<u16>>>>,
+    pub(super) expected_body: Option<Written<ExpectedBody>>,
+    pub(super) body_limit: Option<Written<usize>>,
+    pub(super) source: Option<Written<Sources>>,
     pub(super) interval: Option<Written<Duration>>,
     pub(super) timeout: Option<Written<Duration>>,
     pub(super) fast_interval: Option<Written<Duration>>,
@@ -117,6 +133,11 @@ pub(super) struct Draft {
     pub(super) required_successes: Option<Written<u8>>,
     pub(super) tls_verify: Option<Written<bool>>,
     pub(super) tls_anchors: Option<Written<TrustAnchors>>,
+    pub(super) tls_client_cert: Option<Written<PathBuf>>,
+    pub(super) tls_client_key: Option<Written<PathBuf>>,
+    pub(super) tls_min_days_left: Option<Written<u16>>,
+    pub(super) grpc_service: Option<Written<Arc<str>>>,
+    pub(super) grpc_tls: Option<Written<bool>>,
     pub(super) flap_count: Option<Written<u8>>,
     pub(super) flap_window: Option<Written<Duration>>,
     pub(super) flap_hold_down: Option<Written<Duration>>,
@@ -146,6 +167,10 @@ impl Draft {
             headers: monitor.written("headers", http::headers(section, log)),
             expected_status: monitor
                 .written("expected_status", section.list("expected_status", 8, http::statuses)),
+            expected_body: monitor
+                .written("expected_body", section.parse("expected_body", ExpectedBody::parse)),
+            body_limit: monitor.written("body_limit", section.integer("body_limit")),
+            source: monitor.written("source", sources(section)),
             interval: monitor.written("interval", section.duration("interval")),
             timeout: monitor.written("timeout", section.duration("timeout")),
             fast_interval: monitor.written("fast_interval", section.duration("fast_interval")),
@@ -163,6 +188,15 @@ impl Draft {
                 None => Err(String::new()),
             });
             draft.tls_anchors = tls.written("ca_file", authorities);
+            draft.tls_client_cert = tls.written("client_cert", file(section, "client_cert"));
+            draft.tls_client_key = tls.written("client_key", file(section, "client_key"));
+            draft.tls_min_days_left =
+                tls.written("min_days_left", section.integer("min_days_left"));
+        }
+        if let Some(section) = &section.table("grpc") {
+            let grpc = Keys { section, layer };
+            draft.grpc_service = grpc.written("service", section.parse("service", service));
+            draft.grpc_tls = grpc.written("tls", section.boolean("tls"));
         }
         if let Some(section) = &section.table("flap") {
             let flap = Keys { section, layer };
@@ -187,6 +221,9 @@ impl Draft {
             method: self.method.or(base.method),
             headers: self.headers.or(base.headers),
             expected_status: self.expected_status.or(base.expected_status),
+            expected_body: self.expected_body.or(base.expected_body),
+            body_limit: self.body_limit.or(base.body_limit),
+            source: self.source.or(base.source),
             interval: self.interval.or(base.interval),
             timeout: self.timeout.or(base.timeout),
             fast_interval: self.fast_interval.or(base.fast_interval),
@@ -194,6 +231,11 @@ impl Draft {
             required_successes: self.required_successes.or(base.required_successes),
             tls_verify: self.tls_verify.or(base.tls_verify),
             tls_anchors: self.tls_anchors.or(base.tls_anchors),
+            tls_client_cert: self.tls_client_cert.or(base.tls_client_cert),
+            tls_client_key: self.tls_client_key.or(base.tls_client_key),
+            tls_min_days_left: self.tls_min_days_left.or(base.tls_min_days_left),
+            grpc_service: self.grpc_service.or(base.grpc_service),
+            grpc_tls: self.grpc_tls.or(base.grpc_tls),
             flap_count: self.flap_count.or(base.flap_count),
             flap_window: self.flap_window.or(base.flap_window),
             flap_hold_down: self.flap_hold_down.or(base.flap_hold_down),
@@ -214,6 +256,12 @@ impl Draft {
                 );
                 log.error(spot.problem(message));
             }
+            let speaks_tls =
+                kind != Kind::Grpc || self.grpc_tls.as_ref().is_some_and(|it| it.value);
+            if spot.layer >= layer && key == "tls" && !speaks_tls {
+                let message = "is of no use without TLS; write `grpc.tls = true`, or remove it";
+                log.error(spot.problem(message));
+            }
         }
     }
 
@@ -227,6 +275,9 @@ impl Draft {
             ("method", spot(&self.method)),
             ("headers", spot(&self.headers)),
             ("expected_status", spot(&self.expected_status)),
+            ("expected_body", spot(&self.expected_body)),
+            ("body_limit", spot(&self.body_limit)),
+            ("source", spot(&self.source)),
             ("interval", spot(&self.interval)),
             ("timeout", spot(&self.timeout)),
             ("fast_interval", spot(&self.fast_interval)),
@@ -234,6 +285,11 @@ impl Draft {
             ("required_successes", spot(&self.required_successes)),
             ("tls", spot(&self.tls_verify)),
             ("tls", spot(&self.tls_anchors)),
+            ("tls", spot(&self.tls_client_cert)),
+            ("tls", spot(&self.tls_client_key)),
+            ("tls", spot(&self.tls_min_days_left)),
+            ("grpc", spot(&self.grpc_service)),
+            ("grpc", spot(&self.grpc_tls)),
             ("flap", spot(&self.flap_count)),
             ("flap", spot(&self.flap_window)),
             ("flap", spot(&self.flap_hold_down)),
@@ -241,6 +297,42 @@ impl Draft {
         ];
         spots.into_iter().filter_map(|(key, spot)| Some((key, spot?)))
     }
+}
+
+/// An address to probe from, or one of each family.
+fn sources(section: &Section<'_>) -> Option<Sources> {
+    let address = |node: &Node| match text(node).map(str::parse::<IpAddr>) {
+        Some(Ok(address)) => reachable(address),
+        _ => Err(""),
+    };
+    let addresses = section.list("source", 2, address)?;
+    let mut sources = Sources::default();
+    for address in addresses {
+        let earlier = match address {
+            IpAddr::V4(it) => sources.v4.replace(it).is_some(),
+            IpAddr::V6(it) => sources.v6.replace(it).is_some(),
+        };
+        if earlier {
+            section.wrong("source", "has two addresses of one family; remove one of them");
+            return None;
+        }
+    }
+    Some(sources)
+}
+
+/// The path of a file, which starts at the directory of the one that names it.
+fn file(section: &Section<'_>, name: &str) -> Option<PathBuf> {
+    section.read(name, |node, _| match text(node) {
+        Some(file) if !file.is_empty() => Ok(node.place.resolve(file)),
+        _ => Err(""),
+    })
+}
+
+/// The name of a gRPC service.
+fn service(text: &str) -> Result<Arc<str>, &'static str> {
+    const LONGEST: usize = 255;
+    let fits = text.len() <= LONGEST && text.bytes().all(|it| it.is_ascii_graphic());
+    if fits { Ok(text.into()) } else { Err("") }
 }
 
 /// Ties values to where they were written.

@@ -6,14 +6,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
+use super::clients::{Clients, check_overlaps, check_regions};
 use super::keys::MONITOR;
+use super::location::location;
 use super::monitor::{Draft, Kind, ProbeAddress, reachable};
+use super::nesting::child;
 use super::problem::{Log, Place, nearest, twice};
 use super::reader::{Section, ident, text};
 use super::resolve::{Resolved, Resolver};
+use super::routing::{Routing, ttls};
 use super::tree::{Node, Value};
 use crate::model::{
-    Addresses, Endpoint, FamilyRule, Ident, Method, Name, ProbeTarget, Profile, WhenNoneHealthy,
+    Addresses, Endpoint, FamilyRule, Ident, Name, ProbeTarget, Profile, Target, WhenNoneHealthy,
 };
 
 /// Addresses of one endpoint, and of a fallback: what fits an answer with room to spare.
@@ -39,11 +43,10 @@ impl<'a> World<'a> {
         section.require("name");
         section.require("method");
         let name: Option<Name> = section.parse("name", str::parse);
-        let methods = [Method::Priority, Method::Weighted].map(|it| (it.label(), it));
         let families = [FamilyRule::ByMethod, FamilyRule::Any].map(|it| (it.label(), it));
         let enabled = section.boolean("enabled").unwrap_or(true);
-        let method = section.choose("method", &methods);
-        let ttl = section.integer("ttl").unwrap_or(TTL);
+        let routing = Routing::read(section);
+        let (ttl, ttl_min) = ttls(section, TTL);
         let family = section.choose("family", &families).unwrap_or(FamilyRule::ByMethod);
         let panic_threshold = section.integer("panic_threshold").unwrap_or(0);
         let when_none_healthy = self.when_none_healthy(section);
@@ -61,9 +64,14 @@ impl<'a> World<'a> {
         Some(Profile {
             name: name?,
             enabled,
-            method: method?,
+            method: routing.method?,
             ttl,
+            ttl_min,
             family,
+            max_return: routing.max_return,
+            affinity: routing.affinity,
+            failback: routing.failback,
+            geo_failover: routing.geo_failover,
             when_none_healthy: when_none_healthy?,
             panic_threshold,
             endpoints,
@@ -138,19 +146,26 @@ impl<'a> World<'a> {
                 section.wrong("name", twice(first));
             }
         }
+        let clients: Vec<Clients<'_, 'a>> = sections.iter().map(Clients::read).collect();
+        check_regions(&clients, self.log);
+        check_overlaps(&clients, self.log);
         let shared = Shared { profile, name, monitor, resolved: OnceCell::new() };
-        let endpoint = |(index, section)| self.endpoint(index, section, &shared);
-        sections.iter().enumerate().filter_map(endpoint).collect()
+        let endpoint =
+            |(index, (section, clients))| self.endpoint(index, section, clients, &shared);
+        sections.iter().zip(&clients).enumerate().filter_map(endpoint).collect()
     }
 
     fn endpoint(
         &self,
         index: usize,
         section: &Section<'a>,
+        clients: &Clients<'_, 'a>,
         shared: &Shared<'_, 'a>,
     ) -> Option<Endpoint> {
         section.require("name");
-        section.require("target");
+        if section.find("profile").is_none() {
+            section.require("target");
+        }
         let name = section.parse("name", ident);
         let site = section.parse("site", ident);
         if let Some(site) = site.as_ref().filter(|it| self.complete && !self.sites.contains_key(it))
@@ -166,6 +181,26 @@ impl<'a> World<'a> {
         let weight = section.integer("weight").unwrap_or(WEIGHT);
         let in_order = u16::try_from(index + 1).unwrap_or(u16::MAX);
         let priority = section.integer("priority").unwrap_or(in_order);
+        let (geo, subnets) = (clients.geo(), clients.subnets());
+        let location = section.table("location").and_then(|it| location(&it));
+        let slow_start = section.duration("slow_start").unwrap_or_default();
+        let child = child(section);
+        if section.find("profile").is_some() {
+            let (target, probe) = (Target::Profile(child?), self.resolver.unprobed());
+            return Some(Endpoint {
+                name: name?,
+                site,
+                target,
+                enabled,
+                weight,
+                priority,
+                geo,
+                subnets,
+                location,
+                slow_start,
+                probe,
+            });
+        }
         let address = section.parse("address", ProbeAddress::parse);
         let resolved = self.endpoint_monitor(section, shared)?;
         if resolved.kind == Kind::None && address.is_some() {
@@ -173,7 +208,20 @@ impl<'a> World<'a> {
         }
         let addresses = addresses?;
         let probe = self.probe(section, &resolved, address, &addresses)?;
-        Some(Endpoint { name: name?, site, addresses, enabled, weight, priority, probe })
+        let target = Target::Addresses(addresses);
+        Some(Endpoint {
+            name: name?,
+            site,
+            target,
+            enabled,
+            weight,
+            priority,
+            geo,
+            subnets,
+            location,
+            slow_start,
+            probe,
+        })
     }
 
     /// The profile's monitor, which is worked out once, or one of this endpoint's own.
@@ -218,6 +266,19 @@ impl<'a> World<'a> {
                 ),
             );
         }
+        let source = resolved.monitor.source;
+        if let Some(address) =
+            addresses.iter().flat_map(|it| it.iter()).find(|it| !source.suit(it.ip()))
+        {
+            let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+            section.wrong(
+                "monitor.source",
+                format!(
+                    "has no {family} address to probe {address} from; add one of this machine's"
+                ),
+            );
+            return None;
+        }
         Some(ProbeTarget { addresses: addresses?, monitor: resolved.monitor.clone() })
     }
 }
@@ -243,7 +304,12 @@ fn is_empty_list(node: &Node) -> bool {
     matches!(&node.value, Value::List(items) if items.is_empty())
 }
 
-fn no_such<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str>, how: &str) -> String {
+pub(super) fn no_such<'n>(
+    what: &str,
+    name: &str,
+    names: impl Iterator<Item = &'n str>,
+    how: &str,
+) -> String {
     match nearest(name, names) {
         Some(near) => format!("no such {what}; did you mean \"{near}\"?"),
         None => format!("no such {what}; {how}, or name another"),

@@ -7,14 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::show;
+use super::files::Library;
 use super::http;
+use super::identity::IdentityFiles;
 use super::monitor::{Draft, Kind, ProbeAddress, Spot, Written, nearer, spot};
 use super::problem::{Log, Problem};
 use super::reader::Section;
-use crate::model::{Flap, HttpCheck, HttpMethod, Monitor, Name, Protocol, TlsCheck};
+use crate::model::{
+    BodyCheck, ClientIdentity, Flap, GrpcCheck, HttpCheck, HttpMethod, Monitor, Name, ProbeTarget,
+    Protocol, Sources, TlsCheck,
+};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const MOST_DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+const BODY_LIMIT: usize = 65_536;
 const TOLERATED_FAILURES: u8 = 3;
 const REQUIRED_SUCCESSES: u8 = 2;
 const FLAP: Flap = Flap {
@@ -37,12 +43,14 @@ pub(super) struct Resolved {
 /// Makes monitors. Equal ones are one: hundreds of thousands of endpoints share a few.
 pub(super) struct Resolver<'a> {
     log: &'a Log,
+    identities: IdentityFiles<'a>,
     shared: RefCell<HashSet<Arc<Monitor>>>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(log: &'a Log) -> Self {
-        Self { log, shared: RefCell::default() }
+    pub(super) fn new(library: &'a Library<'a>, log: &'a Log) -> Self {
+        let identities = IdentityFiles::new(library, log);
+        Self { log, identities, shared: RefCell::default() }
     }
 
     /// Checks a draft as far as that needs no profile; a named monitor holds by itself, whether it is used or not.
@@ -52,6 +60,11 @@ impl<'a> Resolver<'a> {
             draft.check_use(value(&draft.kind).unwrap_or(Kind::Http), self.log);
             self.times(&draft);
             self.flap(&draft);
+            self.body(&draft);
+            // Another layer may have the other half.
+            if draft.tls_client_cert.is_some() && draft.tls_client_key.is_some() {
+                self.identity(&draft);
+            }
         }
         Draft { broken: draft.broken || self.log.errors() > errors, ..draft }
     }
@@ -73,8 +86,14 @@ impl<'a> Resolver<'a> {
         let flap = self.flap(draft);
         let protocol = match kind {
             Kind::Http => Protocol::Http(self.http(draft, owner, profile)?),
-            Kind::Https => Protocol::Https(self.http(draft, owner, profile)?, tls(draft)),
+            Kind::Https => Protocol::Https(self.http(draft, owner, profile)?, self.tls(draft)),
             Kind::Tcp => Protocol::Tcp,
+            Kind::Tls => Protocol::Tls(self.host(draft, owner, profile)?, self.tls(draft)),
+            Kind::Grpc => Protocol::Grpc(GrpcCheck {
+                host: self.host(draft, owner, profile)?,
+                service: value(&draft.grpc_service).unwrap_or_else(|| "".into()),
+                tls: value(&draft.grpc_tls).unwrap_or(false).then(|| self.tls(draft)),
+            }),
             Kind::None => Protocol::None,
         };
         if self.log.errors() > errors {
@@ -82,6 +101,7 @@ impl<'a> Resolver<'a> {
         }
         let monitor = self.share(Monitor {
             protocol,
+            source: value(&draft.source).filter(|_| kind != Kind::None).unwrap_or_default(),
             interval: times.interval,
             timeout: times.timeout,
             fast_interval: times.fast_interval,
@@ -93,6 +113,21 @@ impl<'a> Resolver<'a> {
         // An address that a wider layer has for its own protocol is nothing to `none`.
         let address = value(&draft.address).filter(|_| kind != Kind::None);
         Some(Resolved { kind, monitor, port, address })
+    }
+
+    /// What an endpoint has that is never probed itself.
+    pub(super) fn unprobed(&self) -> ProbeTarget {
+        let monitor = self.share(Monitor {
+            protocol: Protocol::None,
+            interval: INTERVAL,
+            timeout: MOST_DEFAULT_TIMEOUT,
+            fast_interval: MOST_DEFAULT_TIMEOUT,
+            tolerated_failures: TOLERATED_FAILURES,
+            required_successes: REQUIRED_SUCCESSES,
+            flap: FLAP,
+            source: Sources::default(),
+        });
+        ProbeTarget { addresses: [].into(), monitor }
     }
 
     fn share(&self, monitor: Monitor) -> Arc<Monitor> {
@@ -153,8 +188,8 @@ impl<'a> Resolver<'a> {
         flap
     }
 
-    fn http(&self, draft: &Draft, owner: &Section<'_>, profile: &Name) -> Option<HttpCheck> {
-        let host = value(&draft.host).or_else(|| {
+    fn host(&self, draft: &Draft, owner: &Section<'_>, profile: &Name) -> Option<Arc<str>> {
+        value(&draft.host).or_else(|| {
             let host =
                 if profile.is_wildcard() { None } else { http::host(&profile.to_host()).ok() };
             if host.is_none() {
@@ -163,14 +198,65 @@ impl<'a> Resolver<'a> {
                 self.log.error(Problem::at(owner.place, owner.key("monitor.host"), message));
             }
             host
-        })?;
+        })
+    }
+
+    fn http(&self, draft: &Draft, owner: &Section<'_>, profile: &Name) -> Option<HttpCheck> {
+        let host = self.host(draft, owner, profile)?;
+        if draft.expected_body.is_none() {
+            let message = "is of no use without `expected_body`; write that too, or remove this";
+            self.complain(spot(&draft.body_limit), format_args!("{message}"));
+        }
         Some(HttpCheck {
             method: value(&draft.method).unwrap_or(HttpMethod::Get),
             host,
             path: value(&draft.path).unwrap_or_else(|| "/".into()),
             headers: value(&draft.headers).unwrap_or_default(),
             expected_status: value(&draft.expected_status).unwrap_or_else(|| vec![200..=200]),
+            body: self.body(draft),
         })
+    }
+
+    fn body(&self, draft: &Draft) -> Option<BodyCheck> {
+        let expected = value(&draft.expected_body)?;
+        let limit = value(&draft.body_limit).unwrap_or(BODY_LIMIT);
+        if value(&draft.method) == Some(HttpMethod::Head) {
+            let nearer = nearer(spot(&draft.expected_body), spot(&draft.method));
+            let message =
+                "`expected_body` and `method = \"HEAD\"` exclude each other: HEAD has no body";
+            self.complain(nearer, format_args!("{message}; write \"GET\""));
+        }
+        if let Some(length) = expected.text_length().filter(|it| *it > limit) {
+            let nearer = nearer(spot(&draft.expected_body), spot(&draft.body_limit));
+            let message = format_args!(
+                "`body_limit` ({limit}) must be at least the {length} octets of `expected_body`"
+            );
+            self.complain(nearer, message);
+        }
+        Some(BodyCheck { expected, limit })
+    }
+
+    fn tls(&self, draft: &Draft) -> TlsCheck {
+        TlsCheck {
+            verify: value(&draft.tls_verify).unwrap_or(true),
+            anchors: value(&draft.tls_anchors),
+            identity: self.identity(draft),
+            min_days_left: value(&draft.tls_min_days_left).unwrap_or(0),
+        }
+    }
+
+    /// The certificate and the key, which may come from different layers.
+    fn identity(&self, draft: &Draft) -> Option<ClientIdentity> {
+        match (&draft.tls_client_cert, &draft.tls_client_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => self.identities.read(certificate, key),
+            (certificate, key) => {
+                let missing = if key.is_none() { "client_key" } else { "client_cert" };
+                let message = format_args!("is of no use alone; write `{missing}` too");
+                self.complain(spot(certificate).or(spot(key)), message);
+                None
+            }
+        }
     }
 }
 
@@ -178,13 +264,6 @@ struct Times {
     interval: Duration,
     timeout: Duration,
     fast_interval: Duration,
-}
-
-fn tls(draft: &Draft) -> TlsCheck {
-    TlsCheck {
-        verify: value(&draft.tls_verify).unwrap_or(true),
-        anchors: value(&draft.tls_anchors),
-    }
 }
 
 fn value<T: Clone>(written: &Option<Written<T>>) -> Option<T> {

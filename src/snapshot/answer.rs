@@ -9,6 +9,8 @@ pub struct Answer {
     pub wire: Box<[u8]>,
     /// The octets of one record.
     pub record_length: usize,
+    /// Seconds that resolvers may keep them.
+    pub ttl: u32,
 }
 
 /// A compression pointer to the name that follows the header (RFC 1035 4.1.4).
@@ -39,6 +41,6 @@ impl Answer {
                     16
                 }
             };
-        Self { count, wire: wire.into(), record_length }
+        Self { count, wire: wire.into(), record_length, ttl }
     }
 }

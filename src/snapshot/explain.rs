@@ -1,8 +1,9 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Decision, Found, ProfileTable, Snapshot};
+use super::{Asker, Choice, Found, ProfileTable, Snapshot};
 use crate::model::{Family, Name, RecordType};
-use crate::routing::{Basis, Draw, Standing};
+use crate::routing::{Basis, Client, Draw, Standing, mix};
 
 /// Why a name is answered as it is: the same lookup and the same decision that queries get, seen whole.
 #[derive(Clone, Debug)]
@@ -36,41 +37,48 @@ pub enum Explained {
     Alias(Name),
     /// The name exists, and has nothing of this type.
     NoData,
-    /// A profile answers.
+    /// A profile answers, perhaps by others that are nested in it.
     Profile {
-        /// The profile, which a wildcard may stand at another name than the query's.
-        table: Arc<ProfileTable>,
+        /// What each had to say, from the one that was asked to the one that answers.
+        levels: Vec<Level>,
         /// The family asked for.
         family: Family,
-        /// Whether health was heeded.
-        basis: Basis,
-        /// What this draw met.
-        picked: Picked,
-        /// Each endpoint's standing and its part of the answers, from 0 to 1.
-        endpoints: Vec<(Standing, f64)>,
+        /// Seconds that a resolver may keep the answer.
+        ttl: u32,
+        /// The length of the widest prefix around the client in which every client has the same candidates.
+        scope: u8,
     },
 }
 
-/// What a draw met; see [`Decision`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Picked {
-    /// The endpoint at this place of the profile.
-    Endpoint(usize),
-    /// The fallback addresses.
-    Fallback,
-    /// Nothing of this type.
-    NoData,
-    /// SERVFAIL.
-    ServFail,
+/// What one profile had to say to a query.
+#[derive(Clone, Debug)]
+pub struct Level {
+    /// The profile; the one asked, which a wildcard may stand at another name than the query's, or one nested in it.
+    pub table: Arc<ProfileTable>,
+    /// Whether health was heeded.
+    pub basis: Basis,
+    /// What the draw met.
+    pub choice: Choice,
+    /// Each endpoint's standing and its part of the answers to this client, from 0 to 1.
+    pub endpoints: Vec<(Standing, f64)>,
 }
 
-/// Explains what a query for `name` gets with this draw.
-pub fn explain(
-    snapshot: &Snapshot,
-    name: &Name,
-    record_type: RecordType,
-    draw: Draw,
-) -> Explanation {
+/// What is to be explained.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'q> {
+    /// The name asked for.
+    pub name: &'q Name,
+    /// The type asked for.
+    pub record_type: RecordType,
+    /// Who asks: an address, or the first one of a network.
+    pub client: IpAddr,
+    /// What chance says, to every profile that is asked.
+    pub draw: Draw,
+}
+
+/// Explains what a query gets.
+pub fn explain(snapshot: &Snapshot, query: Query<'_>) -> Explanation {
+    let Query { name, record_type, .. } = query;
     let Some(zone) = snapshot.zones.find_for(name.as_wire(), record_type) else {
         return Explanation { zone: None, found: Explained::NotOurs };
     };
@@ -85,7 +93,7 @@ pub fn explain(
             let alias = node.find(RecordType::CNAME).filter(|_| record_type != RecordType::CNAME);
             let target = alias.and_then(|set| Name::from_wire(set.data.first()?).ok());
             match (profile, Family::of(record_type), target) {
-                (Some(table), Some(family), _) => explain_profile(table, family, draw),
+                (Some(table), Some(family), _) => explain_profile(snapshot, table, family, query),
                 (_, _, Some(target)) => Explained::Alias(target),
                 _ if record_type == RecordType::ANY
                     && (profile.is_some() || !node.sets.is_empty()) =>
@@ -100,21 +108,44 @@ pub fn explain(
     Explanation { zone: Some(zone.zone.name().clone()), found }
 }
 
-fn explain_profile(table: &Arc<ProfileTable>, family: Family, draw: Draw) -> Explained {
-    let picked = match table.decide(family, draw) {
-        Decision::Endpoint(endpoint, _) => Picked::Endpoint(endpoint),
-        Decision::Fallback(_) => Picked::Fallback,
-        Decision::NoData => Picked::NoData,
-        Decision::ServFail => Picked::ServFail,
-    };
-    let endpoints = (0..table.endpoints.len())
-        .filter_map(|it| Some((table.standing(family, it)?, table.share(family, it))))
-        .collect();
-    Explained::Profile {
-        table: table.clone(),
-        family,
-        basis: table.basis(family),
-        picked,
-        endpoints,
+fn explain_profile(
+    snapshot: &Snapshot,
+    table: &ProfileTable,
+    family: Family,
+    query: Query<'_>,
+) -> Explained {
+    let Query { client, draw, .. } = query;
+    let mut witness = Witness { snapshot, family, client, draw, levels: Vec::new() };
+    let decision = snapshot.decide(table, family, client, &mut witness);
+    let (ttl, scope) = (decision.ttl, decision.scope);
+    Explained::Profile { levels: witness.levels, family, ttl, scope }
+}
+
+/// Asks with one draw for all, and writes down what it hears.
+struct Witness<'s> {
+    snapshot: &'s Snapshot,
+    family: Family,
+    client: IpAddr,
+    draw: Draw,
+    levels: Vec<Level>,
+}
+
+impl Asker for Witness<'_> {
+    fn draw(&mut self, _: &ProfileTable, _: Family) -> Draw {
+        let seed = self.levels.iter().fold(self.draw.seed, |seed, _| mix(seed));
+        Draw { seed, ..self.draw }
+    }
+
+    fn chose(&mut self, table: &ProfileTable, choice: Choice) {
+        let Some(table) = self.snapshot.profile(&table.profile.name).cloned() else { return };
+        let client = Client::new(self.client, &self.snapshot.geography);
+        let shares = table.shares(self.family, Some(&client)).unwrap_or_default();
+        let endpoints = shares
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, share)| Some((table.standing(self.family, at)?, share)))
+            .collect();
+        let basis = table.basis(self.family);
+        self.levels.push(Level { table, basis, choice, endpoints });
     }
 }

@@ -3,6 +3,8 @@
 
 mod answer;
 mod counters;
+mod decision;
+mod endpoint;
 mod explain;
 mod live;
 mod profile;
@@ -11,15 +13,17 @@ mod zone;
 
 pub use answer::{Answer, QUESTION};
 pub use counters::{AnswerCounters, Worker, WorkerCounters};
-pub use explain::{Explained, Explanation, Picked, explain};
+pub use decision::{Asker, Choice, Decision, MAX_DEPTH};
+pub use endpoint::{EndpointFacts, EndpointState, Ramp};
+pub use explain::{Explained, Explanation, Level, Query, explain};
 pub use live::{Entered, Live, Reader};
-pub use profile::{Decision, EndpointFacts, EndpointState, ProfileTable};
+pub use profile::{Given, Nested, ProfileTable};
 pub use slots::Slots;
 pub use zone::{Found, Node, ZoneTable, Zones};
 
 use std::sync::Arc;
 
-use crate::model::{EndpointKey, Ident, Name, Site, Stamp};
+use crate::model::{EndpointKey, Geography, Ident, Name, Site, Stamp};
 
 /// Everything that answers and views are made from, at one instant.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +38,8 @@ pub struct Snapshot {
     pub profiles: Slots<ProfileTable>,
     /// The sites.
     pub sites: Arc<[SiteState]>,
+    /// Where clients and sites are.
+    pub geography: Arc<Geography>,
     /// Overrides of endpoints and sites that the configuration doesn't have, by name.
     pub unmatched_overrides: Arc<[String]>,
 }

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::counters::AnswerCounters;
-use crate::health::{Probed, Remembered, endpoint_status, profile_status};
+use super::endpoint::{EndpointFacts, EndpointState};
+use crate::health::{Children, profile_status};
 use crate::model::{
-    Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Ident, Moment, Monitor, Profile,
-    ProfileStatus, Timestamp, Verdict, WhenNoneHealthy,
+    Endpoint, Family, Geography, Ident, Now, Profile, ProfileStatus, WhenNoneHealthy,
 };
-use crate::routing::{Basis, Draw, Member, Prepared, Source, Standing, prepare};
+use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, prepare};
 
 /// A profile made ready to answer, with everything that is known of its endpoints at one instant.
 #[derive(Debug)]
@@ -18,92 +18,51 @@ pub struct ProfileTable {
     pub endpoints: Box<[EndpointState]>,
     /// Its own state.
     pub status: ProfileStatus,
+    /// Seconds that a resolver may keep an answer now: the profile's `ttl`, or less while an endpoint is in doubt.
+    pub ttl: u32,
     /// What the workers drew and answered.
     pub counters: Arc<AnswerCounters>,
     families: [FamilyTable; 2],
 }
 
-/// What the control task knows of an endpoint.
-#[derive(Clone, Debug, Default)]
-pub struct EndpointFacts {
-    /// What probing found.
-    pub verdict: Verdict,
-    /// What is remembered of it from before the start, as long as probes have not turned it.
-    pub remembered: Option<Remembered>,
-    /// What operators changed.
-    pub overrides: EndpointOverrides,
-    /// Whether its site is drained.
-    pub drained: bool,
-    /// What probing has to tell.
-    pub probed: Arc<Probed>,
-}
-
-/// An endpoint at one instant.
-#[derive(Clone, Debug)]
-pub struct EndpointState {
-    /// What it was made from.
-    pub facts: EndpointFacts,
-    /// Its status.
-    pub status: EndpointStatus,
-    /// When it came into this status.
-    pub since: Timestamp,
-    /// How often it came into each status, in the order of [`EndpointStatus::ALL`].
-    pub transitions: [u32; EndpointStatus::ALL.len()],
-    /// The weight in force.
-    pub weight: u16,
-    /// The priority in force.
-    pub priority: u16,
-    /// Whether it is in service, with overrides.
-    pub enabled: bool,
-    /// Whether it was healthy when the profile last had a healthy endpoint.
-    pub last_healthy: bool,
-}
-
-impl EndpointState {
-    /// The operator's word on its health.
-    pub fn forced(&self) -> Option<Forced> {
-        self.facts.overrides.forced.as_ref().map(|it| it.value)
-    }
-
-    /// Whether probing has stopped: the verdict is older than three of the monitor's intervals. One that no probe has confirmed
-    /// since the process started is as old as the process.
-    pub fn is_stale(&self, monitor: &Monitor, now: Moment) -> bool {
-        self.facts.verdict != Verdict::Unknown
-            && now.since(self.facts.probed.heard().unwrap_or_default()) > 3 * monitor.interval
-    }
-}
-
 /// What a profile answers to one record type.
 #[derive(Debug)]
-struct FamilyTable {
-    prepared: Prepared,
+pub(super) struct FamilyTable {
+    pub(super) prepared: Prepared,
     /// By endpoint.
-    answers: Box<[Answer]>,
-    fallback: Answer,
+    pub(super) answers: Box<[Answer]>,
+    pub(super) fallback: Answer,
 }
 
-/// What a profile answers to one query.
+/// What a profile's table follows from, beside what is known of its endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// The table that it takes the place of, whose endpoints may be others.
+    pub previous: Option<&'a ProfileTable>,
+    /// Where clients and sites are.
+    pub geography: &'a Geography,
+    /// What time it is.
+    pub now: Now,
+}
+
+/// What a profile is to one that it is nested in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision<'s> {
-    /// The addresses of this endpoint.
-    Endpoint(usize, &'s Answer),
-    /// The fallback addresses.
-    Fallback(&'s Answer),
-    /// Nothing of this type.
-    NoData,
-    /// SERVFAIL.
-    ServFail,
+pub struct Nested {
+    /// Where it is in the snapshot.
+    pub slot: u32,
+    /// Its endpoints, counted.
+    pub children: Children,
+    /// Whether it has something to answer, by [`Family::index`].
+    pub families: [bool; 2],
 }
 
 impl ProfileTable {
-    /// Prepares a profile. `facts` are its endpoints', in the profile's order; `previous` is the table that this one takes
-    /// the place of, whose endpoints may be others.
+    /// Prepares a profile. `facts` are its endpoints', in the profile's order.
     pub fn new(
         profile: Arc<Profile>,
         facts: Vec<EndpointFacts>,
         counters: Arc<AnswerCounters>,
-        previous: Option<&ProfileTable>,
-        now: Timestamp,
+        Given { previous, geography, now }: Given<'_>,
     ) -> Self {
         let state = |(at, (endpoint, facts)): (usize, (&Endpoint, EndpointFacts))| {
             let before = previous.and_then(|it| it.find(&endpoint.name, at));
@@ -120,9 +79,23 @@ impl ProfileTable {
             .zip(&endpoints)
             .map(|(it, state)| state.member(&profile, it))
             .collect();
-        let families = Family::ALL.map(|family| FamilyTable::new(&profile, &members, family));
+        let ttl = ttl(&profile, &endpoints);
+        let families = Family::ALL.map(|family| {
+            let active = previous.and_then(|it| it.family(family).prepared.active);
+            let prepared = prepare(&profile, &members, geography, family, active);
+            let answer = |it: &Endpoint| Answer::new(it.addresses(), family, ttl);
+            let fallback = match &profile.when_none_healthy {
+                WhenNoneHealthy::Fallback(addresses) => Answer::new(addresses, family, ttl),
+                _ => Answer::default(),
+            };
+            FamilyTable {
+                prepared,
+                answers: profile.endpoints.iter().map(answer).collect(),
+                fallback,
+            }
+        });
         let status = profile_status(profile.enabled, endpoints.iter().map(|it| it.status));
-        Self { profile, endpoints, status, counters, families }
+        Self { profile, endpoints, status, ttl, counters, families }
     }
 
     /// The state of the endpoint of this name, which is likely to be at `likely`.
@@ -137,20 +110,29 @@ impl ProfileTable {
         self.profile.endpoints.iter().position(|it| it.name == *name)
     }
 
-    /// Decides one query: a pure function of the table and the draw.
-    pub fn decide(&self, family: Family, draw: Draw) -> Decision<'_> {
-        let table = self.family(family);
-        match &table.prepared.source {
-            Source::Members(shares) => {
-                let endpoint = shares.pick(draw);
-                match table.answers.get(endpoint) {
-                    Some(answer) if answer.count > 0 => Decision::Endpoint(endpoint, answer),
-                    _ => Decision::NoData,
-                }
+    /// What it is to a profile that it is nested in, when this is its slot.
+    pub fn nested(&self, slot: u32) -> Nested {
+        let families = |(endpoint, state): (&Endpoint, &EndpointState)| {
+            (state.status, Family::ALL.map(|it| state.has(endpoint, it)))
+        };
+        let endpoints = self.profile.endpoints.iter().zip(&self.endpoints).map(families);
+        let children = Children::count(self.status, endpoints);
+        Nested { slot, children, families: Family::ALL.map(|it| self.can_answer(it)) }
+    }
+
+    /// Whether anything of this family may be answered.
+    fn can_answer(&self, family: Family) -> bool {
+        let FamilyTable { prepared, fallback, .. } = self.family(family);
+        match prepared.source {
+            Source::Members(_) => {
+                let endpoints = self.profile.endpoints.iter().zip(&self.endpoints);
+                let mut standings = endpoints.zip(&prepared.standings);
+                standings.any(|((endpoint, state), standing)| {
+                    *standing == Standing::Candidate && state.has(endpoint, family)
+                })
             }
-            Source::Fallback if table.fallback.count > 0 => Decision::Fallback(&table.fallback),
-            Source::Fallback | Source::NoData => Decision::NoData,
-            Source::ServFail => Decision::ServFail,
+            Source::Fallback => fallback.count > 0,
+            Source::NoData | Source::ServFail => false,
         }
     }
 
@@ -169,91 +151,32 @@ impl ProfileTable {
         self.family(family).prepared.standings.get(endpoint).copied()
     }
 
-    /// The part of the answers to this family, from 0 to 1, that names this endpoint.
-    pub fn share(&self, family: Family, endpoint: usize) -> f64 {
-        self.family(family).prepared.share(endpoint)
+    /// The part of the answers to this family, from 0 to 1, that names each endpoint. Without a client, none where that
+    /// depends on the client.
+    pub fn shares(&self, family: Family, client: Option<&Client<'_>>) -> Option<Vec<f64>> {
+        match &self.family(family).prepared.source {
+            Source::Members(chooser) => chooser.shares(client, self.endpoints.len()),
+            Source::Fallback | Source::NoData | Source::ServFail => {
+                Some(vec![0.0; self.endpoints.len()])
+            }
+        }
     }
 
-    fn family(&self, family: Family) -> &FamilyTable {
+    pub(super) fn family(&self, family: Family) -> &FamilyTable {
         &self.families[family.index()]
     }
 }
 
-impl EndpointState {
-    fn new(
-        profile: &Profile,
-        endpoint: &Endpoint,
-        facts: EndpointFacts,
-        before: Option<&EndpointState>,
-        now: Timestamp,
-    ) -> Self {
-        let overrides = &facts.overrides;
-        let enabled = overrides.enabled.as_ref().map_or(endpoint.enabled, |it| it.value);
-        let weight = overrides.weight.as_ref().map_or(endpoint.weight, |it| it.value);
-        let priority = overrides.priority.as_ref().map_or(endpoint.priority, |it| it.value);
-        let forced = overrides.forced.as_ref().map(|it| it.value);
-        let protocol = &endpoint.probe.monitor.protocol;
-        let status = endpoint_status(
-            profile.enabled,
-            enabled,
-            facts.drained,
-            forced,
-            protocol,
-            facts.verdict,
-        );
-        let mut state = Self {
-            status,
-            since: now,
-            transitions: before.map(|it| it.transitions).unwrap_or_default(),
-            weight,
-            priority,
-            enabled,
-            last_healthy: before.is_some_and(|it| it.last_healthy),
-            facts,
-        };
-        match before {
-            Some(before) if before.status == status => state.since = before.since,
-            Some(_) => {
-                let count = state.transitions.iter_mut().zip(EndpointStatus::ALL);
-                count.filter(|(_, it)| *it == status).for_each(|(count, _)| *count += 1);
-            }
-            None => {}
-        }
-        state
-    }
-
-    fn member(&self, profile: &Profile, endpoint: &Endpoint) -> Member {
-        let protocol = &endpoint.probe.monitor.protocol;
-        let undrained = endpoint_status(
-            profile.enabled,
-            self.enabled,
-            false,
-            self.forced(),
-            protocol,
-            self.facts.verdict,
-        );
-        Member {
-            status: self.status,
-            healthy: undrained.is_healthy(),
-            last_healthy: self.last_healthy,
-            weight: self.weight,
-            priority: self.priority,
-            families: Family::ALL.map(|family| endpoint.addresses.has(family)),
-        }
-    }
-}
-
-impl FamilyTable {
-    fn new(profile: &Profile, members: &[Member], family: Family) -> Self {
-        let answer = |it: &Endpoint| Answer::new(&it.addresses, family, profile.ttl);
-        let fallback = match &profile.when_none_healthy {
-            WhenNoneHealthy::Fallback(addresses) => Answer::new(addresses, family, profile.ttl),
-            _ => Answer::default(),
-        };
-        Self {
-            prepared: prepare(profile, members, family),
-            answers: profile.endpoints.iter().map(answer).collect(),
-            fallback,
-        }
-    }
+/// How long answers may be kept: while a change is to be expected, until then.
+fn ttl(profile: &Profile, endpoints: &[EndpointState]) -> u32 {
+    let Some(min) = profile.ttl_min else { return profile.ttl };
+    let soonest = |(endpoint, state): (&Endpoint, &EndpointState)| {
+        let needed = state.facts.doubt.filter(|_| state.status.is_in_service())?;
+        Some(endpoint.probe.monitor.fast_interval * u32::from(needed))
+    };
+    let soonest = profile.endpoints.iter().zip(endpoints).filter_map(soonest).min();
+    soonest.map_or(profile.ttl, |it| {
+        let seconds = u32::try_from(it.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        seconds.max(min).min(profile.ttl)
+    })
 }

@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    Addresses, Endpoint, EndpointStatus, Family, FamilyRule, Flap, Forced, Method, Monitor,
-    ProbeTarget, Profile, ProfileStatus, Protocol, Record, RecordType, Stamped, Timestamp, Verdict,
-    WhenNoneHealthy, Zone,
+    Addresses, Endpoint, EndpointStatus, Failback, Family, FamilyRule, Flap, Forced, Geography,
+    Method, Monitor, Now, ProbeTarget, Profile, ProfileStatus, Protocol, Record, RecordType,
+    Sources, Stamped, Target, Timestamp, Verdict, WhenNoneHealthy, Zone,
 };
 use crate::routing::{Basis, Draw};
 
@@ -37,6 +37,7 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
         Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
     let monitor = Arc::new(Monitor {
         protocol: Protocol::Tcp,
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         fast_interval: Duration::from_secs(5),
@@ -47,10 +48,14 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
     let endpoint = |(number, addresses): (usize, &&[&str])| Endpoint {
         name: format!("e{number}").parse().unwrap(),
         site: None,
-        addresses: addresses.iter().map(|it| it.parse().unwrap()).collect(),
+        target: Target::Addresses(addresses.iter().map(|it| it.parse().unwrap()).collect()),
         enabled: true,
         weight: 1,
         priority: number as u16 + 1,
+        geo: Box::default(),
+        subnets: Box::default(),
+        location: None,
+        slow_start: Duration::ZERO,
         probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
     };
     Profile {
@@ -58,7 +63,12 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
         enabled: true,
         method: Method::Priority,
         ttl: 30,
+        ttl_min: None,
         family: FamilyRule::ByMethod,
+        max_return: 2,
+        affinity: None,
+        failback: Failback::Automatic,
+        geo_failover: true,
         when_none_healthy,
         panic_threshold: 0,
         endpoints: addresses.iter().enumerate().map(endpoint).collect(),
@@ -76,7 +86,18 @@ fn table(
     at: i64,
 ) -> ProfileTable {
     let counters = Arc::new(AnswerCounters::new(1, vec![0; facts.len() + 1].into(), 1));
-    ProfileTable::new(Arc::new(profile.clone()), facts.to_vec(), counters, before, Timestamp(at))
+    let geography = Geography::default();
+    let given = Given { previous: before, geography: &geography, now: Now::at(at) };
+    ProfileTable::new(Arc::new(profile.clone()), facts.to_vec(), counters, given)
+}
+
+/// The endpoints that are chosen, or what is done instead.
+fn chosen(table: &ProfileTable, family: Family) -> Result<Vec<usize>, Choice> {
+    let (snapshot, client) = (Snapshot::default(), [192, 0, 2, 77].into());
+    match snapshot.decide(table, family, client, &mut DRAW.clone()).choice {
+        Choice::Endpoints(pick) => Ok(pick.members().collect()),
+        other => Err(other),
+    }
 }
 
 #[test]
@@ -182,8 +203,8 @@ fn a_place_without_an_address_of_the_type_is_nodata() {
     let profile =
         profile(&[&["192.0.2.1"], &["192.0.2.2", "2001:db8::2"]], WhenNoneHealthy::ServeAll);
     let table = table(&profile, &[facts(Verdict::Online), facts(Verdict::Online)], None, 0);
-    assert!(matches!(table.decide(Family::V4, DRAW), Decision::Endpoint(0, _)));
-    assert_eq!(table.decide(Family::V6, DRAW), Decision::NoData);
+    assert_eq!(chosen(&table, Family::V4), Ok(vec![0]));
+    assert_eq!(chosen(&table, Family::V6), Err(Choice::NoData));
 }
 
 #[test]
@@ -191,10 +212,8 @@ fn fallback_answers_only_the_families_that_it_has() {
     let fallback: Addresses = ["203.0.113.9".parse().unwrap()].into_iter().collect();
     let profile = profile(&[&["192.0.2.1", "2001:db8::1"]], WhenNoneHealthy::Fallback(fallback));
     let table = table(&profile, &[facts(Verdict::Degraded)], None, 0);
-    assert!(
-        matches!(table.decide(Family::V4, DRAW), Decision::Fallback(answer) if answer.count == 1)
-    );
-    assert_eq!(table.decide(Family::V6, DRAW), Decision::NoData);
+    assert_eq!(chosen(&table, Family::V4), Err(Choice::Fallback));
+    assert_eq!(chosen(&table, Family::V6), Err(Choice::NoData));
     assert!(table.is_fail_open());
     assert_eq!(table.basis(Family::V4), Basis::NoneHealthy);
 }
@@ -229,7 +248,7 @@ fn transitions_are_dated_and_counted_once() {
     ] {
         let next = table(&profile, &[facts(verdict)], before.as_ref(), at);
         assert_eq!(next.endpoints[0].since, Timestamp(since), "at {at}");
-        assert_eq!(next.endpoints[0].transitions[6], degraded, "at {at}");
+        assert_eq!(next.endpoints[0].transitions[7], degraded, "at {at}");
         before = Some(next);
     }
 }
@@ -242,9 +261,9 @@ fn the_last_healthy_endpoints_are_remembered() {
     let both = table(&profile, &states(Online, Online), None, 1);
     let second = table(&profile, &states(Degraded, Online), Some(&both), 2);
     let none = table(&profile, &states(Degraded, Degraded), Some(&second), 3);
-    assert!(matches!(none.decide(Family::V4, DRAW), Decision::Endpoint(1, _)));
+    assert_eq!(chosen(&none, Family::V4), Ok(vec![1]));
     let still = table(&profile, &states(Degraded, Degraded), Some(&none), 4);
-    assert!(matches!(still.decide(Family::V4, DRAW), Decision::Endpoint(1, _)));
+    assert_eq!(chosen(&still, Family::V4), Ok(vec![1]));
 }
 
 #[test]
@@ -258,11 +277,17 @@ fn explaining_is_the_same_decision() {
             .collect(),
         ..Snapshot::default()
     };
-    let explained = |query, record_type| explain(&snapshot, &name(query), record_type, DRAW).found;
-    let Explained::Profile { picked, endpoints, .. } = explained("app.z.", RecordType::A) else {
+    let explained = |query, record_type| {
+        let client = [192, 0, 2, 77].into();
+        explain(&snapshot, Query { name: &name(query), record_type, client, draw: DRAW }).found
+    };
+    let Explained::Profile { levels, ttl: 30, scope: 0, .. } = explained("app.z.", RecordType::A)
+    else {
         panic!("a profile answers")
     };
-    assert_eq!((picked, endpoints[1].1), (Picked::Endpoint(1), 1.0));
+    let [level] = &levels[..] else { panic!("there is nothing nested") };
+    assert_eq!(level.endpoints[1].1, 1.0);
+    assert_eq!(chosen(&level.table, Family::V4), Ok(vec![1]));
     assert!(matches!(explained("app.z.", RecordType::ANY), Explained::Any));
     assert!(matches!(explained("z.", RecordType::AXFR), Explained::Transfer));
     assert!(matches!(explained("z.", RecordType::OPT), Explained::Meta));

@@ -14,6 +14,7 @@ pub(crate) mod authority;
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod http;
+pub(crate) mod mmdb;
 pub(crate) mod namespace;
 pub(crate) mod program;
 pub(crate) mod random;

@@ -41,6 +41,9 @@ pub struct Status {
     /// Endpoints that nothing is heard of: no probe has said anything for three intervals.
     #[serde(default)]
     pub stale: Vec<EndpointRef>,
+    /// Endpoints whose certificate has fewer days left than `tls.min_days_left`.
+    #[serde(default)]
+    pub certificates: Vec<EndpointRef>,
     /// Sites that are drained.
     pub drained_sites: Vec<String>,
     /// Who drained them.
@@ -58,6 +61,26 @@ pub struct Status {
     /// How the state directory is doing.
     #[serde(default)]
     pub state: State,
+    /// The geo database, if one is configured.
+    #[serde(default)]
+    pub geo_database: Option<GeoDatabase>,
+}
+
+/// A geo database: what is in force, and why it is not what is on the disk.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct GeoDatabase {
+    /// Its file.
+    pub path: String,
+    /// When what is in force was built, as its maker says; none while nothing is in force.
+    #[schema(format = DateTime)]
+    pub built: Option<String>,
+    /// When what is in force was read.
+    #[schema(format = DateTime)]
+    pub loaded: Option<String>,
+    /// Networks of what is in force.
+    pub networks: usize,
+    /// Why the file could not be read when it was read last.
+    pub error: Option<String>,
 }
 
 /// A configuration that was not taken.
@@ -149,6 +172,15 @@ pub struct Endpoint {
     pub weight: u16,
     /// The priority in force.
     pub priority: u16,
+    /// The parts of the world that it serves: `WORLD`, groupings such as `GEO-EU`, countries and subdivisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub geo: Vec<String>,
+    /// The clients' networks that it serves: addresses, CIDRs and ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<String>,
+    /// Where it is, if not at its site's location.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     /// Its state.
     pub status: String,
     /// When it came into this state.
@@ -160,12 +192,16 @@ pub struct Endpoint {
     pub drained: bool,
     /// The weight that routing uses.
     pub effective_weight: f64,
-    /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address).
-    pub share: f64,
+    /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address). None where that
+    /// depends on the client.
+    pub share: Option<f64>,
     /// How it is probed.
     pub monitor: Monitor,
     /// The last probe's result.
     pub last_probe: Option<LastProbe>,
+    /// The certificate that it last showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
     /// Whether the last result is older than three intervals: probing has stopped.
     pub stale: bool,
     /// When an endpoint that keeps failing, and passes its probes now, may be Online again.
@@ -178,7 +214,7 @@ pub struct Endpoint {
 /// How an endpoint is probed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Monitor {
-    /// `http`, `https`, `tcp` or `none`.
+    /// `http`, `https`, `tcp`, `tls`, `grpc` or `none`.
     pub protocol: String,
     /// Where the probes go.
     pub addresses: Vec<String>,
@@ -208,12 +244,22 @@ pub struct LastProbe {
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
-    /// Where it ended: `connect`, `tls` or `first_byte`.
+    /// Where it ended: `connect`, `tls`, `first_byte` or `body`.
     pub phase: String,
     /// How long it took.
     pub seconds: f64,
     /// Why it did not pass.
     pub reason: Option<String>,
+}
+
+/// A certificate that an endpoint showed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Certificate {
+    /// When it expires.
+    #[schema(format = DateTime)]
+    pub expires: String,
+    /// Whether it has fewer days left than `tls.min_days_left`.
+    pub expires_soon: bool,
 }
 
 /// An operator's change in force.

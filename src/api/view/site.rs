@@ -35,6 +35,7 @@ pub struct Location {
     /// Degrees east.
     pub longitude: f64,
     /// ISO 3166-1 country or 3166-2 subdivision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
 }
 

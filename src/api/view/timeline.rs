@@ -20,7 +20,7 @@ pub struct Turn {
     pub to: String,
     /// Why: `probe`, `change`, `expiry`, `reload`, or `start` where another status is known from before.
     pub cause: String,
-    /// Where the probe ended that decided: `connect`, `tls` or `first_byte`.
+    /// Where the probe ended that decided: `connect`, `tls`, `first_byte` or `body`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
     /// The operator's change in words.

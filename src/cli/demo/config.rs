@@ -32,7 +32,7 @@ impl Plan {
         let profiles = &settings.model.profiles;
         let endpoints = profiles.iter().flat_map(|it| it.endpoints.iter());
         let sites = endpoints
-            .filter_map(|it| Some((it.site.as_ref()?.to_string(), it.addresses.iter().next()?)))
+            .filter_map(|it| Some((it.site.as_ref()?.to_string(), it.addresses().iter().next()?)))
             .collect();
         let host = |name: String| name.trim_end_matches('.').to_owned();
         Ok(Self { sites, hosts: profiles.iter().map(|it| host(it.name.to_string())).collect() })

@@ -143,7 +143,7 @@ fn line(
             "Online" => bar(share),
             other => other.to_owned(),
         };
-        let expected = endpoint.share.round();
+        let expected = endpoint.share.unwrap_or_default().round();
         let _ = write!(text, "{picture:BAR$} {share:>3} % ({expected:>3})  ");
         if let Some(reason) = reason(endpoint) {
             reasons.push(format!("{}: {reason}", endpoint.name));
@@ -195,7 +195,7 @@ fn shares(profile: &view::Profile) -> String {
     let shares: Vec<String> = profile
         .endpoints
         .iter()
-        .filter(|it| it.share > 0.0)
+        .filter(|it| it.share > Some(0.0))
         .map(|it| format!("{} {}", it.name, percent(it.share)))
         .collect();
     if shares.is_empty() { "no endpoint".to_owned() } else { shares.join(", ") }
@@ -209,7 +209,7 @@ mod tests {
     fn profile(endpoints: [(&str, &str, f64); 3]) -> view::Profile {
         let endpoint = |(at, (name, status, share)): (usize, (&str, &str, f64))| view::Endpoint {
             status: status.to_owned(),
-            share,
+            share: Some(share),
             target: vec![IpAddr::from([127, 0, 0, 11 + u8::try_from(at).unwrap()])],
             last_probe: samples::profile().endpoints[0]
                 .last_probe
@@ -251,7 +251,7 @@ mod tests {
             ]
         );
         let mut steered = well();
-        steered.endpoints[0].share = 50.0;
+        steered.endpoints[0].share = Some(50.0);
         let [event] = events(&well(), &steered).try_into().unwrap();
         assert!(
             event.starts_with("an operator's change; answers now go to seattle 50 %"),

@@ -113,7 +113,7 @@ mod tests {
         let end = "Every worker answers by it since generation 7.";
         check(now.clone(), &["app.gtm.example seattle", "  no value is another one now", end]);
         let forced = Some("down".to_owned());
-        let now = view::Endpoint { weight: 20, share: 12.5, forced, ..now };
+        let now = view::Endpoint { weight: 20, share: Some(12.5), forced, ..now };
         let lines = [
             "app.gtm.example seattle",
             "  weight  60 → 20",

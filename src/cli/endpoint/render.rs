@@ -32,6 +32,9 @@ pub(in crate::cli) fn endpoint_table(profiles: &[view::Profile], named: bool) ->
         "SINCE",
         ">WEIGHT",
         ">PRIORITY",
+        "GEO",
+        "SUBNETS",
+        "LOCATION",
         ">SHARE",
         "NOTE",
     ];
@@ -51,6 +54,9 @@ fn row(endpoint: &view::Endpoint) -> Vec<String> {
         ago(&endpoint.since),
         format!("{}{}", endpoint.weight, mark("weight")),
         format!("{}{}", endpoint.priority, mark("priority")),
+        few(&endpoint.geo),
+        few(&endpoint.subnets),
+        location(endpoint),
         percent(endpoint.share),
         note(endpoint),
     ]
@@ -68,6 +74,9 @@ fn note(endpoint: &view::Endpoint) -> String {
     if let Some(until) = &endpoint.held_down_until {
         notes.push(format!("held down until {until}"));
     }
+    if let Some(certificate) = endpoint.certificate.as_ref().filter(|it| it.expires_soon) {
+        notes.push(format!("certificate expires {}", certificate.expires));
+    }
     if endpoint.stale {
         notes.push("stale: probing has stopped".to_owned());
     }
@@ -77,6 +86,21 @@ fn note(endpoint: &view::Endpoint) -> String {
 fn addresses(endpoint: &view::Endpoint) -> String {
     let addresses: Vec<String> = endpoint.target.iter().map(ToString::to_string).collect();
     addresses.join(", ")
+}
+
+/// The first of them, where all would make a table too wide.
+fn few(items: &[String]) -> String {
+    const MOST: usize = 3;
+    let shown = items.get(..MOST).unwrap_or(items).join(", ");
+    match items.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown} +{more}"),
+    }
+}
+
+fn location(endpoint: &view::Endpoint) -> String {
+    let location = endpoint.location.as_ref();
+    location.map(|it| format!("{}, {}", it.latitude, it.longitude)).unwrap_or_default()
 }
 
 /// Everything about one endpoint.
@@ -94,9 +118,20 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
         ("drained", if endpoint.drained { "drained" } else { "" }.to_owned()),
         ("weight", endpoint.weight.to_string()),
         ("priority", endpoint.priority.to_string()),
+        ("geo", endpoint.geo.join(", ")),
+        ("subnets", endpoint.subnets.join(", ")),
+        ("location", location(endpoint)),
         ("share", percent(endpoint.share)),
         ("monitor", monitor(&endpoint.monitor)),
         ("last probe", endpoint.last_probe.as_ref().map(last_probe).unwrap_or_default()),
+        (
+            "certificate",
+            endpoint
+                .certificate
+                .as_ref()
+                .map(|it| format!("expires {}", it.expires))
+                .unwrap_or_default(),
+        ),
         ("overrides", overrides.join("\n")),
     ])
 }
@@ -155,5 +190,38 @@ mod tests {
                        down after 4 failures, up after 2 successes\n";
         assert!(text.contains(monitor), "{text}");
         assert!(text.contains(" in 1.5 ms: connect: refused\n"), "{text}");
+        assert!(!text.contains("certificate"), "{text}");
+        for (expires_soon, times) in [(false, 1), (true, 2)] {
+            let expires = "2026-12-01T00:00:00Z".to_owned();
+            let certificate = Some(view::Certificate { expires, expires_soon });
+            let shown = view::Endpoint { certificate, ..samples::profile().endpoints[0].clone() };
+            let text = endpoint("app.gtm.example.", &shown);
+            assert!(text.contains("expires 2026-12-01T00:00:00Z\n"), "{text}");
+            assert_eq!(text.matches("expires 2026-12-01T").count(), times, "{text}");
+        }
+    }
+
+    #[test]
+    fn who_is_served_is_shown_where_it_is_set() {
+        let texts = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect();
+        let location = view::Location { latitude: 47.6, longitude: -122.3, region: None };
+        let set = view::Endpoint {
+            geo: texts(&["US", "CA", "MX", "GEO-SA", "AQ"]),
+            subnets: texts(&["10.0.0.0/8"]),
+            location: Some(location),
+            ..samples::endpoint("seattle")
+        };
+        let text = endpoint("app.gtm.example.", &set);
+        assert!(text.contains("geo       US, CA, MX, GEO-SA, AQ\n"), "{text}");
+        assert!(text.contains("subnets   10.0.0.0/8\nlocation  47.6, -122.3\n"), "{text}");
+        let profile = view::Profile { endpoints: vec![set], ..samples::profile() };
+        let text = endpoint_table(&[profile], true);
+        assert!(
+            text.contains("  PRIORITY  GEO            SUBNETS     LOCATION      SHARE"),
+            "{text}"
+        );
+        assert!(text.contains("  US, CA, MX +2  10.0.0.0/8  47.6, -122.3   60 %"), "{text}");
+        let text = endpoint("app.gtm.example.", &samples::endpoint("seattle"));
+        assert!(!text.contains("geo") && !text.contains("subnets"), "{text}");
     }
 }

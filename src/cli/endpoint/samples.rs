@@ -15,12 +15,15 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
         enabled: true,
         weight: 60,
         priority: 1,
+        geo: Vec::new(),
+        subnets: Vec::new(),
+        location: None,
         status: "Online".to_owned(),
         since: TIME.to_owned(),
         forced: None,
         drained: false,
         effective_weight: 60.0,
-        share: 60.0,
+        share: Some(60.0),
         monitor: view::Monitor {
             protocol: "https".to_owned(),
             addresses: vec!["192.0.2.1:443".to_owned()],
@@ -33,6 +36,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
             required_successes: 2,
         },
         last_probe: None,
+        certificate: None,
         stale: false,
         held_down_until: None,
         overrides: Vec::new(),
@@ -54,7 +58,7 @@ pub(in crate::cli) fn profile() -> view::Profile {
     };
     let changed = view::Endpoint {
         weight: 40,
-        share: 40.0,
+        share: Some(40.0),
         overrides: vec![view::Override {
             field: "weight".to_owned(),
             value: json!(40),

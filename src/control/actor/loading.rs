@@ -122,7 +122,7 @@ impl Control {
         self.parts.surroundings.prepare(settings).map_err(ReloadError::Impossible)?;
         settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
         let started = Instant::now();
-        let (mut diff, changes) = self.world.reload(&settings.model, Clock::time_of_day());
+        let (mut diff, changes) = self.world.reload(&settings.model, self.parts.clock.both());
         let differing = self.parts.running.take(settings);
         (diff.settings, diff.needs_restart) = (differing.taken, differing.needs_restart);
         self.parts.metrics.configured(settings.digest);
@@ -134,6 +134,7 @@ impl Control {
         self.parts.surroundings.commit(settings);
         self.parts.prober.watch(self.world.watches());
         journal::reloaded(&diff);
+        journal::geo_database(&self.world.snapshot().geography);
         Ok(diff)
     }
 }

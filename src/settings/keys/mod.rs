@@ -1,9 +1,12 @@
 //! Every key that a configuration may have.
 
+mod geo;
 mod monitor;
 mod profile;
 
+pub(super) use geo::PLACE;
 pub(super) use monitor::MONITOR;
+pub(super) use profile::AFFINITY;
 
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use super::schema::Accepts::{
     Boolean, Duration as Span, Integer, Named, Number, Table, Tables, Text, Texts,
 };
 use super::schema::{Key, Schema};
+use geo::{CLIENT_NETWORK, GEO};
 use profile::PROFILE;
 
 /// RFC 2181 8.
@@ -30,6 +34,8 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("metrics", Table(&METRICS)),
         Key::table("zone", Tables(&ZONE)),
         Key::table("site", Tables(&SITE)),
+        Key::table("client_network", Tables(&CLIENT_NETWORK)),
+        Key::table("geo", Table(&GEO)),
         Key::table("monitor", Named(&MONITOR)),
         Key::table("profile", Tables(&PROFILE)),
     ],

@@ -18,14 +18,15 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
     keys: &[
         Key::value(
             "protocol",
-            OneOf(&["http", "https", "tcp", "none"]),
+            OneOf(&["http", "https", "tcp", "tls", "grpc", "none"]),
             "\"http\"",
-            "What a probe is. With \"none\" nothing is probed and the endpoint always counts as healthy.",
+            "What a probe is. \"tls\" is a handshake that shows a good certificate, \"grpc\" asks grpc.health.v1. With \"none\" \
+             nothing is probed and the endpoint always counts as healthy.",
         ),
         Key::derived(
             "port",
             Integer(1, 65_535),
-            "80 with http, 443 with https; tcp needs it",
+            "80 with http, 443 with https; tcp, tls and grpc need it",
             "8443",
             "The port that is probed.",
         ),
@@ -67,6 +68,28 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
             r#"["200"]"#,
             "The statuses that pass. Any other fails, redirects too.",
         ),
+        Key::derived(
+            "expected_body",
+            Text("a text, or a pattern between slashes such as \"/^ok\\\\b/\""),
+            "the body is not read",
+            "\"ready\"",
+            "What the answer's body must have in it. A text is found as soon as it is there; a pattern (of Rust's regex \
+             crate) is looked for when the body or `body_limit` ends.",
+        ),
+        Key::derived(
+            "body_limit",
+            Integer(1, 1 << 20),
+            "65536",
+            "4096",
+            "How many octets of the body are looked at.",
+        ),
+        Key::derived(
+            "source",
+            Texts("an address of this machine, or a list of one of IPv4 and one of IPv6"),
+            "the operating system chooses",
+            "\"192.0.2.9\"",
+            "Where probes come from. Each address that is probed needs one of its family.",
+        ),
         Key::value(
             "interval",
             Span(Duration::from_millis(100), HOUR),
@@ -100,13 +123,14 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
             "Successes in a row that turn it Online again.",
         ),
         Key::table("tls", Table(&TLS)),
+        Key::table("grpc", Table(&GRPC)),
         Key::table("flap", Table(&FLAP)),
     ],
 };
 
 static TLS: Schema = Schema {
     heading: "[monitor.NAME.tls]",
-    meaning: "What https probes demand of TLS.",
+    meaning: "What https and tls probes, and those of grpc with `grpc.tls`, demand of TLS.",
     keys: &[
         Key::derived(
             "verify",
@@ -121,6 +145,50 @@ static TLS: Schema = Schema {
             "the operating system's authorities",
             "\"ca.pem\"",
             "Certificate authorities to trust. A relative path starts at this file's directory.",
+        ),
+        Key::derived(
+            "client_cert",
+            Text(
+                "the path of a PEM file with a client's certificate, and those between it and an authority",
+            ),
+            "none",
+            "\"probe.crt\"",
+            "What probes show to servers that ask who they are. Goes with `client_key`.",
+        ),
+        Key::derived(
+            "client_key",
+            Text("the path of a PEM file with the private key of `client_cert`"),
+            "none",
+            "\"probe.key\"",
+            "The key to `client_cert`. It is never shown.",
+        ),
+        Key::derived(
+            "min_days_left",
+            Integer(0, 365),
+            "0",
+            "14",
+            "A certificate that is valid for fewer days still passes, but is warned of; 0 turns this off.",
+        ),
+    ],
+};
+
+static GRPC: Schema = Schema {
+    heading: "[monitor.NAME.grpc]",
+    meaning: "What grpc probes ask, and how.",
+    keys: &[
+        Key::derived(
+            "service",
+            Text("the name of a service, up to 255 octets of visible ASCII"),
+            "\"\"",
+            "\"shop.Cart\"",
+            "The service whose health is asked for; \"\" is the server as a whole.",
+        ),
+        Key::derived(
+            "tls",
+            Boolean,
+            "false",
+            "true",
+            "Whether the probe speaks TLS, as the table `tls` says. Without it, it speaks HTTP/2 in the clear.",
         ),
     ],
 };

@@ -1,5 +1,9 @@
 use super::{DOMAIN, NAME, PROBE_ADDRESS, TTL_MAX};
-use crate::settings::schema::Accepts::{Boolean, Integer, OneOf, Tables, Text, Texts};
+use std::time::Duration;
+
+use crate::settings::schema::Accepts::{
+    Boolean, Duration as Span, Integer, Number, OneOf, Table, Tables, Text, Texts,
+};
 use crate::settings::schema::{Key, Schema};
 
 const ADDRESSES: &str = "an IP address, or a list of 1 to 64 of them";
@@ -17,11 +21,20 @@ pub(super) static PROFILE: Schema = Schema {
         Key::value("enabled", Boolean, "true", "Whether it is answered with addresses at all."),
         Key::required(
             "method",
-            OneOf(&["priority", "weighted"]),
+            OneOf(&["priority", "weighted", "performance", "geographic", "subnet", "multivalue"]),
             "\"weighted\"",
-            "How one of several endpoints is chosen: the first that is healthy, or shares by weight.",
+            "How one of several endpoints is chosen: the first that is healthy, shares by weight, the nearest to the client, by \
+             the client's region or network, or several at once.",
         ),
         Key::value("ttl", Integer(0, TTL_MAX), "30", "Seconds that resolvers may keep an answer."),
+        Key::derived(
+            "ttl_min",
+            Integer(0, TTL_MAX),
+            "off, always `ttl`",
+            "5",
+            "While an endpoint is in doubt, answers may be kept only until a change is possible, and so many seconds at least. \
+             At most `ttl`.",
+        ),
         Key::derived(
             "monitor",
             Text("the name of a `[monitor.NAME]` table, or an inline table with its keys"),
@@ -33,7 +46,8 @@ pub(super) static PROFILE: Schema = Schema {
             "family",
             OneOf(&["by-method", "any"]),
             "\"by-method\"",
-            "With \"any\", `priority` too looks only at endpoints with an address of the type asked for.",
+            "With \"any\", every method looks only at endpoints with an address of the type asked for; else `weighted` and \
+             `multivalue` do.",
         ),
         Key::value(
             "when_none_healthy",
@@ -54,7 +68,48 @@ pub(super) static PROFILE: Schema = Schema {
             "0",
             "While less than this percentage of the weight is healthy, all endpoints count as healthy.",
         ),
+        Key::derived(
+            "max_return",
+            Integer(1, 16),
+            "2",
+            "2",
+            "How many endpoints an answer names with `multivalue`.",
+        ),
+        Key::derived(
+            "failback",
+            OneOf(&["automatic", "manual"]),
+            "\"automatic\"",
+            "\"manual\"",
+            "With \"manual\", a recovered endpoint of lower `priority` waits for `farol profile failback`.",
+        ),
+        Key::derived(
+            "geo_failover",
+            Boolean,
+            "true",
+            "false",
+            "With `geographic`: whether a Degraded endpoint is left for the next wider region.",
+        ),
+        Key::table("affinity", Table(&AFFINITY)),
         Key::table("endpoint", Tables(&ENDPOINT)),
+    ],
+};
+
+pub(in crate::settings) static AFFINITY: Schema = Schema {
+    heading: "[profile.affinity]",
+    meaning: "Keeps each client network at one endpoint, as long as that serves. Without this table each query is drawn anew.",
+    keys: &[
+        Key::value(
+            "prefix4",
+            Integer(1, 32),
+            "24",
+            "The prefix length of an IPv4 client's network.",
+        ),
+        Key::value(
+            "prefix6",
+            Integer(1, 128),
+            "56",
+            "The prefix length of an IPv6 client's network.",
+        ),
     ],
 };
 
@@ -74,7 +129,35 @@ static ENDPOINT: Schema = Schema {
             "target",
             Texts(ADDRESSES),
             r#"["192.0.2.10", "2001:db8::10"]"#,
-            "What is answered.",
+            "What is answered. Left out where `profile` is written.",
+        ),
+        Key::derived(
+            "profile",
+            Text(DOMAIN),
+            "none, `target` is answered",
+            "\"eu.app.gtm.example.\"",
+            "Another profile, which answers for this endpoint (nested, up to 10 deep).",
+        ),
+        Key::derived(
+            "min_child_endpoints",
+            Integer(1, 65_535),
+            "1",
+            "2",
+            "How many endpoints of the nested profile must be healthy for it to count as healthy.",
+        ),
+        Key::derived(
+            "min_child_endpoints_ipv4",
+            Integer(0, 65_535),
+            "0",
+            "1",
+            "The same, of those with an IPv4 address.",
+        ),
+        Key::derived(
+            "min_child_endpoints_ipv6",
+            Integer(0, 65_535),
+            "0",
+            "1",
+            "The same, of those with an IPv6 address.",
         ),
         Key::derived(
             "address",
@@ -98,11 +181,48 @@ static ENDPOINT: Schema = Schema {
             "Lower is preferred; equals share by weight.",
         ),
         Key::derived(
+            "slow_start",
+            Span(Duration::from_secs(1), Duration::from_secs(3600)),
+            "off, its full share at once",
+            "\"60s\"",
+            "How long it takes from 10 % of its share to all of it, after it recovered or was undrained.",
+        ),
+        Key::derived(
+            "geo",
+            Texts(
+                "WORLD, a grouping such as \"GEO-EU\", an ISO 3166 code such as \"US\" or \"US-WA\", or a list of 1 to \
+                 1024 of them",
+            ),
+            "none",
+            r#"["GEO-EU", "US-WA"]"#,
+            "The parts of the world that it serves; none may be given to two endpoints.",
+        ),
+        Key::derived(
+            "subnets",
+            Texts(
+                "a network such as \"10.0.0.0/8\", a range such as \"10.0.0.1-10.0.0.9\", an address, or a list of 1 to \
+                 10000 of them",
+            ),
+            "none",
+            r#"["10.20.0.0/16", "2001:db8:20::/48"]"#,
+            "The clients' networks that it serves; none may overlap another one of the profile.",
+        ),
+        Key::derived(
             "monitor",
             Text("an inline table with keys of `[monitor.NAME]`"),
             "the profile's",
             r#"{ path = "/ready" }"#,
             "Keys that override those of the profile's monitor.",
         ),
+        Key::table("location", Table(&LOCATION)),
+    ],
+};
+
+static LOCATION: Schema = Schema {
+    heading: "[profile.endpoint.location]",
+    meaning: "Where the endpoint is. Without this table it is where its site is.",
+    keys: &[
+        Key::required("latitude", Number(-90.0, 90.0), "47.6", "Degrees north."),
+        Key::required("longitude", Number(-180.0, 180.0), "-122.3", "Degrees east."),
     ],
 };

@@ -1,8 +1,11 @@
 //! Rules of whole configurations: a text goes in, and what the model has or what is complained about comes out.
 
+mod checks;
+mod clients;
 mod formats;
 mod layers;
 mod monitors;
+mod routing;
 mod samples;
 mod zones;
 
@@ -141,7 +144,9 @@ fn everything_has_a_default() {
             path: "/".into(),
             headers: Vec::new(),
             expected_status: vec![200..=200],
+            body: None,
         }),
+        source: Sources::default(),
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         fast_interval: Duration::from_secs(5),
@@ -294,7 +299,7 @@ fn sites_have_places() {
     let site = good(&format!(
         "{BASE}[[site]]\nname = 'x'\nlocation = {{ latitude = -47.5, longitude = 122, region = 'US-WA' }}"
     ));
-    let location = Location { latitude: -47.5, longitude: 122.0, region: Some("US-WA".to_owned()) };
+    let location = Location { latitude: -47.5, longitude: 122.0, region: "US-WA".parse().ok() };
     assert_eq!(site.model.sites[1].location, Some(location));
     assert_eq!(site.model.sites[0].location, None);
     for (location, expected) in [
@@ -305,7 +310,8 @@ fn sites_have_places() {
         ("latitude = nan, longitude = 0", "found NaN; write"),
         ("latitude = 0, longitude = -180.5", "from -180 to 180"),
         ("latitude = 0", "location.longitude: is missing"),
-        ("latitude = 0, longitude = 0, region = 'usa'", "write an ISO 3166 code"),
+        ("latitude = 0, longitude = 0, region = 'usa'", "found \"usa\"; write an ISO 3166 code"),
+        ("latitude = 0, longitude = 0, region = 'UK'", "perhaps \"GB\" is meant; write an ISO"),
         ("latitude = 0, longitude = 0, region = 'US-'", "write an ISO 3166 code"),
         ("latitude = 0, longitude = 0, lat = 0", "location.lat: no such key"),
     ] {
@@ -333,7 +339,7 @@ fn profiles_are_read() {
     let fallback = addresses(&["192.0.2.9", "2001:db8::9"]);
     assert_eq!(profile.when_none_healthy, WhenNoneHealthy::Fallback(fallback));
     let [a, x] = &profile.endpoints[..] else { panic!("{profile:?}") };
-    assert_eq!(a.addresses, addresses(&["192.0.2.1", "2001:db8::1"]));
+    assert_eq!(*a.addresses(), addresses(&["192.0.2.1", "2001:db8::1"]));
     assert_eq!((a.enabled, a.weight, a.priority, x.priority), (false, 65535, 1, 7));
     assert_eq!(a.site.as_ref().map(Ident::as_str), Some("seattle"));
     assert_eq!(*a.probe.addresses, ["10.0.0.1:99".parse().unwrap()]);
@@ -367,7 +373,7 @@ fn profiles_are_checked() {
     let profile = |keys: &str| format!("[[profile]]\n{keys}\n{ENDPOINT}");
     bad(
         &profile("name = 'b.z.'"),
-        &["conf/a.toml:13: profile[b.z.].method: is missing; write \"priority\" or"],
+        &["conf/a.toml:13: profile[b.z.].method: is missing; write \"priority\", \"weighted\""],
     );
     bad(
         &profile("method = 'weighted'"),

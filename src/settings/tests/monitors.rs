@@ -21,8 +21,8 @@ fn milliseconds(it: Duration) -> u128 {
 fn every_key_is_read() {
     let text = "protocol = 'https', port = 8443, host = 'App.Z.', path = '/healthz?x=1', method = 'HEAD', \
         headers = { X-Key = 'secret' }, expected_status = [204, '300-399'], interval = '1m', timeout = '1s', \
-        fast_interval = '500ms', tolerated_failures = 0, required_successes = 20, tls = { verify = false }, \
-        flap = { count = 0, window = '1s', hold_down = '2s', max = '3s' }";
+        fast_interval = '500ms', tolerated_failures = 0, required_successes = 20, tls = { verify = false, min_days_left = 30 }, \
+        source = '192.0.2.9', flap = { count = 0, window = '1s', hold_down = '2s', max = '3s' }";
     let probe = probe(&inline(text));
     let http = HttpCheck {
         method: HttpMethod::Head,
@@ -30,9 +30,12 @@ fn every_key_is_read() {
         path: "/healthz?x=1".into(),
         headers: vec![Header { name: "X-Key".to_owned(), value: "secret".to_owned() }],
         expected_status: vec![204..=204, 300..=399],
+        body: None,
     };
+    let tls = TlsCheck { verify: false, anchors: None, identity: None, min_days_left: 30 };
     let monitor = Monitor {
-        protocol: Protocol::Https(http, TlsCheck { verify: false, anchors: None }),
+        protocol: Protocol::Https(http, tls),
+        source: Sources { v4: Some(std::net::Ipv4Addr::new(192, 0, 2, 9)), v6: None },
         interval: Duration::from_secs(60),
         timeout: Duration::from_secs(1),
         fast_interval: Duration::from_millis(500),
@@ -54,7 +57,7 @@ fn values_are_held_to_their_ranges() {
     for (keys, expected) in [
         (
             "protocol = 'icmp'",
-            r#"monitor.protocol: found "icmp"; write "http", "https", "tcp" or "none""#,
+            r#"monitor.protocol: found "icmp"; write "http", "https", "tcp", "tls", "grpc" or "none""#,
         ),
         ("port = 0", "monitor.port: found 0; write a whole number from 1 to 65535"),
         ("host = 'a b'", "monitor.host: found \"a b\"; write a host name"),

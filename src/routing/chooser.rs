@@ -1,0 +1,146 @@
+use super::geographic::Regions;
+use super::group::{Chance, Group};
+use super::performance::Nearest;
+use super::subnet::Subnets;
+use super::{Client, Draw, MAX_RETURN};
+use crate::model::{Affinity, Geography, Method, Profile};
+
+/// How many picks a measured share is made of.
+const SAMPLES: u64 = 10_000;
+
+/// Picks from the members that may serve, for one query after the other.
+#[derive(Debug)]
+pub struct Chooser {
+    order: Order,
+    affinity: Option<Affinity>,
+    /// How many one pick names.
+    most: usize,
+}
+
+/// Which group of members comes before which.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// The same for every client.
+    Ranked(Box<[Group]>),
+    /// By what is near.
+    Nearest(Box<Nearest>),
+    /// By the client's region.
+    Regions(Regions),
+    /// By the client's network.
+    Subnets(Box<Subnets>),
+}
+
+impl Order {
+    /// Offers the groups in this order until one is taken. Gives the length of the widest prefix around the client for which
+    /// the order is the same; 0 where it is for all.
+    fn visit<'s>(
+        &'s self,
+        client: &Client<'_>,
+        chance: Chance,
+        take: &mut impl FnMut(&'s Group) -> bool,
+    ) -> u8 {
+        match self {
+            Self::Ranked(groups) => {
+                let _ = groups.iter().any(take);
+                0
+            }
+            Self::Nearest(nearest) => nearest.visit(client, chance, take),
+            Self::Regions(regions) => regions.visit(client, take),
+            Self::Subnets(subnets) => subnets.visit(client, take),
+        }
+    }
+}
+
+/// What a query's choice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pick {
+    members: [u32; MAX_RETURN],
+    count: u8,
+    /// The length of the widest prefix around the client in which every client has the same choice, but for the draw; 0 when
+    /// the client doesn't matter.
+    pub scope: u8,
+}
+
+impl Pick {
+    /// The members, in the order of the answer.
+    pub fn members(self) -> impl Iterator<Item = usize> {
+        self.members.into_iter().take(self.count.into()).map(|it| it as usize)
+    }
+}
+
+impl Chooser {
+    pub(super) fn new(order: Order, profile: &Profile) -> Self {
+        let most = match profile.method {
+            Method::Multivalue => usize::from(profile.max_return).clamp(1, MAX_RETURN),
+            _ => 1,
+        };
+        Self { order, affinity: profile.affinity, most }
+    }
+
+    /// Picks for a client. One member is picked in constant time, as far as the method's own lookup is, without
+    /// [`Affinity`].
+    pub fn pick(&self, client: &Client<'_>, draw: Draw) -> Pick {
+        let chance = match self.affinity {
+            Some(affinity) => Chance::Client(client.key(affinity)),
+            None => Chance::Draw(draw),
+        };
+        self.pick_by(client, chance)
+    }
+
+    fn pick_by<'s>(&'s self, client: &Client<'_>, chance: Chance) -> Pick {
+        let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
+        let own_network = self.affinity.map_or(0, |it| client.affinity_scope(it));
+        let mut first = None;
+        let mut take = |group: &'s Group| {
+            if group.len() > 1 || group.is_ramping() {
+                pick.scope = own_network;
+            }
+            first = first.or(Some(group));
+            if self.most > 1 {
+                let room = pick.members.get_mut(..self.most).unwrap_or_default();
+                pick.count = group.pick_several(chance, room) as u8;
+            } else if let Some(member) = group.pick(chance) {
+                (pick.members[0], pick.count) = (member as u32, 1);
+            }
+            pick.count > 0
+        };
+        let looked_up = self.order.visit(client, chance, &mut take);
+        pick.scope = pick.scope.max(looked_up);
+        if pick.count == 0
+            && let Some(member) = first.and_then(|it| it.pick_anyway(chance))
+        {
+            (pick.members[0], pick.count) = (member as u32, 1);
+        }
+        pick
+    }
+
+    /// The part of the picks, from 0 to 1, that names each of `members`. Without a client, that over all clients, and none
+    /// where that depends on who they are. Exact, but where several are picked or some start slowly: then it is measured, to
+    /// about a percent.
+    pub fn shares(&self, client: Option<&Client<'_>>, members: usize) -> Option<Vec<f64>> {
+        let ranked = match &self.order {
+            Order::Ranked(groups) => groups.first(),
+            _ if client.is_none() => return None,
+            _ => None,
+        };
+        if let Some(group) = ranked.filter(|it| self.most == 1 && !it.is_ramping())
+            && (client.is_none() || self.affinity.is_none())
+        {
+            return Some((0..members).map(|it| group.share(it)).collect());
+        }
+        let nowhere = Geography::default();
+        let nobody = Client::unknown(&nowhere);
+        let mut counts = vec![0_u32; members];
+        for sequence in 0..SAMPLES {
+            let draw = Draw { seed: 0, sequence };
+            let pick = match client {
+                Some(client) => self.pick(client, draw),
+                None => self.pick_by(&nobody, Chance::Draw(draw)),
+            };
+            for member in pick.members() {
+                counts.get_mut(member).into_iter().for_each(|it| *it += 1);
+            }
+        }
+        Some(counts.into_iter().map(|it| f64::from(it) / SAMPLES as f64).collect())
+    }
+}

@@ -1,0 +1,60 @@
+//! The endpoint whose regions match the client's most narrowly serves.
+
+use super::chooser::Order;
+use super::group::Group;
+use super::pool::Pool;
+use super::territories::Territories;
+use super::{Client, Member};
+use crate::model::{Profile, Region};
+
+/// The regions that candidates serve.
+#[derive(Debug)]
+pub(super) struct Regions {
+    territories: Territories,
+    /// One for each of the territories' endpoints.
+    groups: Box<[Group]>,
+}
+
+/// Notes each candidate's regions.
+pub(super) fn order(pool: &Pool, members: &[Member], profile: &Profile) -> Option<Order> {
+    let candidates: Vec<usize> = pool.candidates().collect();
+    let groups = candidates.iter().map(|it| Group::new(&[*it], members, false));
+    let codes = candidates.iter().filter_map(|it| profile.endpoints.get(*it)).map(|it| &*it.geo);
+    let regions =
+        Regions { territories: Territories::new(codes), groups: groups.collect::<Option<_>>()? };
+    (!candidates.is_empty()).then_some(Order::Regions(regions))
+}
+
+impl Regions {
+    /// Offers the groups, the narrowest match first, until one is taken. Gives the length of the prefix that this holds for.
+    pub(super) fn visit<'s>(
+        &'s self,
+        client: &Client<'_>,
+        take: &mut impl FnMut(&'s Group) -> bool,
+    ) -> u8 {
+        let mut scope = 0;
+        let tells_apart = self.territories.tell_clients_apart();
+        let region = if tells_apart { region(client, &mut scope) } else { None };
+        let mut groups = self.territories.serving(region).filter_map(|it| self.groups.get(it.0));
+        let _ = groups.any(take);
+        scope
+    }
+}
+
+/// Where a client is: what the configuration says of its network, or else the database.
+fn region(client: &Client<'_>, scope: &mut u8) -> Option<Region> {
+    let geography = client.geography;
+    if !geography.networks.is_empty() {
+        let (network, found) = geography.networks.find(client.network());
+        *scope = found.max(*scope);
+        if let Some(region) = network.and_then(|it| it.region) {
+            return Some(region);
+        }
+    }
+    if geography.database.is_empty() {
+        return None;
+    }
+    let (spot, found) = geography.database.find(client.network());
+    *scope = found.max(*scope);
+    spot.and_then(|it| it.region)
+}

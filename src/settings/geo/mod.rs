@@ -1,0 +1,193 @@
+//! Where clients are, and how far sites are from them: `[[client_network]]` and `[geo]`.
+
+mod database;
+mod latency;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::files::{Library, ZONE_FILE_MOST, decode};
+use super::keys::PLACE;
+use super::problem::{Log, Place, Problem, twice};
+use super::reader::{Section, ident, text};
+use super::tree::{Node, Value};
+use crate::model::{
+    Adjacent, ClientNetwork, DatabaseFile, DefaultLocation, Geography, Ident, Latencies, Network,
+    Overlapping, Point, Ranges, RangesBuilder, Site,
+};
+use latency::no_such_site;
+
+/// Networks of one `[[client_network]]`.
+const MAX_NETWORKS: usize = 10_000;
+
+/// What is read beside the tables.
+pub(super) struct Surroundings<'a> {
+    pub(super) library: &'a Library<'a>,
+    pub(super) log: &'a Log,
+    pub(super) sites: &'a [Site],
+    pub(super) places: &'a HashMap<Ident, Place>,
+    /// Whether all sites are known; a file that can't be parsed may have more.
+    pub(super) complete: bool,
+}
+
+impl Surroundings<'_> {
+    /// Reads everything about clients' networks. Only to be used if the log has no error afterwards.
+    pub(super) fn geography(&self, root: &Section<'_>) -> Geography {
+        let networks = Arc::new(self.networks(root));
+        let point = |it: &Site| Some((it.name.clone(), it.location.as_ref()?.into()));
+        let sites = Arc::new(self.sites.iter().filter_map(point).collect());
+        let Some(section) = root.find("geo").and_then(|_| root.table("geo")) else {
+            return Geography { networks, sites, ..Geography::default() };
+        };
+        let mut files = DefaultHasher::new();
+        let latencies = self.latencies(&section, &mut files).unwrap_or_default();
+        let geography = Geography {
+            networks,
+            sites,
+            latencies: Arc::new(latencies),
+            location_default: self.location_default(&section),
+            ..Geography::default()
+        };
+        let (database, database_file) = self.database(&section, &mut files);
+        Geography { database, database_file, files: files.finish(), ..geography }
+    }
+
+    fn networks(&self, root: &Section<'_>) -> Ranges<ClientNetwork> {
+        let mut builder = RangesBuilder::new();
+        let mut written: Vec<(&Place, String)> = Vec::new();
+        for section in &root.tables("client_network") {
+            section.require("cidr");
+            let region = section.parse("region", str::parse);
+            let site = section.parse("site", ident).filter(|it| self.is_site(section, "site", it));
+            if section.find("region").is_none() && section.find("site").is_none() {
+                let message = "says nothing of the network; write `region`, `site` or both";
+                self.log.error(Problem::at(section.place, section.path.as_str(), message));
+            }
+            let network = |node| match text(node).map(str::parse::<Network>) {
+                Some(Ok(network)) => Ok((network, place_of(node))),
+                Some(Err(error)) => Err(error.to_string()),
+                None => Err(String::new()),
+            };
+            let networks = section.list("cidr", MAX_NETWORKS, network);
+            for (network, place) in networks.into_iter().flatten() {
+                let value = ClientNetwork { region, site: site.clone() };
+                match builder.add_network(network, value) {
+                    Ok(()) => written.push((place, section.key("cidr"))),
+                    Err(error) => section.wrong("cidr", error),
+                }
+            }
+        }
+        builder.build(Overlapping::NarrowestWins, Adjacent::Apart).unwrap_or_else(|overlaps| {
+            for it in overlaps {
+                let both = written.get(it.first.index).zip(written.get(it.second.index));
+                if let Some(((first, _), (second, key))) = both {
+                    let found = format!("the network {}", it.second);
+                    self.log.error(Problem::at(second, key.as_str(), twice(first)).found(found));
+                }
+            }
+            Ranges::default()
+        })
+    }
+
+    /// Whether there is such a site, as far as is known.
+    fn is_site(&self, section: &Section<'_>, key: &str, site: &Ident) -> bool {
+        let is_known = self.places.contains_key(site);
+        if !is_known && self.complete {
+            section.wrong(key, no_such_site(site, self.places));
+        }
+        is_known
+    }
+
+    fn location_default(&self, section: &Section<'_>) -> Option<DefaultLocation> {
+        const KEY: &str = "location_default";
+        match &section.find(KEY)?.value {
+            Value::Table(_) => {
+                let place = section.table_of(KEY, &PLACE)?;
+                place.require("latitude");
+                place.require("longitude");
+                let point = Point::new(place.number("latitude")?, place.number("longitude")?);
+                point.map(DefaultLocation::Point)
+            }
+            _ => {
+                let name = section.parse(KEY, ident).filter(|it| self.is_site(section, KEY, it))?;
+                let site = self.sites.iter().find(|it| it.name == name)?;
+                if site.location.is_none() {
+                    let place = self.places.get(&name).map(ToString::to_string).unwrap_or_default();
+                    section.wrong(
+                        KEY,
+                        format_args!(
+                            "the site at {place} has no location; add a `[site.location]` to it"
+                        ),
+                    );
+                }
+                Some(DefaultLocation::Site(name))
+            }
+        }
+    }
+
+    fn latencies(
+        &self,
+        section: &Section<'_>,
+        files: &mut impl Hasher,
+    ) -> Option<Ranges<Latencies>> {
+        const KEY: &str = "latency_table";
+        let path = path(section, KEY)?;
+        let content = self.library.read(&path, ZONE_FILE_MOST);
+        let content = content
+            .map_err(|why| section.wrong(KEY, format_args!("{why}; name a CSV file")))
+            .ok()?;
+        (&path, &content).hash(files);
+        let text = decode(content).map_err(|error| {
+            let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+            let line = before.filter(|it| **it == b'\n').count() + 1;
+            let place = Place { file: path.as_path().into(), line: Some(line) };
+            self.log.error(Problem::at(&place, "", "is not UTF-8 from here on; save it as UTF-8"));
+        });
+        let sites = self.complete.then_some(self.places);
+        Some(latency::read(&path, &text.ok()?, sites, self.log))
+    }
+
+    /// A database that can't be used is no error: what was in force before can go on.
+    fn database(
+        &self,
+        section: &Section<'_>,
+        files: &mut impl Hasher,
+    ) -> (Arc<Ranges<crate::model::Spot>>, Option<DatabaseFile>) {
+        const KEY: &str = "database";
+        let Some(path) = path(section, KEY) else { return Default::default() };
+        path.hash(files);
+        let content = self.library.read(&path, ZONE_FILE_MOST);
+        let read = content.and_then(|content| {
+            content.hash(files);
+            database::read(content).map_err(|why| format!("{path:?} can't be used: {why}"))
+        });
+        let mut file = DatabaseFile { path, built: None, loaded: None, error: None };
+        match read {
+            Ok(database) => {
+                file.built = Some(database.built);
+                (Arc::new(database.spots), Some(file))
+            }
+            Err(why) => {
+                let message = format!("{why}; name a City or Country database in MaxMind's format");
+                let problem = Problem::at(section.place_of(KEY), section.key(KEY), message);
+                file.error = Some(problem.to_string());
+                (Arc::default(), Some(file))
+            }
+        }
+    }
+}
+
+fn place_of(node: &Node) -> &Place {
+    &node.place
+}
+
+fn path(section: &Section<'_>, key: &str) -> Option<PathBuf> {
+    section.read(key, |node, _| match text(node) {
+        Some(path) if !path.is_empty() => Ok(node.place.resolve(path)),
+        _ => Err(""),
+    })
+}

@@ -1,0 +1,138 @@
+use super::Snapshot;
+use std::net::IpAddr;
+
+use super::answer::Answer;
+use super::profile::ProfileTable;
+use crate::model::Family;
+use crate::routing::{Basis, Client, Draw, Pick, Source};
+
+/// How deep profiles may be nested.
+pub const MAX_DEPTH: usize = 10;
+
+/// Who wants a decision.
+pub trait Asker {
+    /// The draw that a profile's choice is made by. Each profile has draws of its own.
+    fn draw(&mut self, table: &ProfileTable, family: Family) -> Draw;
+
+    /// Hears what each profile chose, from the one that is asked to the one that answers.
+    fn chose(&mut self, table: &ProfileTable, choice: Choice);
+}
+
+/// What a profile chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// These endpoints.
+    Endpoints(Pick),
+    /// The fallback addresses.
+    Fallback,
+    /// Nothing of this type.
+    NoData,
+    /// SERVFAIL.
+    ServFail,
+}
+
+/// What a profile answers to one query.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'s> {
+    /// The profile that answers: the one that was asked, or one that is nested in it.
+    pub table: &'s ProfileTable,
+    /// What it chose.
+    pub choice: Choice,
+    /// Seconds that a resolver may keep the answer: the least of all profiles that had a say.
+    pub ttl: u32,
+    /// The length of the widest prefix around the client in which every client has the same candidates; 0 when the client
+    /// doesn't matter.
+    pub scope: u8,
+    /// Whether health was heeded by all profiles that had a say, or else why one didn't.
+    pub basis: Basis,
+    family: Family,
+}
+
+impl Snapshot {
+    /// Decides one query of a client at `network`: a pure function of the snapshot, the client and the draws.
+    pub fn decide<'s>(
+        &'s self,
+        table: &'s ProfileTable,
+        family: Family,
+        network: IpAddr,
+        asker: &mut impl Asker,
+    ) -> Decision<'s> {
+        let client = Client::new(network, &self.geography);
+        let choice = Choice::NoData;
+        let basis = Basis::Healthy;
+        let mut decision = Decision { table, choice, ttl: u32::MAX, scope: 0, basis, family };
+        for _ in 0..=MAX_DEPTH {
+            let table = decision.table;
+            decision.ttl = decision.ttl.min(table.ttl);
+            if decision.basis == Basis::Healthy {
+                decision.basis = table.basis(family);
+            }
+            let (choice, scope) = table.choose(family, &client, asker);
+            (decision.choice, decision.scope) = (choice, decision.scope.max(scope));
+            asker.chose(table, choice);
+            match table.child_of(choice).and_then(|it| self.profiles.get(it)) {
+                Some(child) => decision.table = child,
+                None => return decision,
+            }
+        }
+        // Profiles that lead back to themselves are never configured.
+        decision.choice = Choice::NoData;
+        decision
+    }
+}
+
+impl ProfileTable {
+    fn choose(&self, family: Family, client: &Client, asker: &mut impl Asker) -> (Choice, u8) {
+        let table = self.family(family);
+        match &table.prepared.source {
+            Source::Members(chooser) => {
+                let pick = chooser.pick(client, asker.draw(self, family));
+                let has_answer = |it: usize| {
+                    let nested =
+                        || self.endpoints.get(it).is_some_and(|it| it.facts.nested.is_some());
+                    table.answers.get(it).is_some_and(|it| it.count > 0) || nested()
+                };
+                let choice = if pick.members().any(has_answer) {
+                    Choice::Endpoints(pick)
+                } else {
+                    Choice::NoData
+                };
+                (choice, pick.scope)
+            }
+            Source::Fallback if table.fallback.count > 0 => (Choice::Fallback, 0),
+            Source::Fallback | Source::NoData => (Choice::NoData, 0),
+            Source::ServFail => (Choice::ServFail, 0),
+        }
+    }
+
+    /// The profile that a choice leads to.
+    fn child_of(&self, choice: Choice) -> Option<u32> {
+        let Choice::Endpoints(pick) = choice else { return None };
+        let endpoint = self.endpoints.get(pick.members().next()?)?;
+        endpoint.facts.nested.map(|it| it.slot)
+    }
+}
+
+impl<'s> Decision<'s> {
+    /// The records of the answer: none, one endpoint's, or those of several in this order.
+    pub fn answers(&self) -> impl Iterator<Item = &'s Answer> {
+        let table = self.table.family(self.family);
+        let (pick, fallback) = match self.choice {
+            Choice::Endpoints(pick) => (Some(pick), None),
+            Choice::Fallback => (None, Some(&table.fallback)),
+            Choice::NoData | Choice::ServFail => (None, None),
+        };
+        let members = pick.into_iter().flat_map(Pick::members);
+        members.filter_map(|it| table.answers.get(it)).chain(fallback)
+    }
+}
+
+/// Whoever always draws the same.
+#[cfg(test)]
+impl Asker for Draw {
+    fn draw(&mut self, _: &ProfileTable, _: Family) -> Draw {
+        *self
+    }
+
+    fn chose(&mut self, _: &ProfileTable, _: Choice) {}
+}

@@ -1,0 +1,168 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::profile::Nested;
+use crate::health::{Evidence, Probed, Remembered, endpoint_status};
+use crate::model::{
+    Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Moment, Monitor, Now, Profile,
+    Protocol, Timestamp, Verdict,
+};
+use crate::routing::{Member, mix};
+
+/// The part of its share that an endpoint starts with when it starts slowly.
+const FIRST_SHARE: f32 = 0.1;
+
+/// What the control task knows of an endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointFacts {
+    /// What probing found.
+    pub verdict: Verdict,
+    /// While the last results speak against the verdict: how many more of them would turn it.
+    pub doubt: Option<u8>,
+    /// What is remembered of it from before the start, as long as probes have not turned it.
+    pub remembered: Option<Remembered>,
+    /// What operators changed.
+    pub overrides: EndpointOverrides,
+    /// Whether its site is drained.
+    pub drained: bool,
+    /// What probing has to tell.
+    pub probed: Arc<Probed>,
+    /// The profile that it stands for.
+    pub nested: Option<Nested>,
+}
+
+/// An endpoint at one instant.
+#[derive(Clone, Debug)]
+pub struct EndpointState {
+    /// What it was made from.
+    pub facts: EndpointFacts,
+    /// Its status.
+    pub status: EndpointStatus,
+    /// When it came into this status.
+    pub since: Timestamp,
+    /// How often it came into each status, in the order of [`EndpointStatus::ALL`].
+    pub transitions: [u32; EndpointStatus::ALL.len()],
+    /// The weight in force.
+    pub weight: u16,
+    /// The priority in force.
+    pub priority: u16,
+    /// Whether it is in service, with overrides.
+    pub enabled: bool,
+    /// Whether it was healthy when the profile last had a healthy endpoint.
+    pub last_healthy: bool,
+    /// When it began to start slowly, while it does.
+    pub ramp: Option<Ramp>,
+}
+
+/// How far an endpoint has come that starts slowly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ramp {
+    /// When it began.
+    pub since: Moment,
+    /// The part of its share that it takes, from 0.1 to 1.
+    pub part: f32,
+}
+
+impl Ramp {
+    /// How far it is at `now`; none when it is over.
+    fn at(since: Moment, span: Duration, now: Moment) -> Option<Self> {
+        let gone = now.since(since).as_secs_f32() / span.as_secs_f32();
+        let part = FIRST_SHARE + (1.0 - FIRST_SHARE) * gone;
+        (gone < 1.0).then_some(Self { since, part })
+    }
+}
+
+impl EndpointState {
+    pub(super) fn new(
+        profile: &Profile,
+        endpoint: &Endpoint,
+        facts: EndpointFacts,
+        before: Option<&EndpointState>,
+        now: Now,
+    ) -> Self {
+        let overrides = &facts.overrides;
+        let mut state = Self {
+            status: EndpointStatus::Disabled,
+            since: now.time,
+            transitions: before.map(|it| it.transitions).unwrap_or_default(),
+            weight: overrides.weight.as_ref().map_or(endpoint.weight, |it| it.value),
+            priority: overrides.priority.as_ref().map_or(endpoint.priority, |it| it.value),
+            enabled: overrides.enabled.as_ref().map_or(endpoint.enabled, |it| it.value),
+            last_healthy: before.is_some_and(|it| it.last_healthy),
+            ramp: None,
+            facts,
+        };
+        state.status = state.status_if(profile, endpoint, state.facts.drained);
+        match before {
+            Some(before) if before.status == state.status => state.since = before.since,
+            Some(_) => {
+                let count = state.transitions.iter_mut().zip(EndpointStatus::ALL);
+                count.filter(|(_, it)| *it == state.status).for_each(|(count, _)| *count += 1);
+            }
+            None => {}
+        }
+        state.ramp = before.and_then(|it| state.ramp_after(endpoint, it, now.moment));
+        state
+    }
+
+    /// The operator's word on its health.
+    pub fn forced(&self) -> Option<Forced> {
+        self.facts.overrides.forced.as_ref().map(|it| it.value)
+    }
+
+    /// Whether probing has stopped: the verdict is older than three of the monitor's intervals. One that no probe has confirmed
+    /// since the process started is as old as the process.
+    pub fn is_stale(&self, monitor: &Monitor, now: Moment) -> bool {
+        self.facts.verdict != Verdict::Unknown
+            && now.since(self.facts.probed.heard().unwrap_or_default()) > 3 * monitor.interval
+    }
+
+    /// From when on the certificate that the endpoint last showed has fewer days left than the monitor demands.
+    pub fn certificate_warns_from(&self, monitor: &Monitor) -> Option<Timestamp> {
+        monitor.protocol.tls()?.warns_from(self.facts.probed.certificate_expires()?)
+    }
+
+    /// The part of its share that it takes, from 0 to 1.
+    pub fn part(&self) -> f32 {
+        self.ramp.map_or(1.0, |it| it.part)
+    }
+
+    /// Whether it has something to answer to this family.
+    pub fn has(&self, endpoint: &Endpoint, family: Family) -> bool {
+        match self.facts.nested {
+            Some(nested) => nested.families[family.index()],
+            None => endpoint.addresses().has(family),
+        }
+    }
+
+    fn status_if(&self, profile: &Profile, endpoint: &Endpoint, drained: bool) -> EndpointStatus {
+        let evidence = match (endpoint.child(), self.facts.nested) {
+            (Some((_, min)), Some(nested)) => Evidence::Children(nested.children, min),
+            _ if endpoint.probe.monitor.protocol == Protocol::None => Evidence::None,
+            _ => Evidence::Probes(self.facts.verdict),
+        };
+        endpoint_status(profile.enabled, self.enabled, drained, self.forced(), evidence)
+    }
+
+    /// How it starts, after it was in this state: slowly where it was out for its health or drained.
+    fn ramp_after(&self, endpoint: &Endpoint, before: &Self, now: Moment) -> Option<Ramp> {
+        let was_out = matches!(before.status, EndpointStatus::Degraded | EndpointStatus::Drained);
+        let since = if was_out { Some(now) } else { before.ramp.map(|it| it.since) };
+        let starts = self.status.is_healthy() && !endpoint.slow_start.is_zero();
+        Ramp::at(since.filter(|_| starts)?, endpoint.slow_start, now)
+    }
+
+    pub(super) fn member(&self, profile: &Profile, endpoint: &Endpoint) -> Member {
+        let name = endpoint.name.as_str().bytes();
+        Member {
+            status: self.status,
+            healthy: self.status_if(profile, endpoint, false).is_healthy(),
+            last_healthy: self.last_healthy,
+            weight: self.weight,
+            priority: self.priority,
+            families: Family::ALL.map(|family| self.has(endpoint, family)),
+            ramp: self.part(),
+            key: name.fold(0, |key, octet| mix(key ^ u64::from(octet))),
+        }
+    }
+}
