@@ -23,6 +23,7 @@ mod reading;
 mod reference;
 mod resolve;
 mod schema;
+mod secret;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -47,6 +48,7 @@ use files::{Library, ReadFile, Source, read_file};
 use format::{EXTENSIONS, Format};
 use problem::{Log, Place};
 use reader::{Section, text};
+use secret::Secrets;
 use tree::Node;
 
 use crate::model::Model;
@@ -188,7 +190,8 @@ fn settings(
     layers::lay(&mut merged.root, inputs, &log);
     let root = Section::open(&merged.root, String::new(), &keys::ROOT, &log);
     let parts = root.and_then(|root| {
-        let model = build::model(&root, whole && merged.complete, &library, &log);
+        let secrets = Secrets::new(&library, &inputs.environment);
+        let model = build::model(&root, whole && merged.complete, &library, secrets, &log);
         let server = server(&root);
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);

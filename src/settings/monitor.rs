@@ -9,6 +9,7 @@ use super::anchors::AnchorFiles;
 use super::http;
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
+use super::secret::Secrets;
 use crate::model::{Header, HttpMethod, TrustAnchors};
 
 /// The protocols by the words in the configuration.
@@ -131,6 +132,7 @@ impl Draft {
         section: &Section<'_>,
         layer: u8,
         anchors: &AnchorFiles<'_>,
+        secrets: &Secrets<'_>,
         log: &Log,
     ) -> Self {
         let errors = log.errors();
@@ -143,7 +145,7 @@ impl Draft {
             address: monitor.written("address", section.parse("address", ProbeAddress::parse)),
             path: monitor.written("path", section.parse("path", http::path)),
             method: monitor.written("method", section.choose("method", &methods)),
-            headers: monitor.written("headers", http::headers(section, log)),
+            headers: monitor.written("headers", http::headers(section, secrets, log)),
             expected_status: monitor
                 .written("expected_status", section.list("expected_status", 8, http::statuses)),
             interval: monitor.written("interval", section.duration("interval")),

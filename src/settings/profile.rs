@@ -11,6 +11,7 @@ use super::monitor::{Draft, Kind, ProbeAddress, reachable};
 use super::problem::{Log, Place, nearest, twice};
 use super::reader::{Section, ident, text};
 use super::resolve::{Resolved, Resolver};
+use super::secret::Secrets;
 use super::tree::{Node, Value};
 use crate::model::{
     Addresses, Endpoint, FamilyRule, Ident, Method, Name, ProbeTarget, Profile, WhenNoneHealthy,
@@ -25,6 +26,7 @@ const WEIGHT: u16 = 1;
 pub(super) struct World<'a> {
     pub(super) log: &'a Log,
     pub(super) anchors: AnchorFiles<'a>,
+    pub(super) secrets: Secrets<'a>,
     pub(super) resolver: Resolver<'a>,
     pub(super) sites: HashMap<Ident, Place>,
     pub(super) monitors: HashMap<&'a str, Draft>,
@@ -113,7 +115,7 @@ impl<'a> World<'a> {
                 }
             },
             Some(Value::Table(_)) => match section.table_of("monitor", &MONITOR) {
-                Some(inline) => Draft::read(&inline, 0, &self.anchors, self.log),
+                Some(inline) => Draft::read(&inline, 0, &self.anchors, &self.secrets, self.log),
                 None => broken(),
             },
             Some(_) => {
@@ -185,7 +187,8 @@ impl<'a> World<'a> {
             }
             Some(Value::Table(_)) => {
                 let inline = section.table_of("monitor", &MONITOR)?;
-                let draft = Draft::read(&inline, 1, &self.anchors, self.log).over(shared.monitor);
+                let draft = Draft::read(&inline, 1, &self.anchors, &self.secrets, self.log);
+                let draft = draft.over(shared.monitor);
                 self.resolver.resolve(&draft, section, shared.name)
             }
             Some(_) => section.read("monitor", |_, _| Err("")),

@@ -54,10 +54,14 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
         Key::value("method", OneOf(&["GET", "HEAD"]), "\"GET\"", "How http and https ask."),
         Key::derived(
             "headers",
-            Text("a table of up to 16 header names and their values in visible ASCII"),
+            Text(
+                "a table of up to 16 header names and their values in visible ASCII; `${file:PATH}` and `${env:NAME}` in a \
+                 value stand for what is in that file or variable, `$${` for `${`",
+            ),
             "none",
-            r#"{ Authorization = "Bearer token" }"#,
-            "Further request headers. Their values are never shown.",
+            r#"{ Authorization = "Bearer ${file:/run/secrets/probe}" }"#,
+            "Further request headers. Their values are never shown. A file is one line, and is read again when it changes; a \
+             relative path starts at this file's directory.",
         ),
         Key::value(
             "expected_status",

@@ -42,6 +42,7 @@ fn read(path: &Path, _most: u64) -> io::Result<Vec<u8>> {
         Some("conf/conflict.zone") => {
             Ok("app TXT fine\napp A 192.0.2.9\nother.example. A 192.0.2.9".into())
         }
+        Some("conf/secret") => Ok("hushed\n".into()),
         Some("conf/latin.zone") => Ok(vec![0xe9]),
         _ => Err(io::ErrorKind::NotFound.into()),
     }

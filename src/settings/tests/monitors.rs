@@ -283,3 +283,34 @@ fn a_named_monitor_holds_by_itself() {
     // What a profile or an endpoint may add is not missed.
     good(&format!("{BASE}[monitor.other]\nprotocol = 'tcp'\n"));
 }
+
+#[test]
+fn values_of_headers_may_stand_in_files_and_variables_in_every_format() {
+    let secret = "Bearer ${file:secret} ${env:TOKEN}";
+    let toml = format!("{BASE}{}", inline(&format!("headers = {{ X = '{secret}' }}")));
+    let monitor = format!(r#"{{"headers": {{"X": "{secret}"}}}}"#);
+    let zone = r#""zone": [{"name": "z.", "nameservers": ["ns.example."]}]"#;
+    let endpoint = r#""endpoint": [{"name": "x", "target": "192.0.2.2"}]"#;
+    let json = format!(
+        r#"{{{zone}, "profile": [{{"name": "b.z.", "method": "priority", "monitor": {monitor}, {endpoint}}}]}}"#
+    );
+    let environment = vec![("TOKEN".into(), "more".into())];
+    let inputs = Inputs { environment, ..Inputs::default() };
+    // What is JSON is YAML too.
+    for (name, text) in [("conf/a.toml", &toml), ("conf/a.json", &json), ("conf/a.yaml", &json)] {
+        let settings = load_under(&[(name, text)], &inputs).unwrap();
+        let profile = settings.model.profiles.last().unwrap();
+        let Protocol::Http(check) = &profile.endpoints[0].probe.monitor.protocol else { panic!() };
+        assert_eq!(check.headers[0].value, "Bearer hushed more", "{name}");
+        assert_eq!(settings.files, [Path::new("conf/secret")]);
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("hushed"), "{shown}");
+        let problems = load_under(&[(name, text)], &Inputs::default()).unwrap_err().to_string();
+        assert!(problems.contains("monitor.headers.X: the environment variable `TOKEN`"));
+        assert!(problems.contains(name) && !problems.contains("hushed"), "{problems}");
+    }
+    bad(
+        &inline("headers = { X = '${file:none}' }"),
+        &["monitor.headers.X: \"conf/none\" can't be read: entity not found; mend it, or name"],
+    );
+}
