@@ -1,4 +1,4 @@
-use crate::settings::{Admin, Metrics, Server, Settings, State};
+use crate::settings::{Admin, Metrics, Probe, Server, Settings, State};
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
 #[derive(Clone, Debug)]
@@ -6,6 +6,7 @@ pub struct Running {
     server: Server,
     admin: Admin,
     metrics: Metrics,
+    probe: Probe,
     state: State,
 }
 
@@ -25,6 +26,7 @@ impl Running {
             server: settings.server.clone(),
             admin: settings.admin.clone(),
             metrics: settings.metrics.clone(),
+            probe: settings.probe.clone(),
             state: settings.state.clone(),
         }
     }
@@ -36,8 +38,9 @@ impl Running {
             &mut self.server;
         let Admin { listen: admin_listen, protect_metrics } = &mut self.admin;
         let Metrics { per_endpoint } = &mut self.metrics;
+        let Probe { max_concurrent } = &mut self.probe;
         let State { dir, max_age } = &self.state;
-        let Settings { server, admin, metrics, state, .. } = settings;
+        let Settings { server, admin, metrics, probe, state, .. } = settings;
         let taken = [
             ("server.listen", replace(listen, &server.listen)),
             ("server.version", replace(version, &server.version)),
@@ -46,6 +49,7 @@ impl Running {
             ("admin.listen", replace(admin_listen, &admin.listen)),
             ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
+            ("probe.max_concurrent_probes", replace(max_concurrent, &probe.max_concurrent)),
         ];
         let needs_restart = [
             ("server.workers", *workers != server.workers),
@@ -89,6 +93,7 @@ mod tests {
             ("admin.listen", true, "[admin]\nlisten = '127.0.0.1:1234'"),
             ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
             ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),
+            ("probe.max_concurrent_probes", true, "[probe]\nmax_concurrent_probes = 7"),
             ("server.workers", false, "[server]\nworkers = 77"),
             ("server.tcp_max_connections", false, "[server]\ntcp_max_connections = 7"),
             ("state.dir", false, "[state]\ndir = '/elsewhere'"),

@@ -8,7 +8,7 @@
 //! - **Cost**: a tick costs what is due in it, whatever is configured.
 //! - **Guarantees**: a target is never probed twice at the same time; the next probe starts an interval after the
 //!   last one started; no socket outlives its probe; a probe that panics is contained and counts as void.
-//! - **Caveat**: with more probes under way than [`Prober::new`]'s limit allows, due probes wait, start late, and their
+//! - **Caveat**: with more probes under way than [`Prober::new`]'s `most` allows, due probes wait, start late, and their
 //!   time-outs say nothing (they are void). Those of a site that hangs wait for each other, not the other sites' for them.
 
 mod agenda;
@@ -28,7 +28,7 @@ mod trust;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::attempt::Network;
@@ -79,19 +79,18 @@ pub struct Prober {
 impl Prober {
     /// A prober that watches nothing yet, and the handle that says what to watch.
     ///
-    /// `max_connections` bounds the sockets of probes under way, so that probing never takes the descriptors that
-    /// answering needs; the last probe that fits may exceed it by its further addresses. When `changes` is full, changes
+    /// `most` bounds the sockets of probes under way, so that probing never takes the descriptors that answering needs; the
+    /// last probe that fits may exceed it by its further addresses. It may change at any time. When `changes` is full, changes
     /// wait in the prober, in order, and probing goes on.
     pub fn new(
         clock: Clock,
         metrics: ProbeMetrics,
         changes: mpsc::Sender<VerdictChange>,
-        max_connections: usize,
+        most: watch::Receiver<usize>,
     ) -> (Self, ProbeHandle) {
         let handle = ProbeHandle::default();
         let network = Network::default();
-        let scheduler =
-            Scheduler::new(network, clock, metrics, changes, max_connections, handle.clone());
+        let scheduler = Scheduler::new(network, clock, metrics, changes, most, handle.clone());
         (Self { scheduler }, handle)
     }
 

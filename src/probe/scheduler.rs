@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,8 @@ pub(super) struct Scheduler<W> {
     targets: HashMap<Id, Target>,
     agenda: Agenda,
     sockets: SocketShares,
+    /// How many sockets there may be.
+    most: watch::Receiver<usize>,
     /// Of probes that wait for a socket.
     waits: Burst,
     /// How many sockets all probes together need.
@@ -69,9 +71,10 @@ impl<W: World> Scheduler<W> {
         clock: Clock,
         metrics: ProbeMetrics,
         changes: mpsc::Sender<VerdictChange>,
-        max_connections: usize,
+        most: watch::Receiver<usize>,
         handle: ProbeHandle,
     ) -> Self {
+        let sockets = SocketShares::new(*most.borrow());
         Self {
             world: Arc::new(world),
             clock,
@@ -81,7 +84,8 @@ impl<W: World> Scheduler<W> {
             last_id: 0,
             targets: HashMap::new(),
             agenda: Agenda::default(),
-            sockets: SocketShares::new(max_connections),
+            sockets,
+            most,
             waits: Burst::new(QUIET),
             needed: 0,
             probes: JoinSet::new(),
@@ -98,6 +102,7 @@ impl<W: World> Scheduler<W> {
             tokio::select! {
                 biased; // in the order of importance; none of the earlier ones is ready all the time
                 () = stop.cancelled() => break,
+                Ok(()) = self.most.changed() => self.limit(),
                 wanted = self.handle.next() => self.replace(wanted),
                 permit = changes.reserve(), if !self.outbox.is_empty() => match permit {
                     Ok(permit) => {
@@ -125,6 +130,7 @@ impl<W: World> Scheduler<W> {
         while let Some((site, due)) = self.sockets.next() {
             self.start(site, due, now);
         }
+        self.metrics.waiting(self.sockets.waiting());
         if self.sockets.waiting() > 0 {
             self.note_wait(now);
         }
@@ -136,7 +142,7 @@ impl<W: World> Scheduler<W> {
         let (world, clock, what) = (Arc::clone(&self.world), self.clock, target.what.clone());
         self.sockets.take(site, what.addresses.len());
         if due.asked < now {
-            self.metrics.waited();
+            self.metrics.waited(now.since(due.asked));
         }
         let probe = self.probes.spawn(async move {
             // The task may have waited for its turn too.
@@ -155,7 +161,7 @@ impl<W: World> Scheduler<W> {
                 event = "probes_wait",
                 waiting,
                 most,
-                "{waiting} probes are due and wait for one of {most} sockets; raise the limit of open files (LimitNOFILE=), or look for sites that hang"
+                "{waiting} probes are due and wait for one of {most} sockets; raise the limit of open files (LimitNOFILE=) or probe.max_concurrent_probes, or look for sites that hang"
             );
         }
     }
@@ -238,15 +244,23 @@ impl<W: World> Scheduler<W> {
         }
     }
 
+    /// Takes in another limit of sockets.
+    fn limit(&mut self) {
+        self.sockets.limit(*self.most.borrow_and_update());
+        let needed = std::mem::take(&mut self.needed);
+        self.warn_of_limit(needed);
+    }
+
     /// Warns when not all probes could be under way together, as they are when everything hangs.
     fn warn_of_limit(&mut self, needed: usize) {
         let most = self.sockets.most();
+        self.metrics.limited(most);
         if std::mem::replace(&mut self.needed, needed) != needed && needed > most {
             tracing::warn!(
                 event = "probe_limit",
                 needed,
                 most,
-                "probes need {needed} sockets when everything hangs, and the limit of open files leaves {most} for them, so some would start late; raise it (LimitNOFILE=)"
+                "probes need {needed} sockets when everything hangs, and may have {most}, so some would start late; raise the limit of open files (LimitNOFILE=) or probe.max_concurrent_probes"
             );
         }
     }

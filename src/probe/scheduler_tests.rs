@@ -98,6 +98,7 @@ struct Bench {
     changes: mpsc::Receiver<VerdictChange>,
     registry: Registry,
     stop: CancellationToken,
+    most: watch::Sender<usize>,
     tasks: JoinSet<()>,
 }
 
@@ -114,11 +115,11 @@ impl Bench {
         let (handle, stop) = (ProbeHandle::default(), CancellationToken::new());
         let world = Arc::clone(&script);
         let clock = Clock::start();
-        let scheduler =
-            Scheduler::new(world, clock, metrics, sender, max_connections, handle.clone());
+        let (most, limit) = watch::channel(max_connections);
+        let scheduler = Scheduler::new(world, clock, metrics, sender, limit, handle.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(scheduler.run(stop.clone()));
-        Self { script, handle, changes, registry, stop, tasks }
+        Self { script, handle, changes, registry, stop, most, tasks }
     }
 
     fn seen(&self) -> Seen {

@@ -62,6 +62,11 @@ impl SocketShares {
         self.most
     }
 
+    /// There are so many from now on. Where more are in use, they are given back one by one.
+    pub(super) fn limit(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// How many probes wait for one.
     pub(super) fn waiting(&self) -> usize {
         self.waiting

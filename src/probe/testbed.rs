@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -85,8 +85,8 @@ pub(crate) fn play<P: Future<Output = Outcome> + Send>(
 ) -> (impl Future<Output = ()>, ProbeHandle) {
     let metrics = ProbeMetrics::register(&Registry::new()).unwrap();
     let (clock, handle) = (Clock::start(), ProbeHandle::default());
-    let scheduler =
-        Scheduler::new(Played(probe), clock, metrics, changes, usize::MAX, handle.clone());
+    let most = watch::channel(usize::MAX).1;
+    let scheduler = Scheduler::new(Played(probe), clock, metrics, changes, most, handle.clone());
     (scheduler.run(stop), handle)
 }
 

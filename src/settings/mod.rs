@@ -69,6 +69,8 @@ pub struct Settings {
     pub state: State,
     /// What the metrics show.
     pub metrics: Metrics,
+    /// What all probes have in common.
+    pub probe: Probe,
     /// The zones, sites and profiles.
     pub model: Model,
     /// What is allowed but hardly meant.
@@ -108,6 +110,13 @@ pub struct Admin {
 pub struct Metrics {
     /// Whether there are series for each profile and endpoint.
     pub per_endpoint: bool,
+}
+
+/// What all probes have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// How many may be under way at the same time, 1–1,000,000, each address counted; none leaves it to the limit of open files.
+    pub max_concurrent: Option<usize>,
 }
 
 /// What survives a restart.
@@ -196,15 +205,17 @@ fn settings(
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);
         let metrics = metrics(&root);
-        Some((server?, admin?, state?, metrics?, model))
+        let probe = probe(&root);
+        Some((server?, admin?, state?, metrics?, probe?, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, metrics, model)) = parts else {
+    let Some((server, admin, state, metrics, probe, model)) = parts else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
-    Ok(Settings { server, admin, state, metrics, model, warnings, files: library.into_files() })
+    let files = library.into_files();
+    Ok(Settings { server, admin, state, metrics, probe, model, warnings, files })
 }
 
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.
@@ -282,4 +293,8 @@ fn state(root: &Section<'_>) -> Option<State> {
 fn metrics(root: &Section<'_>) -> Option<Metrics> {
     let per_endpoint = root.table("metrics")?.boolean("per_endpoint");
     Some(Metrics { per_endpoint: per_endpoint.unwrap_or(true) })
+}
+
+fn probe(root: &Section<'_>) -> Option<Probe> {
+    Some(Probe { max_concurrent: root.table("probe")?.integer("max_concurrent_probes") })
 }
