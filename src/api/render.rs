@@ -85,7 +85,7 @@ fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
     let monitor = &endpoint.probe.monitor;
     let http = match &monitor.protocol {
         Protocol::Http(check) | Protocol::Https(check, _) => Some(check),
-        Protocol::Tcp | Protocol::None => None,
+        Protocol::Tcp | Protocol::Exec(_) | Protocol::Push(_) | Protocol::None => None,
     };
     view::Monitor {
         protocol: monitor.protocol.label().to_owned(),

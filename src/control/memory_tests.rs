@@ -62,6 +62,7 @@ fn passed() -> ProbeResult {
         elapsed: Duration::ZERO,
         phases: PhaseTimes::default(),
         reason: None,
+        refused: false,
         certificate_expires: None,
     }
 }

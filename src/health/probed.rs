@@ -14,11 +14,16 @@ pub enum Phase {
     Tls,
     /// Until the answer's status and headers are there.
     FirstByte,
+    /// Until the program has ended that is the probe.
+    Exec,
+    /// Until the site reports by itself.
+    Report,
 }
 
 impl Phase {
     /// Every phase, in the order in which a probe passes them.
-    pub const ALL: [Self; 3] = [Self::Connect, Self::Tls, Self::FirstByte];
+    pub const ALL: [Self; 5] =
+        [Self::Connect, Self::Tls, Self::FirstByte, Self::Exec, Self::Report];
 
     /// The word in metrics, logs and the API.
     pub const fn label(self) -> &'static str {
@@ -26,6 +31,8 @@ impl Phase {
             Self::Connect => "connect",
             Self::Tls => "tls",
             Self::FirstByte => "first_byte",
+            Self::Exec => "exec",
+            Self::Report => "report",
         }
     }
 }
@@ -39,12 +46,14 @@ pub struct PhaseTimes {
     pub tls: Option<Duration>,
     /// From sending the request to having the answer's head.
     pub first_byte: Option<Duration>,
+    /// The run of the program.
+    pub exec: Option<Duration>,
 }
 
 impl PhaseTimes {
     /// The phases that were completed, with how long each took.
     pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> {
-        let times = [self.connect, self.tls, self.first_byte];
+        let times = [self.connect, self.tls, self.first_byte, self.exec, None];
         Phase::ALL.into_iter().zip(times).filter_map(|(phase, time)| Some((phase, time?)))
     }
 }
@@ -64,6 +73,8 @@ pub struct ProbeResult {
     pub phases: PhaseTimes,
     /// Why it failed or is void, for people: "connect: refused".
     pub reason: Option<Arc<str>>,
+    /// Whether the connection was refused: the machine is there, and nobody listens.
+    pub refused: bool,
     /// When the certificate that the endpoint showed expires.
     pub certificate_expires: Option<Timestamp>,
 }
@@ -175,6 +186,7 @@ mod tests {
                 elapsed: Duration::ZERO,
                 phases: PhaseTimes::default(),
                 reason: None,
+                refused: false,
                 certificate_expires: None,
             })
         };

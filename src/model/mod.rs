@@ -15,7 +15,8 @@ mod zone;
 pub use expiry::{Expired, Subject};
 pub use ident::{Ident, IdentError};
 pub use monitor::{
-    Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, TlsCheck, TrustAnchors,
+    ExecCheck, Flap, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, PushCheck,
+    TlsCheck, TokenHash, TrustAnchors,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
 pub use overrides::{

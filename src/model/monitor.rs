@@ -21,6 +21,8 @@ pub struct Monitor {
     pub tolerated_failures: u8,
     /// Passes in a row that turn a Degraded endpoint Online; at least 1.
     pub required_successes: u8,
+    /// Whether an idle connection is held open, so that its end has the endpoint probed at once.
+    pub watch_connection: bool,
     /// What holds an endpoint down that keeps failing and recovering.
     pub flap: Flap,
 }
@@ -34,6 +36,10 @@ pub enum Protocol {
     Https(HttpCheck, TlsCheck),
     /// A TCP connection that is opened and closed.
     Tcp,
+    /// A program that is run.
+    Exec(ExecCheck),
+    /// Nothing is sent: the site reports how it is.
+    Push(PushCheck),
     /// Not probed: always served unless an operator says otherwise.
     None,
 }
@@ -45,6 +51,8 @@ impl Protocol {
             Self::Http(_) => "http",
             Self::Https(..) => "https",
             Self::Tcp => "tcp",
+            Self::Exec(_) => "exec",
+            Self::Push(_) => "push",
             Self::None => "none",
         }
     }
@@ -127,6 +135,30 @@ impl Hash for TrustAnchors {
 impl fmt::Debug for TrustAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TrustAnchors({}, {} certificates)", self.file.display(), self.certificates.len())
+    }
+}
+
+/// The program that an `exec` probe runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExecCheck {
+    /// The program's absolute path and its arguments; never empty.
+    pub command: Arc<[Box<str>]>,
+}
+
+/// Whose reports of a site are believed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PushCheck {
+    /// Of the token that reports are sent with.
+    pub token: TokenHash,
+}
+
+/// The SHA-256 of a token, which is never shown.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
     }
 }
 

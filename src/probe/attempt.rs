@@ -7,6 +7,8 @@ use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::exec::{self, Reaper};
+use super::line::{self, End};
 use super::reason::{self, Failure};
 use super::scheduler::World;
 use super::trail::Trail;
@@ -19,9 +21,14 @@ use crate::model::{Monitor, ProbeTarget, Protocol};
 #[derive(Debug, Default)]
 pub(super) struct Network {
     trust: Trust,
+    reaper: Arc<Reaper>,
 }
 
 impl World for Network {
+    async fn hold(&self, target: &ProbeTarget) -> End {
+        line::hold(&target.addresses, target.monitor.timeout).await
+    }
+
     async fn probe(&self, target: &ProbeTarget, late: Duration) -> ProbeResult {
         // Reading trust anchors is no part of what the endpoint is timed for.
         let tls = match &target.monitor.protocol {
@@ -29,16 +36,22 @@ impl World for Network {
                 Ok(config) => Some(config),
                 Err(failure) => return untried(failure),
             },
-            Protocol::Http(_) | Protocol::Tcp | Protocol::None => None,
+            Protocol::Http(_)
+            | Protocol::Tcp
+            | Protocol::Exec(_)
+            | Protocol::Push(_)
+            | Protocol::None => None,
         };
         if let [address] = *target.addresses {
-            return probe_address(address, &target.monitor, tls, late).await;
+            return probe_address(address, &target.monitor, tls, &self.reaper, late).await;
         }
         let mut probes = JoinSet::new();
         for &address in target.addresses.iter() {
             let (monitor, tls) = (Arc::clone(&target.monitor), tls.clone());
-            probes
-                .spawn(async move { (address, probe_address(address, &monitor, tls, late).await) });
+            let reaper = Arc::clone(&self.reaper);
+            probes.spawn(async move {
+                (address, probe_address(address, &monitor, tls, &reaper, late).await)
+            });
         }
         sum_up(&target.addresses, probes.join_all().await)
     }
@@ -56,11 +69,14 @@ async fn probe_address(
     address: SocketAddr,
     monitor: &Monitor,
     tls: Option<Arc<ClientConfig>>,
+    reaper: &Arc<Reaper>,
     late: Duration,
 ) -> ProbeResult {
     let mut trail = Trail::start();
     let deadline = trail.started + monitor.timeout;
-    let walked = timeout_at(deadline, walk(address, &monitor.protocol, tls, &mut trail)).await;
+    let walked =
+        timeout_at(deadline, walk(address, &monitor.protocol, tls, reaper, &mut trail)).await;
+    let refused = matches!(&walked, Ok(Err(failure)) if failure.is_refusal());
     let (outcome, reason) = match walked {
         Ok(Ok(())) => (Outcome::Passed, None),
         Ok(Err(failure)) => {
@@ -73,7 +89,7 @@ async fn probe_address(
             (outcome, Some(reason))
         }
     };
-    result(&trail, outcome, reason)
+    ProbeResult { refused, ..result(&trail, outcome, reason) }
 }
 
 /// Goes through the phases of a probe, leaving a trail.
@@ -81,8 +97,15 @@ async fn walk(
     address: SocketAddr,
     protocol: &Protocol,
     tls: Option<Arc<ClientConfig>>,
+    reaper: &Arc<Reaper>,
     trail: &mut Trail,
 ) -> Result<(), Failure> {
+    if let Protocol::Exec(check) = protocol {
+        trail.phase = Phase::Exec;
+        exec::run(check, address, reaper).await?;
+        trail.complete();
+        return Ok(());
+    }
     let stream = tcp::connect(address).await?;
     let (status, check) = match (protocol, tls) {
         (Protocol::Http(check), _) => {
@@ -98,7 +121,7 @@ async fn walk(
         (Protocol::Https(..), None) => {
             return Err(Failure::Machine("TLS is not set up".to_owned()));
         }
-        (Protocol::Tcp | Protocol::None, _) => {
+        (Protocol::Tcp | Protocol::Exec(_) | Protocol::Push(_) | Protocol::None, _) => {
             trail.complete();
             return Ok(());
         }
@@ -146,6 +169,7 @@ fn result(trail: &Trail, outcome: Outcome, reason: Option<String>) -> ProbeResul
         elapsed: trail.elapsed(),
         phases: trail.times,
         reason: reason.map(Arc::from),
+        refused: false,
         certificate_expires: trail.certificate_expires,
     }
 }
@@ -214,6 +238,7 @@ mod tests {
                 elapsed: SECOND * seconds,
                 phases: PhaseTimes::default(),
                 reason: (letter != '+').then(|| "why".into()),
+                refused: false,
                 certificate_expires: Some(Timestamp(i64::from(seconds))),
             };
             (addresses[place], result)

@@ -14,8 +14,11 @@
 mod agenda;
 mod attempt;
 mod draws;
+mod exec;
 mod http;
+mod line;
 mod reason;
+mod reports;
 mod scheduler;
 mod shares;
 mod target;
@@ -26,12 +29,15 @@ mod tls;
 mod trail;
 mod trust;
 
+pub use reports::{Report, Unheard};
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::attempt::Network;
+use self::reports::Reports;
 use self::scheduler::Scheduler;
 use crate::clock::Clock;
 use crate::health::{Belief, Probed};
@@ -111,6 +117,7 @@ pub struct ProbeHandle {
 struct Wanted {
     latest: Mutex<Option<Vec<Watch>>>,
     changed: Notify,
+    reports: Reports,
 }
 
 impl ProbeHandle {
@@ -126,6 +133,20 @@ impl ProbeHandle {
     pub fn watch(&self, wanted: Vec<Watch>) {
         *self.wanted.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted);
         self.wanted.changed.notify_one();
+    }
+
+    /// Hands in what a site reports of an endpoint whose protocol is [`Push`](crate::model::Protocol::Push); it is counted as a
+    /// probe's result by then.
+    ///
+    /// # Errors
+    /// Why it counts for nothing.
+    pub async fn report(&self, report: Report) -> Result<(), Unheard> {
+        self.wanted.reports.hand_in(report).await
+    }
+
+    /// Waits for reports and takes them.
+    async fn reports(&self) -> Vec<reports::Waiting> {
+        self.wanted.reports.take().await
     }
 
     /// Waits for the next word and takes it.

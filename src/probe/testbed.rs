@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Network;
+use super::line::End;
 use super::scheduler::{Scheduler, World};
 use super::{ProbeHandle, VerdictChange};
 use crate::clock::Clock;
@@ -63,6 +64,10 @@ where
     F: Fn(SocketAddr) -> P + Send + Sync + 'static,
     P: Future<Output = Outcome> + Send,
 {
+    async fn hold(&self, _: &ProbeTarget) -> End {
+        std::future::pending().await
+    }
+
     async fn probe(&self, target: &ProbeTarget, _: Duration) -> ProbeResult {
         let outcome = self.0(target.addresses[0]).await;
         ProbeResult {
@@ -72,6 +77,7 @@ where
             elapsed: Duration::ZERO,
             phases: PhaseTimes::default(),
             reason: (outcome != Outcome::Passed).then(|| "connect: played".into()),
+            refused: false,
             certificate_expires: None,
         }
     }
@@ -120,6 +126,7 @@ pub(super) fn monitor(protocol: Protocol) -> Monitor {
         fast_interval: Duration::from_secs(3),
         tolerated_failures: 3,
         required_successes: 2,
+        watch_connection: false,
         flap: Flap { count: 0, window: TIMEOUT, hold_down: TIMEOUT, max: TIMEOUT },
     }
 }

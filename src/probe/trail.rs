@@ -37,6 +37,9 @@ impl Trail {
             Phase::Connect => &mut self.times.connect,
             Phase::Tls => &mut self.times.tls,
             Phase::FirstByte => &mut self.times.first_byte,
+            Phase::Exec => &mut self.times.exec,
+            // Nobody walks here: reports come by themselves.
+            Phase::Report => return,
         };
         *time = Some(self.entered.elapsed());
     }

@@ -7,6 +7,7 @@
 mod anchors;
 mod build;
 mod duration;
+mod exec;
 mod files;
 mod format;
 mod http;
@@ -18,6 +19,7 @@ mod merge;
 mod monitor;
 mod problem;
 mod profile;
+mod push;
 mod reader;
 mod reading;
 mod reference;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::anchors::AnchorFiles;
-use super::http;
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
 use super::secret::Secrets;
-use crate::model::{Header, HttpMethod, TrustAnchors};
+use super::{exec, http, push};
+use crate::model::{Header, HttpMethod, TokenHash, TrustAnchors};
 
 /// The protocols by the words in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,21 +18,35 @@ pub(super) enum Kind {
     Http,
     Https,
     Tcp,
+    Exec,
+    Push,
     None,
 }
 
 impl Kind {
-    pub(super) const WORDS: [(&'static str, Self); 4] =
-        [("http", Self::Http), ("https", Self::Https), ("tcp", Self::Tcp), ("none", Self::None)];
+    pub(super) const WORDS: [(&'static str, Self); 6] = [
+        ("http", Self::Http),
+        ("https", Self::Https),
+        ("tcp", Self::Tcp),
+        ("exec", Self::Exec),
+        ("push", Self::Push),
+        ("none", Self::None),
+    ];
 
     pub(super) fn label(self) -> &'static str {
         Self::WORDS.iter().find(|it| it.1 == self).map_or("", |it| it.0)
     }
 
     /// Whether a probe of this kind makes use of a key of the monitor's table.
-    fn uses(self, key: &str) -> bool {
+    pub(super) fn uses(self, key: &str) -> bool {
         let http = ["path", "host", "method", "headers", "expected_status"];
+        let reports = ["push", "interval", "tolerated_failures", "required_successes", "flap"];
         match self {
+            Self::Exec => {
+                key != "tls" && key != "watch_connection" && !http.contains(&key) && key != "push"
+            }
+            Self::Push => reports.contains(&key),
+            _ if ["command", "push"].contains(&key) => false,
             Self::Https => true,
             Self::Http => key != "tls",
             Self::Tcp => key != "tls" && !http.contains(&key),
@@ -40,11 +54,21 @@ impl Kind {
         }
     }
 
+    /// Whether a probe goes to an address, of the target or another one.
+    pub(super) fn has_address(self) -> bool {
+        !matches!(self, Self::Push | Self::None)
+    }
+
+    /// Whether a probe goes to a port.
+    pub(super) fn needs_port(self) -> bool {
+        !matches!(self, Self::Exec | Self::Push | Self::None)
+    }
+
     pub(super) fn port(self) -> Option<u16> {
         match self {
             Self::Http => Some(80),
             Self::Https => Some(443),
-            Self::Tcp | Self::None => None,
+            Self::Tcp | Self::Exec | Self::Push | Self::None => None,
         }
     }
 }
@@ -111,6 +135,9 @@ pub(super) struct Draft {
     pub(super) method: Option<Written<HttpMethod>>,
     pub(super) headers: Option<Written<Vec<Header>>>,
     pub(super) expected_status: Option<Written<Vec<RangeInclusive<u16>>>>,
+    pub(super) command: Option<Written<Arc<[Box<str>]>>>,
+    pub(super) push_token: Option<Written<TokenHash>>,
+    pub(super) watch_connection: Option<Written<bool>>,
     pub(super) interval: Option<Written<Duration>>,
     pub(super) timeout: Option<Written<Duration>>,
     pub(super) fast_interval: Option<Written<Duration>>,
@@ -148,6 +175,9 @@ impl Draft {
             headers: monitor.written("headers", http::headers(section, secrets, log)),
             expected_status: monitor
                 .written("expected_status", section.list("expected_status", 8, http::statuses)),
+            command: monitor.written("command", exec::command(section)),
+            watch_connection: monitor
+                .written("watch_connection", section.boolean("watch_connection")),
             interval: monitor.written("interval", section.duration("interval")),
             timeout: monitor.written("timeout", section.duration("timeout")),
             fast_interval: monitor.written("fast_interval", section.duration("fast_interval")),
@@ -165,6 +195,10 @@ impl Draft {
                 None => Err(String::new()),
             });
             draft.tls_anchors = tls.written("ca_file", authorities);
+        }
+        if let Some(section) = &section.table("push") {
+            let push = Keys { section, layer };
+            draft.push_token = push.written("token", push::token(section, secrets, log));
         }
         if let Some(section) = &section.table("flap") {
             let flap = Keys { section, layer };
@@ -189,6 +223,9 @@ impl Draft {
             method: self.method.or(base.method),
             headers: self.headers.or(base.headers),
             expected_status: self.expected_status.or(base.expected_status),
+            command: self.command.or(base.command),
+            push_token: self.push_token.or(base.push_token),
+            watch_connection: self.watch_connection.or(base.watch_connection),
             interval: self.interval.or(base.interval),
             timeout: self.timeout.or(base.timeout),
             fast_interval: self.fast_interval.or(base.fast_interval),
@@ -229,6 +266,9 @@ impl Draft {
             ("method", spot(&self.method)),
             ("headers", spot(&self.headers)),
             ("expected_status", spot(&self.expected_status)),
+            ("command", spot(&self.command)),
+            ("push", spot(&self.push_token)),
+            ("watch_connection", spot(&self.watch_connection)),
             ("interval", spot(&self.interval)),
             ("timeout", spot(&self.timeout)),
             ("fast_interval", spot(&self.fast_interval)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::keys::MONITOR;
-use super::monitor::{Draft, Kind, ProbeAddress, reachable};
+use super::monitor::{Draft, ProbeAddress, reachable};
 use super::problem::{Log, Place, nearest, twice};
 use super::reader::{Section, ident, text};
 use super::resolve::{Resolved, Resolver};
@@ -170,8 +170,10 @@ impl<'a> World<'a> {
         let priority = section.integer("priority").unwrap_or(in_order);
         let address = section.parse("address", ProbeAddress::parse);
         let resolved = self.endpoint_monitor(section, shared)?;
-        if resolved.kind == Kind::None && address.is_some() {
-            section.wrong("address", "is of no use with protocol = \"none\"; remove it");
+        if !resolved.kind.has_address() && address.is_some() {
+            let kind = resolved.kind.label();
+            let message = format!("is of no use with protocol = \"{kind}\"; remove it");
+            section.wrong("address", message);
         }
         let addresses = addresses?;
         let probe = self.probe(section, &resolved, address, &addresses)?;
@@ -202,11 +204,8 @@ impl<'a> World<'a> {
         address: Option<ProbeAddress>,
         target: &Addresses,
     ) -> Option<ProbeTarget> {
-        let port = match (resolved.kind, resolved.port) {
-            // Nothing is probed, so no port is ever used.
-            (Kind::None, port) => Some(port.unwrap_or(0)),
-            (_, port) => port,
-        };
+        // Where no port is needed, none is port 0.
+        let port = resolved.port.or((!resolved.kind.needs_port()).then_some(0));
         let socket = |it: ProbeAddress| Some(SocketAddr::new(it.ip, it.port.or(port)?));
         let addresses: Option<Arc<[SocketAddr]>> = match address.or(resolved.address) {
             Some(elsewhere) => socket(elsewhere).map(|it| [it].into()),

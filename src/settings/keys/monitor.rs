@@ -18,14 +18,15 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
     keys: &[
         Key::value(
             "protocol",
-            OneOf(&["http", "https", "tcp", "none"]),
+            OneOf(&["http", "https", "tcp", "exec", "push", "none"]),
             "\"http\"",
-            "What a probe is. With \"none\" nothing is probed and the endpoint always counts as healthy.",
+            "What a probe is. \"exec\" runs a program; with \"push\" the site itself reports over the API; with \"none\" nothing is \
+             probed and the endpoint always counts as healthy.",
         ),
         Key::derived(
             "port",
             Integer(1, 65_535),
-            "80 with http, 443 with https; tcp needs it",
+            "80 with http, 443 with https; tcp needs it, exec may do without",
             "8443",
             "The port that is probed.",
         ),
@@ -71,11 +72,25 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
             r#"["200"]"#,
             "The statuses that pass. Any other fails, redirects too.",
         ),
+        Key::derived(
+            "command",
+            Texts("a list of 1 to 64 texts, of which the first is the absolute path of a program"),
+            "none; exec needs it",
+            r#"["/usr/lib/farol/check-lease", "--fast"]"#,
+            "What exec runs, without a shell. Exit status 0 passes. The program finds `FAROL_ADDRESS` and, if there is one, \
+             `FAROL_PORT` in its environment.",
+        ),
+        Key::value(
+            "watch_connection",
+            Boolean,
+            "false",
+            "Whether http, https and tcp also hold an idle connection open. When it ends, the endpoint is probed at once.",
+        ),
         Key::value(
             "interval",
             Span(Duration::from_millis(100), HOUR),
             "\"10s\"",
-            "From the start of one probe to the start of the next.",
+            "From the start of one probe to the start of the next. With push, how long the site may be silent.",
         ),
         Key::derived(
             "timeout",
@@ -104,6 +119,7 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
             "Successes in a row that turn it Online again.",
         ),
         Key::table("tls", Table(&TLS)),
+        Key::table("push", Table(&PUSH)),
         Key::table("flap", Table(&FLAP)),
     ],
 };
@@ -127,6 +143,20 @@ static TLS: Schema = Schema {
             "Certificate authorities to trust. A relative path starts at this file's directory.",
         ),
     ],
+};
+
+static PUSH: Schema = Schema {
+    heading: "[monitor.NAME.push]",
+    meaning: "Who may report how an endpoint is, with protocol = \"push\".",
+    keys: &[Key::derived(
+        "token",
+        Text(
+            "16 or more visible ASCII characters without spaces; `${file:PATH}` and `${env:NAME}` as in `headers`",
+        ),
+        "none; push needs it",
+        "\"${file:/run/secrets/report}\"",
+        "The token of the reports. It allows nothing else, and is never shown.",
+    )],
 };
 
 static FLAP: Schema = Schema {

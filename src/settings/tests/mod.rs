@@ -148,6 +148,7 @@ fn everything_has_a_default() {
         fast_interval: Duration::from_secs(5),
         tolerated_failures: 3,
         required_successes: 2,
+        watch_connection: false,
         flap: Flap {
             count: 3,
             window: Duration::from_secs(600),
