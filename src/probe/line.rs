@@ -52,6 +52,11 @@ impl Line {
         (self.held, self.since) = (Some(task), now);
     }
 
+    /// A probe has failed after its loss: that told the truth, and the next connection need not wait.
+    pub(super) fn was_right(&mut self) {
+        (self.wait, self.not_before) = (Duration::ZERO, Moment::default());
+    }
+
     /// It has ended. Servers that end idle connections early are connected to less and less often.
     pub(super) fn end(&mut self, end: End, interval: Duration, now: Moment) {
         let is_steady = end == End::Lost && now.since(self.since) >= STEADY;
@@ -115,6 +120,8 @@ mod tests {
         assert_eq!([lived(60, End::Lost), lived(60, End::Lost)], [1, 1]);
         assert_eq!([lived(1, End::NotHeld), lived(60, End::NotHeld)], [2, 4]);
         assert!(!line.is_lost);
+        line.was_right();
+        assert!(line.is_wanted(now));
         line.end(End::Lost, 600 * SECOND, now);
         assert_eq!(line.not_before.since(now), 600 * SECOND, "never faster than probes");
     }

@@ -96,6 +96,17 @@ async fn a_server_that_ends_idle_connections_brings_no_storm() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_loss_that_told_the_truth_is_no_reason_to_wait() {
+    use Outcome::{Failed, Passed};
+    // Each connection lasts a second, and the probe that follows fails.
+    let outcomes = HashMap::from([(80, [Passed, Failed].repeat(200))]);
+    let lines = lines(&[(SECOND, End::Lost)]);
+    let (probes, holds) = run(Script { outcomes, lines, ..Script::default() }, 600).await;
+    let passed = probes.len() / 2;
+    assert!(holds.len() + 2 >= passed && passed > 50, "{} of {passed}", holds.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_make_room_for_probes() {
     let bench = Bench::limited(Script { takes: SECOND, ..Script::default() }, 4);
     let mut all: Vec<Watch> =

@@ -79,6 +79,9 @@ impl<W: World> Scheduler<W> {
         let Some(target) = self.targets.get_mut(&id) else { return Duration::ZERO };
         let interval = target.interval();
         let Some(line) = &mut target.line else { return interval };
+        if line.is_lost && result == Outcome::Failed {
+            line.was_right();
+        }
         if std::mem::take(&mut line.is_urgent) {
             return Duration::ZERO;
         }
