@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::anchors::AnchorFiles;
-use super::http;
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
+use super::secret::Secrets;
 use super::tree::Node;
-use crate::model::{ExpectedBody, Header, HttpMethod, Sources, TrustAnchors};
+use super::{exec, http, push};
+use crate::model::{ExpectedBody, Header, HttpMethod, Sources, TokenHash, TrustAnchors};
 
 /// The protocols by the words in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +22,20 @@ pub(super) enum Kind {
     Tcp,
     Tls,
     Grpc,
+    Exec,
+    Push,
     None,
 }
 
 impl Kind {
-    pub(super) const WORDS: [(&'static str, Self); 6] = [
+    pub(super) const WORDS: [(&'static str, Self); 8] = [
         ("http", Self::Http),
         ("https", Self::Https),
         ("tcp", Self::Tcp),
         ("tls", Self::Tls),
         ("grpc", Self::Grpc),
+        ("exec", Self::Exec),
+        ("push", Self::Push),
         ("none", Self::None),
     ];
 
@@ -39,10 +44,17 @@ impl Kind {
     }
 
     /// Whether a probe of this kind makes use of a key of the monitor's table.
-    fn uses(self, key: &str) -> bool {
+    pub(super) fn uses(self, key: &str) -> bool {
         let http = ["path", "method", "headers", "expected_status", "expected_body", "body_limit"];
-        let of_some = http.contains(&key) || ["host", "tls", "grpc"].contains(&key);
+        let reports = ["push", "interval", "tolerated_failures", "required_successes", "flap"];
+        let of_some =
+            http.contains(&key) || ["host", "tls", "grpc", "command", "push"].contains(&key);
         match self {
+            Self::Exec => {
+                key == "command" || !(of_some || ["watch_connection", "source"].contains(&key))
+            }
+            Self::Push => reports.contains(&key),
+            _ if ["command", "push"].contains(&key) => false,
             Self::Https => key != "grpc",
             Self::Http => key != "tls" && key != "grpc",
             Self::Tcp => !of_some,
@@ -52,11 +64,21 @@ impl Kind {
         }
     }
 
+    /// Whether a probe goes to an address, of the target or another one.
+    pub(super) fn has_address(self) -> bool {
+        !matches!(self, Self::Push | Self::None)
+    }
+
+    /// Whether a probe goes to a port.
+    pub(super) fn needs_port(self) -> bool {
+        !matches!(self, Self::Exec | Self::Push | Self::None)
+    }
+
     pub(super) fn port(self) -> Option<u16> {
         match self {
             Self::Http => Some(80),
             Self::Https => Some(443),
-            Self::Tcp | Self::Tls | Self::Grpc | Self::None => None,
+            Self::Tcp | Self::Tls | Self::Grpc | Self::Exec | Self::Push | Self::None => None,
         }
     }
 }
@@ -126,6 +148,9 @@ pub(super) struct Draft {
     pub(super) expected_body: Option<Written<ExpectedBody>>,
     pub(super) body_limit: Option<Written<usize>>,
     pub(super) source: Option<Written<Sources>>,
+    pub(super) command: Option<Written<Arc<[Box<str>]>>>,
+    pub(super) push_token: Option<Written<TokenHash>>,
+    pub(super) watch_connection: Option<Written<bool>>,
     pub(super) interval: Option<Written<Duration>>,
     pub(super) timeout: Option<Written<Duration>>,
     pub(super) fast_interval: Option<Written<Duration>>,
@@ -152,6 +177,7 @@ impl Draft {
         section: &Section<'_>,
         layer: u8,
         anchors: &AnchorFiles<'_>,
+        secrets: &Secrets<'_>,
         log: &Log,
     ) -> Self {
         let errors = log.errors();
@@ -164,13 +190,16 @@ impl Draft {
             address: monitor.written("address", section.parse("address", ProbeAddress::parse)),
             path: monitor.written("path", section.parse("path", http::path)),
             method: monitor.written("method", section.choose("method", &methods)),
-            headers: monitor.written("headers", http::headers(section, log)),
+            headers: monitor.written("headers", http::headers(section, secrets, log)),
             expected_status: monitor
                 .written("expected_status", section.list("expected_status", 8, http::statuses)),
             expected_body: monitor
                 .written("expected_body", section.parse("expected_body", ExpectedBody::parse)),
             body_limit: monitor.written("body_limit", section.integer("body_limit")),
             source: monitor.written("source", sources(section)),
+            command: monitor.written("command", exec::command(section)),
+            watch_connection: monitor
+                .written("watch_connection", section.boolean("watch_connection")),
             interval: monitor.written("interval", section.duration("interval")),
             timeout: monitor.written("timeout", section.duration("timeout")),
             fast_interval: monitor.written("fast_interval", section.duration("fast_interval")),
@@ -198,6 +227,10 @@ impl Draft {
             draft.grpc_service = grpc.written("service", section.parse("service", service));
             draft.grpc_tls = grpc.written("tls", section.boolean("tls"));
         }
+        if let Some(section) = &section.table("push") {
+            let push = Keys { section, layer };
+            draft.push_token = push.written("token", push::token(section, secrets, log));
+        }
         if let Some(section) = &section.table("flap") {
             let flap = Keys { section, layer };
             draft.flap_count = flap.written("count", section.integer("count"));
@@ -224,6 +257,9 @@ impl Draft {
             expected_body: self.expected_body.or(base.expected_body),
             body_limit: self.body_limit.or(base.body_limit),
             source: self.source.or(base.source),
+            command: self.command.or(base.command),
+            push_token: self.push_token.or(base.push_token),
+            watch_connection: self.watch_connection.or(base.watch_connection),
             interval: self.interval.or(base.interval),
             timeout: self.timeout.or(base.timeout),
             fast_interval: self.fast_interval.or(base.fast_interval),
@@ -278,6 +314,9 @@ impl Draft {
             ("expected_body", spot(&self.expected_body)),
             ("body_limit", spot(&self.body_limit)),
             ("source", spot(&self.source)),
+            ("command", spot(&self.command)),
+            ("push", spot(&self.push_token)),
+            ("watch_connection", spot(&self.watch_connection)),
             ("interval", spot(&self.interval)),
             ("timeout", spot(&self.timeout)),
             ("fast_interval", spot(&self.fast_interval)),
