@@ -17,6 +17,7 @@ mod http;
 mod identity;
 mod json;
 mod keys;
+mod kind;
 mod layers;
 mod lines;
 mod location;

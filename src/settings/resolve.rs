@@ -10,7 +10,8 @@ use super::duration::show;
 use super::files::Library;
 use super::http;
 use super::identity::IdentityFiles;
-use super::monitor::{Draft, Kind, ProbeAddress, Spot, Written, nearer, spot};
+use super::kind::Kind;
+use super::monitor::{Draft, ProbeAddress, Spot, Written, nearer, spot};
 use super::problem::{Log, Problem};
 use super::reader::Section;
 use crate::model::{
