@@ -23,6 +23,7 @@ bench: ## install what benchmarks need, then run all of them
 	benches/dns/run
 	benches/start/run
 	benches/verdict/run
+	benches/failover/run
 	benches/reload/run
 	benches/idle/run
 	benches/probe/run

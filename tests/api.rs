@@ -37,6 +37,11 @@ const CONFIG: &str = "
     method = 'priority'
     monitor = { protocol = 'none' }
     endpoint = [{ name = 'main', target = '192.0.2.3' }]
+    [[profile]]
+    name = 'own.gtm.example.'
+    method = 'priority'
+    monitor = { protocol = 'push', push = { token = 'token-of-the-site' }, interval = '1s' }
+    endpoint = [{ name = 'west', target = '192.0.2.4' }]
 ";
 const PROFILE: &str = "/v1/profiles/app.gtm.example.";
 const WEST: &str = "/v1/profiles/app.gtm.example./endpoints/west";
@@ -113,12 +118,17 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
     assert_eq!(description.0["openapi"], "3.1.0");
     let mut served = Vec::new();
     for (path, method, operation) in description.operations() {
+        let is_report = path.ends_with("/report");
         let asked = path
-            .replace("{profile}", "app.gtm.example.")
+            .replace("{profile}", if is_report { "own.gtm.example." } else { "app.gtm.example." })
             .replace("{endpoint}", "west")
             .replace("{site}", "seattle");
         let query = if path == "/v1/explain" { "?name=app.gtm.example." } else { "" };
-        let body = if method == "patch" { r#"{"weight": 60, "reason": "x"}"# } else { "" };
+        let body = match method {
+            "patch" => r#"{"weight": 60, "reason": "x"}"#,
+            _ if is_report => r#"{"healthy": true}"#,
+            _ => "",
+        };
         let verb = method.to_uppercase();
         let response = daemon.api.send(&verb, &format!("{asked}{query}"), body);
         assert_eq!(response.status, 200, "{verb} {asked}: {}", response.body);
@@ -142,7 +152,10 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             );
         }
         if asked != path {
-            let missing = asked.replace("app.gtm", "ap.gtm").replace("seattle", "seatle");
+            let missing = asked
+                .replace("app.gtm", "ap.gtm")
+                .replace("own.gtm", "ow.gtm")
+                .replace("seattle", "seatle");
             description.check(path, method, &daemon.api.send(&verb, &missing, body));
         }
         for wrong in ["DELETE", "PUT"] {
@@ -176,6 +189,7 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "GET /v1/profiles",
         "GET /v1/profiles/{profile}",
         "PATCH /v1/profiles/{profile}/endpoints/{endpoint}",
+        "POST /v1/profiles/{profile}/endpoints/{endpoint}/report",
         "GET /v1/profiles/{profile}/endpoints/{endpoint}/timeline",
         "POST /v1/reload",
         "GET /v1/sites",

@@ -13,6 +13,7 @@ mod names;
 mod openapi;
 mod pieces;
 mod render;
+mod report;
 mod server;
 mod stamp;
 pub mod view;
@@ -99,6 +100,7 @@ fn router(api: Arc<Api>) -> Router {
     let (open, mut description) = OpenApiRouter::with_openapi(openapi::description())
         .routes(routes!(look::alive))
         .routes(routes!(look::ready))
+        .routes(routes!(report::report))
         .routes(routes!(openapi::document))
         .split_for_parts();
     description.merge(described_metrics);

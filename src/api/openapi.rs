@@ -119,6 +119,23 @@ impl IntoResponses for Changing {
     }
 }
 
+/// What a report may be refused with.
+pub(super) enum Reporting {}
+
+impl IntoResponses for Reporting {
+    fn responses() -> Responses {
+        let told = [
+            ("400", problem("What is sent makes no sense")),
+            ("408", problem("The body did not arrive in time")),
+            ("409", problem("The endpoint is not one that reports")),
+            ("413", problem("The body is too long")),
+            ("429", problem("The last report has only just come")),
+            ("503", problem("Reports are not taken at the moment")),
+        ];
+        told.into_iter().map(|(status, it)| (status.to_owned(), it.build().into())).collect()
+    }
+}
+
 fn problem(description: &str) -> ResponseBuilder {
     let schema = Ref::from_schema_name(Problem::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::Stage;
 use super::gauges::{self, Gauges};
-use super::limits::probe_connections;
+use super::limits::{probe_connections, probes_allowed};
 use super::listening;
 use super::log::Logs;
 use super::opening::Opened;
@@ -75,11 +75,16 @@ impl Daemon {
 
         let live = Arc::new(Live::new(world.snapshot().clone(), workers));
         let counters = Arc::new(DnsCounters::new(workers));
-        let (server, listening) = listening::open(&settings, live.clone(), counters.clone())?;
+        let connections = probe_connections(&settings.server);
+        let (may_probe, most) = watch::channel(probes_allowed(&settings.probe, connections));
+        let allow = move |it: &Settings| {
+            may_probe.send_replace(probes_allowed(&it.probe, connections));
+        };
+        let (server, listening) =
+            listening::open(&settings, live.clone(), counters.clone(), Box::new(allow))?;
         let Pulse { control_heart, runtime_heart, detector } = Pulse::start(&supervision)?;
 
-        let connections = probe_connections(&settings.server);
-        let (mut probers, prober, verdicts) = Probers::new(clock, probes, connections);
+        let (mut probers, prober, verdicts) = Probers::new(clock, probes, most);
         let (read, readings) = watch::channel(source.reading);
         let (dns, admin) = listening.addresses();
         let (status, serve_at) = (listening.status(), listening.serve_at());

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::settings::Server;
+use crate::settings::{Probe, Server};
 
 /// Descriptors for everything but probes and DNS: logs, state, the API.
 const RESERVED_FILES: u64 = 256;
@@ -32,9 +32,36 @@ pub(super) fn probe_connections(server: &Server) -> usize {
     usize::try_from(left).unwrap_or(usize::MAX).min(tokio::sync::Semaphore::MAX_PERMITS)
 }
 
+/// How many of these sockets probes may have by the settings; says so when the settings allow more.
+pub(super) fn probes_allowed(probe: &Probe, connections: usize) -> usize {
+    let wanted = probe.max_concurrent.unwrap_or(connections);
+    if wanted > connections {
+        tracing::warn!(
+            event = "probe_limit_lowered",
+            wanted,
+            most = connections,
+            "probe.max_concurrent_probes is {wanted}, but the limit of open files leaves {connections} for probes, and that is in force; raise it (LimitNOFILE=)"
+        );
+    }
+    wanted.min(connections)
+}
+
 /// The descriptors of DNS itself, while a reload has both old and new ones open: a socket for each worker and address, two for
 /// TCP at each address, and each worker's pipe.
 fn sockets(server: &Server) -> u64 {
     let (addresses, workers) = (server.listen.len() as u64, server.workers as u64);
     2 * addresses * (workers + 2) + 2 * workers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_lower_the_limit_and_never_raise_it() {
+        for (max_concurrent, allowed) in [(None, 64), (Some(7), 7), (Some(64), 64), (Some(65), 64)]
+        {
+            assert_eq!(probes_allowed(&Probe { max_concurrent }, 64), allowed);
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! What a reload changes outside control: where queries are answered and the API is served, and what systemd is told.
+//! What a reload changes outside control: where queries are answered and the API is served, how many probes may be under way,
+//! and what systemd is told.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -86,14 +87,17 @@ pub(super) struct Listening {
     policy: Arc<ArcSwap<Policy>>,
     admin: AdminSocket,
     serve_at: watch::Sender<Arc<TcpListener>>,
+    /// Tells how many probes may be under way.
+    allow: Box<dyn Fn(&Settings) + Send>,
     prepared: Option<(Sockets, AdminSocket)>,
 }
 
-/// Opens the sockets. From now on queries are answered by `live`, and clients of the API wait for it to be served.
+/// Opens the sockets; `allow` is told of the settings that come into force later. From now on queries are answered by `live`, and clients of the API wait for it to be served.
 pub(super) fn open(
     settings: &Settings,
     live: Arc<Live>,
     counters: Arc<DnsCounters>,
+    allow: Box<dyn Fn(&Settings) + Send>,
 ) -> anyhow::Result<(Server, Listening)> {
     let server = &settings.server;
     let sockets = Sockets::bind(&server.listen, server.workers)?;
@@ -108,6 +112,7 @@ pub(super) fn open(
         policy,
         serve_at: watch::Sender::new(admin.listener.clone()),
         admin,
+        allow,
         prepared: None,
     };
     Ok((server, listening))
@@ -157,6 +162,7 @@ impl Surroundings for Listening {
         let Some((sockets, admin)) = self.prepared.take() else { return };
         let before = self.addresses();
         self.policy.store(Arc::new(policy(&settings.server)));
+        (self.allow)(settings);
         self.steering.answer_at(&sockets, settings.server.tcp_idle_timeout);
         self.sockets = sockets;
         if admin.wanted != self.admin.wanted {

@@ -1,6 +1,6 @@
 //! The prober that runs, and the one that takes its place when it has ended.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
 use crate::control::Handle;
@@ -15,19 +15,19 @@ pub(super) struct Probers {
     clock: Clock,
     metrics: ProbeMetrics,
     changes: mpsc::Sender<VerdictChange>,
-    connections: usize,
+    most: watch::Receiver<usize>,
     first: Option<Prober>,
 }
 
 impl Probers {
-    /// Probers that share so many sockets, what tells the first one what to watch, and where all of them tell what they found.
+    /// Probers that never have more sockets than `most`, what tells the first one what to watch, and where all of them tell what they found.
     pub(super) fn new(
         clock: Clock,
         metrics: ProbeMetrics,
-        connections: usize,
+        most: watch::Receiver<usize>,
     ) -> (Self, ProbeHandle, mpsc::Receiver<VerdictChange>) {
         let (changes, verdicts) = mpsc::channel(VERDICTS);
-        let mut probers = Self { clock, metrics, changes, connections, first: None };
+        let mut probers = Self { clock, metrics, changes, most, first: None };
         let (first, handle) = probers.make();
         probers.first = Some(first);
         (probers, handle, verdicts)
@@ -43,6 +43,6 @@ impl Probers {
     }
 
     fn make(&self) -> (Prober, ProbeHandle) {
-        Prober::new(self.clock, self.metrics.clone(), self.changes.clone(), self.connections)
+        Prober::new(self.clock, self.metrics.clone(), self.changes.clone(), self.most.clone())
     }
 }

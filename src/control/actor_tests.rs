@@ -89,7 +89,7 @@ impl Running {
         let probes = ProbeMetrics::register(&registry).unwrap();
         let (verdicts, heard) = mpsc::channel(16);
         // A prober that is never run: only the test says verdicts.
-        let (_, watch) = Prober::new(Clock::start(), probes, verdicts.clone(), 1);
+        let (_, watch) = Prober::new(Clock::start(), probes, verdicts.clone(), watch::channel(1).1);
         let calls = Arc::default();
         let settings = load_text(Path::new("farol.toml"), CONFIG).unwrap();
         let parts = Parts {
@@ -354,7 +354,8 @@ async fn another_prober_goes_on_from_what_is_believed() {
         running.verdicts.send(last.clone()).await.unwrap();
     }
     let metrics = ProbeMetrics::register(&Registry::new()).unwrap();
-    let (prober, watch) = Prober::new(Clock::start(), metrics, running.verdicts.clone(), 8);
+    let (prober, watch) =
+        Prober::new(Clock::start(), metrics, running.verdicts.clone(), watch::channel(8).1);
     running.handle.probe_with(watch);
     running.tasks.spawn(prober.run(running.stop.clone()));
     // It would say nothing of an endpoint that it believes to be down already.

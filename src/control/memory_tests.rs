@@ -63,6 +63,7 @@ fn passed() -> ProbeResult {
         elapsed: Duration::ZERO,
         phases: PhaseTimes::default(),
         reason: None,
+        refused: false,
         certificate_expires: None,
     }
 }

@@ -38,7 +38,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics::StateMetrics;
 use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp, Timestamp};
-use crate::probe::ProbeHandle;
+use crate::probe::{ProbeHandle, Report, Unheard};
 use crate::settings::{Inputs, Problems, Reading, Settings};
 use crate::snapshot::Snapshot;
 use crate::store::{StateFile, Store};
@@ -183,6 +183,15 @@ impl Handle {
     pub async fn look_again(&self) {
         // If nobody listens, the daemon is stopping.
         let _ = self.commands.send(Command::LookAgain).await;
+    }
+
+    /// Hands what a site reports to the prober.
+    ///
+    /// # Errors
+    /// Why it counts for nothing.
+    pub async fn report(&self, report: Report) -> Result<(), Unheard> {
+        let prober = self.probers.borrow().clone();
+        prober.report(report).await
     }
 
     /// Has this prober do the probing from now on: it is told what to watch and what is believed so far. The one before must

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::model::Geography;
-use crate::settings::{Admin, Metrics, Server, Settings, State};
+use crate::settings::{Admin, Metrics, Probe, Server, Settings, State};
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
 #[derive(Clone, Debug)]
@@ -9,6 +9,7 @@ pub struct Running {
     server: Server,
     admin: Admin,
     metrics: Metrics,
+    probe: Probe,
     state: State,
     geography: Arc<Geography>,
 }
@@ -29,6 +30,7 @@ impl Running {
             server: settings.server.clone(),
             admin: settings.admin.clone(),
             metrics: settings.metrics.clone(),
+            probe: settings.probe.clone(),
             state: settings.state.clone(),
             geography: settings.model.geography.clone(),
         }
@@ -41,8 +43,9 @@ impl Running {
             &mut self.server;
         let Admin { listen: admin_listen, protect_metrics } = &mut self.admin;
         let Metrics { per_endpoint } = &mut self.metrics;
+        let Probe { max_concurrent } = &mut self.probe;
         let State { dir, max_age } = &self.state;
-        let Settings { server, admin, metrics, state, .. } = settings;
+        let Settings { server, admin, metrics, probe, state, .. } = settings;
         let geography = std::mem::replace(&mut self.geography, settings.model.geography.clone());
         let same_networks = geography.networks == self.geography.networks;
         let taken = [
@@ -59,6 +62,7 @@ impl Running {
                 geography.files != self.geography.files
                     || geography.location_default != self.geography.location_default,
             ),
+            ("probe.max_concurrent_probes", replace(max_concurrent, &probe.max_concurrent)),
         ];
         let needs_restart = [
             ("server.workers", *workers != server.workers),
@@ -105,6 +109,7 @@ mod tests {
             ("client_network", true, "[[client_network]]\ncidr = '10.0.0.0/8'\nregion = 'US'"),
             ("geo", true, "[geo]\ndatabase = '/nowhere.mmdb'"),
             ("geo", true, "[geo]\nlocation_default = { latitude = 1, longitude = 2 }"),
+            ("probe.max_concurrent_probes", true, "[probe]\nmax_concurrent_probes = 7"),
             ("server.workers", false, "[server]\nworkers = 77"),
             ("server.tcp_max_connections", false, "[server]\ntcp_max_connections = 7"),
             ("state.dir", false, "[state]\ndir = '/elsewhere'"),

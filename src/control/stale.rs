@@ -138,6 +138,7 @@ mod tests {
             elapsed: Duration::ZERO,
             phases: PhaseTimes::default(),
             reason: None,
+            refused: false,
             certificate_expires: None,
         };
         watch.probed.record(Arc::new(result), now, None);

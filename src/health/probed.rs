@@ -16,11 +16,16 @@ pub enum Phase {
     FirstByte,
     /// Until the answer's body says what it must.
     Body,
+    /// Until the program has ended that is the probe.
+    Exec,
+    /// Until the site reports by itself.
+    Report,
 }
 
 impl Phase {
     /// Every phase, in the order in which a probe passes them.
-    pub const ALL: [Self; 4] = [Self::Connect, Self::Tls, Self::FirstByte, Self::Body];
+    pub const ALL: [Self; 6] =
+        [Self::Connect, Self::Tls, Self::FirstByte, Self::Body, Self::Exec, Self::Report];
 
     /// The word in metrics, logs and the API.
     pub const fn label(self) -> &'static str {
@@ -29,6 +34,8 @@ impl Phase {
             Self::Tls => "tls",
             Self::FirstByte => "first_byte",
             Self::Body => "body",
+            Self::Exec => "exec",
+            Self::Report => "report",
         }
     }
 }
@@ -44,12 +51,14 @@ pub struct PhaseTimes {
     pub first_byte: Option<Duration>,
     /// From having the head to having seen enough of the body.
     pub body: Option<Duration>,
+    /// The run of the program.
+    pub exec: Option<Duration>,
 }
 
 impl PhaseTimes {
     /// The phases that were completed, with how long each took.
     pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> {
-        let times = [self.connect, self.tls, self.first_byte, self.body];
+        let times = [self.connect, self.tls, self.first_byte, self.body, self.exec, None];
         Phase::ALL.into_iter().zip(times).filter_map(|(phase, time)| Some((phase, time?)))
     }
 }
@@ -69,6 +78,8 @@ pub struct ProbeResult {
     pub phases: PhaseTimes,
     /// Why it failed or is void, for people: "connect: refused".
     pub reason: Option<Arc<str>>,
+    /// Whether the connection was refused: the machine is there, and nobody listens.
+    pub refused: bool,
     /// When the certificate that the endpoint showed expires.
     pub certificate_expires: Option<Timestamp>,
 }
@@ -180,6 +191,7 @@ mod tests {
                 elapsed: Duration::ZERO,
                 phases: PhaseTimes::default(),
                 reason: None,
+                refused: false,
                 certificate_expires: None,
             })
         };

@@ -162,6 +162,7 @@ mod tests {
             fast_interval: 3 * SECOND,
             tolerated_failures,
             required_successes,
+            watch_connection: false,
             flap: Flap {
                 count: 0,
                 window: 600 * SECOND,

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+    Counter, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry,
 };
 
 use crate::health::{Outcome, Phase, ProbeResult};
@@ -16,6 +17,9 @@ pub struct ProbeMetrics {
     duration: HistogramVec,
     results: IntCounterVec,
     waits: IntCounter,
+    wait_seconds: Counter,
+    waiting: IntGauge,
+    slots: IntGauge,
     late: Histogram,
 }
 
@@ -43,16 +47,36 @@ impl ProbeMetrics {
         let help = "Probes that started late because too few sockets were free.";
         let waits = IntCounter::new("farol_probe_waits_total", help)?;
         registry.register(Box::new(waits.clone()))?;
+        let help = "How long probes have waited for a socket.";
+        let wait_seconds = Counter::new("farol_probe_wait_seconds_total", help)?;
+        registry.register(Box::new(wait_seconds.clone()))?;
+        let help = "Probes that are due and wait for a socket.";
+        let waiting = IntGauge::new("farol_probes_waiting", help)?;
+        registry.register(Box::new(waiting.clone()))?;
+        let help = "How many probes may be under way at the same time, each address counted.";
+        let slots = IntGauge::new("farol_probe_slots", help)?;
+        registry.register(Box::new(slots.clone()))?;
         let help = "How late probes started.";
         let options = HistogramOpts::new("farol_probe_late_seconds", help);
         let late = Histogram::with_opts(options.buckets(BUCKETS.to_vec()))?;
         registry.register(Box::new(late.clone()))?;
-        Ok(Self { duration, results, waits, late })
+        Ok(Self { duration, results, waits, wait_seconds, waiting, slots, late })
     }
 
-    /// Counts a probe that had to wait for a socket.
-    pub fn waited(&self) {
+    /// Counts a probe that had to wait so long for a socket.
+    pub fn waited(&self, time: Duration) {
         self.waits.inc();
+        self.wait_seconds.inc_by(time.as_secs_f64());
+    }
+
+    /// So many probes wait for a socket now.
+    pub fn waiting(&self, count: usize) {
+        self.waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// So many sockets may be in use from now on.
+    pub fn limited(&self, most: usize) {
+        self.slots.set(i64::try_from(most).unwrap_or(i64::MAX));
     }
 
     /// Counts one probe, which started so late.

@@ -23,6 +23,7 @@ fn profile(number: usize) -> Profile {
         fast_interval: Duration::from_secs(5),
         tolerated_failures: 3,
         required_successes: 2,
+        watch_connection: false,
         flap,
     });
     let endpoint = |(name, site): (&str, Option<&str>)| Endpoint {

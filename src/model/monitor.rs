@@ -23,6 +23,8 @@ pub struct Monitor {
     pub tolerated_failures: u8,
     /// Passes in a row that turn a Degraded endpoint Online; at least 1.
     pub required_successes: u8,
+    /// Whether an idle connection is held open, so that its end has the endpoint probed at once.
+    pub watch_connection: bool,
     /// What holds an endpoint down that keeps failing and recovering.
     pub flap: Flap,
 }
@@ -40,6 +42,10 @@ pub enum Protocol {
     Tls(Arc<str>, TlsCheck),
     /// A question of gRPC's health protocol, grpc.health.v1.
     Grpc(GrpcCheck),
+    /// A program that is run.
+    Exec(ExecCheck),
+    /// Nothing is sent: the site reports how it is.
+    Push(PushCheck),
     /// Not probed: always served unless an operator says otherwise.
     None,
 }
@@ -53,6 +59,8 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Tls(..) => "tls",
             Self::Grpc(_) => "grpc",
+            Self::Exec(_) => "exec",
+            Self::Push(_) => "push",
             Self::None => "none",
         }
     }
@@ -61,7 +69,12 @@ impl Protocol {
     pub const fn http(&self) -> Option<&HttpCheck> {
         match self {
             Self::Http(check) | Self::Https(check, _) => Some(check),
-            Self::Tcp | Self::Tls(..) | Self::Grpc(_) | Self::None => None,
+            Self::Tcp
+            | Self::Tls(..)
+            | Self::Grpc(_)
+            | Self::Exec(_)
+            | Self::Push(_)
+            | Self::None => None,
         }
     }
 
@@ -71,7 +84,7 @@ impl Protocol {
             Self::Http(check) | Self::Https(check, _) => Some(&check.host),
             Self::Tls(host, _) => Some(host),
             Self::Grpc(check) => Some(&check.host),
-            Self::Tcp | Self::None => None,
+            Self::Tcp | Self::Exec(_) | Self::Push(_) | Self::None => None,
         }
     }
 
@@ -80,7 +93,7 @@ impl Protocol {
         match self {
             Self::Https(_, check) | Self::Tls(_, check) => Some(check),
             Self::Grpc(check) => check.tls.as_ref(),
-            Self::Http(_) | Self::Tcp | Self::None => None,
+            Self::Http(_) | Self::Tcp | Self::Exec(_) | Self::Push(_) | Self::None => None,
         }
     }
 }
@@ -169,6 +182,30 @@ pub struct Header {
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: (hidden)", self.name)
+    }
+}
+
+/// The program that an `exec` probe runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExecCheck {
+    /// The program's absolute path and its arguments; never empty.
+    pub command: Arc<[Box<str>]>,
+}
+
+/// Whose reports of a site are believed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PushCheck {
+    /// Of the token that reports are sent with.
+    pub token: TokenHash,
+}
+
+/// The SHA-256 of a token, which is never shown.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
     }
 }
 

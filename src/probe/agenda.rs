@@ -7,7 +7,7 @@ use crate::model::Moment;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Id(pub(super) u64);
 
-/// What is probed next. A target is in it once, except while its probe waits for a socket or is under way.
+/// What is probed next. A target may be in it several times; the one that counts is the target's to know.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     heap: BinaryHeap<Reverse<(Moment, Id)>>,

@@ -7,6 +7,8 @@ use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::exec::Reaper;
+use super::line::{self, End};
 use super::reason::{self, Failure};
 use super::scheduler::World;
 use super::trail::Trail;
@@ -19,16 +21,25 @@ use crate::model::{Monitor, ProbeTarget, Protocol};
 #[derive(Debug, Default)]
 pub(super) struct Network {
     trust: Trust,
+    reaper: Arc<Reaper>,
 }
 
 impl World for Network {
+    async fn hold(&self, target: &ProbeTarget) -> End {
+        line::hold(&target.addresses, target.monitor.source, target.monitor.timeout).await
+    }
+
     async fn probe(&self, target: &ProbeTarget, late: Duration) -> ProbeResult {
         // Reading trust anchors is no part of what the endpoint is timed for.
         let protocol = &target.monitor.protocol;
         let offer = match protocol {
             Protocol::Grpc(_) => Offer::Http2,
             Protocol::Http(_) | Protocol::Https(..) => Offer::Http,
-            Protocol::Tcp | Protocol::Tls(..) | Protocol::None => Offer::Nothing,
+            Protocol::Tcp
+            | Protocol::Tls(..)
+            | Protocol::Exec(_)
+            | Protocol::Push(_)
+            | Protocol::None => Offer::Nothing,
         };
         let tls = match protocol.tls() {
             Some(check) => match self.trust.config(check, offer).await {
@@ -38,13 +49,15 @@ impl World for Network {
             None => None,
         };
         if let [address] = *target.addresses {
-            return probe_address(address, &target.monitor, tls, late).await;
+            return probe_address(address, &target.monitor, tls, &self.reaper, late).await;
         }
         let mut probes = JoinSet::new();
         for &address in target.addresses.iter() {
             let (monitor, tls) = (Arc::clone(&target.monitor), tls.clone());
-            probes
-                .spawn(async move { (address, probe_address(address, &monitor, tls, late).await) });
+            let reaper = Arc::clone(&self.reaper);
+            probes.spawn(async move {
+                (address, probe_address(address, &monitor, tls, &reaper, late).await)
+            });
         }
         sum_up(&target.addresses, probes.join_all().await)
     }
@@ -62,11 +75,13 @@ async fn probe_address(
     address: SocketAddr,
     monitor: &Monitor,
     tls: Option<Arc<ClientConfig>>,
+    reaper: &Arc<Reaper>,
     late: Duration,
 ) -> ProbeResult {
     let mut trail = Trail::start();
     let deadline = trail.started + monitor.timeout;
-    let walked = timeout_at(deadline, walk(address, monitor, tls, &mut trail)).await;
+    let walked = timeout_at(deadline, walk(address, monitor, tls, reaper, &mut trail)).await;
+    let refused = matches!(&walked, Ok(Err(failure)) if failure.is_refusal());
     let (outcome, reason) = match walked {
         Ok(Ok(())) => (Outcome::Passed, None),
         Ok(Err(failure)) => {
@@ -79,7 +94,7 @@ async fn probe_address(
             (outcome, Some(reason))
         }
     };
-    result(&trail, outcome, reason)
+    ProbeResult { refused, ..result(&trail, outcome, reason) }
 }
 
 /// What a failure says, and in which words.
@@ -121,6 +136,7 @@ fn result(trail: &Trail, outcome: Outcome, reason: Option<String>) -> ProbeResul
         elapsed: trail.elapsed(),
         phases: trail.times,
         reason: reason.map(Arc::from),
+        refused: false,
         certificate_expires: trail.certificate_expires,
     }
 }
@@ -177,10 +193,16 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let tcp = monitor(Protocol::Tcp);
-        let late = 9 * tcp.timeout;
-        assert_eq!(probe_address(address, &tcp, None, late).await.outcome, Outcome::Passed);
+        let (late, reaper) = (9 * tcp.timeout, Arc::default());
+        assert_eq!(
+            probe_address(address, &tcp, None, &reaper, late).await.outcome,
+            Outcome::Passed
+        );
         drop(listener);
-        assert_eq!(probe_address(address, &tcp, None, late).await.outcome, Outcome::Failed);
+        assert_eq!(
+            probe_address(address, &tcp, None, &reaper, late).await.outcome,
+            Outcome::Failed
+        );
         let own = tell(Failure::Machine("no sockets".to_owned()), Phase::Connect);
         assert_eq!(own, (Outcome::Void, "connect: no sockets".to_owned()));
     }
@@ -203,6 +225,7 @@ mod tests {
                 elapsed: SECOND * seconds,
                 phases: PhaseTimes::default(),
                 reason: (letter != '+').then(|| "why".into()),
+                refused: false,
                 certificate_expires: Some(Timestamp(i64::from(seconds))),
             };
             (addresses[place], result)

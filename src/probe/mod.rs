@@ -8,7 +8,7 @@
 //! - **Cost**: a tick costs what is due in it, whatever is configured.
 //! - **Guarantees**: a target is never probed twice at the same time; the next probe starts an interval after the
 //!   last one started; no socket outlives its probe; a probe that panics is contained and counts as void.
-//! - **Caveat**: with more probes under way than [`Prober::new`]'s limit allows, due probes wait, start late, and their
+//! - **Caveat**: with more probes under way than [`Prober::new`]'s `most` allows, due probes wait, start late, and their
 //!   time-outs say nothing (they are void). Those of a site that hangs wait for each other, not the other sites' for them.
 
 mod agenda;
@@ -16,13 +16,16 @@ mod attempt;
 mod body;
 mod certificates;
 mod draws;
+mod exec;
 mod grpc;
 #[cfg(test)]
 mod hostile_tests;
 mod http;
 mod http1;
 mod http2;
+mod line;
 mod reason;
+mod reports;
 mod scheduler;
 mod shares;
 mod target;
@@ -35,12 +38,15 @@ mod trust;
 mod walk;
 mod wire;
 
+pub use reports::{Report, Unheard};
+
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::attempt::Network;
+use self::reports::Reports;
 use self::scheduler::Scheduler;
 use crate::clock::Clock;
 use crate::health::{Belief, Probed};
@@ -88,19 +94,18 @@ pub struct Prober {
 impl Prober {
     /// A prober that watches nothing yet, and the handle that says what to watch.
     ///
-    /// `max_connections` bounds the sockets of probes under way, so that probing never takes the descriptors that
-    /// answering needs; the last probe that fits may exceed it by its further addresses. When `changes` is full, changes
+    /// `most` bounds the sockets of probes under way, so that probing never takes the descriptors that answering needs; the
+    /// last probe that fits may exceed it by its further addresses. It may change at any time. When `changes` is full, changes
     /// wait in the prober, in order, and probing goes on.
     pub fn new(
         clock: Clock,
         metrics: ProbeMetrics,
         changes: mpsc::Sender<VerdictChange>,
-        max_connections: usize,
+        most: watch::Receiver<usize>,
     ) -> (Self, ProbeHandle) {
         let handle = ProbeHandle::default();
         let network = Network::default();
-        let scheduler =
-            Scheduler::new(network, clock, metrics, changes, max_connections, handle.clone());
+        let scheduler = Scheduler::new(network, clock, metrics, changes, most, handle.clone());
         (Self { scheduler }, handle)
     }
 
@@ -121,6 +126,7 @@ pub struct ProbeHandle {
 struct Wanted {
     latest: Mutex<Option<Vec<Watch>>>,
     changed: Notify,
+    reports: Reports,
 }
 
 impl ProbeHandle {
@@ -136,6 +142,20 @@ impl ProbeHandle {
     pub fn watch(&self, wanted: Vec<Watch>) {
         *self.wanted.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted);
         self.wanted.changed.notify_one();
+    }
+
+    /// Hands in what a site reports of an endpoint whose protocol is [`Push`](crate::model::Protocol::Push); it is counted as a
+    /// probe's result by then.
+    ///
+    /// # Errors
+    /// Why it counts for nothing.
+    pub async fn report(&self, report: Report) -> Result<(), Unheard> {
+        self.wanted.reports.hand_in(report).await
+    }
+
+    /// Waits for reports and takes them.
+    async fn reports(&self) -> Vec<reports::Waiting> {
+        self.wanted.reports.take().await
     }
 
     /// Waits for the next word and takes it.

@@ -26,7 +26,15 @@ impl Failure {
     pub(super) fn endpoint(text: impl Into<String>) -> Self {
         Self::Endpoint(text.into())
     }
+
+    /// Whether nobody listens where the probe went.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Endpoint(text) if text == REFUSED)
+    }
 }
+
+/// Of a connection that the other machine refuses.
+const REFUSED: &str = "refused";
 
 /// "500 ms", "5 s".
 pub(super) fn duration(duration: Duration) -> String {
@@ -50,7 +58,7 @@ pub(super) fn of_io(error: &io::Error) -> Failure {
         return Failure::Machine(format!("this machine has no socket to spare ({error})"));
     }
     Failure::endpoint(match error.kind() {
-        ErrorKind::ConnectionRefused => "refused",
+        ErrorKind::ConnectionRefused => REFUSED,
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "connection reset",
         ErrorKind::HostUnreachable => "no route to host",
         ErrorKind::NetworkUnreachable => "network unreachable",

@@ -1,28 +1,33 @@
+mod lines;
+mod pushed;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::pushed::Pushed;
 use super::agenda::{Agenda, Id};
 use super::certificates::Certificates;
 use super::draws::Draws;
+use super::line::End;
 use super::shares::{Due, SiteId, SocketShares};
 use super::target::{Outbox, Target};
 use super::{ProbeHandle, VerdictChange, Watch};
 use crate::clock::{Clock, reached};
 use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult, first_delay, next_start};
 use crate::metrics::ProbeMetrics;
-use crate::model::{Moment, ProbeTarget, Protocol};
+use crate::model::{EndpointKey, Moment, ProbeTarget, Protocol};
 use crate::supervision::Burst;
 
 /// Waits for sockets that are closer together than this are one burst.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// The one question that the scheduler asks of the world.
+/// What the scheduler asks of the world.
 pub(super) trait World: Send + Sync + 'static {
     /// Does one probe, which starts `late` after it was due. Ends soon after the monitor's timeout at the latest.
     fn probe(
@@ -30,6 +35,9 @@ pub(super) trait World: Send + Sync + 'static {
         target: &ProbeTarget,
         late: Duration,
     ) -> impl Future<Output = ProbeResult> + Send;
+
+    /// Holds idle connections to a target's addresses until one of them ends.
+    fn hold(&self, target: &ProbeTarget) -> impl Future<Output = End> + Send;
 }
 
 /// Decides what is probed when, and takes in what came of it. Alone in writing what is believed of the endpoints.
@@ -44,6 +52,8 @@ pub(super) struct Scheduler<W> {
     targets: HashMap<Id, Target>,
     agenda: Agenda,
     sockets: SocketShares,
+    /// How many sockets there may be.
+    most: watch::Receiver<usize>,
     /// Of probes that wait for a socket.
     waits: Burst,
     /// How many sockets all probes together need.
@@ -52,6 +62,12 @@ pub(super) struct Scheduler<W> {
     probes: JoinSet<(ProbeResult, Duration)>,
     /// The probes that have not ended. Of a target that is gone, the result is dropped.
     under_way: HashMap<task::Id, UnderWay>,
+    /// Idle connections that are held.
+    lines: JoinSet<End>,
+    /// Whose they are; a task that is not in here was given up.
+    held: HashMap<task::Id, Id>,
+    /// The targets that are reported of.
+    pushed: HashMap<EndpointKey, Pushed>,
     changes: mpsc::Sender<VerdictChange>,
     /// Changes that `changes` had no room for. Verdicts turn seldom, so it stays short; nothing in it may be lost.
     outbox: Outbox,
@@ -72,9 +88,10 @@ impl<W: World> Scheduler<W> {
         clock: Clock,
         metrics: ProbeMetrics,
         changes: mpsc::Sender<VerdictChange>,
-        max_connections: usize,
+        most: watch::Receiver<usize>,
         handle: ProbeHandle,
     ) -> Self {
+        let sockets = SocketShares::new(*most.borrow());
         Self {
             world: Arc::new(world),
             clock,
@@ -84,11 +101,15 @@ impl<W: World> Scheduler<W> {
             last_id: 0,
             targets: HashMap::new(),
             agenda: Agenda::default(),
-            sockets: SocketShares::new(max_connections),
+            sockets,
+            most,
             waits: Burst::new(QUIET),
             needed: 0,
             probes: JoinSet::new(),
             under_way: HashMap::new(),
+            lines: JoinSet::new(),
+            held: HashMap::new(),
+            pushed: HashMap::new(),
             changes,
             outbox: Outbox::new(),
             certificates: Certificates::default(),
@@ -96,12 +117,14 @@ impl<W: World> Scheduler<W> {
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let changes = self.changes.clone(); // lent out while the rest of us is at work
+        // Lent out while the rest of us is at work.
+        let (changes, handle) = (self.changes.clone(), self.handle.clone());
         loop {
             let wake = self.start_due();
             tokio::select! {
                 biased; // in the order of importance; none of the earlier ones is ready all the time
                 () = stop.cancelled() => break,
+                Ok(()) = self.most.changed() => self.limit(),
                 wanted = self.handle.next() => self.replace(wanted),
                 permit = changes.reserve(), if !self.outbox.is_empty() => match permit {
                     Ok(permit) => {
@@ -112,9 +135,12 @@ impl<W: World> Scheduler<W> {
                     Err(_) => break, // nobody listens any more
                 },
                 Some(ended) = self.probes.join_next_with_id() => self.finish(ended),
+                Some(ended) = self.lines.join_next_with_id() => self.end_line(ended),
+                reports = handle.reports() => self.hear(reports),
                 () = reached(wake) => {}
             }
         }
+        self.lines.abort_all();
         self.probes.shutdown().await;
     }
 
@@ -122,13 +148,25 @@ impl<W: World> Scheduler<W> {
     fn start_due(&mut self) -> Option<Instant> {
         let now = self.clock.now();
         while let Some((at, id)) = self.agenda.take_due(now) {
-            if let Some(target) = self.targets.get(&id) {
+            let Some(target) = self.targets.get_mut(&id).filter(|it| it.due == at) else {
+                continue;
+            };
+            if matches!(target.what.monitor.protocol, Protocol::Push(_)) {
+                self.note_silence(id, at, now);
+            } else if target.probe.is_none() && !target.is_asking {
+                target.is_asking = true;
                 self.sockets.ask(target.site, Due { id, at, asked: now });
             }
         }
-        while let Some((site, due)) = self.sockets.next() {
-            self.start(site, due, now);
+        loop {
+            while let Some((site, due)) = self.sockets.next() {
+                self.start(site, due, now);
+            }
+            if self.sockets.waiting() == 0 || !self.give_up_lines() {
+                break;
+            }
         }
+        self.metrics.waiting(self.sockets.waiting());
         if self.sockets.waiting() > 0 {
             self.note_wait(now);
         }
@@ -140,7 +178,7 @@ impl<W: World> Scheduler<W> {
         let (world, clock, what) = (Arc::clone(&self.world), self.clock, target.what.clone());
         self.sockets.take(site, what.addresses.len());
         if due.asked < now {
-            self.metrics.waited();
+            self.metrics.waited(now.since(due.asked));
         }
         let probe = self.probes.spawn(async move {
             // The task may have waited for its turn too.
@@ -148,7 +186,7 @@ impl<W: World> Scheduler<W> {
             (world.probe(&what, late).await, late)
         });
         self.under_way.insert(probe.id(), UnderWay { target: due.id, started: now });
-        target.probe = Some(probe);
+        (target.probe, target.is_asking) = (Some(probe), false);
     }
 
     /// Says once a burst that probes wait.
@@ -159,7 +197,7 @@ impl<W: World> Scheduler<W> {
                 event = "probes_wait",
                 waiting,
                 most,
-                "{waiting} probes are due and wait for one of {most} sockets; raise the limit of open files (LimitNOFILE=), or look for sites that hang"
+                "{waiting} probes are due and wait for one of {most} sockets; raise the limit of open files (LimitNOFILE=) or probe.max_concurrent_probes, or look for sites that hang"
             );
         }
     }
@@ -177,46 +215,63 @@ impl<W: World> Scheduler<W> {
             Ok((_, result)) => result,
             Err(error) => (broken(&error, target, now.since(probe.started)), Duration::ZERO),
         };
+        let (outcome, refused) = (result.outcome, result.refused);
         self.metrics.observe(&result, late);
         self.certificates.note(target.key(), &target.what.monitor, &result);
         target.observe(result, now, &mut self.outbox);
-        let next = next_start(probe.started, target.interval(), self.draws.next(), now);
-        self.agenda.add(next, probe.target);
+        let gap = self.gap_after(probe.target, outcome, refused);
+        if outcome == Outcome::Passed {
+            self.hold_line(probe.target, now);
+        }
+        let next = next_start(probe.started, gap, self.draws.next(), now);
+        self.schedule(probe.target, next);
+    }
+
+    /// Has a target looked at then, and not before.
+    fn schedule(&mut self, id: Id, due: Moment) {
+        if let Some(target) = self.targets.get_mut(&id) {
+            target.due = due;
+            self.agenda.add(due, id);
+        }
     }
 
     /// Watches these endpoints and no others.
     fn replace(&mut self, wanted: Vec<Watch>) {
         let now = self.clock.now();
-        let mut former: HashMap<ProbeTarget, (Id, Target)> = std::mem::take(&mut self.targets)
+        self.pushed.clear();
+        let mut former: HashMap<Group, (Id, Target)> = std::mem::take(&mut self.targets)
             .into_iter()
-            .map(|(id, target)| (target.what.clone(), (id, target)))
+            .filter_map(|(id, target)| Some((group(&target.what, target.key()?), (id, target))))
             .collect();
         // Everything about sockets is counted anew, since sites may be others.
         self.sockets.clear().for_each(|due| self.agenda.add(due.at, due.id));
         let mut needed = 0;
-        for (what, watches) in by_target(wanted) {
-            needed += what.addresses.len();
+        for (group, watches) in by_target(wanted) {
+            needed += group.0.addresses.len();
             let site = self.sockets.site(watches.first().and_then(|it| it.site.as_ref()));
             // New records throughout mean that what was believed counts no more, even of an equal target: its endpoints may
             // have had another one in between.
-            match former.remove(&what) {
+            let held = former.remove(&group);
+            let what = group.0;
+            match held {
                 Some((id, mut target)) if target.is_known_to(&watches) => {
                     if target.probe.is_some() {
                         self.sockets.take(site, what.addresses.len());
                     }
+                    target.is_asking = false; // who did is in the agenda again
                     target.go_on(what, site, watches, &mut self.outbox);
-                    self.targets.insert(id, target);
+                    self.insert(id, target);
                 }
                 other => {
                     if let Some((_, target)) = other {
-                        target.give_up();
+                        self.give_up(target);
                     }
                     let target = Target::new(what, site, watches, &mut self.outbox);
                     self.add(target, now);
                 }
             }
         }
-        former.into_values().for_each(|(_, target)| target.give_up());
+        former.into_values().for_each(|(_, target)| self.give_up(target));
         self.agenda.keep_only(|id| self.targets.contains_key(&id));
         if !self.outbox.is_empty() {
             let heard: HashSet<_> = self.targets.values().flat_map(Target::records).collect();
@@ -228,31 +283,63 @@ impl<W: World> Scheduler<W> {
     fn add(&mut self, target: Target, now: Moment) {
         self.last_id += 1;
         let id = Id(self.last_id);
-        let delay = first_delay(target.what.monitor.interval, self.draws.next());
-        self.agenda.add(now + delay, id);
+        let interval = target.what.monitor.interval;
+        let is_pushed = matches!(target.what.monitor.protocol, Protocol::Push(_));
+        // A site has its whole interval to report.
+        let delay = if is_pushed { interval } else { first_delay(interval, self.draws.next()) };
+        self.insert(id, target);
+        self.schedule(id, now + delay);
+    }
+
+    fn insert(&mut self, id: Id, target: Target) {
+        if let (Protocol::Push(_), Some(key)) = (&target.what.monitor.protocol, target.key()) {
+            self.pushed.insert(key.clone(), Pushed::new(id));
+        }
         self.targets.insert(id, target);
+    }
+
+    /// Forgets a target's probe under way and its connection.
+    fn give_up(&mut self, mut target: Target) {
+        target.give_up();
+        self.give_up_line(&mut target);
+    }
+
+    /// Takes in another limit of sockets.
+    fn limit(&mut self) {
+        self.sockets.limit(*self.most.borrow_and_update());
+        let needed = std::mem::take(&mut self.needed);
+        self.warn_of_limit(needed);
     }
 
     /// Warns when not all probes could be under way together, as they are when everything hangs.
     fn warn_of_limit(&mut self, needed: usize) {
         let most = self.sockets.most();
+        self.metrics.limited(most);
         if std::mem::replace(&mut self.needed, needed) != needed && needed > most {
             tracing::warn!(
                 event = "probe_limit",
                 needed,
                 most,
-                "probes need {needed} sockets when everything hangs, and the limit of open files leaves {most} for them, so some would start late; raise it (LimitNOFILE=)"
+                "probes need {needed} sockets when everything hangs, and may have {most}, so some would start late; raise the limit of open files (LimitNOFILE=) or probe.max_concurrent_probes"
             );
         }
     }
 }
 
+/// What is shared: a target, and for one that is reported of, whose it is, since each site reports for its own endpoint.
+type Group = (ProbeTarget, Option<EndpointKey>);
+
+fn group(target: &ProbeTarget, key: &EndpointKey) -> Group {
+    let is_pushed = matches!(target.monitor.protocol, Protocol::Push(_));
+    (target.clone(), is_pushed.then(|| key.clone()))
+}
+
 /// The endpoints of each target, except those that are not probed.
-fn by_target(wanted: Vec<Watch>) -> HashMap<ProbeTarget, Vec<Watch>> {
-    let mut groups: HashMap<ProbeTarget, Vec<Watch>> = HashMap::new();
+fn by_target(wanted: Vec<Watch>) -> HashMap<Group, Vec<Watch>> {
+    let mut groups: HashMap<Group, Vec<Watch>> = HashMap::new();
     for watch in wanted {
         if watch.target.monitor.protocol != Protocol::None {
-            groups.entry(watch.target.clone()).or_default().push(watch);
+            groups.entry(group(&watch.target, &watch.key)).or_default().push(watch);
         }
     }
     groups
@@ -269,6 +356,7 @@ fn broken(error: &JoinError, target: &Target, elapsed: Duration) -> ProbeResult 
         elapsed,
         phases: PhaseTimes::default(),
         reason: Some("the probe panicked, which is a fault in Farol".into()),
+        refused: false,
         certificate_expires: None,
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::health::{Belief, Health, Probed};
-use crate::model::{EndpointKey, Verdict};
+use crate::model::{EndpointKey, Monitor, Verdict};
 use crate::probe::testbed::monitor;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,6 +22,10 @@ struct Script {
     takes: Duration,
     /// How long it takes at these ports instead.
     slow: HashMap<u16, Duration>,
+    /// How long the idle connections to each port last, in turn, and how they end; the last one goes on for ever.
+    lines: HashMap<u16, Vec<(Duration, End)>>,
+    /// Whether failures are refusals.
+    refuses: bool,
     seen: Mutex<Seen>,
 }
 
@@ -29,6 +33,8 @@ struct Script {
 struct Seen {
     /// Port and time of each start, since the clock's own.
     starts: Vec<(u16, Instant)>,
+    /// Port and time of each idle connection.
+    holds: Vec<(u16, Instant)>,
     begun: HashMap<u16, usize>,
     under_way: HashSet<u16>,
     most_under_way: u32,
@@ -66,6 +72,23 @@ impl Script {
 }
 
 impl World for Arc<Script> {
+    async fn hold(&self, target: &ProbeTarget) -> End {
+        let port = target.addresses[0].port();
+        let made = {
+            let mut seen = self.seen.lock().unwrap();
+            seen.holds.push((port, Instant::now()));
+            seen.holds.iter().filter(|it| it.0 == port).count()
+        };
+        let ends = self.lines.get(&port).map_or(&[][..], Vec::as_slice);
+        match ends.get(made - 1).or(ends.last()) {
+            Some((after, end)) => {
+                sleep(*after).await;
+                *end
+            }
+            None => std::future::pending().await,
+        }
+    }
+
     async fn probe(&self, target: &ProbeTarget, late: Duration) -> ProbeResult {
         let port = target.addresses[0].port();
         let (_guard, before) = self.begin(port, late);
@@ -80,11 +103,16 @@ impl World for Arc<Script> {
             elapsed: self.takes,
             phases: PhaseTimes::default(),
             reason: (outcome == Outcome::Failed).then(|| "connect: refused".into()),
+            refused: self.refuses && outcome == Outcome::Failed,
             certificate_expires: None,
         }
     }
 }
 
+#[path = "line_tests.rs"]
+mod line;
+#[path = "push_tests.rs"]
+mod push;
 #[path = "sharing_tests.rs"]
 mod sharing;
 
@@ -98,6 +126,7 @@ struct Bench {
     changes: mpsc::Receiver<VerdictChange>,
     registry: Registry,
     stop: CancellationToken,
+    most: watch::Sender<usize>,
     tasks: JoinSet<()>,
 }
 
@@ -114,11 +143,11 @@ impl Bench {
         let (handle, stop) = (ProbeHandle::default(), CancellationToken::new());
         let world = Arc::clone(&script);
         let clock = Clock::start();
-        let scheduler =
-            Scheduler::new(world, clock, metrics, sender, max_connections, handle.clone());
+        let (most, limit) = watch::channel(max_connections);
+        let scheduler = Scheduler::new(world, clock, metrics, sender, limit, handle.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(scheduler.run(stop.clone()));
-        Self { script, handle, changes, registry, stop, tasks }
+        Self { script, handle, changes, registry, stop, most, tasks }
     }
 
     fn seen(&self) -> Seen {
@@ -402,7 +431,7 @@ async fn it_ends_when_it_is_told_to_or_nobody_listens() {
 #[test]
 fn a_hundred_thousand_endpoints_stay_small() {
     assert!(size_of::<Health>() <= 80, "{}", size_of::<Health>());
-    assert!(size_of::<Target>() <= 136, "{}", size_of::<Target>());
+    assert!(size_of::<Target>() <= 168, "{}", size_of::<Target>());
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,8 @@ use crate::model::{Ident, Moment};
 pub(super) struct SocketShares {
     most: usize,
     used: usize,
+    /// Lent for other things than probes, until a probe waits.
+    lent: usize,
     names: HashMap<Option<Ident>, SiteId>,
     sites: Vec<Site>,
     /// The sites where somebody waits, by the sockets that they hold and when they last had their turn.
@@ -49,6 +51,7 @@ impl SocketShares {
         Self {
             most,
             used: 0,
+            lent: 0,
             names: HashMap::new(),
             sites: Vec::new(),
             order: BTreeSet::new(),
@@ -62,6 +65,11 @@ impl SocketShares {
         self.most
     }
 
+    /// There are so many from now on. Where more are in use, they are given back one by one.
+    pub(super) fn limit(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// How many probes wait for one.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
@@ -69,7 +77,8 @@ impl SocketShares {
 
     /// Forgets all sites and who holds what. Gives who waited.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = Due> + use<> {
-        let former = std::mem::replace(self, Self::new(self.most));
+        let cleared = Self { lent: self.lent, ..Self::new(self.most) };
+        let former = std::mem::replace(self, cleared);
         former.sites.into_iter().flat_map(|it| it.line)
     }
 
@@ -92,7 +101,7 @@ impl SocketShares {
     /// The next probe that may start.
     pub(super) fn next(&mut self) -> Option<(SiteId, Due)> {
         let &(held, _, at) = self.order.first()?;
-        let free = self.most.saturating_sub(self.used);
+        let free = self.most.saturating_sub(self.used + self.lent);
         let share = self.most / self.sites.len().max(1);
         // One probe may always be under way, so that none waits for ever.
         if self.used > 0 && (free == 0 || held >= share.max(free)) {
@@ -106,6 +115,18 @@ impl SocketShares {
             it.line.pop_front()
         })?;
         Some((SiteId(at), due))
+    }
+
+    /// Lends so many for something that can be given up at any time; half of all stay for probes. Tells whether it did.
+    pub(super) fn lend(&mut self, count: usize) -> bool {
+        let lends = self.waiting == 0 && self.used + self.lent + count <= self.most / 2;
+        self.lent += if lends { count } else { 0 };
+        lends
+    }
+
+    /// What was lent is back.
+    pub(super) fn reclaim(&mut self, count: usize) {
+        self.lent -= count;
     }
 
     /// A probe of this site starts, with so many sockets.

@@ -161,6 +161,38 @@ async fn a_site_that_hangs_starves_no_other() {
     assert!(waits > 100.0, "{waits}");
 }
 
+/// The value of one of the prober's metrics.
+fn metric(bench: &Bench, name: &str) -> f64 {
+    let family = bench.registry.gather().into_iter().find(|it| it.name() == name).unwrap();
+    let metric = &family.get_metric()[0];
+    metric.get_counter().get_value() + metric.get_gauge().get_value()
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_limit_holds_at_once_and_whoever_waits_is_counted() {
+    let bench = Bench::limited(Script { takes: 5 * SECOND, ..Script::default() }, 2);
+    bench.handle.watch((1..=20).map(|port| watch(&format!("e{port}"), port)).collect());
+    sleep(60 * SECOND).await;
+    assert_eq!((bench.seen().most_under_way, metric(&bench, "farol_probe_slots")), (2, 2.0));
+    // 20 probes want to take 5 s in every 10 s, and 4 can.
+    assert!(metric(&bench, "farol_probes_waiting") > 10.0);
+    assert!(metric(&bench, "farol_probe_wait_seconds_total") > 100.0);
+    bench.most.send(20).unwrap();
+    sleep(60 * SECOND).await;
+    assert!(bench.seen().most_under_way > 10, "{}", bench.seen().most_under_way);
+    assert_eq!(
+        (metric(&bench, "farol_probes_waiting"), metric(&bench, "farol_probe_slots")),
+        (0.0, 20.0)
+    );
+    let waited = metric(&bench, "farol_probe_wait_seconds_total");
+    bench.most.send(1).unwrap();
+    sleep(10 * SECOND).await;
+    bench.script.seen.lock().unwrap().most_under_way = 0;
+    sleep(60 * SECOND).await;
+    assert_eq!(bench.seen().most_under_way, 1);
+    assert!(metric(&bench, "farol_probe_wait_seconds_total") > waited);
+}
+
 /// What is logged by this thread until the guard is dropped.
 fn logged() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
     #[derive(Clone, Default)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+use super::line::Line;
 use super::shares::SiteId;
 use super::{VerdictChange, Watch};
 use crate::clock::Clock;
@@ -21,6 +22,12 @@ pub(super) struct Target {
     pub(super) site: SiteId,
     /// The probe under way.
     pub(super) probe: Option<AbortHandle>,
+    /// When it is looked at next. What the agenda has of other times is void.
+    pub(super) due: Moment,
+    /// Whether its probe waits for a socket.
+    pub(super) is_asking: bool,
+    /// Its idle connection, if it ever had one.
+    pub(super) line: Option<Box<Line>>,
     health: Health,
     listeners: Box<[Listener]>,
 }
@@ -55,7 +62,16 @@ impl Target {
             Listener::new(it, told)
         };
         let listeners = watches.into_iter().map(listener).collect();
-        let mut target = Self { what, site, probe: None, health, listeners };
+        let mut target = Self {
+            what,
+            site,
+            probe: None,
+            due: Moment::default(),
+            is_asking: false,
+            line: None,
+            health,
+            listeners,
+        };
         target.tell(None, out);
         target
     }
@@ -119,6 +135,11 @@ impl Target {
     /// Ends the probe under way.
     pub(super) fn give_up(&self) {
         self.probe.iter().for_each(AbortHandle::abort);
+    }
+
+    /// What is believed.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.health.verdict()
     }
 
     /// How long to wait from the start of the last probe to the start of the next.

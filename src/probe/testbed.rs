@@ -16,11 +16,12 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Network;
+use super::line::End;
 use super::scheduler::{Scheduler, World};
 use super::{ProbeHandle, VerdictChange};
 use crate::clock::Clock;
@@ -88,6 +89,10 @@ where
     F: Fn(SocketAddr) -> P + Send + Sync + 'static,
     P: Future<Output = Outcome> + Send,
 {
+    async fn hold(&self, _: &ProbeTarget) -> End {
+        std::future::pending().await
+    }
+
     async fn probe(&self, target: &ProbeTarget, _: Duration) -> ProbeResult {
         let outcome = self.0(target.addresses[0]).await;
         ProbeResult {
@@ -97,6 +102,7 @@ where
             elapsed: Duration::ZERO,
             phases: PhaseTimes::default(),
             reason: (outcome != Outcome::Passed).then(|| "connect: played".into()),
+            refused: false,
             certificate_expires: None,
         }
     }
@@ -110,8 +116,8 @@ pub(crate) fn play<P: Future<Output = Outcome> + Send>(
 ) -> (impl Future<Output = ()>, ProbeHandle) {
     let metrics = ProbeMetrics::register(&Registry::new()).unwrap();
     let (clock, handle) = (Clock::start(), ProbeHandle::default());
-    let scheduler =
-        Scheduler::new(Played(probe), clock, metrics, changes, usize::MAX, handle.clone());
+    let most = watch::channel(usize::MAX).1;
+    let scheduler = Scheduler::new(Played(probe), clock, metrics, changes, most, handle.clone());
     (scheduler.run(stop), handle)
 }
 
@@ -147,6 +153,7 @@ pub(super) fn monitor(protocol: Protocol) -> Monitor {
         fast_interval: Duration::from_secs(3),
         tolerated_failures: 3,
         required_successes: 2,
+        watch_connection: false,
         flap: Flap { count: 0, window: TIMEOUT, hold_down: TIMEOUT, max: TIMEOUT },
     }
 }

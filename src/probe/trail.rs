@@ -38,6 +38,9 @@ impl Trail {
             Phase::Tls => &mut self.times.tls,
             Phase::FirstByte => &mut self.times.first_byte,
             Phase::Body => &mut self.times.body,
+            Phase::Exec => &mut self.times.exec,
+            // Nobody walks here: reports come by themselves.
+            Phase::Report => return,
         };
         *time = Some(self.entered.elapsed());
     }

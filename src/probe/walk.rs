@@ -6,10 +6,11 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use tokio_rustls::client::TlsStream;
 
+use super::exec::Reaper;
 use super::reason::Failure;
 use super::trail::Trail;
 use super::wire::Wire;
-use super::{grpc, http, http1, http2, tcp, tls};
+use super::{exec, grpc, http, http1, http2, tcp, tls};
 use crate::health::Phase;
 use crate::model::{HttpCheck, Monitor, Protocol};
 
@@ -21,8 +22,15 @@ pub(super) async fn walk(
     address: SocketAddr,
     monitor: &Monitor,
     tls: Option<Arc<ClientConfig>>,
+    reaper: &Arc<Reaper>,
     trail: &mut Trail,
 ) -> Result<(), Failure> {
+    if let Protocol::Exec(check) = &monitor.protocol {
+        trail.phase = Phase::Exec;
+        exec::run(check, address, reaper).await?;
+        trail.complete();
+        return Ok(());
+    }
     let source = monitor.source.of(address.ip());
     let stream = tcp::connect(address, source).await?;
     let wire = |body: usize| Wire::new(stream, body);
@@ -58,7 +66,7 @@ pub(super) async fn walk(
             trail.enter(Phase::FirstByte);
             grpc::ask(wire(grpc::MOST_OCTETS), address, check, trail).await?;
         }
-        Protocol::Tcp | Protocol::None => {}
+        Protocol::Tcp | Protocol::Exec(_) | Protocol::Push(_) | Protocol::None => {}
     }
     trail.complete();
     Ok(())

@@ -15,19 +15,26 @@ use super::problem::{Log, Place, Problem, twice};
 use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
+use super::secret::Secrets;
 use super::zone::ZoneDraft;
 use crate::model::{Ident, Model, Name, Profile, Site, Zone, suffixes};
 
 /// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
-pub(super) fn model(root: &Section<'_>, complete: bool, library: &Library<'_>, log: &Log) -> Model {
+pub(super) fn model(
+    root: &Section<'_>,
+    complete: bool,
+    library: &Library<'_>,
+    secrets: Secrets<'_>,
+    log: &Log,
+) -> Model {
     let zones = zones(root, complete, library, log);
     let (sites, site_places) = sites(root);
     let surroundings = Surroundings { library, log, sites: &sites, places: &site_places, complete };
     let geography = Arc::new(surroundings.geography(root));
     let anchors = AnchorFiles::new(library);
     let resolver = Resolver::new(library, log);
-    let monitors = monitors(root, &anchors, &resolver, log);
-    let world = World { log, anchors, resolver, sites: site_places, monitors, complete };
+    let monitors = monitors(root, &anchors, &secrets, &resolver, log);
+    let world = World { log, anchors, secrets, resolver, sites: site_places, monitors, complete };
 
     let sections = root.tables("profile");
     unique::<Name>(&sections);
@@ -72,6 +79,7 @@ fn sites(root: &Section<'_>) -> (Vec<Site>, HashMap<Ident, Place>) {
 fn monitors<'a>(
     root: &Section<'a>,
     anchors: &AnchorFiles<'_>,
+    secrets: &Secrets<'_>,
     resolver: &Resolver<'_>,
     log: &Log,
 ) -> HashMap<&'a str, Draft> {
@@ -81,7 +89,7 @@ fn monitors<'a>(
             let message = format!("as a monitor's name, {error}");
             log.error(Problem::at(section.place, section.path.as_str(), message));
         }
-        monitors.insert(name, resolver.check(Draft::read(&section, 0, anchors, log)));
+        monitors.insert(name, resolver.check(Draft::read(&section, 0, anchors, secrets, log)));
     }
     monitors
 }

@@ -7,6 +7,7 @@ use rustls::pki_types::ServerName;
 
 use super::problem::{Log, Problem};
 use super::reader::Section;
+use super::secret::Secrets;
 use super::tree::{Node, Value, quoted};
 use crate::model::Header;
 
@@ -52,14 +53,18 @@ pub(super) fn statuses(node: &Node) -> Result<RangeInclusive<u16>, &'static str>
 }
 
 /// The table `headers`. Its values may be credentials, so no complaint shows one.
-pub(super) fn headers(section: &Section<'_>, log: &Log) -> Option<Vec<Header>> {
+pub(super) fn headers(
+    section: &Section<'_>,
+    secrets: &Secrets<'_>,
+    log: &Log,
+) -> Option<Vec<Header>> {
     let table = section.read("headers", |node, _| match &node.value {
         Value::Table(table) if table.0.len() <= MAX_HEADERS => Ok(table),
         _ => Err(""),
     })?;
     let mut headers: Vec<Header> = Vec::with_capacity(table.0.len());
     for (name, node) in &table.0 {
-        let header = header(name, node, &headers);
+        let header = header(name, node, secrets, &headers);
         let path = format!("{}.{}", section.key("headers"), name.escape_debug());
         headers.extend(header.map_err(|why| log.error(Problem::at(&node.place, path, why))).ok());
     }
@@ -67,7 +72,12 @@ pub(super) fn headers(section: &Section<'_>, log: &Log) -> Option<Vec<Header>> {
     Some(headers)
 }
 
-fn header(name: &str, node: &Node, others: &[Header]) -> Result<Header, String> {
+fn header(
+    name: &str,
+    node: &Node,
+    secrets: &Secrets<'_>,
+    others: &[Header],
+) -> Result<Header, String> {
     let is_token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
     if name.is_empty() || !name.bytes().all(is_token) {
         return Err(format!("{} is no header name; write letters, digits and `-`", quoted(name)));
@@ -84,8 +94,8 @@ fn header(name: &str, node: &Node, others: &[Header]) -> Result<Header, String> 
         return Err("is written twice; names of headers are the same in either case".to_owned());
     }
     match &node.value {
-        Value::Text(value) if value.bytes().all(|it| matches!(it, b' '..=b'~')) => {
-            Ok(Header { name: name.to_owned(), value: value.clone() })
+        Value::Text(text) => {
+            Ok(Header { name: name.to_owned(), value: secrets.fill(text, &node.place)? })
         }
         _ => Err("write the value as a text of visible ASCII and spaces".to_owned()),
     }
@@ -94,6 +104,7 @@ fn header(name: &str, node: &Node, others: &[Header]) -> Result<Header, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::files::Library;
     use crate::settings::problem::Place;
 
     fn node(value: Value) -> Node {
@@ -148,8 +159,11 @@ mod tests {
     #[test]
     fn headers_may_not_break_the_request_nor_show_their_value() {
         let other = Header { name: "X-A".to_owned(), value: String::new() };
-        let check =
-            |name: &str, value: Value| header(name, &node(value), std::slice::from_ref(&other));
+        let library = Library::new(&|_, _| Err(std::io::ErrorKind::NotFound.into()));
+        let secrets = Secrets::new(&library, &[]);
+        let check = |name: &str, value: Value| {
+            header(name, &node(value), &secrets, std::slice::from_ref(&other))
+        };
         let text = |it: &str| Value::Text(it.to_owned());
         assert!(check("Authorization", text("Bearer ~ secret")).is_ok());
         for (name, value, expected) in [

@@ -9,6 +9,7 @@ mod build;
 mod clients;
 mod digest;
 mod duration;
+mod exec;
 mod files;
 mod format;
 mod geo;
@@ -16,6 +17,7 @@ mod http;
 mod identity;
 mod json;
 mod keys;
+mod kind;
 mod layers;
 mod lines;
 mod location;
@@ -24,12 +26,14 @@ mod monitor;
 mod nesting;
 mod problem;
 mod profile;
+mod push;
 mod reader;
 mod reading;
 mod reference;
 mod resolve;
 mod routing;
 mod schema;
+mod secret;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -54,6 +58,7 @@ use files::{Library, ReadFile, Source, read_file};
 use format::{EXTENSIONS, Format};
 use problem::{Log, Place};
 use reader::{Section, text};
+use secret::Secrets;
 use tree::Node;
 
 use crate::model::Model;
@@ -74,6 +79,8 @@ pub struct Settings {
     pub state: State,
     /// What the metrics show.
     pub metrics: Metrics,
+    /// What all probes have in common.
+    pub probe: Probe,
     /// The zones, sites and profiles.
     pub model: Model,
     /// A number below 2^52 that is another one where the model is, by all likelihood.
@@ -115,6 +122,13 @@ pub struct Admin {
 pub struct Metrics {
     /// Whether there are series for each profile and endpoint.
     pub per_endpoint: bool,
+}
+
+/// What all probes have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// How many may be under way at the same time, 1–1,000,000, each address counted; none leaves it to the limit of open files.
+    pub max_concurrent: Option<usize>,
 }
 
 /// What survives a restart.
@@ -197,21 +211,23 @@ fn settings(
     layers::lay(&mut merged.root, inputs, &log);
     let root = Section::open(&merged.root, String::new(), &keys::ROOT, &log);
     let parts = root.and_then(|root| {
-        let model = build::model(&root, whole && merged.complete, &library, &log);
+        let secrets = Secrets::new(&library, &inputs.environment);
+        let model = build::model(&root, whole && merged.complete, &library, secrets, &log);
         let server = server(&root);
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);
         let metrics = metrics(&root);
-        Some((server?, admin?, state?, metrics?, model))
+        let probe = probe(&root);
+        Some((server?, admin?, state?, metrics?, probe?, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, metrics, model)) = parts else {
+    let Some((server, admin, state, metrics, probe, model)) = parts else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
     let (digest, files) = (digest::digest(&model), library.into_files());
-    Ok(Settings { server, admin, state, metrics, model, digest, warnings, files })
+    Ok(Settings { server, admin, state, metrics, probe, model, digest, warnings, files })
 }
 
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.
@@ -289,4 +305,8 @@ fn state(root: &Section<'_>) -> Option<State> {
 fn metrics(root: &Section<'_>) -> Option<Metrics> {
     let per_endpoint = root.table("metrics")?.boolean("per_endpoint");
     Some(Metrics { per_endpoint: per_endpoint.unwrap_or(true) })
+}
+
+fn probe(root: &Section<'_>) -> Option<Probe> {
+    Some(Probe { max_concurrent: root.table("probe")?.integer("max_concurrent_probes") })
 }

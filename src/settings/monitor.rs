@@ -7,59 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::anchors::AnchorFiles;
-use super::http;
+use super::kind::Kind;
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
+use super::secret::Secrets;
 use super::tree::Node;
-use crate::model::{ExpectedBody, Header, HttpMethod, Sources, TrustAnchors};
-
-/// The protocols by the words in the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Http,
-    Https,
-    Tcp,
-    Tls,
-    Grpc,
-    None,
-}
-
-impl Kind {
-    pub(super) const WORDS: [(&'static str, Self); 6] = [
-        ("http", Self::Http),
-        ("https", Self::Https),
-        ("tcp", Self::Tcp),
-        ("tls", Self::Tls),
-        ("grpc", Self::Grpc),
-        ("none", Self::None),
-    ];
-
-    pub(super) fn label(self) -> &'static str {
-        Self::WORDS.iter().find(|it| it.1 == self).map_or("", |it| it.0)
-    }
-
-    /// Whether a probe of this kind makes use of a key of the monitor's table.
-    fn uses(self, key: &str) -> bool {
-        let http = ["path", "method", "headers", "expected_status", "expected_body", "body_limit"];
-        let of_some = http.contains(&key) || ["host", "tls", "grpc"].contains(&key);
-        match self {
-            Self::Https => key != "grpc",
-            Self::Http => key != "tls" && key != "grpc",
-            Self::Tcp => !of_some,
-            Self::Tls => !of_some || key == "host" || key == "tls",
-            Self::Grpc => !http.contains(&key),
-            Self::None => false,
-        }
-    }
-
-    pub(super) fn port(self) -> Option<u16> {
-        match self {
-            Self::Http => Some(80),
-            Self::Https => Some(443),
-            Self::Tcp | Self::Tls | Self::Grpc | Self::None => None,
-        }
-    }
-}
+use super::{exec, http, push};
+use crate::model::{ExpectedBody, Header, HttpMethod, Sources, TokenHash, TrustAnchors};
 
 /// Where to probe: an address, and a port if it differs from the monitor's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +80,9 @@ pub(super) struct Draft {
     pub(super) expected_body: Option<Written<ExpectedBody>>,
     pub(super) body_limit: Option<Written<usize>>,
     pub(super) source: Option<Written<Sources>>,
+    pub(super) command: Option<Written<Arc<[Box<str>]>>>,
+    pub(super) push_token: Option<Written<TokenHash>>,
+    pub(super) watch_connection: Option<Written<bool>>,
     pub(super) interval: Option<Written<Duration>>,
     pub(super) timeout: Option<Written<Duration>>,
     pub(super) fast_interval: Option<Written<Duration>>,
@@ -152,6 +109,7 @@ impl Draft {
         section: &Section<'_>,
         layer: u8,
         anchors: &AnchorFiles<'_>,
+        secrets: &Secrets<'_>,
         log: &Log,
     ) -> Self {
         let errors = log.errors();
@@ -164,13 +122,16 @@ impl Draft {
             address: monitor.written("address", section.parse("address", ProbeAddress::parse)),
             path: monitor.written("path", section.parse("path", http::path)),
             method: monitor.written("method", section.choose("method", &methods)),
-            headers: monitor.written("headers", http::headers(section, log)),
+            headers: monitor.written("headers", http::headers(section, secrets, log)),
             expected_status: monitor
                 .written("expected_status", section.list("expected_status", 8, http::statuses)),
             expected_body: monitor
                 .written("expected_body", section.parse("expected_body", ExpectedBody::parse)),
             body_limit: monitor.written("body_limit", section.integer("body_limit")),
             source: monitor.written("source", sources(section)),
+            command: monitor.written("command", exec::command(section)),
+            watch_connection: monitor
+                .written("watch_connection", section.boolean("watch_connection")),
             interval: monitor.written("interval", section.duration("interval")),
             timeout: monitor.written("timeout", section.duration("timeout")),
             fast_interval: monitor.written("fast_interval", section.duration("fast_interval")),
@@ -198,6 +159,10 @@ impl Draft {
             draft.grpc_service = grpc.written("service", section.parse("service", service));
             draft.grpc_tls = grpc.written("tls", section.boolean("tls"));
         }
+        if let Some(section) = &section.table("push") {
+            let push = Keys { section, layer };
+            draft.push_token = push.written("token", push::token(section, secrets, log));
+        }
         if let Some(section) = &section.table("flap") {
             let flap = Keys { section, layer };
             draft.flap_count = flap.written("count", section.integer("count"));
@@ -224,6 +189,9 @@ impl Draft {
             expected_body: self.expected_body.or(base.expected_body),
             body_limit: self.body_limit.or(base.body_limit),
             source: self.source.or(base.source),
+            command: self.command.or(base.command),
+            push_token: self.push_token.or(base.push_token),
+            watch_connection: self.watch_connection.or(base.watch_connection),
             interval: self.interval.or(base.interval),
             timeout: self.timeout.or(base.timeout),
             fast_interval: self.fast_interval.or(base.fast_interval),
@@ -278,6 +246,9 @@ impl Draft {
             ("expected_body", spot(&self.expected_body)),
             ("body_limit", spot(&self.body_limit)),
             ("source", spot(&self.source)),
+            ("command", spot(&self.command)),
+            ("push", spot(&self.push_token)),
+            ("watch_connection", spot(&self.watch_connection)),
             ("interval", spot(&self.interval)),
             ("timeout", spot(&self.timeout)),
             ("fast_interval", spot(&self.fast_interval)),

@@ -9,12 +9,13 @@ use super::anchors::AnchorFiles;
 use super::clients::{Clients, check_overlaps, check_regions};
 use super::keys::MONITOR;
 use super::location::location;
-use super::monitor::{Draft, Kind, ProbeAddress, reachable};
+use super::monitor::{Draft, ProbeAddress, reachable};
 use super::nesting::child;
 use super::problem::{Log, Place, nearest, twice};
 use super::reader::{Section, ident, text};
 use super::resolve::{Resolved, Resolver};
 use super::routing::{Routing, ttls};
+use super::secret::Secrets;
 use super::tree::{Node, Value};
 use crate::model::{
     Addresses, Endpoint, FamilyRule, Ident, Name, ProbeTarget, Profile, Target, WhenNoneHealthy,
@@ -29,6 +30,7 @@ const WEIGHT: u16 = 1;
 pub(super) struct World<'a> {
     pub(super) log: &'a Log,
     pub(super) anchors: AnchorFiles<'a>,
+    pub(super) secrets: Secrets<'a>,
     pub(super) resolver: Resolver<'a>,
     pub(super) sites: HashMap<Ident, Place>,
     pub(super) monitors: HashMap<&'a str, Draft>,
@@ -121,7 +123,7 @@ impl<'a> World<'a> {
                 }
             },
             Some(Value::Table(_)) => match section.table_of("monitor", &MONITOR) {
-                Some(inline) => Draft::read(&inline, 0, &self.anchors, self.log),
+                Some(inline) => Draft::read(&inline, 0, &self.anchors, &self.secrets, self.log),
                 None => broken(),
             },
             Some(_) => {
@@ -203,8 +205,10 @@ impl<'a> World<'a> {
         }
         let address = section.parse("address", ProbeAddress::parse);
         let resolved = self.endpoint_monitor(section, shared)?;
-        if resolved.kind == Kind::None && address.is_some() {
-            section.wrong("address", "is of no use with protocol = \"none\"; remove it");
+        if !resolved.kind.has_address() && address.is_some() {
+            let kind = resolved.kind.label();
+            let message = format!("is of no use with protocol = \"{kind}\"; remove it");
+            section.wrong("address", message);
         }
         let addresses = addresses?;
         let probe = self.probe(section, &resolved, address, &addresses)?;
@@ -233,7 +237,8 @@ impl<'a> World<'a> {
             }
             Some(Value::Table(_)) => {
                 let inline = section.table_of("monitor", &MONITOR)?;
-                let draft = Draft::read(&inline, 1, &self.anchors, self.log).over(shared.monitor);
+                let draft = Draft::read(&inline, 1, &self.anchors, &self.secrets, self.log);
+                let draft = draft.over(shared.monitor);
                 self.resolver.resolve(&draft, section, shared.name)
             }
             Some(_) => section.read("monitor", |_, _| Err("")),
@@ -247,11 +252,8 @@ impl<'a> World<'a> {
         address: Option<ProbeAddress>,
         target: &Addresses,
     ) -> Option<ProbeTarget> {
-        let port = match (resolved.kind, resolved.port) {
-            // Nothing is probed, so no port is ever used.
-            (Kind::None, port) => Some(port.unwrap_or(0)),
-            (_, port) => port,
-        };
+        // Where no port is needed, none is port 0.
+        let port = resolved.port.or((!resolved.kind.needs_port()).then_some(0));
         let socket = |it: ProbeAddress| Some(SocketAddr::new(it.ip, it.port.or(port)?));
         let addresses: Option<Arc<[SocketAddr]>> = match address.or(resolved.address) {
             Some(elsewhere) => socket(elsewhere).map(|it| [it].into()),

@@ -10,12 +10,13 @@ use super::duration::show;
 use super::files::Library;
 use super::http;
 use super::identity::IdentityFiles;
-use super::monitor::{Draft, Kind, ProbeAddress, Spot, Written, nearer, spot};
+use super::kind::Kind;
+use super::monitor::{Draft, ProbeAddress, Spot, Written, nearer, spot};
 use super::problem::{Log, Problem};
 use super::reader::Section;
 use crate::model::{
-    BodyCheck, ClientIdentity, Flap, GrpcCheck, HttpCheck, HttpMethod, Monitor, Name, ProbeTarget,
-    Protocol, Sources, TlsCheck,
+    BodyCheck, ClientIdentity, ExecCheck, Flap, GrpcCheck, HttpCheck, HttpMethod, Monitor, Name,
+    ProbeTarget, Protocol, PushCheck, Sources, TlsCheck,
 };
 
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -94,6 +95,14 @@ impl<'a> Resolver<'a> {
                 service: value(&draft.grpc_service).unwrap_or_else(|| "".into()),
                 tls: value(&draft.grpc_tls).unwrap_or(false).then(|| self.tls(draft)),
             }),
+            Kind::Exec => {
+                let command = self.demand(value(&draft.command), "command", kind, owner)?;
+                Protocol::Exec(ExecCheck { command })
+            }
+            Kind::Push => {
+                let token = self.demand(value(&draft.push_token), "push.token", kind, owner)?;
+                Protocol::Push(PushCheck { token })
+            }
             Kind::None => Protocol::None,
         };
         if self.log.errors() > errors {
@@ -107,11 +116,14 @@ impl<'a> Resolver<'a> {
             fast_interval: times.fast_interval,
             tolerated_failures: value(&draft.tolerated_failures).unwrap_or(TOLERATED_FAILURES),
             required_successes: value(&draft.required_successes).unwrap_or(REQUIRED_SUCCESSES),
+            // A wider layer may have written it for its own protocol.
+            watch_connection: kind.uses("watch_connection")
+                && value(&draft.watch_connection).unwrap_or(false),
             flap,
         });
         let port = value(&draft.port).or(kind.port());
-        // An address that a wider layer has for its own protocol is nothing to `none`.
-        let address = value(&draft.address).filter(|_| kind != Kind::None);
+        // An address that a wider layer has for its own protocol may be nothing to this one.
+        let address = value(&draft.address).filter(|_| kind.has_address());
         Some(Resolved { kind, monitor, port, address })
     }
 
@@ -126,6 +138,7 @@ impl<'a> Resolver<'a> {
             required_successes: REQUIRED_SUCCESSES,
             flap: FLAP,
             source: Sources::default(),
+            watch_connection: false,
         });
         ProbeTarget { addresses: [].into(), monitor }
     }
@@ -144,6 +157,16 @@ impl<'a> Resolver<'a> {
         if let Some(spot) = spot {
             self.log.error(spot.problem(message.to_string()));
         }
+    }
+
+    /// Complains unless the key that a protocol can't do without was written.
+    fn demand<T>(&self, value: Option<T>, key: &str, kind: Kind, owner: &Section<'_>) -> Option<T> {
+        if value.is_none() {
+            let message = format!("is missing; write it, protocol = \"{}\" needs it", kind.label());
+            let path = owner.key(&format!("monitor.{key}"));
+            self.log.error(Problem::at(owner.place, path, message));
+        }
+        value
     }
 
     fn times(&self, draft: &Draft) -> Times {

@@ -1,7 +1,12 @@
 //! A profile's keys that say how it chooses.
 
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
 use super::keys::AFFINITY;
-use super::reader::Section;
+use super::problem::Place;
+use super::reader::{Section, text};
+use super::tree::Value;
 use crate::model::{Affinity, Failback, Method};
 
 const MAX_RETURN: u8 = 2;
@@ -41,6 +46,9 @@ impl Routing {
         if method == Some(Method::Geographic) {
             section.tables("endpoint").iter().for_each(|it| it.require("geo"));
         }
+        if method == Some(Method::Multivalue) {
+            check_addresses(&section.tables("endpoint"));
+        }
         Self {
             method,
             max_return: section.integer("max_return").unwrap_or(MAX_RETURN),
@@ -50,6 +58,27 @@ impl Routing {
             }),
             failback: section.choose("failback", &failbacks).unwrap_or(Failback::Automatic),
             geo_failover: section.boolean("geo_failover").unwrap_or(true),
+        }
+    }
+}
+
+/// Complains about addresses that two endpoints have, of which one answer may name several: no record is there twice (RFC 2181 5).
+fn check_addresses(endpoints: &[Section<'_>]) {
+    let mut owners: HashMap<IpAddr, &Place> = HashMap::new();
+    for endpoint in endpoints {
+        let Some(target) = endpoint.find("target") else { continue };
+        let texts = match &target.value {
+            Value::List(items) => items.iter().filter_map(text).collect(),
+            _ => Vec::from_iter(text(target)),
+        };
+        let own: BTreeSet<IpAddr> = texts.iter().filter_map(|it| it.parse().ok()).collect();
+        for address in own {
+            if let Some(first) = owners.insert(address, &target.place) {
+                let message = format!(
+                    "has {address}, which the endpoint at {first} has too, and one answer may name both; keep it at one of them"
+                );
+                endpoint.wrong("target", message);
+            }
         }
     }
 }

@@ -43,6 +43,7 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
         fast_interval: Duration::from_secs(5),
         tolerated_failures: 3,
         required_successes: 2,
+        watch_connection: false,
         flap,
     });
     let endpoint = |(number, addresses): (usize, &&[&str])| Endpoint {

@@ -121,6 +121,26 @@ pub struct DrainRequest {
     pub expires: Option<String>,
 }
 
+/// The body of a report of a site.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"healthy": false, "reason": "no lease"}))]
+pub struct ReportRequest {
+    /// Whether the endpoint is well.
+    pub healthy: bool,
+    /// Why it is not, on one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub reason: Option<String>,
+}
+
+/// A report that was counted.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Reported {
+    /// What it said.
+    pub healthy: bool,
+}
+
 /// Tells a key that is left out from one that is null.
 mod patch {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -5,7 +5,9 @@ mod site;
 mod state;
 mod timeline;
 
-pub use change::{Changed, DrainRequest, EndpointPatch, Problem, Reloaded};
+pub use change::{
+    Changed, DrainRequest, EndpointPatch, Problem, Reloaded, ReportRequest, Reported,
+};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{Timeline, Turn};

@@ -3,6 +3,7 @@
 mod change;
 mod history;
 mod render;
+mod report;
 #[cfg(test)]
 pub(super) mod samples;
 
@@ -26,7 +27,8 @@ use crate::settings::nearest;
   farol endpoint set app.gtm.example seattle --forced down
   farol endpoint clear app.gtm.example seattle weight
   farol endpoint clear app.gtm.example seattle
-  farol endpoint history app.gtm.example seattle")]
+  farol endpoint history app.gtm.example seattle
+  farol endpoint report app.gtm.example seattle --down --reason 'no lease'")]
 pub(super) struct Endpoint {
     #[command(flatten)]
     client: ClientOptions,
@@ -47,6 +49,8 @@ enum Verb {
     History(Which),
     /// Change an endpoint; the change beats the configuration, and lasts until it is cleared or expires
     Set(Set),
+    /// Report how an endpoint is, in place of its site; its monitor's protocol is push
+    Report(report::Report),
     /// Clear changes, so that the configuration is in force again
     Clear(Clear),
 }
@@ -138,6 +142,7 @@ impl Endpoint {
                 output.show(&answer.text, || history::history(&answer.value))
             }
             Verb::Set(set) => change::set(&client, output, set).await,
+            Verb::Report(report) => report::report(&client, output, report).await,
             Verb::Clear(clear) => change::clear(&client, output, clear).await,
         })?;
         Ok(ExitCode::SUCCESS)

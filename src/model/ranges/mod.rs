@@ -18,7 +18,7 @@ const MAPPED: u128 = 0xffff << 32;
 /// The first address after them.
 const AFTER_MAPPED: u128 = MAPPED + (1 << 32);
 
-/// Values by address ranges; what lies in no range has none. Immutable, and looked up in tens of nanoseconds, without
+/// Values by address ranges; what lies in no range has none. Immutable, and looked up by a guide and a short search, without
 /// allocating.
 ///
 /// IPv4-mapped IPv6 addresses have what their IPv4 addresses have.

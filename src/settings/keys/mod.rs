@@ -32,6 +32,7 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("admin", Table(&ADMIN)),
         Key::table("state", Table(&STATE)),
         Key::table("metrics", Table(&METRICS)),
+        Key::table("probe", Table(&PROBE)),
         Key::table("zone", Tables(&ZONE)),
         Key::table("site", Tables(&SITE)),
         Key::table("client_network", Tables(&CLIENT_NETWORK)),
@@ -135,6 +136,19 @@ static METRICS: Schema = Schema {
         "true",
         "Whether there are series for each profile and endpoint, about 30 for an endpoint; without them the totals and the \
          overrides remain.",
+    )],
+};
+
+static PROBE: Schema = Schema {
+    heading: "[probe]",
+    meaning: "What all probes have in common.",
+    keys: &[Key::derived(
+        "max_concurrent_probes",
+        Integer(1, 1_000_000),
+        "as many as there are, and as the limit of open files allows",
+        "10000",
+        "How many probes may be under way at the same time, each address counted. Where they are too few, sites share them \
+         fairly.",
     )],
 };
 

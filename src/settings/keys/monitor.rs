@@ -18,15 +18,16 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
     keys: &[
         Key::value(
             "protocol",
-            OneOf(&["http", "https", "tcp", "tls", "grpc", "none"]),
+            OneOf(&["http", "https", "tcp", "tls", "grpc", "exec", "push", "none"]),
             "\"http\"",
-            "What a probe is. \"tls\" is a handshake that shows a good certificate, \"grpc\" asks grpc.health.v1. With \"none\" \
-             nothing is probed and the endpoint always counts as healthy.",
+            "What a probe is. \"tls\" is a handshake that shows a good certificate, \"grpc\" asks grpc.health.v1, \"exec\" runs a \
+             program; with \"push\" the site itself reports over the API; with \"none\" nothing is probed and the endpoint always \
+             counts as healthy.",
         ),
         Key::derived(
             "port",
             Integer(1, 65_535),
-            "80 with http, 443 with https; tcp, tls and grpc need it",
+            "80 with http, 443 with https; tcp, tls and grpc need it, exec may do without",
             "8443",
             "The port that is probed.",
         ),
@@ -55,10 +56,14 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
         Key::value("method", OneOf(&["GET", "HEAD"]), "\"GET\"", "How http and https ask."),
         Key::derived(
             "headers",
-            Text("a table of up to 16 header names and their values in visible ASCII"),
+            Text(
+                "a table of up to 16 header names and their values in visible ASCII; `${file:PATH}` and `${env:NAME}` in a \
+                 value stand for what is in that file or variable, `$${` for `${`",
+            ),
             "none",
-            r#"{ Authorization = "Bearer token" }"#,
-            "Further request headers. Their values are never shown.",
+            r#"{ Authorization = "Bearer ${file:/run/secrets/probe}" }"#,
+            "Further request headers. Their values are never shown. A file is one line, and is read again when it changes; a \
+             relative path starts at this file's directory.",
         ),
         Key::value(
             "expected_status",
@@ -90,11 +95,25 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
             "\"192.0.2.9\"",
             "Where probes come from. Each address that is probed needs one of its family.",
         ),
+        Key::derived(
+            "command",
+            Texts("a list of 1 to 64 texts, of which the first is the absolute path of a program"),
+            "none; exec needs it",
+            r#"["/usr/lib/farol/check-lease", "--fast"]"#,
+            "What exec runs, without a shell. Exit status 0 passes. The program finds `FAROL_ADDRESS` and, if there is one, \
+             `FAROL_PORT` in its environment.",
+        ),
+        Key::value(
+            "watch_connection",
+            Boolean,
+            "false",
+            "Whether probes over the network also hold an idle connection open. When it ends, the endpoint is probed at once.",
+        ),
         Key::value(
             "interval",
             Span(Duration::from_millis(100), HOUR),
             "\"10s\"",
-            "From the start of one probe to the start of the next.",
+            "From the start of one probe to the start of the next. With push, how long the site may be silent.",
         ),
         Key::derived(
             "timeout",
@@ -124,6 +143,7 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
         ),
         Key::table("tls", Table(&TLS)),
         Key::table("grpc", Table(&GRPC)),
+        Key::table("push", Table(&PUSH)),
         Key::table("flap", Table(&FLAP)),
     ],
 };
@@ -191,6 +211,20 @@ static GRPC: Schema = Schema {
             "Whether the probe speaks TLS, as the table `tls` says. Without it, it speaks HTTP/2 in the clear.",
         ),
     ],
+};
+
+static PUSH: Schema = Schema {
+    heading: "[monitor.NAME.push]",
+    meaning: "Who may report how an endpoint is, with protocol = \"push\".",
+    keys: &[Key::derived(
+        "token",
+        Text(
+            "16 or more visible ASCII characters without spaces; `${file:PATH}` and `${env:NAME}` as in `headers`",
+        ),
+        "none; push needs it",
+        "\"${file:/run/secrets/report}\"",
+        "The token of the reports. It allows nothing else, and is never shown.",
+    )],
 };
 
 static FLAP: Schema = Schema {

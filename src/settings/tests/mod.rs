@@ -45,6 +45,7 @@ fn read(path: &Path, _most: u64) -> io::Result<Vec<u8>> {
         Some("conf/conflict.zone") => {
             Ok("app TXT fine\napp A 192.0.2.9\nother.example. A 192.0.2.9".into())
         }
+        Some("conf/secret") => Ok("hushed\n".into()),
         Some("conf/latin.zone") => Ok(vec![0xe9]),
         _ => Err(io::ErrorKind::NotFound.into()),
     }
@@ -152,6 +153,7 @@ fn everything_has_a_default() {
         fast_interval: Duration::from_secs(5),
         tolerated_failures: 3,
         required_successes: 2,
+        watch_connection: false,
         flap: Flap {
             count: 3,
             window: Duration::from_secs(600),

@@ -41,6 +41,7 @@ fn every_key_is_read() {
         fast_interval: Duration::from_millis(500),
         tolerated_failures: 0,
         required_successes: 20,
+        watch_connection: false,
         flap: Flap {
             count: 0,
             window: Duration::from_secs(1),
@@ -57,7 +58,7 @@ fn values_are_held_to_their_ranges() {
     for (keys, expected) in [
         (
             "protocol = 'icmp'",
-            r#"monitor.protocol: found "icmp"; write "http", "https", "tcp", "tls", "grpc" or "none""#,
+            r#"monitor.protocol: found "icmp"; write "http", "https", "tcp", "tls", "grpc", "exec", "push" or "none""#,
         ),
         ("port = 0", "monitor.port: found 0; write a whole number from 1 to 65535"),
         ("host = 'a b'", "monitor.host: found \"a b\"; write a host name"),
@@ -285,4 +286,94 @@ fn a_named_monitor_holds_by_itself() {
     }
     // What a profile or an endpoint may add is not missed.
     good(&format!("{BASE}[monitor.other]\nprotocol = 'tcp'\n"));
+}
+
+#[test]
+fn a_program_is_named_by_its_path_and_needs_no_port() {
+    let probe = probe(&inline("protocol = 'exec', command = ['/bin/check', '-a', '']"));
+    let Protocol::Exec(check) = &probe.monitor.protocol else { panic!("{probe:?}") };
+    assert_eq!(check.command.iter().map(|it| &**it).collect::<Vec<_>>(), ["/bin/check", "-a", ""]);
+    assert_eq!(*probe.addresses, ["192.0.2.2:0".parse().unwrap()]);
+    for (keys, expected) in [
+        ("", "profile[b.z.].monitor.command: is missing; write it, protocol = \"exec\" needs it"),
+        (", command = []", "monitor.command: found a list of 0; write a list of 1 to 64 texts"),
+        (", command = 'check'", "monitor.command: found \"check\"; begins with no absolute path"),
+        (", command = ['/c', 1]", "monitor.command: found 1; write a list"),
+        (", command = ['/c', \"\\u0000\"]", "monitor.command: found"),
+        (", command = '/c', path = '/'", "monitor.path: is of no use with protocol = \"exec\""),
+        (
+            ", command = '/c', push = { token = '0123456789abcdef' }",
+            "monitor.push.token: is of no use",
+        ),
+        (", command = '/c', watch_connection = true", "monitor.watch_connection: is of no use"),
+    ] {
+        bad(&inline(&format!("protocol = 'exec'{keys}")), &[expected]);
+    }
+    bad(&inline("command = '/c'"), &["monitor.command: is of no use with protocol = \"http\""]);
+}
+
+#[test]
+fn reports_have_a_token_that_is_never_shown() {
+    let token = "0123456789abcde";
+    let shown = |keys: &str| format!("{:?}", probe(&inline(keys)).monitor);
+    let keys = |token: &str| format!("protocol = 'push', push = {{ token = '{token}' }}");
+    let monitor = shown(&keys(&format!("{token}f")));
+    assert!(monitor.contains("(hidden)") && !monitor.contains(token), "{monitor}");
+    for (keys, expected) in [
+        ("protocol = 'push'".to_owned(), "monitor.push.token: is missing; write it, protocol"),
+        (keys(token), "monitor.push.token: is no token; write 16 or more visible ASCII"),
+        (keys("${file:none}"), "monitor.push.token: \"conf/none\" can't be read"),
+        (keys("0123456789 abcdef"), "monitor.push.token: is no token"),
+        (
+            "push = { token = '0123456789abcdef' }".to_owned(),
+            "is of no use with protocol = \"http\"",
+        ),
+        (format!("{}, timeout = '1s'", keys("0123456789abcdef")), "monitor.timeout: is of no use"),
+        (format!("{}, address = '::1'", keys("0123456789abcdef")), "monitor.address: is of no use"),
+    ] {
+        let problems = load_one(&format!("{BASE}{}", inline(&keys))).unwrap_err().to_string();
+        assert!(problems.contains(expected) && !problems.contains("01234567"), "{problems}");
+    }
+}
+
+#[test]
+fn a_connection_is_watched_where_the_protocol_has_one() {
+    assert!(!probe(&inline("")).monitor.watch_connection);
+    assert!(probe(&inline("watch_connection = true")).monitor.watch_connection);
+    let watched = "watch_connection = true";
+    assert!(probe(&layers(watched, "protocol = 'tcp', port = 1")).monitor.watch_connection);
+    let exec = layers(watched, "protocol = 'exec', command = '/c'");
+    assert!(!probe(&exec).monitor.watch_connection, "it is inherited to no avail");
+    bad(&inline("protocol = 'none', watch_connection = true"), &["is of no use"]);
+}
+
+#[test]
+fn values_of_headers_may_stand_in_files_and_variables_in_every_format() {
+    let secret = "Bearer ${file:secret} ${env:TOKEN}";
+    let toml = format!("{BASE}{}", inline(&format!("headers = {{ X = '{secret}' }}")));
+    let monitor = format!(r#"{{"headers": {{"X": "{secret}"}}}}"#);
+    let zone = r#""zone": [{"name": "z.", "nameservers": ["ns.example."]}]"#;
+    let endpoint = r#""endpoint": [{"name": "x", "target": "192.0.2.2"}]"#;
+    let json = format!(
+        r#"{{{zone}, "profile": [{{"name": "b.z.", "method": "priority", "monitor": {monitor}, {endpoint}}}]}}"#
+    );
+    let environment = vec![("TOKEN".into(), "more".into())];
+    let inputs = Inputs { environment, ..Inputs::default() };
+    // What is JSON is YAML too.
+    for (name, text) in [("conf/a.toml", &toml), ("conf/a.json", &json), ("conf/a.yaml", &json)] {
+        let settings = load_under(&[(name, text)], &inputs).unwrap();
+        let profile = settings.model.profiles.last().unwrap();
+        let Protocol::Http(check) = &profile.endpoints[0].probe.monitor.protocol else { panic!() };
+        assert_eq!(check.headers[0].value, "Bearer hushed more", "{name}");
+        assert_eq!(settings.files, [Path::new("conf/secret")]);
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("hushed"), "{shown}");
+        let problems = load_under(&[(name, text)], &Inputs::default()).unwrap_err().to_string();
+        assert!(problems.contains("monitor.headers.X: the environment variable `TOKEN`"));
+        assert!(problems.contains(name) && !problems.contains("hushed"), "{problems}");
+    }
+    bad(
+        &inline("headers = { X = '${file:none}' }"),
+        &["monitor.headers.X: \"conf/none\" can't be read: entity not found; mend it, or name"],
+    );
 }

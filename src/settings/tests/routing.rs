@@ -106,6 +106,15 @@ fn profiles_in_profiles_are_checked() {
 }
 
 #[test]
+fn one_answer_names_no_address_twice() {
+    let endpoints: &[&str] =
+        &["target = ['192.0.2.1', '192.0.2.2', '192.0.2.1']", "target = '192.0.2.2'"];
+    let expected = "endpoint[e1].target: found \"192.0.2.2\"; has 192.0.2.2, which the endpoint at conf/a.toml:19 has too";
+    bad(&config(&[("a.z.", "multivalue", "", endpoints)]), &[expected]);
+    good(&zoned(&[("a.z.", "weighted", "", endpoints)]));
+}
+
+#[test]
 fn rings_of_profiles_are_shown() {
     let ring = config(&[
         ("a.z.", "priority", "", &["profile = 'b.z.'"]),

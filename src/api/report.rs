@@ -1,0 +1,86 @@
+//! What sites report of themselves. The token is the monitor's own, so this route is guarded by itself.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+
+use super::auth::{bearer, is_token, unauthorized};
+use super::body::read_body;
+use super::error::ApiError;
+use super::names::find_key;
+use super::openapi::{Guarded, Reporting};
+use super::{Api, FromPath, Refused, view};
+use crate::model::{EndpointKey, Protocol, TokenHash};
+use crate::probe::{Report, Unheard};
+use crate::snapshot::Snapshot;
+
+/// The characters of a reason.
+const REASON_MOST: usize = 200;
+
+/// Says how an endpoint is that is not probed but reports by itself
+///
+/// It counts as one result of a probe. The token is that of the endpoint's monitor, which allows nothing else, or the
+/// operators' own. An endpoint may report ten times a second; silence for `interval` is a failure.
+#[utoipa::path(
+    post, path = "/v1/profiles/{profile}/endpoints/{endpoint}/report", tag = "change",
+    params(
+        ("profile" = String, Path, description = "The profile's name; the dot at the end may be left out", example = "app.gtm.example."),
+        ("endpoint" = String, Path, description = "The endpoint's name in it", example = "seattle"),
+    ),
+    request_body = view::ReportRequest,
+    responses(
+        (status = 200, description = "It is counted", body = view::Reported),
+        (status = 404, description = "No profile or endpoint is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Reporting, Guarded,
+    ),
+)]
+pub(super) async fn report(
+    State(api): State<Arc<Api>>,
+    path: FromPath<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Refused<Json<view::Reported>> {
+    let Path((profile, endpoint)) = path?;
+    let (presented, snapshot) = (bearer(&headers).unwrap_or_default(), api.live.load());
+    let key = find_key(&snapshot, &profile, &endpoint);
+    let own = key.as_ref().ok().and_then(|it| token_of(&snapshot, it));
+    // Whoever has no token learns nothing of what there is.
+    let is_site = own.is_some_and(|it| is_token(it, presented));
+    if !is_site && !api.token.matches(presented) {
+        return Err(unauthorized());
+    }
+    let key = key?;
+    let request: view::ReportRequest = read_body(&body?)?;
+    let (healthy, reason) = (request.healthy, reason(request)?);
+    api.control.report(Report { key, healthy, reason }).await.map_err(|error| {
+        let status = match error {
+            Unheard::NotAwaited => StatusCode::CONFLICT,
+            Unheard::TooSoon => StatusCode::TOO_MANY_REQUESTS,
+            Unheard::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        ApiError::new(status, error.to_string())
+    })?;
+    Ok(Json(view::Reported { healthy }))
+}
+
+fn token_of<'s>(snapshot: &'s Snapshot, key: &EndpointKey) -> Option<&'s TokenHash> {
+    let table = snapshot.profile(&key.profile)?;
+    let endpoint = table.profile.endpoints.get(table.position(&key.endpoint)?)?;
+    match &endpoint.probe.monitor.protocol {
+        Protocol::Push(check) => Some(&check.token),
+        _ => None,
+    }
+}
+
+fn reason(request: view::ReportRequest) -> Result<Option<Arc<str>>, ApiError> {
+    let reason = request.reason.as_deref().map(str::trim).filter(|it| !it.is_empty());
+    if reason.is_some_and(|it| it.chars().count() > REASON_MOST || it.contains(char::is_control)) {
+        let told = format!("reason: write up to {REASON_MOST} characters on one line");
+        return Err(ApiError::bad_request(told));
+    }
+    Ok(reason.map(Arc::from))
+}

@@ -1,0 +1,174 @@
+//! The probe by a program of the operator's: it is run without a shell, in a process group of its own, and its exit status
+//! is the result. Whatever ends the probe ends the whole group.
+
+use std::io::{self, ErrorKind, PipeReader};
+use std::net::SocketAddr;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::pin::pin;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::reason::Failure;
+use crate::model::ExecCheck;
+
+/// Where a program finds others.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The octets of output that are looked at; the rest is read and forgotten, so that no program waits for its reader.
+const KEPT: usize = 4096;
+/// The characters of output that a reason has.
+const SHOWN: usize = 200;
+
+/// Runs the program until it ends. Dropped before that, it kills whatever is left of the group.
+pub(super) async fn run(
+    check: &ExecCheck,
+    address: SocketAddr,
+    reaper: &Arc<Reaper>,
+) -> Result<(), Failure> {
+    let (own, reaper) = (check.clone(), Arc::clone(reaper));
+    // Loading a program may take as long as its disk likes.
+    let started = spawn_blocking(move || start(&own, address, reaper)).await;
+    let started = started.map_err(|error| Failure::Machine(error.to_string()))?;
+    let (mut group, output) = started.map_err(|error| not_started(&error))?;
+    let (status, said) = group
+        .end(output)
+        .await
+        .map_err(|error| Failure::Machine(format!("the program can't be waited for ({error})")))?;
+    judge(status, &said)
+}
+
+fn start(
+    check: &ExecCheck,
+    address: SocketAddr,
+    reaper: Arc<Reaper>,
+) -> io::Result<(Group, PipeReader)> {
+    let mut words = check.command.iter().map(|it| &**it);
+    let mut command = Command::new(words.next().ok_or(ErrorKind::InvalidInput)?);
+    let (output, input) = io::pipe()?;
+    command.args(words).current_dir("/").process_group(0);
+    command.env_clear().env("PATH", PATH).env("FAROL_ADDRESS", address.ip().to_string());
+    if address.port() != 0 {
+        command.env("FAROL_PORT", address.port().to_string());
+    }
+    command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
+    let child = command.spawn()?;
+    let pid = Pid::from_child(&child);
+    Ok((Group { pid, child: Some(child), reaper }, output))
+}
+
+/// A program, and all processes that it has started and that are in no group of their own.
+struct Group {
+    pid: Pid,
+    /// None once its status is known: then the process is gone, and its number may be another's.
+    child: Option<Child>,
+    reaper: Arc<Reaper>,
+}
+
+impl Group {
+    /// Waits for the program's end, and ends what it has left behind. Gives the first octets of output too.
+    async fn end(&mut self, output: PipeReader) -> io::Result<(ExitStatus, Vec<u8>)> {
+        let mut output = pipe::Receiver::from_owned_fd(output.into())?;
+        let mut exit = pin!(exit(self.pid));
+        let (mut said, mut piece, mut is_open) = (Vec::new(), [0; KEPT], true);
+        loop {
+            tokio::select! {
+                biased; // the program may have ended while others write on
+                ended = &mut exit => break ended?,
+                read = output.read(&mut piece), if is_open => match read {
+                    Ok(count @ 1..) => keep(&mut said, &piece[..count]),
+                    _ => is_open = false,
+                },
+            }
+        }
+        // Not before its group is killed may the program be reaped: until then its number is nobody else's.
+        let _ = kill_process_group(self.pid, Signal::KILL);
+        let child = self.child.as_mut().ok_or(ErrorKind::NotFound)?;
+        let status = child.wait()?;
+        self.child = None;
+        while let (true, Ok(count @ 1..)) =
+            (said.len() < KEPT, rustix::io::read(&output, &mut piece))
+        {
+            keep(&mut said, &piece[..count]);
+        }
+        Ok((status, said))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let _ = kill_process_group(self.pid, Signal::KILL);
+        // What hangs in a system call dies only after it, and nobody is to wait for that.
+        if let (Ok(None), Ok(runtime)) = (child.try_wait(), Handle::try_current()) {
+            let mut dying = self.reaper.dying.lock().unwrap_or_else(PoisonError::into_inner);
+            while dying.try_join_next().is_some() {}
+            dying.spawn_on(reap(child, self.pid), &runtime);
+        }
+    }
+}
+
+/// Lets programs go that were killed, also when nobody waits for them any more.
+#[derive(Debug, Default)]
+pub(super) struct Reaper {
+    dying: Mutex<JoinSet<()>>,
+}
+
+/// Waits until a process has ended. It is not reaped, so its number stays its own.
+async fn exit(pid: Pid) -> io::Result<()> {
+    let mut ends = signal(SignalKind::child())?;
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    while waitid(WaitId::Pid(pid), look)?.is_none() {
+        ends.recv().await;
+    }
+    Ok(())
+}
+
+/// Lets a process go that was killed.
+async fn reap(mut child: Child, pid: Pid) {
+    if exit(pid).await.is_ok() {
+        let _ = child.wait();
+    }
+}
+
+fn keep(said: &mut Vec<u8>, piece: &[u8]) {
+    let room = KEPT.saturating_sub(said.len()).min(piece.len());
+    said.extend_from_slice(&piece[..room]);
+}
+
+fn not_started(error: &io::Error) -> Failure {
+    let exhausted = [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM];
+    if error.raw_os_error().is_some_and(|code| exhausted.contains(&code)) {
+        return Failure::Machine(format!("this machine has no process to spare ({error})"));
+    }
+    Failure::Endpoint(match error.kind() {
+        ErrorKind::NotFound => {
+            "can't be started: there is no such program, or none that its first line names"
+                .to_owned()
+        }
+        ErrorKind::PermissionDenied => "can't be started: Farol may not run it".to_owned(),
+        _ => format!("can't be started: {error}"),
+    })
+}
+
+fn judge(status: ExitStatus, said: &[u8]) -> Result<(), Failure> {
+    let how = match (status.code(), status.signal()) {
+        (Some(0), _) => return Ok(()),
+        (Some(code), _) => format!("exit status {code}"),
+        (None, signal) => format!("killed by signal {}", signal.unwrap_or_default()),
+    };
+    let said = String::from_utf8_lossy(said);
+    let line = said.lines().map(str::trim).find(|it| !it.is_empty()).unwrap_or_default();
+    let plain = |it: char| if it.is_control() { char::REPLACEMENT_CHARACTER } else { it };
+    let line: String = line.chars().take(SHOWN).map(plain).collect();
+    Err(Failure::Answer(if line.is_empty() { how } else { format!("{how}: {line}") }))
+}
+
+#[cfg(test)]
+#[path = "exec_tests.rs"]
+mod tests;
