@@ -18,7 +18,8 @@ pub(super) struct Regions {
 /// Notes each candidate's regions.
 pub(super) fn order(pool: &Pool, members: &[Member], profile: &Profile) -> Option<Order> {
     let candidates: Vec<usize> = pool.candidates().collect();
-    let groups = candidates.iter().map(|it| Group::new(&[*it], members, false));
+    let keyed = profile.affinity.is_some();
+    let groups = candidates.iter().map(|it| Group::new(&[*it], members, keyed));
     let codes = candidates.iter().filter_map(|it| profile.endpoints.get(*it)).map(|it| &*it.geo);
     let regions =
         Regions { territories: Territories::new(codes), groups: groups.collect::<Option<_>>()? };

@@ -1,5 +1,11 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::*;
-use crate::model::{Addresses, Failback, Geography};
+use crate::model::{
+    Addresses, Affinity, Endpoint, Failback, Flap, Geography, Monitor, ProbeTarget, Protocol,
+    Sources, Target,
+};
 
 fn profile(method: Method) -> Profile {
     Profile {
@@ -195,4 +201,58 @@ fn every_endpoint_is_told_why_it_is_out() {
     let expected = [Candidate, ZeroWeight, LowerPriority, Degraded, Drained, Disabled, NoAddress];
     assert_eq!(*prepared.standings, expected);
     assert_eq!(prepared.basis, Basis::Healthy);
+}
+
+#[test]
+fn affinity_keeps_clients_together_in_every_method() {
+    let geography = Geography::default();
+    for method in Method::ALL {
+        let mut profile = profile(method);
+        profile.affinity = Some(Affinity { prefix4: 24, prefix6: 56 });
+        let members = ["Online 3 1 4", "Online 2 1 4", "Online 1 1 4"].map(member);
+        let members = [0, 1, 2].map(|at: usize| Member { key: mix(at as u64), ..members[at] });
+        profile.endpoints = ["a", "b", "c"].map(|it| endpoint(it, "WORLD")).into();
+        let prepared = prepare(&profile, &members, &geography, Family::V4, None);
+        let Source::Members(chooser) = prepared.source else { panic!("{method:?}") };
+        let picked = |client: [u8; 4], sequence| {
+            let client = Client::new(client.into(), &geography);
+            let pick = chooser.pick(&client, Draw { seed: 1, sequence });
+            (pick.members().collect::<Vec<_>>(), pick.scope)
+        };
+        for network in 0..50 {
+            let (first, scope) = picked([192, 0, network, 1], 0);
+            assert!(!first.is_empty(), "{method:?}");
+            assert_eq!(scope, if method == Method::Geographic { 0 } else { 24 }, "{method:?}");
+            assert_eq!(picked([192, 0, network, 250], 7), (first, scope), "{method:?}");
+        }
+    }
+}
+
+fn endpoint(name: &str, geo: &str) -> Endpoint {
+    let flap =
+        Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
+    let monitor = Monitor {
+        protocol: Protocol::None,
+        interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(5),
+        fast_interval: Duration::from_secs(5),
+        tolerated_failures: 3,
+        required_successes: 2,
+        flap,
+        source: Sources::default(),
+        watch_connection: false,
+    };
+    Endpoint {
+        name: name.parse().unwrap(),
+        site: None,
+        target: Target::Addresses(Addresses::default()),
+        enabled: true,
+        weight: 1,
+        priority: 1,
+        geo: [geo.parse().unwrap()].into(),
+        subnets: Box::default(),
+        location: None,
+        slow_start: Duration::ZERO,
+        probe: ProbeTarget { addresses: [].into(), monitor: Arc::new(monitor) },
+    }
 }
