@@ -198,15 +198,16 @@ impl Control {
     }
 
     fn observe(&mut self, change: &VerdictChange) {
-        if !self.world.observe(change) {
-            return;
+        if self.world.observe(change) {
+            // The probe that decided is the last one, unless another has ended since.
+            let last = change.probed.last().filter(|it| it.reason == change.reason);
+            let (phase, reason) = (last.map(|it| it.phase), change.reason.clone());
+            let heard = Heard { verdict: change.verdict, phase, reason };
+            self.heard.insert(change.key.clone(), heard);
         }
-        // The probe that decided is the last one, unless another has ended since.
-        let last = change.probed.last().filter(|it| it.reason == change.reason);
-        let (phase, reason) = (last.map(|it| it.phase), change.reason.clone());
-        let heard = Heard { verdict: change.verdict, phase, reason };
-        self.heard.insert(change.key.clone(), heard);
-        self.due.get_or_insert_with(|| Instant::now() + COALESCE);
+        if self.world.is_edited() {
+            self.due.get_or_insert_with(|| Instant::now() + COALESCE);
+        }
     }
 
     fn probe_with(&mut self, prober: ProbeHandle) {

@@ -343,6 +343,7 @@ async fn another_prober_goes_on_from_what_is_believed() {
         VerdictChange {
             key: key("www.z.", "a"),
             verdict: say,
+            doubt: None,
             at: Timestamp(0),
             reason: None,
             probed,

@@ -140,24 +140,29 @@ impl World {
                         && state.facts.probed.heard().is_none();
                     let belief =
                         if is_aged { Belief::aged(verdict) } else { Belief::fresh(verdict) };
-                    watches.push(Watch { key, site, target, belief, probed });
+                    let doubt = table.profile.ttl_min.map(|_| state.facts.doubt);
+                    watches.push(Watch { key, site, target, belief, doubt, probed });
                 }
             }
         }
         watches
     }
 
-    /// Takes in a verdict. One on an endpoint that has been configured anew since, or is gone, says nothing.
-    /// Tells whether it was taken.
+    /// Takes in a verdict and the doubt about it. One on an endpoint that has been configured anew since, or is gone, says
+    /// nothing. Tells whether the verdict turned.
     pub fn observe(&mut self, change: &VerdictChange) -> bool {
         let Some((slot, at)) = self.locate(&change.key) else { return false };
         let Some(facts) = self.facts_mut(slot).and_then(|it| it.get_mut(at)) else { return false };
-        let is_current = Arc::ptr_eq(&facts.probed, &change.probed);
-        if is_current {
+        if !Arc::ptr_eq(&facts.probed, &change.probed) {
+            return false;
+        }
+        facts.doubt = change.doubt;
+        let turned = facts.verdict != change.verdict;
+        if turned || change.doubt.is_none() {
             facts.verdict = change.verdict;
             facts.remembered = None;
         }
-        is_current
+        turned
     }
 
     /// What the overrides would be after a change.
