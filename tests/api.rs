@@ -177,6 +177,7 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "GET /v1/profiles/{profile}",
         "PATCH /v1/profiles/{profile}/endpoints/{endpoint}",
         "GET /v1/profiles/{profile}/endpoints/{endpoint}/timeline",
+        "POST /v1/profiles/{profile}/failback",
         "POST /v1/reload",
         "GET /v1/sites",
         "POST /v1/sites/{site}/drain",

@@ -87,7 +87,7 @@ pub struct Control {
     /// When to publish what has changed.
     due: Option<Instant>,
     saving: Option<Saving>,
-    /// When to write the overrides again: some have ended that are on the disk still.
+    /// When to write the overrides again: some have ended that are on the disk still, or others serve than it says.
     rewrite: Option<Instant>,
     /// Whether it was told that they couldn't be.
     is_behind: bool,
@@ -120,12 +120,13 @@ struct Accepted {
 
 impl Control {
     /// A control task over a world whose snapshot is live, and the handle to talk to it.
-    pub fn new(world: World, parts: Parts) -> (Self, Handle) {
+    pub fn new(mut world: World, parts: Parts) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS);
         let (new_probers, probers) = watch::channel(parts.prober.clone());
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
         journal::geo_database(&world.snapshot().geography);
+        let rewrite = world.take_serving_changed().then(Instant::now);
         let mut control = Self {
             world,
             parts,
@@ -135,7 +136,7 @@ impl Control {
             heard: HashMap::new(),
             due: None,
             saving: None,
-            rewrite: None,
+            rewrite,
             is_behind: false,
             loading: None,
             relook: None,
@@ -296,9 +297,15 @@ impl Control {
 
     /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
     fn put_in_force(&mut self, overrides: Overrides, accepted: &[Accepted]) {
+        let is_outdated = overrides.serving != self.world.overrides().serving;
         self.world.override_with(overrides);
+        for it in accepted {
+            if let Change::FailBack(profile) = &it.change {
+                self.world.fail_back(profile);
+            }
+        }
         let mut expired = self.world.expire(Clock::time_of_day());
-        self.rewrite = (!expired.is_empty()).then(Instant::now);
+        self.rewrite = (is_outdated || !expired.is_empty()).then(Instant::now);
         self.is_behind = false;
         // Of those that were in force before it was told already.
         expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
@@ -315,6 +322,9 @@ impl Control {
     }
 
     fn put_live(&mut self, started: Instant, changes: &Changes, why: &Why<'_>) {
+        if self.world.take_serving_changed() {
+            self.rewrite.get_or_insert_with(Instant::now);
+        }
         self.retired.push(self.parts.live.publish(self.world.snapshot().clone()));
         self.free_retired();
         self.parts.metrics.published(started.elapsed());
