@@ -9,6 +9,7 @@ mod build;
 mod clients;
 mod digest;
 mod duration;
+mod ecs;
 mod files;
 mod format;
 mod geo;
@@ -39,6 +40,7 @@ mod zone;
 mod zone_file;
 
 pub(crate) use duration::parse as parse_duration;
+pub use ecs::Ecs;
 pub(crate) use files::counts_in_directory;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
@@ -74,6 +76,8 @@ pub struct Settings {
     pub state: State,
     /// What the metrics show.
     pub metrics: Metrics,
+    /// Who is believed when it names a client's network.
+    pub ecs: Ecs,
     /// The zones, sites and profiles.
     pub model: Model,
     /// A number below 2^52 that is another one where the model is, by all likelihood.
@@ -202,16 +206,17 @@ fn settings(
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);
         let metrics = metrics(&root);
-        Some((server?, admin?, state?, metrics?, model))
+        let ecs = Ecs::read(&root);
+        Some((server?, admin?, state?, metrics?, ecs?, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, metrics, model)) = parts else {
+    let Some((server, admin, state, metrics, ecs, model)) = parts else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
-    let (digest, files) = (digest::digest(&model), library.into_files());
-    Ok(Settings { server, admin, state, metrics, model, digest, warnings, files })
+    let (digest, files) = (digest::digest(&model, &ecs), library.into_files());
+    Ok(Settings { server, admin, state, metrics, ecs, model, digest, warnings, files })
 }
 
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.
