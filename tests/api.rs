@@ -35,6 +35,7 @@ const CONFIG: &str = "
     [[profile]]
     name = 'www.gtm.example.'
     method = 'priority'
+    failback = 'manual'
     monitor = { protocol = 'none' }
     endpoint = [{ name = 'main', target = '192.0.2.3' }]
 ";
@@ -113,8 +114,10 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
     assert_eq!(description.0["openapi"], "3.1.0");
     let mut served = Vec::new();
     for (path, method, operation) in description.operations() {
+        let is_manual = path.ends_with("/failback");
+        let profile = if is_manual { "www.gtm.example." } else { "app.gtm.example." };
         let asked = path
-            .replace("{profile}", "app.gtm.example.")
+            .replace("{profile}", profile)
             .replace("{endpoint}", "west")
             .replace("{site}", "seattle");
         let query = if path == "/v1/explain" { "?name=app.gtm.example." } else { "" };
@@ -157,6 +160,9 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
     }
     description.check("/v1/explain", "get", &daemon.api.get("/v1/explain"));
     description.check(WEST_ROUTE, "patch", &daemon.api.send("PATCH", WEST, "{"));
+    let automatic = daemon.api.post("/v1/profiles/app.gtm.example./failback", "");
+    assert_eq!(automatic.status, 409);
+    description.check("/v1/profiles/{profile}/failback", "post", &automatic);
     let stale = "If-Match: \"x\"\r\n";
     description.check(
         WEST_ROUTE,
