@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use self::loading::{Loading, Relook};
@@ -152,6 +152,9 @@ impl Control {
         let mut sweep = tokio::time::interval(RETIRE);
         let mut pulse = tokio::time::interval(Heart::EVERY);
         let mut ramp = tokio::time::interval(RAMP);
+        // Nobody waits for what is not to be done, so nothing of it is made up for.
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ramp.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut time = TimeOfDay::now();
         let mut commands = Vec::with_capacity(BATCH);
         loop {

@@ -455,3 +455,25 @@ async fn a_failover_is_kept_and_a_failback_on_the_disk_when_it_is_acknowledged()
     assert!(refused.to_string().contains("fails back by itself"), "{refused}");
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_start_after_a_quiet_day_makes_up_for_no_steps() {
+    let config = CONFIG.replace("name = \"b\"", "name = \"b\", slow_start = \"60s\"");
+    let none = Overrides::default();
+    let at_start = World::new(&model(&config), none, Recall::default(), 1, 7, Now::at(0));
+    let running = Running::start_in(tempfile::tempdir().unwrap(), at_start);
+    tokio::time::sleep(Duration::from_secs(86_400)).await;
+    let before = running.live.load();
+    let table = before.profile(&key("app.z.", "b").profile).unwrap();
+    let probed = table.endpoints[1].facts.probed.clone();
+    for verdict in [Verdict::Degraded, Verdict::Online] {
+        let (key, at, probed) = (key("app.z.", "b"), Timestamp(0), probed.clone());
+        let change = VerdictChange { key, verdict, doubt: None, at, reason: None, probed };
+        running.verdicts.send(change).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let published = running.live.load().generation - before.generation;
+    assert!((4..=10).contains(&published), "{published} snapshots in three seconds");
+    running.stop().await;
+}
