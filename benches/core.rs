@@ -158,6 +158,7 @@ fn publish_a_verdict(bencher: Bencher, profiles: usize) {
         let change = VerdictChange {
             key: key.clone(),
             verdict,
+            doubt: None,
             at: Timestamp(0),
             reason: None,
             probed: probed.clone(),

@@ -35,6 +35,7 @@ const CONFIG: &str = "
     [[profile]]
     name = 'www.gtm.example.'
     method = 'priority'
+    failback = 'manual'
     monitor = { protocol = 'none' }
     endpoint = [{ name = 'main', target = '192.0.2.3' }]
     [[profile]]
@@ -118,15 +119,19 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
     assert_eq!(description.0["openapi"], "3.1.0");
     let mut served = Vec::new();
     for (path, method, operation) in description.operations() {
-        let is_report = path.ends_with("/report");
+        let profile = match path {
+            it if it.ends_with("/report") => "own.gtm.example.",
+            it if it.ends_with("/failback") => "www.gtm.example.",
+            _ => "app.gtm.example.",
+        };
         let asked = path
-            .replace("{profile}", if is_report { "own.gtm.example." } else { "app.gtm.example." })
+            .replace("{profile}", profile)
             .replace("{endpoint}", "west")
             .replace("{site}", "seattle");
         let query = if path == "/v1/explain" { "?name=app.gtm.example." } else { "" };
         let body = match method {
             "patch" => r#"{"weight": 60, "reason": "x"}"#,
-            _ if is_report => r#"{"healthy": true}"#,
+            _ if path.ends_with("/report") => r#"{"healthy": true}"#,
             _ => "",
         };
         let verb = method.to_uppercase();
@@ -170,6 +175,9 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
     }
     description.check("/v1/explain", "get", &daemon.api.get("/v1/explain"));
     description.check(WEST_ROUTE, "patch", &daemon.api.send("PATCH", WEST, "{"));
+    let automatic = daemon.api.post("/v1/profiles/app.gtm.example./failback", "");
+    assert_eq!(automatic.status, 409);
+    description.check("/v1/profiles/{profile}/failback", "post", &automatic);
     let stale = "If-Match: \"x\"\r\n";
     description.check(
         WEST_ROUTE,
@@ -191,6 +199,7 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "PATCH /v1/profiles/{profile}/endpoints/{endpoint}",
         "POST /v1/profiles/{profile}/endpoints/{endpoint}/report",
         "GET /v1/profiles/{profile}/endpoints/{endpoint}/timeline",
+        "POST /v1/profiles/{profile}/failback",
         "POST /v1/reload",
         "GET /v1/sites",
         "POST /v1/sites/{site}/drain",

@@ -18,11 +18,12 @@ fn load(files: &[PathBuf]) -> Result<Settings, Problems> {
 }
 
 fn samples() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-    let entries = fs::read_dir(directory).unwrap().map(|it| it.unwrap().path());
-    let mut samples: Vec<PathBuf> = entries.collect();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let files = |directory: PathBuf| fs::read_dir(directory).unwrap().map(|it| it.unwrap().path());
+    let entries = files(config.join("methods")).chain(files(config));
+    let mut samples: Vec<PathBuf> = entries.filter(|it| it.is_file()).collect();
     samples.sort();
-    assert!(samples.len() >= 5);
+    assert!(samples.len() >= 12);
     samples
 }
 

@@ -10,7 +10,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 
 use common::daemon::Daemon;
@@ -21,6 +21,11 @@ use common::{free_address, wait_for, wait_until};
 
 /// Starts Unbound with the daemon as the server of its zone; gives where it listens.
 fn unbound(daemon: &Daemon) -> (Program, SocketAddr) {
+    unbound_with(daemon, "iterator", "")
+}
+
+/// The same with these modules and these further lines of its configuration.
+fn unbound_with(daemon: &Daemon, modules: &str, more: &str) -> (Program, SocketAddr) {
     let (address, server) = (free_address(), daemon.dns[0]);
     let (host, port) = (address.ip(), address.port());
     let directory = daemon.home.path("unbound");
@@ -39,7 +44,8 @@ fn unbound(daemon: &Daemon) -> (Program, SocketAddr) {
   num-threads: 1
   access-control: 127.0.0.0/8 allow
   do-not-query-localhost: no
-  module-config: "iterator"
+  module-config: "{modules}"
+  {more}
   cache-max-ttl: 1
   cache-max-negative-ttl: 1
 remote-control:
@@ -136,4 +142,46 @@ fn clients_of_a_resolver_are_led_away_from_a_failed_site() {
     wait_until("second site", || leads_to(&second));
     first.revive();
     wait_until("first site again", || leads_to(&first));
+}
+
+#[test]
+fn clients_of_one_resolver_get_what_is_for_their_own_networks() {
+    let config = format!(
+        "{ZONE}
+        [[profile]]
+        name = 'app.gtm.example.'
+        method = 'subnet'
+        ttl = 300
+        monitor = {{ protocol = 'none' }}
+        endpoint = [
+            {{ name = 'one', target = '192.0.2.1', subnets = '127.7.0.0/16' }},
+            {{ name = 'two', target = '192.0.2.2', subnets = '127.8.0.0/16' }},
+            {{ name = 'others', target = '192.0.2.3' }},
+        ]
+        "
+    );
+    let daemon = Daemon::start(&config);
+    let names_networks = format!("send-client-subnet: {}", daemon.dns[0].ip());
+    let (_unbound, resolver) = unbound_with(&daemon, "subnetcache iterator", &names_networks);
+    let query = Query { flags: RD, ..Query::new("app.gtm.example.", "A") }.wire();
+    let ask_from = |client: &str| {
+        let socket = UdpSocket::bind((client, 0)).unwrap();
+        socket.connect(resolver).unwrap();
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(2))).unwrap();
+        let reply = wait_for("answer of the resolver", || {
+            Some(Reply::read(&exchange(&socket, &query).ok()?))
+        });
+        reply.data()
+    };
+    // The second time it answers from its cache, by the scopes that it was told.
+    for _ in 0..2 {
+        for (client, expected) in [
+            ("127.7.0.1", "192.0.2.1"),
+            ("127.7.200.1", "192.0.2.1"),
+            ("127.8.3.1", "192.0.2.2"),
+            ("127.9.0.1", "192.0.2.3"),
+        ] {
+            assert_eq!(ask_from(client), [expected], "{client}");
+        }
+    }
 }

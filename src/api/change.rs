@@ -14,7 +14,7 @@ use super::body::{endpoint_change, read_body};
 use super::error::ApiError;
 use super::etag::{Tagged, condition};
 use super::look::now;
-use super::names::{find_key, no_endpoint, no_profile, no_site};
+use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
 use super::stamp::stamp;
 use super::{Api, FromPath, Refused, render, view};
@@ -67,6 +67,44 @@ pub(super) async fn change_endpoint(
     let now = table.and_then(|it| {
         render::endpoints(it, now(&api)).into_iter().nth(it.position(&key.endpoint)?)
     });
+    let version = table.map(|it| Version::of_profile(it));
+    Ok(Tagged { version, body: view::Changed { generation: snapshot.generation, now } })
+}
+
+/// Lets the lowest priority of a profile serve again
+///
+/// For profiles with `failback = "manual"`: an endpoint that has recovered waits for this. Where none waits, nothing changes.
+#[utoipa::path(
+    post, path = "/v1/profiles/{profile}/failback", tag = "change",
+    params(
+        ("profile" = String, Path, description = "The profile's name; the dot at the end may be left out", example = "app.gtm.example."),
+        ("If-Match" = Option<String>, Header, description = "ETags of the profile: change only one of these"),
+    ),
+    request_body = Option<view::FailbackRequest>,
+    responses(
+        Changed<view::Profile>,
+        (status = 404, description = "No profile is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 409, description = "The profile fails back by itself", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Changing, Guarded,
+    ),
+)]
+pub(super) async fn fail_back(
+    State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
+    profile: FromPath<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Refused<Tagged<view::Changed<Option<view::Profile>>>> {
+    let Path(profile) = profile?;
+    let name = find_profile(&api.live.load(), &profile)?.profile.name.clone();
+    let body = body?;
+    let request =
+        if body.is_empty() { view::FailbackRequest::default() } else { read_body(&body)? };
+    let stamp = stamp(author, request.reason, None, None)?;
+    let condition = condition(&headers)?;
+    let snapshot = make(&api, Change::FailBack(name.clone()), condition, stamp).await?;
+    let table = snapshot.profile(&name);
+    let now = table.map(|it| render::profile(it, now(&api)));
     let version = table.map(|it| Version::of_profile(it));
     Ok(Tagged { version, body: view::Changed { generation: snapshot.generation, now } })
 }
@@ -202,6 +240,9 @@ async fn make(
                 None => no_profile(&snapshot, &key.profile.to_string()),
             },
             ChangeError::NoSite(name) => no_site(&snapshot, name.as_str()),
+            ChangeError::FailsBackByItself(_) => {
+                ApiError::new(StatusCode::CONFLICT, error.to_string())
+            }
             ChangeError::Changed(now) => ApiError::changed(*now),
             ChangeError::NotStored(_) => {
                 ApiError::new(StatusCode::INSUFFICIENT_STORAGE, chain(&error))

@@ -84,6 +84,7 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::sites))
         .routes(routes!(look::explain))
         .routes(routes!(change::change_endpoint))
+        .routes(routes!(change::fail_back))
         .routes(routes!(change::drain))
         .routes(routes!(change::undrain))
         .routes(routes!(change::reload))

@@ -10,14 +10,26 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Geography, Ident, Now, Override, Stamp, Timestamp,
-    WhenNoneHealthy,
+    self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Stamp,
+    Timestamp, WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 use crate::store::{Report, StateFile};
 
 pub(super) fn percent(share: f64) -> f64 {
     (share * 10_000.0).round() / 100.0
+}
+
+/// A moment by the time of day.
+fn time_at(moment: Moment, now: Now) -> String {
+    let left = i64::try_from(moment.since(now.moment).as_millis()).unwrap_or(i64::MAX);
+    rfc3339(Timestamp(now.time.0.saturating_add(left)))
+}
+
+/// The family that a profile is shown by: AAAA only where no endpoint has an IPv4 address.
+fn shown_family(table: &ProfileTable) -> Family {
+    let mut pairs = table.profile.endpoints.iter().zip(&table.endpoints);
+    if pairs.any(|(it, state)| state.has(it, Family::V4)) { Family::V4 } else { Family::V6 }
 }
 
 pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
@@ -33,6 +45,16 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         enabled: profile.enabled,
         method: profile.method.label().to_owned(),
         ttl: profile.ttl,
+        ttl_min: profile.ttl_min,
+        effective_ttl: table.ttl,
+        max_return: (profile.method == Method::Multivalue).then_some(profile.max_return),
+        affinity: profile
+            .affinity
+            .map(|it| view::Affinity { prefix4: it.prefix4, prefix6: it.prefix6 }),
+        failback: (profile.method == Method::Priority).then(|| profile.failback.label().to_owned()),
+        active_priority: table.active_priority(shown_family(table)),
+        awaits_failback: table.awaits_failback(),
+        geo_failover: (profile.method == Method::Geographic).then_some(profile.geo_failover),
         family: profile.family.label().to_owned(),
         when_none_healthy: profile.when_none_healthy.label().to_owned(),
         fallback,
@@ -45,9 +67,7 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
 /// The endpoints of a profile, in its order.
 pub(super) fn endpoints(table: &ProfileTable, now: Now) -> Vec<view::Endpoint> {
     let pairs = || table.profile.endpoints.iter().zip(&table.endpoints);
-    let has_v4 = pairs().any(|(endpoint, state)| state.has(endpoint, Family::V4));
-    let family = if has_v4 { Family::V4 } else { Family::V6 };
-    let shares = table.shares(family, None);
+    let shares = table.shares(shown_family(table), None);
     let share = |at: usize| shares.as_ref()?.get(at).copied();
     pairs().enumerate().map(|(at, (it, state))| endpoint(it, state, share(at), now)).collect()
 }
@@ -59,31 +79,39 @@ fn endpoint(
     now: Now,
 ) -> view::Endpoint {
     let probed = &state.facts.probed;
-    let held_down_until = probed.held_down_until().filter(|it| *it > now.moment).map(|until| {
-        let left = i64::try_from(until.since(now.moment).as_millis()).unwrap_or(i64::MAX);
-        rfc3339(Timestamp(now.time.0.saturating_add(left)))
-    });
+    let held_down_until = probed.held_down_until().filter(|it| *it > now.moment);
+    let child = endpoint.child();
+    let slow_start = Some(endpoint.slow_start).filter(|it| !it.is_zero());
     view::Endpoint {
         name: endpoint.name.to_string(),
         site: endpoint.site.as_ref().map(Ident::to_string),
         target: endpoint.addresses().iter().collect(),
+        profile: child.map(|(profile, _)| profile.to_string()),
+        min_child_endpoints: child.map(|(_, min)| min.any),
+        min_child_endpoints_ipv4: child.map(|(_, min)| min.v4),
+        min_child_endpoints_ipv6: child.map(|(_, min)| min.v6),
         enabled: state.enabled,
         weight: state.weight,
         priority: state.priority,
         geo: endpoint.geo.iter().map(ToString::to_string).collect(),
         subnets: endpoint.subnets.iter().map(ToString::to_string).collect(),
         location: endpoint.location.as_ref().map(location),
+        slow_start_seconds: slow_start.map(|it| it.as_secs_f64()),
+        ramp: state.ramp.map(|it| view::Ramp {
+            percent: percent(f64::from(it.part)),
+            until: time_at(it.since + endpoint.slow_start, now),
+        }),
         status: state.status.label().to_owned(),
         since: rfc3339(state.since),
         forced: state.forced().map(|it| it.label().to_owned()),
         drained: state.facts.drained,
-        effective_weight: f64::from(state.weight) * f64::from(state.part()),
+        effective_weight: state.effective_weight(),
         share: share.map(percent),
         monitor: monitor(endpoint),
         last_probe: probed.last().map(|it| last_probe(&it)),
         certificate: certificate(endpoint, state, now),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
-        held_down_until,
+        held_down_until: held_down_until.map(|it| time_at(it, now)),
         overrides: overrides(state),
     }
 }

@@ -14,7 +14,7 @@ use super::systemd;
 use crate::control::Surroundings;
 use crate::dns::{self, Identity, Policy, Server, Sockets, Steering, TcpLimits};
 use crate::metrics::DnsCounters;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 use crate::snapshot::Live;
 
 /// Connections to the API that may wait to be accepted.
@@ -75,9 +75,10 @@ fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 }
 
 /// What these settings say of answers.
-fn policy(server: &settings::Server) -> Policy {
+fn policy(settings: &Settings) -> Policy {
+    let server = &settings.server;
     let identity = Identity { version: server.version.clone(), id: server.id.clone() };
-    Policy { identity, ecs_trusted: None }
+    Policy { identity, ecs_trusted: settings.ecs.trusted.clone() }
 }
 
 /// The sockets in use, and whom to tell of others.
@@ -103,7 +104,7 @@ pub(super) fn open(
     let sockets = Sockets::bind(&server.listen, server.workers)?;
     let admin = AdminSocket::bind(settings.admin.listen)?;
     let tcp = TcpLimits { connections: server.tcp_max_connections, idle: server.tcp_idle_timeout };
-    let policy = Arc::new(ArcSwap::from_pointee(policy(server)));
+    let policy = Arc::new(ArcSwap::from_pointee(policy(settings)));
     let context = dns::Context { live, counters, policy: policy.clone(), tcp };
     let server = Server::start(&sockets, &context).context("could not start the DNS workers")?;
     let listening = Listening {
@@ -161,7 +162,7 @@ impl Surroundings for Listening {
     fn commit(&mut self, settings: &Settings) {
         let Some((sockets, admin)) = self.prepared.take() else { return };
         let before = self.addresses();
-        self.policy.store(Arc::new(policy(&settings.server)));
+        self.policy.store(Arc::new(policy(settings)));
         (self.allow)(settings);
         self.steering.answer_at(&sockets, settings.server.tcp_idle_timeout);
         self.sockets = sockets;

@@ -2,16 +2,17 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::ClientOptions;
+use super::client::{ClientOptions, Failure, Seen};
 use super::endpoint::endpoint_table;
-use super::output::{list, table};
+use super::output::{acknowledged, list, table};
 use crate::api::view;
 
-/// Look at profiles: the names that are answered, and how.
+/// Look at profiles: the names that are answered, and how. Let one fail back by hand.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol profile list
-  farol profile show app.gtm.example")]
+  farol profile show app.gtm.example
+  farol profile failback app.gtm.example --reason 'the database has caught up'")]
 pub(super) struct Profile {
     #[command(flatten)]
     client: ClientOptions,
@@ -28,6 +29,17 @@ enum Verb {
         /// The profile's name, like app.gtm.example; the dot at the end may be left out
         name: String,
     },
+    /// Let the lowest priority serve again, after a failover in a profile with failback = "manual"
+    Failback {
+        /// The profile's name, like app.gtm.example; the dot at the end may be left out
+        name: String,
+        /// Why, for those who come after
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Only if nobody has changed the profile since this ETag of `farol profile show`
+        #[arg(long, value_name = "ETAG")]
+        if_match: Option<String>,
+    },
 }
 
 impl Profile {
@@ -41,21 +53,54 @@ impl Profile {
                 let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
                 output.show(&answer.text, || render(&answer.value))
             }
+            Verb::Failback { name, reason, if_match } => {
+                let body = view::FailbackRequest { reason };
+                let path = ["profiles", &name, "failback"];
+                let mut seen = Seen::new(if_match);
+                loop {
+                    let before = client.get::<view::Profile>(&["profiles", &name]).await?.value;
+                    let etag = seen.expects(&before.etag);
+                    let answer =
+                        client.post::<view::Changed<view::Profile>>(&path, &body, Some(&etag));
+                    match answer.await {
+                        Err(Failure::Changed { .. }) if seen.may_look_again() => {}
+                        answer => {
+                            let answer = answer?;
+                            let report = || failed_back(&before, &answer.value);
+                            return output.show(&answer.text, report);
+                        }
+                    }
+                }
+            }
         })?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
+/// What a failback did.
+fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -> String {
+    let (name, end) = (&changed.now.name, acknowledged(changed.generation));
+    let priority =
+        |it: &view::Profile| it.active_priority.map_or("none".to_owned(), |it| it.to_string());
+    let (was, is) = (priority(before), priority(&changed.now));
+    match was == is && !before.awaits_failback {
+        true => format!("{name}: nothing to fail back, priority {is} serves\n{end}"),
+        false => format!("{name}: failed back, priority {was} → {is}\n{end}"),
+    }
+}
+
 fn profile_table(profiles: &[view::Profile]) -> String {
     let row = |it: &view::Profile| {
+        let notes = [(it.fail_open, "failing open"), (it.awaits_failback, "awaits failback")];
+        let notes: Vec<&str> = notes.into_iter().filter(|it| it.0).map(|it| it.1).collect();
         let healthy = it.endpoints.iter().filter(|it| is_healthy(it)).count();
         vec![
             it.name.clone(),
             it.status.clone(),
             it.method.clone(),
-            format!("{}s", it.ttl),
+            format!("{}s", it.effective_ttl),
             format!("{healthy}/{}", it.endpoints.len()),
-            if it.fail_open { "failing open" } else { "" }.to_owned(),
+            notes.join(", "),
         ]
     };
     if profiles.is_empty() {
@@ -82,13 +127,49 @@ fn render(profile: &view::Profile) -> String {
         ("profile", profile.name.clone()),
         ("status", format!("{}{fail_open}", profile.status)),
         ("method", profile.method.clone()),
-        ("ttl", format!("{}s", profile.ttl)),
+        ("ttl", ttl(profile)),
         ("family", profile.family.clone()),
+        ("max return", profile.max_return.map(|it| it.to_string()).unwrap_or_default()),
+        (
+            "affinity",
+            profile
+                .affinity
+                .as_ref()
+                .map(|it| format!("networks of /{} (IPv4) and /{} (IPv6)", it.prefix4, it.prefix6))
+                .unwrap_or_default(),
+        ),
+        ("failback", failback(profile)),
+        ("geo failover", profile.geo_failover.map(on_or_off).unwrap_or_default()),
         ("when none is healthy", none_healthy.trim_end().to_owned()),
         ("panic threshold", panic),
         ("etag", profile.etag.clone()),
     ]);
     format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true))
+}
+
+fn on_or_off(is_on: bool) -> String {
+    if is_on { "on" } else { "off" }.to_owned()
+}
+
+fn ttl(profile: &view::Profile) -> String {
+    let ttl = match profile.effective_ttl == profile.ttl {
+        true => format!("{}s", profile.ttl),
+        false => {
+            format!("{}s, now {}s: an endpoint is in doubt", profile.ttl, profile.effective_ttl)
+        }
+    };
+    profile.ttl_min.map_or_else(|| ttl.clone(), |it| format!("{ttl} (ttl_min {it}s)"))
+}
+
+fn failback(profile: &view::Profile) -> String {
+    let Some(failback) = &profile.failback else { return String::new() };
+    let serves =
+        profile.active_priority.map(|it| format!("; priority {it} serves")).unwrap_or_default();
+    let waits = match profile.awaits_failback {
+        true => format!(", and a higher one waits for `farol profile failback {}`", profile.name),
+        false => String::new(),
+    };
+    format!("{failback}{serves}{waits}")
 }
 
 #[cfg(test)]
@@ -104,6 +185,34 @@ mod tests {
         ];
         let profile = view::Profile { fail_open: true, ..samples::profile() };
         assert_eq!(profile_table(&[profile]), lines.join("\n"));
+    }
+
+    #[test]
+    fn what_waits_for_an_operator_is_shown() {
+        let waiting = view::Profile {
+            method: "priority".to_owned(),
+            failback: Some("manual".to_owned()),
+            active_priority: Some(2),
+            awaits_failback: true,
+            ttl_min: Some(2),
+            effective_ttl: 5,
+            ..samples::profile()
+        };
+        let text = render(&waiting);
+        let line = "failback              manual; priority 2 serves, and a higher one waits for `farol profile failback app.gtm.example.`\n";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("30s, now 5s: an endpoint is in doubt (ttl_min 2s)\n"), "{text}");
+        assert!(
+            profile_table(std::slice::from_ref(&waiting)).ends_with("5s      1/2  awaits failback")
+        );
+        let now =
+            view::Profile { active_priority: Some(1), awaits_failback: false, ..waiting.clone() };
+        let report = |before: &view::Profile| {
+            failed_back(before, &view::Changed { generation: 7, now: now.clone() })
+        };
+        assert!(report(&waiting).starts_with("app.gtm.example.: failed back, priority 2 → 1\n"));
+        let nothing = "app.gtm.example.: nothing to fail back, priority 1 serves\n";
+        assert!(report(&now).starts_with(nothing), "{}", report(&now));
     }
 
     #[test]

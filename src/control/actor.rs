@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use self::loading::{Loading, Relook};
@@ -87,7 +87,7 @@ pub struct Control {
     /// When to publish what has changed.
     due: Option<Instant>,
     saving: Option<Saving>,
-    /// When to write the overrides again: some have ended that are on the disk still.
+    /// When to write the overrides again: some have ended that are on the disk still, or others serve than it says.
     rewrite: Option<Instant>,
     /// Whether it was told that they couldn't be.
     is_behind: bool,
@@ -120,12 +120,13 @@ struct Accepted {
 
 impl Control {
     /// A control task over a world whose snapshot is live, and the handle to talk to it.
-    pub fn new(world: World, parts: Parts) -> (Self, Handle) {
+    pub fn new(mut world: World, parts: Parts) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS);
         let (new_probers, probers) = watch::channel(parts.prober.clone());
         parts.prober.watch(world.watches());
         journal::unmatched(&world.snapshot().unmatched_overrides);
         journal::geo_database(&world.snapshot().geography);
+        let rewrite = world.take_serving_changed().then(Instant::now);
         let mut control = Self {
             world,
             parts,
@@ -135,7 +136,7 @@ impl Control {
             heard: HashMap::new(),
             due: None,
             saving: None,
-            rewrite: None,
+            rewrite,
             is_behind: false,
             loading: None,
             relook: None,
@@ -151,6 +152,9 @@ impl Control {
         let mut sweep = tokio::time::interval(RETIRE);
         let mut pulse = tokio::time::interval(Heart::EVERY);
         let mut ramp = tokio::time::interval(RAMP);
+        // Nobody waits for what is not to be done, so nothing of it is made up for.
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ramp.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut time = TimeOfDay::now();
         let mut commands = Vec::with_capacity(BATCH);
         loop {
@@ -198,15 +202,16 @@ impl Control {
     }
 
     fn observe(&mut self, change: &VerdictChange) {
-        if !self.world.observe(change) {
-            return;
+        if self.world.observe(change) {
+            // The probe that decided is the last one, unless another has ended since.
+            let last = change.probed.last().filter(|it| it.reason == change.reason);
+            let (phase, reason) = (last.map(|it| it.phase), change.reason.clone());
+            let heard = Heard { verdict: change.verdict, phase, reason };
+            self.heard.insert(change.key.clone(), heard);
         }
-        // The probe that decided is the last one, unless another has ended since.
-        let last = change.probed.last().filter(|it| it.reason == change.reason);
-        let (phase, reason) = (last.map(|it| it.phase), change.reason.clone());
-        let heard = Heard { verdict: change.verdict, phase, reason };
-        self.heard.insert(change.key.clone(), heard);
-        self.due.get_or_insert_with(|| Instant::now() + COALESCE);
+        if self.world.is_edited() {
+            self.due.get_or_insert_with(|| Instant::now() + COALESCE);
+        }
     }
 
     fn probe_with(&mut self, prober: ProbeHandle) {
@@ -295,9 +300,15 @@ impl Control {
 
     /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
     fn put_in_force(&mut self, overrides: Overrides, accepted: &[Accepted]) {
+        let is_outdated = overrides.serving != self.world.overrides().serving;
         self.world.override_with(overrides);
+        for it in accepted {
+            if let Change::FailBack(profile) = &it.change {
+                self.world.fail_back(profile);
+            }
+        }
         let mut expired = self.world.expire(Clock::time_of_day());
-        self.rewrite = (!expired.is_empty()).then(Instant::now);
+        self.rewrite = (is_outdated || !expired.is_empty()).then(Instant::now);
         self.is_behind = false;
         // Of those that were in force before it was told already.
         expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
@@ -314,6 +325,9 @@ impl Control {
     }
 
     fn put_live(&mut self, started: Instant, changes: &Changes, why: &Why<'_>) {
+        if self.world.take_serving_changed() {
+            self.rewrite.get_or_insert_with(Instant::now);
+        }
         self.retired.push(self.parts.live.publish(self.world.snapshot().clone()));
         self.free_retired();
         self.parts.metrics.published(started.elapsed());

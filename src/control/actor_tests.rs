@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::tests::{CONFIG, drain, key, stamp, statuses, until, verdict, world};
+use super::tests::{CONFIG, drain, key, model, stamp, statuses, until, verdict, world};
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics, StateMetrics};
@@ -343,6 +343,7 @@ async fn another_prober_goes_on_from_what_is_believed() {
         VerdictChange {
             key: key("www.z.", "a"),
             verdict: say,
+            doubt: None,
             at: Timestamp(0),
             reason: None,
             probed,
@@ -417,4 +418,63 @@ fn a_reload_waits_for_a_change_that_is_being_written() {
         assert_eq!((first, second), (2, 3));
         assert_eq!(statuses(&running.live.load(), "www.z."), "D");
     });
+}
+
+#[tokio::test]
+async fn a_failover_is_kept_and_a_failback_on_the_disk_when_it_is_acknowledged() {
+    let manual = CONFIG.replace("\"weighted\"", "\"priority\"\nfailback = \"manual\"");
+    let at_start =
+        World::new(&model(&manual), Overrides::default(), Recall::default(), 1, 7, Now::at(0));
+    let app = key("app.z.", "a").profile;
+    let running = Running::start_in(tempfile::tempdir().unwrap(), at_start);
+    let stored = || {
+        let path = running.dir.path().join("overrides.json");
+        std::fs::read_to_string(path).unwrap_or_default()
+    };
+    let change = |say| {
+        let table = running.live.load().profile(&app).unwrap().clone();
+        let probed = table.endpoints[0].facts.probed.clone();
+        let (key, at) = (key("app.z.", "a"), Timestamp(0));
+        VerdictChange { key, verdict: say, doubt: None, at, reason: None, probed }
+    };
+    running.verdicts.send(change(Verdict::Degraded)).await.unwrap();
+    while !stored().contains("\"a\":2") && !stored().contains("\"a\": 2") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    running.verdicts.send(change(Verdict::Online)).await.unwrap();
+    let waits = || running.live.load().profile(&app).unwrap().awaits_failback();
+    while !waits() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let failed_back =
+        running.handle.change(Change::FailBack(app.clone()), Condition::None, stamp()).await;
+    assert_eq!(failed_back.unwrap().generation, running.live.load().generation);
+    assert!(!waits());
+    assert!(!stored().contains("\"a\":2") && !stored().contains("\"a\": 2"), "{}", stored());
+    let www = Change::FailBack(key("www.z.", "a").profile);
+    let refused = running.handle.change(www, Condition::None, stamp()).await.unwrap_err();
+    assert!(refused.to_string().contains("fails back by itself"), "{refused}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_start_after_a_quiet_day_makes_up_for_no_steps() {
+    let config = CONFIG.replace("name = \"b\"", "name = \"b\", slow_start = \"60s\"");
+    let none = Overrides::default();
+    let at_start = World::new(&model(&config), none, Recall::default(), 1, 7, Now::at(0));
+    let running = Running::start_in(tempfile::tempdir().unwrap(), at_start);
+    tokio::time::sleep(Duration::from_secs(86_400)).await;
+    let before = running.live.load();
+    let table = before.profile(&key("app.z.", "b").profile).unwrap();
+    let probed = table.endpoints[1].facts.probed.clone();
+    for verdict in [Verdict::Degraded, Verdict::Online] {
+        let (key, at, probed) = (key("app.z.", "b"), Timestamp(0), probed.clone());
+        let change = VerdictChange { key, verdict, doubt: None, at, reason: None, probed };
+        running.verdicts.send(change).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let published = running.live.load().generation - before.generation;
+    assert!((4..=10).contains(&published), "{published} snapshots in three seconds");
+    running.stop().await;
 }

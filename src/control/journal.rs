@@ -26,12 +26,12 @@ pub(super) fn store_failed(error: &str) {
     tracing::error!(event = "store_failed", error, "changes were refused: they can't be stored");
 }
 
-/// Changes that have ended, and are on the disk still.
+/// Changes that have ended, and are on the disk still, or a failover that is not.
 pub(super) fn expiry_unwritten(error: &str) {
     tracing::error!(
         event = "expiry_unwritten",
         error,
-        "changes have ended, which could not be stored; it will be tried again"
+        "changes have ended, or another priority serves where failback is manual, which could not be stored; it will be tried again"
     );
 }
 
@@ -48,6 +48,13 @@ pub(super) fn published(
             tracing::warn!(event = "fail_open", %profile, "{profile}: none or too few endpoints are healthy; when_none_healthy or panic_threshold decides");
         } else {
             tracing::info!(event = "fail_open_ended", %profile, "{profile} is answered by health again");
+        }
+    }
+    for (profile, is_awaited) in &changes.failback {
+        if *is_awaited {
+            tracing::warn!(event = "failback_awaited", %profile, "{profile}: a higher priority has recovered, and waits until an operator says `farol profile failback {profile}`");
+        } else {
+            tracing::info!(event = "failback_ended", %profile, "{profile}: no higher priority waits for a failback any more");
         }
     }
 }

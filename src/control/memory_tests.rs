@@ -125,7 +125,7 @@ async fn a_verdict_takes_the_place_of_what_is_remembered() {
     // Of an endpoint that shares its probes: nothing was heard of this one yet.
     let (key, probed) = (key("a"), world.watches()[0].probed.clone());
     let verdict = Verdict::Degraded;
-    world.observe(&VerdictChange { key, verdict, at: NOW, reason: None, probed });
+    world.observe(&VerdictChange { key, verdict, doubt: None, at: NOW, reason: None, probed });
     world.publish(Now::at(NOW.0));
     let beliefs: Vec<_> = world.watches().iter().map(|it| it.belief).collect();
     assert_eq!(beliefs, [Belief::fresh(verdict), Belief::aged(verdict)]);
@@ -160,7 +160,14 @@ async fn what_no_probe_says_is_not_kept_and_a_timeline_is() {
     keeper.timelines.add([(key("b"), turn)].into_iter());
     let probed = table.endpoints[0].facts.probed.clone();
     let verdict = Verdict::Degraded;
-    world.observe(&VerdictChange { key: key("a"), verdict, at: NOW, reason: None, probed });
+    world.observe(&VerdictChange {
+        key: key("a"),
+        verdict,
+        doubt: None,
+        at: NOW,
+        reason: None,
+        probed,
+    });
     world.publish(Now::at(NOW.0));
     keeper.live.publish(world.snapshot().clone());
     let kept = keep(keeper).await.endpoints;

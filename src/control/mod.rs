@@ -6,6 +6,7 @@
 //! clock.
 
 mod actor;
+mod failback;
 mod geography;
 mod journal;
 mod keeper;
@@ -55,10 +56,12 @@ pub enum Change {
         /// Whether it is to be drained.
         drained: bool,
     },
+    /// Lets the lowest priority of this profile serve again.
+    FailBack(Name),
 }
 
 impl fmt::Display for Change {
-    /// "app.example. seattle: weight 20, forced cleared" or "site seattle: drained".
+    /// "app.example. seattle: weight 20, forced cleared", "site seattle: drained" or "app.example.: failed back".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoint(key, change) => {
@@ -67,6 +70,7 @@ impl fmt::Display for Change {
             Self::Site { name, drained } => {
                 write!(f, "site {name}: {}", if *drained { "drained" } else { "undrained" })
             }
+            Self::FailBack(profile) => write!(f, "{profile}: failed back"),
         }
     }
 }
@@ -83,6 +87,11 @@ pub enum ChangeError {
     /// There is no such site.
     #[error("no site is called `{0}`")]
     NoSite(Ident),
+    /// The profile has no manual failback.
+    #[error(
+        "profile `{0}` fails back by itself: there is something to do by hand only with method = \"priority\" and failback = \"manual\""
+    )]
+    FailsBackByItself(Name),
     /// It was to be made to another version than this; none is there when the configuration doesn't have it any more.
     #[error("somebody else has changed it since")]
     Changed(Option<Version>),

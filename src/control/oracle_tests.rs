@@ -130,6 +130,7 @@ impl Oracle {
             }
             Change::Site { name, drained: true } => drop(self.drained.insert(name.clone())),
             Change::Site { name, drained: false } => drop(self.drained.remove(name)),
+            Change::FailBack(_) => {}
         }
     }
 

@@ -89,6 +89,7 @@ impl World {
         let before = self.snapshot.clone();
         self.nesting = Nesting::of(model);
         self.ramping.clear();
+        self.failing_back.clear();
         let geography = in_force(&model.geography, &before.geography, now.time);
         let profiles = self.tables(model, &before, &geography, now);
         let by_zone = profiles_by_zone(model);
@@ -108,6 +109,7 @@ impl World {
             unmatched_overrides: Arc::new([]),
             geography,
         });
+        self.note_all_serving();
         let unmatched = self.unmatched_overrides();
         Arc::make_mut(&mut self.snapshot).unmatched_overrides = unmatched;
     }
@@ -136,7 +138,11 @@ impl World {
                 .map(|it| EndpointFacts { nested: nested(it), ..self.facts(profile, it, old) });
             let (facts, counters) = (facts.collect(), self.counters(profile, old));
             let given = Given { previous: old.map(|it| &**it), geography, now };
-            let table = ProfileTable::new(profile.clone(), facts, counters, given);
+            let mut table = ProfileTable::new(profile.clone(), facts, counters, given);
+            let stored = self.overrides.serving.get(&profile.name).filter(|_| old.is_none());
+            if let Some(serving) = stored {
+                table = table.resuming(*serving, geography);
+            }
             note_ramp(&mut self.ramping, slot, &table);
             if let Some(room) = tables.get_mut(slot as usize) {
                 *room = Some(table);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::model::Geography;
-use crate::settings::{Admin, Metrics, Probe, Server, Settings, State};
+use crate::settings::{Admin, Ecs, Metrics, Probe, Server, Settings, State};
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
 #[derive(Clone, Debug)]
@@ -11,6 +11,7 @@ pub struct Running {
     metrics: Metrics,
     probe: Probe,
     state: State,
+    ecs: Ecs,
     geography: Arc<Geography>,
 }
 
@@ -32,6 +33,7 @@ impl Running {
             metrics: settings.metrics.clone(),
             probe: settings.probe.clone(),
             state: settings.state.clone(),
+            ecs: settings.ecs.clone(),
             geography: settings.model.geography.clone(),
         }
     }
@@ -45,7 +47,8 @@ impl Running {
         let Metrics { per_endpoint } = &mut self.metrics;
         let Probe { max_concurrent } = &mut self.probe;
         let State { dir, max_age } = &self.state;
-        let Settings { server, admin, metrics, probe, state, .. } = settings;
+        let Ecs { trusted } = &mut self.ecs;
+        let Settings { server, admin, metrics, probe, state, ecs, .. } = settings;
         let geography = std::mem::replace(&mut self.geography, settings.model.geography.clone());
         let same_networks = geography.networks == self.geography.networks;
         let taken = [
@@ -56,6 +59,7 @@ impl Running {
             ("admin.listen", replace(admin_listen, &admin.listen)),
             ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
+            ("ecs.trusted", replace(trusted, &ecs.trusted)),
             ("client_network", !same_networks),
             (
                 "geo",
@@ -107,6 +111,8 @@ mod tests {
             ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
             ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),
             ("client_network", true, "[[client_network]]\ncidr = '10.0.0.0/8'\nregion = 'US'"),
+            ("ecs.trusted", true, "[ecs]\ntrusted = []"),
+            ("ecs.trusted", true, "[ecs]\ntrusted = ['10.0.0.0/8', '2001:db8::/32']"),
             ("geo", true, "[geo]\ndatabase = '/nowhere.mmdb'"),
             ("geo", true, "[geo]\nlocation_default = { latitude = 1, longitude = 2 }"),
             ("probe.max_concurrent_probes", true, "[probe]\nmax_concurrent_probes = 7"),

@@ -144,7 +144,14 @@ mod tests {
         watch.probed.record(Arc::new(result), now, None);
         let (key, probed) = (watch.key, watch.probed);
         let verdict = Verdict::Online;
-        world.observe(&VerdictChange { key, verdict, at: Timestamp(0), reason: None, probed });
+        world.observe(&VerdictChange {
+            key,
+            verdict,
+            doubt: None,
+            at: Timestamp(0),
+            reason: None,
+            probed,
+        });
     }
 
     /// What this thread logs until the guard is dropped.

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::world::Changes;
 use super::*;
 use crate::health::Belief;
 use crate::model::{
@@ -69,7 +70,7 @@ pub(super) fn verdict(
     let table = world.snapshot().profile(&key.profile).unwrap();
     let at = table.position(&key.endpoint).unwrap();
     let probed = table.endpoints[at].facts.probed.clone();
-    VerdictChange { key, verdict, at: Timestamp(0), reason: None, probed }
+    VerdictChange { key, verdict, doubt: None, at: Timestamp(0), reason: None, probed }
 }
 
 #[test]
@@ -235,6 +236,7 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
     let late = VerdictChange {
         key: key("app.z.", "a"),
         verdict: Verdict::Online,
+        doubt: None,
         at: Timestamp(0),
         reason: None,
         probed: before.endpoints[0].facts.probed.clone(),
@@ -291,4 +293,26 @@ fn what_ended_before_the_start_never_comes_into_force() {
     let mut late = start(1000);
     assert_eq!(statuses(late.snapshot(), "www.z."), "C");
     assert_eq!((late.expire(Timestamp(1000)).len(), late.expire(Timestamp(1000)).len()), (1, 0));
+}
+
+#[test]
+fn a_doubt_alone_shortens_the_ttl_and_is_no_news() {
+    let config = CONFIG.replace("\"weighted\"", "\"weighted\"\nttl = 300\nttl_min = 5");
+    let none = Overrides::default();
+    let mut world = World::new(&model(&config), none, Recall::default(), 1, 7, Now::at(0));
+    let watches = world.watches();
+    let wanted = |name: &str| watches.iter().find(|it| it.key == key(name, "a")).unwrap().doubt;
+    assert_eq!((wanted("app.z."), wanted("www.z.")), (Some(None), None));
+    let ttl = |world: &World| world.snapshot().profile(&key("app.z.", "a").profile).unwrap().ttl;
+    let online = verdict(&world, "app.z.", "a", Verdict::Online);
+    assert!(world.observe(&online));
+    world.publish(Now::at(1));
+    for (doubt, expected) in [(Some(3), 15), (Some(2), 10), (Some(1), 5), (None, 300)] {
+        let change = VerdictChange { doubt, ..online.clone() };
+        assert!(!world.observe(&change), "nothing that people should hear of");
+        assert!(world.is_edited());
+        assert_eq!(world.publish(Now::at(2)), Changes::default());
+        assert_eq!(ttl(&world), expected, "{doubt:?}");
+        assert_eq!(world.watches()[0].doubt, Some(doubt), "another prober goes on from it");
+    }
 }

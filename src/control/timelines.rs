@@ -99,6 +99,7 @@ impl Why<'_> {
                 let concerns = |change: &Change| match change {
                     Change::Endpoint(key, _) => *key == transition.key,
                     Change::Site { name, .. } => transition.site.as_ref() == Some(name),
+                    Change::FailBack(_) => false,
                 };
                 let (change, stamp) = changes.iter().rev().find(|(it, _)| concerns(it))?;
                 let (by, reason) = (stamp.by.clone(), stamp.reason.clone());

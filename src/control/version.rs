@@ -115,15 +115,11 @@ impl World {
         match change {
             Change::Endpoint(key, _) => {
                 let profile = &self.snapshot.profile(&key.profile)?.profile;
-                let none = EndpointOverrides::default();
-                let states = profile.endpoints.iter().map(|it| {
-                    let key =
-                        EndpointKey { profile: profile.name.clone(), endpoint: it.name.clone() };
-                    let drained = it.site.as_ref().map(|it| overrides.drained_sites.get(it));
-                    (overrides.endpoints.get(&key).unwrap_or(&none), drained.flatten().is_some())
-                });
                 profile.endpoints.iter().find(|it| it.name == key.endpoint)?;
-                Some(profile_version(profile, states))
+                Some(profile_version_with(profile, overrides))
+            }
+            Change::FailBack(name) => {
+                Some(profile_version_with(&self.snapshot.profile(name)?.profile, overrides))
             }
             Change::Site { name, .. } => {
                 self.snapshot.site(name)?;
@@ -132,6 +128,16 @@ impl World {
             }
         }
     }
+}
+
+fn profile_version_with(profile: &Profile, overrides: &Overrides) -> Version {
+    let none = EndpointOverrides::default();
+    let states = profile.endpoints.iter().map(|it| {
+        let key = EndpointKey { profile: profile.name.clone(), endpoint: it.name.clone() };
+        let drained = it.site.as_ref().map(|it| overrides.drained_sites.get(it));
+        (overrides.endpoints.get(&key).unwrap_or(&none), drained.flatten().is_some())
+    });
+    profile_version(profile, states)
 }
 
 fn profile_version<'a>(

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::failback::note_serving;
 use super::nesting::Nesting;
 use super::recall::Recall;
 use super::{Change, ChangeError};
@@ -25,6 +26,10 @@ pub struct World {
     pub(super) nesting: Nesting,
     /// The profiles with an endpoint that starts slowly.
     pub(super) ramping: BTreeSet<u32>,
+    /// The profiles that an operator lets fail back.
+    pub(super) failing_back: BTreeSet<u32>,
+    /// Whether the priorities that serve are others than before.
+    pub(super) serving_changed: bool,
     /// When the first of the overrides ends.
     next_expiry: Option<Timestamp>,
     /// What ended before the start.
@@ -42,6 +47,8 @@ pub struct Changes {
     pub transitions: Vec<Transition>,
     /// Profiles that began to answer without heeding health (true), or heed it again (false).
     pub fail_open: Vec<(Name, bool)>,
+    /// Profiles where a higher priority has recovered and waits for an operator's word (true), or waits no more (false).
+    pub failback: Vec<(Name, bool)>,
 }
 
 impl Changes {
@@ -61,6 +68,9 @@ impl Changes {
         self.transitions.extend(pairs.filter_map(transition));
         if before.is_fail_open() != after.is_fail_open() {
             self.fail_open.push((after.profile.name.clone(), after.is_fail_open()));
+        }
+        if before.awaits_failback() != after.awaits_failback() {
+            self.failback.push((after.profile.name.clone(), after.awaits_failback()));
         }
     }
 }
@@ -103,6 +113,8 @@ impl World {
             overrides_changed: false,
             nesting: Nesting::default(),
             ramping: BTreeSet::new(),
+            failing_back: BTreeSet::new(),
+            serving_changed: false,
             workers,
             seed,
         };
@@ -140,24 +152,29 @@ impl World {
                         && state.facts.probed.heard().is_none();
                     let belief =
                         if is_aged { Belief::aged(verdict) } else { Belief::fresh(verdict) };
-                    watches.push(Watch { key, site, target, belief, probed });
+                    let doubt = table.profile.ttl_min.map(|_| state.facts.doubt);
+                    watches.push(Watch { key, site, target, belief, doubt, probed });
                 }
             }
         }
         watches
     }
 
-    /// Takes in a verdict. One on an endpoint that has been configured anew since, or is gone, says nothing.
-    /// Tells whether it was taken.
+    /// Takes in a verdict and the doubt about it. One on an endpoint that has been configured anew since, or is gone, says
+    /// nothing. Tells whether the verdict turned.
     pub fn observe(&mut self, change: &VerdictChange) -> bool {
         let Some((slot, at)) = self.locate(&change.key) else { return false };
         let Some(facts) = self.facts_mut(slot).and_then(|it| it.get_mut(at)) else { return false };
-        let is_current = Arc::ptr_eq(&facts.probed, &change.probed);
-        if is_current {
+        if !Arc::ptr_eq(&facts.probed, &change.probed) {
+            return false;
+        }
+        facts.doubt = change.doubt;
+        let turned = facts.verdict != change.verdict;
+        if turned || change.doubt.is_none() {
             facts.verdict = change.verdict;
             facts.remembered = None;
         }
-        is_current
+        turned
     }
 
     /// What the overrides would be after a change.
@@ -197,12 +214,15 @@ impl World {
                     overrides.drained_sites.remove(name);
                 }
             }
+            Change::FailBack(profile) => self.plan_failback(overrides, profile)?,
         }
         Ok(())
     }
 
     /// Puts other overrides in force.
-    pub fn override_with(&mut self, overrides: Overrides) {
+    pub fn override_with(&mut self, mut overrides: Overrides) {
+        // Who serves follows from the snapshot, not from what was said of it before.
+        overrides.serving.clone_from(&self.overrides.serving);
         let before = std::mem::replace(&mut self.overrides, overrides);
         self.next_expiry = self.overrides.next_expiry();
         let now = &self.overrides;
@@ -261,12 +281,12 @@ impl World {
         while let Some(((_, slot), facts)) = edits.pop_first() {
             let Some(before) = self.snapshot.profiles.get(slot) else { continue };
             let (profile, counters) = (before.profile.clone(), before.counters.clone());
-            let after = ProfileTable::new(
-                profile,
-                facts,
-                counters,
-                Given { previous: Some(before), geography: &self.snapshot.geography, now },
-            );
+            let geography = &*self.snapshot.geography;
+            let given = Given { previous: Some(before), geography, now };
+            let mut after = ProfileTable::new(profile, facts, counters, given);
+            if self.failing_back.remove(&slot) {
+                after = after.resuming([None; 2], geography);
+            }
             changes.add(before, &after);
             let nested = after.nested(slot);
             for parent in
@@ -282,6 +302,7 @@ impl World {
                     .for_each(|it| *it = nested);
             }
             note_ramp(&mut self.ramping, slot, &after);
+            self.serving_changed |= note_serving(&mut self.overrides.serving, &after);
             replaced.push((slot, Arc::new(after)));
         }
         let mut next = Snapshot {
@@ -343,7 +364,7 @@ impl World {
     }
 
     /// What is known of a profile's endpoints, to be changed.
-    fn facts_mut(&mut self, slot: u32) -> Option<&mut Vec<EndpointFacts>> {
+    pub(super) fn facts_mut(&mut self, slot: u32) -> Option<&mut Vec<EndpointFacts>> {
         let table = self.snapshot.profiles.get(slot)?;
         let known = || table.endpoints.iter().map(|it| it.facts.clone()).collect();
         Some(self.edits.entry(slot).or_insert_with(known))

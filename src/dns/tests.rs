@@ -107,6 +107,15 @@ fn responder_over(
     model: &Model,
     verdict: impl Fn(usize) -> Verdict,
 ) -> (Responder, Arc<DnsCounters>) {
+    let identity = Identity { version: Some("farol".to_owned()), id: None };
+    responder_with(model, verdict, Policy { identity, ..Policy::default() })
+}
+
+fn responder_with(
+    model: &Model,
+    verdict: impl Fn(usize) -> Verdict,
+    policy: Policy,
+) -> (Responder, Arc<DnsCounters>) {
     let profiles: Vec<(u32, &Profile)> = (0..).zip(model.profiles.iter().map(|it| &**it)).collect();
     let table = |profile: &Arc<Profile>| {
         let facts = |at| EndpointFacts { verdict: verdict(at), ..EndpointFacts::default() };
@@ -126,12 +135,13 @@ fn responder_over(
         ..Snapshot::default()
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));
-    let identity = Identity { version: Some("farol".to_owned()), id: None };
-    let policy = Policy { identity, ..Policy::default() };
     let counters = Arc::new(DnsCounters::new(1));
     let reader = Reader::new(live, Worker(0));
     (Responder::new(reader, counters.clone(), Arc::new(ArcSwap::from_pointee(policy))), counters)
 }
+
+#[path = "ecs_tests.rs"]
+mod ecs;
 
 /// A query: header with these flags and counts, one question, and whatever follows.
 fn query(name: &str, record_type: u16, flags: u8, additional: &[&[u8]]) -> Vec<u8> {

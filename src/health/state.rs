@@ -67,15 +67,20 @@ impl Health {
         self.held_until
     }
 
+    /// While the last results speak against the verdict: how many more of them would turn it, at least 1. An endpoint that is
+    /// held down and has its successes together is not in doubt: it only has to wait.
+    pub fn doubt(&self, monitor: &Monitor) -> Option<u8> {
+        let enough = match self.verdict {
+            Verdict::Unknown => return None,
+            Verdict::Online => monitor.tolerated_failures.saturating_add(1),
+            Verdict::Degraded => monitor.required_successes,
+        };
+        enough.checked_sub(self.contrary).filter(|needed| self.contrary > 0 && *needed > 0)
+    }
+
     /// How long to wait from the start of the last probe to the start of the next.
     pub fn interval(&self, monitor: &Monitor) -> Duration {
-        let enough = match self.verdict {
-            Verdict::Degraded => monitor.required_successes,
-            Verdict::Online | Verdict::Unknown => u8::MAX,
-        };
-        // An endpoint that is held down is not in doubt: it only has to wait.
-        let in_doubt = self.contrary > 0 && self.contrary < enough;
-        if in_doubt { monitor.fast_interval } else { monitor.interval }
+        if self.doubt(monitor).is_some() { monitor.fast_interval } else { monitor.interval }
     }
 
     /// Takes in one result. Tells whether the verdict changed.
@@ -257,6 +262,25 @@ mod tests {
             health.observe(outcome(letter), &monitor, Moment::default());
             assert_eq!(health.interval(&monitor), seconds * SECOND, "after {letter}");
         }
+    }
+
+    #[test]
+    fn doubt_counts_the_results_that_a_change_still_needs() {
+        let mut monitor = monitor(3, 3);
+        monitor.flap.count = 1;
+        let mut health = Health::default();
+        let mut now = Moment::default();
+        // At the end, after the second fall, it is held down with its successes together.
+        let results = "+-.--+----+-+++----++++";
+        let doubts = "03321032102021032102100";
+        for (letter, doubt) in results.chars().zip(doubts.chars()) {
+            now = now + SECOND;
+            health.observe(outcome(letter), &monitor, now);
+            let doubt = doubt.to_digit(10).and_then(|it| u8::try_from(it).ok());
+            assert_eq!(health.doubt(&monitor), doubt.filter(|it| *it > 0), "{letter} at {now:?}");
+        }
+        assert!(health.held_down_until().is_some());
+        assert_eq!(Health::default().doubt(&monitor), None, "nothing is believed yet");
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl<'s> Row<'s> {
 }
 
 /// Every metric of profiles and endpoints, in the order of a scrape.
-pub(super) static FAMILIES: [Family; 12] = [
+pub(super) static FAMILIES: [Family; 13] = [
     Family::new("farol_answers_total", Kind::Counter, "Answers that named an endpoint.", answers),
     Family::new(
         "farol_endpoint_up",
@@ -87,7 +87,7 @@ pub(super) static FAMILIES: [Family; 12] = [
     Family::new(
         "farol_endpoint_weight",
         Kind::Gauge,
-        "An endpoint's weight, as configured and with overrides.",
+        "An endpoint's weight: as configured, and with overrides and a slow start.",
         weight,
     ),
     Family::new(
@@ -134,6 +134,16 @@ pub(super) static FAMILIES: [Family; 12] = [
             out.add(&[("profile", &row.name)], u8::from(row.table.is_fail_open()));
         },
     ),
+    Family::new(
+        "farol_profile_awaits_failback",
+        Kind::Gauge,
+        "Whether a higher priority has recovered and waits for an operator's word, of profiles with manual failback.",
+        |row, out| {
+            if row.table.profile.fails_back_by_hand() {
+                out.add(&[("profile", &row.name)], u8::from(row.table.awaits_failback()));
+            }
+        },
+    ),
     Family {
         head: Head {
             name: "farol_override_active",
@@ -178,7 +188,7 @@ fn status(row: &Row<'_>, out: &mut Samples<'_>) {
 fn weight(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
         out.add(&row.place_and(endpoint, "kind", "configured"), endpoint.weight);
-        out.add(&row.place_and(endpoint, "kind", "effective"), state.weight);
+        out.add(&row.place_and(endpoint, "kind", "effective"), state.effective_weight());
     }
 }
 

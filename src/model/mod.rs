@@ -38,7 +38,8 @@ pub use monitor::{
 pub use name::{MAX_NAME, Name, NameError, suffixes};
 pub use network::{Network, NetworkError};
 pub use overrides::{
-    Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Stamp, Stamped,
+    Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,
+    Stamped,
 };
 pub use profile::{
     Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile,

@@ -36,6 +36,13 @@ pub struct Profile {
     pub endpoints: Vec<Endpoint>,
 }
 
+impl Profile {
+    /// Whether an endpoint of higher priority that recovers waits for an operator's word.
+    pub fn fails_back_by_hand(&self) -> bool {
+        self.method == Method::Priority && self.failback == Failback::Manual
+    }
+}
+
 /// A routing method (one file each in `routing`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {

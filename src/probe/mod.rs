@@ -65,17 +65,21 @@ pub struct Watch {
     /// What is believed of the endpoint when it is watched for the first time. Where others share its target, see
     /// [`ProbeHandle::watch`].
     pub belief: Belief,
+    /// What is known of the doubt about it, where somebody wants to know: see [`VerdictChange::doubt`].
+    pub doubt: Option<Option<u8>>,
     /// Where the results go.
     pub probed: Arc<Probed>,
 }
 
-/// The probes' verdict on an endpoint turned.
+/// The probes' verdict on an endpoint turned, or, where somebody wants to know, the doubt about it.
 #[derive(Clone, Debug)]
 pub struct VerdictChange {
     /// Which endpoint.
     pub key: EndpointKey,
     /// What is believed from now on.
     pub verdict: Verdict,
+    /// While the last results speak against the verdict: how many more of them would turn it.
+    pub doubt: Option<u8>,
     /// When it turned.
     pub at: Timestamp,
     /// What was wrong, when the result that decided was a failure: "connect: refused".

@@ -175,7 +175,14 @@ fn watch(name: &str, port: u16) -> Watch {
     let addresses = [SocketAddr::from(([192, 0, 2, 1], port))];
     let monitor = Arc::new(monitor(Protocol::Tcp));
     let target = ProbeTarget { addresses: addresses.into(), monitor };
-    Watch { key: key(name), site: None, target, belief: Belief::default(), probed: Arc::default() }
+    Watch {
+        key: key(name),
+        site: None,
+        target,
+        belief: Belief::default(),
+        doubt: None,
+        probed: Arc::default(),
+    }
 }
 
 /// Whether `gap` is `interval`, give or take the jitter and the timers' own grain.

@@ -55,6 +55,44 @@ async fn equal_targets_are_probed_once_and_all_endpoints_hear_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn doubt_is_told_to_those_who_want_to_know() {
+    use Outcome::{Failed, Passed};
+    let outcomes = vec![Passed, Failed, Failed, Passed, Failed, Failed, Failed, Failed, Passed];
+    let outcomes = HashMap::from([(80, outcomes)]);
+    let mut bench = Bench::start(Script { outcomes, ..Script::default() });
+    let heeding = |doubt| Watch { doubt, ..watch("heeds", 80) };
+    let (deaf, mut heeds) = (watch("deaf", 80), heeding(Some(None)));
+    bench.handle.watch(vec![deaf.clone(), heeds.clone()]);
+    let mut heard: HashMap<String, Vec<(Verdict, Option<u8>)>> = HashMap::new();
+    for _ in 0..13 {
+        let change = bench.changes.recv().await.unwrap();
+        let heard = heard.entry(change.key.endpoint.to_string()).or_default();
+        heard.push((change.verdict, change.doubt));
+    }
+    use Verdict::{Degraded, Online};
+    assert_eq!(heard["deaf"], [(Online, None), (Degraded, None), (Online, None)]);
+    let doubts = [
+        (Online, None),
+        (Online, Some(3)),
+        (Online, Some(2)),
+        (Online, None),
+        (Online, Some(3)),
+        (Online, Some(2)),
+        (Online, Some(1)),
+        (Degraded, None),
+        (Degraded, Some(1)),
+        (Online, None),
+    ];
+    assert_eq!(heard["heeds"], doubts);
+
+    // Who knows of a doubt that is over is told so.
+    heeds.doubt = Some(Some(2));
+    bench.handle.watch(vec![heeds.clone()]);
+    let change = bench.changes.recv().await.unwrap();
+    assert_eq!((change.key, change.verdict, change.doubt), (key("heeds"), Online, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_joins_is_told_at_once_and_who_leaves_disturbs_nobody() {
     let outcomes = HashMap::from([(80, vec![Outcome::Failed])]);
     let script = Script { takes: 4 * SECOND, outcomes, ..Script::default() };

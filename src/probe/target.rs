@@ -39,11 +39,13 @@ struct Listener {
     probed: Arc<Probed>,
     /// What it was told last, or believed by itself.
     told: Verdict,
+    /// The doubt that it knows of, where it wants to.
+    doubt: Option<Option<u8>>,
 }
 
 impl Listener {
     fn new(watch: Watch, told: Verdict) -> Self {
-        Self { key: watch.key, probed: watch.probed, told }
+        Self { key: watch.key, probed: watch.probed, told, doubt: watch.doubt }
     }
 }
 
@@ -96,7 +98,9 @@ impl Target {
         out: &mut Outbox,
     ) {
         (self.what, self.site) = (what, site);
-        let is_same = |(own, it): (&Listener, &Watch)| own.is_of(it);
+        let is_same = |(own, it): (&Listener, &Watch)| {
+            own.is_of(it) && own.doubt.is_some() == it.doubt.is_some()
+        };
         if self.listeners.len() == watches.len() && self.listeners.iter().zip(&watches).all(is_same)
         {
             return;
@@ -122,7 +126,7 @@ impl Target {
     /// Takes in a result: for whoever shows it, and for the verdict.
     pub(super) fn observe(&mut self, result: ProbeResult, now: Moment, out: &mut Outbox) {
         let turned = self.health.observe(result.outcome, &self.what.monitor, now);
-        if turned {
+        if turned || self.listeners.iter().any(|it| it.doubt.is_some()) {
             self.tell(result.reason.clone(), out);
         }
         let result = Arc::new(result);
@@ -157,19 +161,27 @@ impl Target {
         self.listeners.iter().map(|it| Arc::as_ptr(&it.probed))
     }
 
-    /// Tells the verdict to those that know another one; none is told that nothing is known.
+    /// Tells the verdict to those that know another one, and the doubt likewise to those who want to know it; none is told that
+    /// nothing is known.
     fn tell(&mut self, reason: Option<Arc<str>>, out: &mut Outbox) {
         let (verdict, at) = (self.health.verdict(), Clock::time_of_day());
         if verdict == Verdict::Unknown {
             return;
         }
-        for listener in self.listeners.iter_mut().filter(|it| it.told != verdict) {
+        let doubt = self.health.doubt(&self.what.monitor);
+        for listener in &mut self.listeners {
+            let turned = listener.told != verdict;
+            if !turned && listener.doubt.is_none_or(|known| known == doubt) {
+                continue;
+            }
             listener.told = verdict;
+            listener.doubt = listener.doubt.map(|_| doubt);
             out.push_back(VerdictChange {
                 key: listener.key.clone(),
                 verdict,
+                doubt,
                 at,
-                reason: reason.clone(),
+                reason: reason.clone().filter(|_| turned),
                 probed: Arc::clone(&listener.probed),
             });
         }

@@ -15,6 +15,7 @@ use super::problem::{Log, Place, Problem, twice};
 use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
+use super::routing::warn_of_nothing_to_go_by;
 use super::secret::Secrets;
 use super::zone::ZoneDraft;
 use crate::model::{Ident, Model, Name, Profile, Site, Zone, suffixes};
@@ -44,6 +45,11 @@ pub(super) fn model(
         .map(|section| (section, homes.claim(section, complete), world.profile(section)))
         .collect();
     nesting::check(&sections, complete, log);
+    for (section, _, profile) in &profiles {
+        if let Some(profile) = profile.as_ref().filter(|_| complete) {
+            warn_of_nothing_to_go_by(section, profile, &geography, log);
+        }
+    }
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
     Model { zones, sites, profiles: profiles.collect(), geography }

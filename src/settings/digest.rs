@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::model::{Model, Monitor, Site, TrustAnchors};
+use super::Ecs;
+use crate::model::{DefaultLocation, Geography, Model, Monitor, Site, TrustAnchors};
 
 /// Digests what a configuration says about names and places, to 52 bits, which a 64-bit float holds exactly. How it is written
 /// does not count, the order of zones, sites and profiles does. Another release of Farol may come to another number.
-pub(super) fn digest(model: &Model) -> u64 {
+pub(super) fn digest(model: &Model, ecs: &Ecs) -> u64 {
     // Every field is named here, so that none is forgotten.
-    let Model { zones, sites, profiles, geography: _ } = model;
+    let Model { zones, sites, profiles, geography } = model;
     let mut hasher = DefaultHasher::new();
     zones.hash(&mut hasher);
     for Site { name, location } in sites {
@@ -23,7 +24,20 @@ pub(super) fn digest(model: &Model) -> u64 {
     let anchors: BTreeMap<_, _> =
         monitors.filter_map(|it| anchors(it)).map(|it| (&it.file, &it.certificates)).collect();
     anchors.hash(&mut hasher);
+    places(geography, &mut hasher);
+    ecs.hash(&mut hasher);
     hasher.finish() >> 12
+}
+
+/// Hashes what is known of where clients are; of files only the digest that was made when they were read.
+fn places(geography: &Geography, hasher: &mut DefaultHasher) {
+    geography.networks.iter().for_each(|it| it.hash(hasher));
+    match &geography.location_default {
+        Some(DefaultLocation::Site(site)) => site.hash(hasher),
+        Some(DefaultLocation::Point(point)) => point.hash(hasher),
+        None => {}
+    }
+    geography.files.hash(hasher);
 }
 
 fn anchors(monitor: &Monitor) -> Option<&TrustAnchors> {
@@ -32,6 +46,7 @@ fn anchors(monitor: &Monitor) -> Option<&TrustAnchors> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
@@ -77,6 +92,23 @@ mod tests {
         ] {
             assert_ne!(digest(&CONFIG.replace(from, to)), first, "{to}");
         }
+        fs::write(directory.path().join("l.csv"), "network,west\n192.0.2.0/24,7\n").unwrap();
+        let places = [
+            "[[client_network]]\ncidr = '10.0.0.0/8'\nregion = 'US'\n",
+            "[[client_network]]\ncidr = '10.0.0.0/8'\nregion = 'CA'\n",
+            "[geo]\nlocation_default = 'west'\n",
+            "[geo]\nlocation_default = { latitude = 1, longitude = 2 }\n",
+            "[geo]\nlatency_table = 'l.csv'\n",
+            "[ecs]\ntrusted = []\n",
+            "[ecs]\ntrusted = '192.0.2.0/24'\n",
+        ];
+        let mut digests: Vec<u64> =
+            places.iter().map(|it| digest(&format!("{it}{CONFIG}"))).collect();
+        digests.push(first);
+        fs::write(directory.path().join("l.csv"), "network,west\n192.0.2.0/24,8\n").unwrap();
+        digests.push(digest(&format!("{}{CONFIG}", places[4])));
+        let different: BTreeSet<u64> = digests.iter().copied().collect();
+        assert_eq!(different.len(), digests.len(), "{digests:?}");
         authority("two");
         assert_ne!(digest(CONFIG), first);
     }

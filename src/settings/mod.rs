@@ -9,6 +9,7 @@ mod build;
 mod clients;
 mod digest;
 mod duration;
+mod ecs;
 mod exec;
 mod files;
 mod format;
@@ -43,6 +44,7 @@ mod zone;
 mod zone_file;
 
 pub(crate) use duration::parse as parse_duration;
+pub use ecs::Ecs;
 pub(crate) use files::counts_in_directory;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
@@ -81,6 +83,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// What all probes have in common.
     pub probe: Probe,
+    /// Who is believed when it names a client's network.
+    pub ecs: Ecs,
     /// The zones, sites and profiles.
     pub model: Model,
     /// A number below 2^52 that is another one where the model is, by all likelihood.
@@ -217,17 +221,17 @@ fn settings(
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);
         let metrics = metrics(&root);
-        let probe = probe(&root);
-        Some((server?, admin?, state?, metrics?, probe?, model))
+        let (probe, ecs) = (probe(&root), Ecs::read(&root));
+        Some((server?, admin?, state?, metrics?, probe?, ecs?, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, metrics, probe, model)) = parts else {
+    let Some((server, admin, state, metrics, probe, ecs, model)) = parts else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
-    let (digest, files) = (digest::digest(&model), library.into_files());
-    Ok(Settings { server, admin, state, metrics, probe, model, digest, warnings, files })
+    let (digest, files) = (digest::digest(&model, &ecs), library.into_files());
+    Ok(Settings { server, admin, state, metrics, probe, ecs, model, digest, warnings, files })
 }
 
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.

@@ -127,6 +127,11 @@ impl EndpointState {
         self.ramp.map_or(1.0, |it| it.part)
     }
 
+    /// The weight that its share comes to while it starts slowly.
+    pub fn effective_weight(&self) -> f64 {
+        f64::from(self.weight) * f64::from(self.part())
+    }
+
     /// Whether it has something to answer to this family.
     pub fn has(&self, endpoint: &Endpoint, family: Family) -> bool {
         match self.facts.nested {

@@ -5,7 +5,7 @@ use super::counters::AnswerCounters;
 use super::endpoint::{EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
 use crate::model::{
-    Endpoint, Family, Geography, Ident, Now, Profile, ProfileStatus, WhenNoneHealthy,
+    Endpoint, Family, Geography, Ident, Now, Profile, ProfileStatus, Serving, WhenNoneHealthy,
 };
 use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, prepare};
 
@@ -73,12 +73,7 @@ impl ProfileTable {
         if endpoints.iter().any(|it| it.status.is_healthy()) {
             endpoints.iter_mut().for_each(|it| it.last_healthy = it.status.is_healthy());
         }
-        let members: Vec<Member> = profile
-            .endpoints
-            .iter()
-            .zip(&endpoints)
-            .map(|(it, state)| state.member(&profile, it))
-            .collect();
+        let members = members(&profile, &endpoints);
         let ttl = ttl(&profile, &endpoints);
         let families = Family::ALL.map(|family| {
             let active = previous.and_then(|it| it.family(family).prepared.active);
@@ -96,6 +91,17 @@ impl ProfileTable {
         });
         let status = profile_status(profile.enabled, endpoints.iter().map(|it| it.status));
         Self { profile, endpoints, status, ttl, counters, families }
+    }
+
+    /// The same, but as if these priorities had served until now.
+    pub fn resuming(mut self, serving: Serving, geography: &Geography) -> Self {
+        let members = members(&self.profile, &self.endpoints);
+        for (table, (family, active)) in
+            self.families.iter_mut().zip(Family::ALL.into_iter().zip(serving))
+        {
+            table.prepared = prepare(&self.profile, &members, geography, family, active);
+        }
+        self
     }
 
     /// The state of the endpoint of this name, which is likely to be at `likely`.
@@ -146,6 +152,26 @@ impl ProfileTable {
         Family::ALL.into_iter().any(|family| self.basis(family).is_fail_open())
     }
 
+    /// The priority that serves this family, or did while an endpoint was healthy last, with
+    /// [`Method::Priority`](crate::model::Method::Priority).
+    pub fn active_priority(&self, family: Family) -> Option<u16> {
+        self.family(family).prepared.active
+    }
+
+    /// The priorities that serve, where what recovers waits for an operator's word.
+    pub fn serving(&self) -> Option<Serving> {
+        let serving = Family::ALL.map(|it| self.active_priority(it));
+        (self.profile.fails_back_by_hand() && serving != [None; 2]).then_some(serving)
+    }
+
+    /// Whether an endpoint of higher priority has recovered and waits for an operator's word.
+    pub fn awaits_failback(&self) -> bool {
+        self.families.iter().any(|it| {
+            it.prepared.basis == Basis::Healthy
+                && it.prepared.standings.contains(&Standing::AwaitsFailback)
+        })
+    }
+
     /// Why an endpoint is among those that answer to this family, or not.
     pub fn standing(&self, family: Family, endpoint: usize) -> Option<Standing> {
         self.family(family).prepared.standings.get(endpoint).copied()
@@ -165,6 +191,11 @@ impl ProfileTable {
     pub(super) fn family(&self, family: Family) -> &FamilyTable {
         &self.families[family.index()]
     }
+}
+
+fn members(profile: &Profile, endpoints: &[EndpointState]) -> Vec<Member> {
+    let pairs = profile.endpoints.iter().zip(endpoints);
+    pairs.map(|(it, state)| state.member(profile, it)).collect()
 }
 
 /// How long answers may be kept: while a change is to be expected, until then.

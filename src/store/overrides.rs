@@ -7,13 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::Damage;
 use super::time::Time;
-use crate::model::{EndpointKey, EndpointOverrides, Forced, Overrides, Stamp, Stamped};
+use crate::model::{EndpointKey, EndpointOverrides, Forced, Name, Overrides, Stamp, Stamped};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
     endpoints: Vec<EndpointEntry>,
     drained_sites: Vec<SiteEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    serving: Vec<ServingEntry>,
+}
+
+/// The priorities that a profile with manual failback answers A and AAAA by.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServingEntry {
+    profile: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    a: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aaaa: Option<u16>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,8 +90,17 @@ pub(super) fn to_json(overrides: &Overrides) -> serde_json::Result<String> {
         .drained_sites
         .iter()
         .map(|(site, stamp)| SiteEntry { site: site.to_string(), stamp: StampEntry::of(stamp) });
-    let document =
-        Document { endpoints: endpoints.collect(), drained_sites: drained_sites.collect() };
+    let serving = overrides.serving.iter();
+    let serving = serving.map(|(profile, [a, aaaa])| ServingEntry {
+        profile: profile.to_string(),
+        a: *a,
+        aaaa: *aaaa,
+    });
+    let document = Document {
+        endpoints: endpoints.collect(),
+        drained_sites: drained_sites.collect(),
+        serving: serving.collect(),
+    };
     serde_json::to_string_pretty(&document)
 }
 
@@ -108,6 +130,10 @@ pub(super) fn from_json(payload: &str) -> Result<Overrides, Damage> {
     for entry in document.drained_sites {
         let site = name("site", &entry.site)?;
         unique(&mut overrides.drained_sites, site, entry.stamp.stamp()?, &entry.site)?;
+    }
+    for entry in document.serving {
+        let profile: Name = name("profile", &entry.profile)?;
+        unique(&mut overrides.serving, profile, [entry.a, entry.aaaa], &entry.profile)?;
     }
     Ok(overrides)
 }
@@ -174,7 +200,7 @@ impl From<ForcedWord> for Forced {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{Ident, Name, Timestamp};
+    use crate::model::{Ident, Timestamp};
     use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;
@@ -221,8 +247,11 @@ pub(super) mod tests {
                     forced,
                 })
                 .prop_filter("overrides something", |it| !it.is_empty());
-        (btree_map(key, changes, 0..6), btree_map(ident(), stamp(), 0..4))
-            .prop_map(|(endpoints, drained_sites)| Overrides { endpoints, drained_sites })
+        let serving =
+            btree_map(dns_name(), [option::of(any::<u16>()), option::of(any::<u16>())], 0..3);
+        (btree_map(key, changes, 0..6), btree_map(ident(), stamp(), 0..4), serving).prop_map(
+            |(endpoints, drained_sites, serving)| Overrides { endpoints, drained_sites, serving },
+        )
     }
 
     proptest! {

@@ -141,6 +141,17 @@ pub struct Reported {
     pub healthy: bool,
 }
 
+/// The body of a failback; may be missing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "checked the database"}))]
+pub struct FailbackRequest {
+    /// Why, for those who come after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub reason: Option<String>,
+}
+
 /// Tells a key that is left out from one that is null.
 mod patch {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,13 +1,16 @@
 //! The API's JSON types, which the command line shares. Durations are in seconds, times in RFC 3339, shares in percent.
 
 mod change;
+mod routing;
 mod site;
 mod state;
 mod timeline;
 
 pub use change::{
-    Changed, DrainRequest, EndpointPatch, Problem, Reloaded, ReportRequest, Reported,
+    Changed, DrainRequest, EndpointPatch, FailbackRequest, Problem, Reloaded, ReportRequest,
+    Reported,
 };
+pub use routing::{Affinity, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{Timeline, Turn};
@@ -142,6 +145,31 @@ pub struct Profile {
     pub method: String,
     /// Seconds that answers may be kept.
     pub ttl: u32,
+    /// The least of them while an endpoint is in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_min: Option<u32>,
+    /// Seconds that answers may be kept now: `ttl`, or less while an endpoint is in doubt. A nested profile may have less still.
+    #[serde(default)]
+    pub effective_ttl: u32,
+    /// How many endpoints an answer names, with `multivalue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_return: Option<u8>,
+    /// Which clients stay together at one endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<Affinity>,
+    /// Whether a recovered endpoint of higher priority serves again at once (`automatic`) or by an operator's word (`manual`),
+    /// with `priority`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failback: Option<String>,
+    /// The priority that serves, with `priority` (A; AAAA where no endpoint has an IPv4 address).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_priority: Option<u16>,
+    /// Whether a higher priority has recovered and waits for `failback`.
+    #[serde(default)]
+    pub awaits_failback: bool,
+    /// Whether a Degraded endpoint is left for the next wider match, with `geographic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geo_failover: Option<bool>,
     /// Whether the record type comes before the method's choice.
     pub family: String,
     /// What is answered while no endpoint is healthy.
@@ -168,6 +196,18 @@ pub struct Endpoint {
     /// What is answered.
     #[schema(value_type = Vec<String>)]
     pub target: Vec<IpAddr>,
+    /// The nested profile that it stands for; it has no target of its own then, and is not probed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// How many endpoints of that profile must be healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_child_endpoints: Option<u16>,
+    /// How many of those with an IPv4 address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_child_endpoints_ipv4: Option<u16>,
+    /// How many of those with an IPv6 address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_child_endpoints_ipv6: Option<u16>,
     /// Whether it is in service, with overrides.
     pub enabled: bool,
     /// The weight in force.
@@ -183,6 +223,12 @@ pub struct Endpoint {
     /// Where it is, if not at its site's location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+    /// How long it takes to its full share after it recovered or was undrained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start_seconds: Option<f64>,
+    /// How far it has come, while it starts slowly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
     /// Its state.
     pub status: String,
     /// When it came into this state.
@@ -194,8 +240,8 @@ pub struct Endpoint {
     pub drained: bool,
     /// The weight that routing uses.
     pub effective_weight: f64,
-    /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address). None where that
-    /// depends on the client.
+    /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address). Null where that
+    /// depends on the client, with `performance`, `geographic` and `subnet`: `/v1/explain` tells it for one client.
     pub share: Option<f64>,
     /// How it is probed.
     pub monitor: Monitor,

@@ -49,7 +49,7 @@ fn row(endpoint: &view::Endpoint) -> Vec<String> {
     vec![
         endpoint.name.clone(),
         endpoint.site.clone().unwrap_or_default(),
-        addresses(endpoint),
+        target(endpoint),
         format!("{}{}{}", endpoint.status, mark("enabled"), mark("forced")),
         ago(&endpoint.since),
         format!("{}{}", endpoint.weight, mark("weight")),
@@ -68,6 +68,10 @@ fn note(endpoint: &view::Endpoint) -> String {
     if let Some(forced) = &endpoint.forced {
         notes.push(format!("forced {forced}"));
     }
+    if let Some(ramp) = &endpoint.ramp {
+        notes
+            .push(format!("starts slowly: {} % of its share, all at {}", ramp.percent, ramp.until));
+    }
     if let Some(reason) = endpoint.last_probe.as_ref().and_then(|it| it.reason.as_deref()) {
         notes.push(one_line(reason));
     }
@@ -83,9 +87,29 @@ fn note(endpoint: &view::Endpoint) -> String {
     notes.join("; ")
 }
 
-fn addresses(endpoint: &view::Endpoint) -> String {
+fn target(endpoint: &view::Endpoint) -> String {
+    if let Some(profile) = &endpoint.profile {
+        return format!("profile {profile}");
+    }
     let addresses: Vec<String> = endpoint.target.iter().map(ToString::to_string).collect();
     addresses.join(", ")
+}
+
+/// What a nested profile must have to serve.
+fn children(endpoint: &view::Endpoint) -> String {
+    let least = |least: Option<u16>, what: &str| {
+        least.filter(|it| *it > 0).map(|it| format!("{it} healthy{what}"))
+    };
+    let needs = [
+        least(endpoint.min_child_endpoints, ""),
+        least(endpoint.min_child_endpoints_ipv4, " with IPv4"),
+        least(endpoint.min_child_endpoints_ipv6, " with IPv6"),
+    ];
+    needs.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn slow_start(endpoint: &view::Endpoint) -> String {
+    endpoint.slow_start_seconds.map(|it| format!("{it} s")).unwrap_or_default()
 }
 
 /// The first of them, where all would make a table too wide.
@@ -112,7 +136,8 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
         ("endpoint", endpoint.name.clone()),
         ("profile", profile.to_owned()),
         ("site", endpoint.site.clone().unwrap_or_default()),
-        ("target", addresses(endpoint)),
+        ("target", target(endpoint)),
+        ("needs", children(endpoint)),
         ("status", format!("{} for {}{note}", endpoint.status, lasting(&endpoint.since))),
         ("enabled", endpoint.enabled.to_string()),
         ("drained", if endpoint.drained { "drained" } else { "" }.to_owned()),
@@ -121,8 +146,12 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
         ("geo", endpoint.geo.join(", ")),
         ("subnets", endpoint.subnets.join(", ")),
         ("location", location(endpoint)),
+        ("slow start", slow_start(endpoint)),
         ("share", percent(endpoint.share)),
-        ("monitor", monitor(&endpoint.monitor)),
+        (
+            "monitor",
+            if endpoint.profile.is_none() { monitor(&endpoint.monitor) } else { String::new() },
+        ),
         ("last probe", endpoint.last_probe.as_ref().map(last_probe).unwrap_or_default()),
         (
             "certificate",
@@ -199,6 +228,36 @@ mod tests {
             assert!(text.contains("expires 2026-12-01T00:00:00Z\n"), "{text}");
             assert_eq!(text.matches("expires 2026-12-01T").count(), times, "{text}");
         }
+    }
+
+    #[test]
+    fn a_nested_profile_and_a_slow_start_are_shown() {
+        let nested = view::Endpoint {
+            profile: Some("eu.gtm.example.".to_owned()),
+            target: Vec::new(),
+            min_child_endpoints: Some(2),
+            min_child_endpoints_ipv4: Some(0),
+            min_child_endpoints_ipv6: Some(1),
+            slow_start_seconds: Some(60.0),
+            ramp: Some(view::Ramp { percent: 55.0, until: "2026-05-01T12:00:30Z".to_owned() }),
+            ..samples::endpoint("eu")
+        };
+        let text = endpoint("app.gtm.example.", &nested);
+        let ramp = "starts slowly: 55 % of its share, all at 2026-05-01T12:00:30Z";
+        for line in [
+            "target      profile eu.gtm.example.\n",
+            "needs       2 healthy, 1 healthy with IPv6\n",
+            "slow start  60 s\n",
+            ramp,
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        assert!(!text.contains("monitor"), "{text}");
+        let text = endpoint_table(
+            &[view::Profile { endpoints: vec![nested], ..samples::profile() }],
+            true,
+        );
+        assert!(text.contains("  profile eu.gtm.example.  ") && text.ends_with(ramp), "{text}");
     }
 
     #[test]

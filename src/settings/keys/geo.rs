@@ -65,6 +65,20 @@ pub(super) static GEO: Schema = Schema {
     ],
 };
 
+pub(super) static ECS: Schema = Schema {
+    heading: "[ecs]",
+    meaning: "Resolvers that say for which network they ask (EDNS client subnet, RFC 7871).",
+    keys: &[Key::derived(
+        "trusted",
+        Texts(
+            "a network such as \"192.0.2.0/24\" or \"2001:db8::/32\", or a list of 0 to 10000 of them",
+        ),
+        "all are believed",
+        r#"["192.0.2.0/24"]"#,
+        "Whose word is taken; with [] nobody's. Of the others' queries the resolver's own address decides.",
+    )],
+};
+
 /// A place that a key may have instead of a name.
 pub(in super::super) static PLACE: Schema = Schema {
     heading: "{ latitude, longitude }",

@@ -14,7 +14,7 @@ use super::schema::Accepts::{
     Boolean, Duration as Span, Integer, Named, Number, Table, Tables, Text, Texts,
 };
 use super::schema::{Key, Schema};
-use geo::{CLIENT_NETWORK, GEO};
+use geo::{CLIENT_NETWORK, ECS, GEO};
 use profile::PROFILE;
 
 /// RFC 2181 8.
@@ -37,6 +37,7 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("site", Tables(&SITE)),
         Key::table("client_network", Tables(&CLIENT_NETWORK)),
         Key::table("geo", Table(&GEO)),
+        Key::table("ecs", Table(&ECS)),
         Key::table("monitor", Named(&MONITOR)),
         Key::table("profile", Tables(&PROFILE)),
     ],

@@ -143,3 +143,49 @@ fn profiles_are_nested_ten_deep_at_most() {
     good(&format!("{ZONE}{}", chain(10)));
     bad(&chain(11), &["is nested too deep; 10 levels below a profile are the most"]);
 }
+
+#[test]
+fn methods_that_have_nothing_to_go_by_are_warned_of() {
+    let warnings = |before: &str, method, endpoint: &str| {
+        let settings = good(&format!("{before}{}", zoned(&[("a.z.", method, "", &[endpoint])])));
+        settings.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let site = |location: &str| format!("[[site]]\nname = 'west'\n{location}\n");
+    let (target, at_site) = ("target = '192.0.2.1'", "target = '192.0.2.1'\nsite = 'west'");
+    let place = "location = { latitude = 1, longitude = 2 }";
+    for (before, method, endpoint, expected) in [
+        ("", "performance", target, Some("no endpoint has a location")),
+        (&site(""), "performance", at_site, Some("no endpoint has a location")),
+        (&site(place), "performance", at_site, None),
+        (&site(place), "performance", target, Some("no endpoint has a location")),
+        ("", "performance", &format!("{target}\n{place}"), None),
+        ("", "subnet", target, Some("no endpoint has `subnets`")),
+        ("", "subnet", &format!("{target}\nsubnets = '10.0.0.0/8'"), None),
+        ("", "weighted", target, None),
+    ] {
+        let told = warnings(before, method, endpoint);
+        assert_eq!(told.len(), usize::from(expected.is_some()), "{before}{method}: {told:?}");
+        let text = told.join("\n");
+        assert!(expected.is_none_or(|it| text.contains(it)), "{text}");
+        assert!(expected.is_none() || text.contains("method: can't tell clients apart"), "{text}");
+    }
+}
+
+#[test]
+fn trusted_resolvers_are_all_some_or_none() {
+    let trusted = |text: &str| {
+        let settings = good(&format!("{ZONE}{text}"));
+        let trusted = settings.ecs.trusted;
+        trusted.map(|it| it.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(trusted(""), None);
+    assert_eq!(trusted("[ecs]"), None);
+    assert_eq!(trusted("[ecs]\ntrusted = []"), Some(Vec::new()));
+    let some = Some(vec!["192.0.2.0/24".to_owned(), "2001:db8::/32".to_owned()]);
+    assert_eq!(trusted("[ecs]\ntrusted = ['192.0.2.0/24', '2001:db8::/32']"), some);
+    bad(
+        "[ecs]\ntrusted = '192.0.2.1/24'",
+        &["found \"192.0.2.1/24\"; it has bits set after its prefix, perhaps 192.0.2.0/24"],
+    );
+    bad("[ecs]\ntrusted = 7", &["ecs.trusted: found 7"]);
+}

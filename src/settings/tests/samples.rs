@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Method;
 use crate::settings::schema::{Accepts, Default as Preset, Schema};
 
 pub(super) const MINIMAL: &str = include_str!("../../../config/minimal.toml");
@@ -142,4 +143,20 @@ proptest! {
             prop_assert_eq!(problems.to_string().lines().count(), problems.iter().count());
         }
     }
+}
+
+#[test]
+fn there_is_a_sample_of_every_method_that_loads_without_a_warning() {
+    let mut methods = Vec::new();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/methods");
+    for file in std::fs::read_dir(directory).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let settings = load_text(&path, &text).unwrap_or_else(|it| panic!("{it}"));
+        assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+        assert!(text.starts_with("# "), "{}: a sample says what it is of", path.display());
+        methods.extend(settings.model.profiles.first().map(|it| it.method.label()));
+    }
+    let missing = Method::ALL.into_iter().find(|it| !methods.contains(&it.label()));
+    assert_eq!(missing, None);
 }
