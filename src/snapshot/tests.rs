@@ -286,7 +286,7 @@ fn explaining_is_the_same_decision() {
         panic!("a profile answers")
     };
     let [level] = &levels[..] else { panic!("there is nothing nested") };
-    assert_eq!(level.endpoints[1].1, 1.0);
+    assert_eq!(level.endpoints[1].share, 1.0);
     assert_eq!(chosen(&level.table, Family::V4), Ok(vec![1]));
     assert!(matches!(explained("app.z.", RecordType::ANY), Explained::Any));
     assert!(matches!(explained("z.", RecordType::AXFR), Explained::Transfer));
