@@ -16,6 +16,7 @@ mod render;
 mod server;
 mod stamp;
 pub mod view;
+mod whatif;
 
 pub use etag::Whole;
 pub use server::serve;
@@ -82,6 +83,7 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
         .routes(routes!(look::explain))
+        .routes(routes!(whatif::whatif))
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::drain))
         .routes(routes!(change::undrain))

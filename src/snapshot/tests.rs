@@ -11,12 +11,12 @@ use crate::routing::{Basis, Draw};
 
 const DRAW: Draw = Draw { seed: 1, sequence: 0 };
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
 /// Makes a zone ready: "owner TYPE" gives a record of that type with data of no interest.
-fn zone(apex: &str, records: &[&str], profiles: &[(u32, &Profile)]) -> ZoneTable {
+pub(super) fn zone(apex: &str, records: &[&str], profiles: &[(u32, &Profile)]) -> ZoneTable {
     let record = |text: &&str| {
         let (owner, record_type) = text.split_once(' ').unwrap();
         let data =
@@ -32,7 +32,7 @@ fn zone(apex: &str, records: &[&str], profiles: &[(u32, &Profile)]) -> ZoneTable
     ZoneTable::new(Arc::new(zone), profiles.iter().copied(), counters)
 }
 
-fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile {
+pub(super) fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile {
     let flap =
         Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
     let monitor = Arc::new(Monitor {
@@ -75,11 +75,11 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
     }
 }
 
-fn facts(verdict: Verdict) -> EndpointFacts {
+pub(super) fn facts(verdict: Verdict) -> EndpointFacts {
     EndpointFacts { verdict, ..EndpointFacts::default() }
 }
 
-fn table(
+pub(super) fn table(
     profile: &Profile,
     facts: &[EndpointFacts],
     before: Option<&ProfileTable>,

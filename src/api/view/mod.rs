@@ -5,6 +5,7 @@ mod explain;
 mod site;
 mod state;
 mod timeline;
+mod whatif;
 
 pub use change::{Changed, DrainRequest, EndpointPatch, Problem, Reloaded};
 pub use explain::{
@@ -13,6 +14,9 @@ pub use explain::{
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{Timeline, Turn};
+pub use whatif::{
+    WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
+};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
