@@ -75,6 +75,9 @@ const CONFIG: &str = "
     ]
 ";
 
+/// Answers with their percent.
+type Parts = &'static [(&'static str, f64)];
+
 fn explain(daemon: &Daemon, query: &str) -> Value {
     daemon.api.must("GET", &format!("/v1/explain?name={query}"), "")
 }
@@ -188,7 +191,7 @@ fn what_is_thought_of_is_what_a_change_does() {
     let now = all(&[("us", 60.0), ("eu/dublin", 30.0), ("eu/paris", 10.0)]);
     let nothing = what_if(&daemon, app, json!([]));
     assert_eq!((parts(&nothing, "now"), parts(&nothing, "then")), (now.clone(), now.clone()));
-    let changes: [(Value, &str, &str, &str, &[(&str, f64)]); 5] = [
+    let changes: [(Value, &str, &str, &str, Parts); 5] = [
         (
             json!([{"drain": "site/dublin"}]),
             "POST",
