@@ -129,9 +129,12 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             .replace("{endpoint}", "west")
             .replace("{site}", "seattle");
         let query = if path == "/v1/explain" { "?name=app.gtm.example." } else { "" };
-        let body = match method {
-            "patch" => r#"{"weight": 60, "reason": "x"}"#,
-            _ if path.ends_with("/report") => r#"{"healthy": true}"#,
+        let body = match (method, path) {
+            ("patch", _) => r#"{"weight": 60, "reason": "x"}"#,
+            (_, "/v1/whatif") => {
+                r#"{"profile": "app.gtm.example.", "changes": [{"fail": "site/seattle"}]}"#
+            }
+            (_, it) if it.ends_with("/report") => r#"{"healthy": true}"#,
             _ => "",
         };
         let verb = method.to_uppercase();
@@ -205,6 +208,7 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "POST /v1/sites/{site}/drain",
         "POST /v1/sites/{site}/undrain",
         "GET /v1/status",
+        "POST /v1/whatif",
     ];
     assert_eq!(served, routes);
 }

@@ -144,7 +144,7 @@ fn everything_can_be_seen_as_tables_and_as_json() {
     assert_eq!(json(&["endpoint", "list", PROFILE])["method"], "weighted");
     assert_eq!(json(&["endpoint", "show", PROFILE, "seattle"])["share"], 75.0);
     assert_eq!(json(&["site", "list"])["sites"][0]["name"], "seattle");
-    assert_eq!(json(&["explain", PROFILE])["method"], "weighted");
+    assert_eq!(json(&["explain", PROFILE])["profiles"][0]["method"], "weighted");
     assert_eq!(json(&["reload"])["changed"], Value::Array(Vec::new()));
 }
 
@@ -265,7 +265,7 @@ fn yaml_is_the_same_document() {
     check(&yaml(&["status"]), 0, &["ready: true\n", "  Unmonitored: 2\n"]);
     check(&yaml(&["site", "list"]), 0, &["latitude: 47.6\n"]);
     check(&yaml(&["site", "drain", "orlando"]), 0, &["drained: true\n"]);
-    check(&yaml(&["explain", PROFILE]), 0, &["method: weighted\n"]);
+    check(&yaml(&["explain", PROFILE]), 0, &["  method: weighted\n"]);
     check(&yaml(&["reload"]), 0, &["changed: []\n"]);
 }
 

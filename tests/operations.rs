@@ -57,7 +57,7 @@ fn seen(daemon: &Daemon, name: &str) -> Vec<String> {
 fn shares(daemon: &Daemon, name: &str) -> Vec<(String, f64, String)> {
     let explained = daemon.api.must("GET", &format!("/v1/explain?name={name}&type=A"), "");
     let text = |it: &Value| it.as_str().unwrap().to_owned();
-    let endpoints = explained["endpoints"].as_array().unwrap().iter();
+    let endpoints = explained["profiles"][0]["endpoints"].as_array().unwrap().iter();
     endpoints
         .map(|it| (text(&it["name"]), it["share"].as_f64().unwrap(), text(&it["why"])))
         .collect()
@@ -280,7 +280,10 @@ fn explain_tells_the_shares_that_are_answered() {
     daemon.api.must("PATCH", APP, r#"{"weight": 60}"#);
     assert_eq!(shares(&daemon, app), [row("west", 75.0, "answers"), row("east", 25.0, "answers")]);
     daemon.api.must("POST", "/v1/sites/orlando/drain", "");
-    assert_eq!(shares(&daemon, app), [row("west", 100.0, "answers"), row("east", 0.0, "drained")]);
+    assert_eq!(
+        shares(&daemon, app),
+        [row("west", 100.0, "answers"), row("east", 0.0, "drained, with site orlando")]
+    );
     daemon.api.must("POST", "/v1/sites/orlando/undrain", "");
 
     // One worker's answers are as told, to a small constant.

@@ -1,6 +1,5 @@
 //! What can be seen. Every answer is made from the snapshot in force.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -214,22 +213,24 @@ pub(super) struct ExplainQuery {
     name: String,
     #[serde(rename = "type")]
     record_type: Option<String>,
-    client: Option<IpAddr>,
+    client: Option<String>,
+    draw: Option<String>,
 }
 
 /// How a name is answered, and why each endpoint is or is not among the answers
 ///
-/// It is the decision that queries get, made once more with a draw of its own: asking changes nothing.
+/// It is the decision that queries get, made once more with a draw of its own, or one that is given: asking changes nothing.
 #[utoipa::path(
     get, path = "/v1/explain", tag = "look",
     params(
         ("name" = String, Query, description = "The name that is asked for", example = "app.gtm.example."),
         ("type" = Option<String>, Query, description = "The record type that is asked for; A when it is left out"),
-        ("client" = Option<String>, Query, description = "The address of the client that asks"),
+        ("client" = Option<String>, Query, description = "The address of the client that asks, or its network", example = "10.20.0.0/16"),
+        ("draw" = Option<String>, Query, description = "What chance says, as an explanation shows it; another one each time when it is left out", example = "573422:0"),
     ),
     responses(
         (status = 200, description = "The decision", body = view::Explanation),
-        (status = 400, description = "No name, or one that is none", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 400, description = "No name, or something that makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Guarded,
     ),
 )]
@@ -239,7 +240,7 @@ pub(super) async fn explain(
 ) -> Refused<Json<view::Explanation>> {
     let Query(query) = query.map_err(|error| {
         ApiError::bad_request(format!(
-            "{}; send ?name=NAME, and &type= and &client= if you like",
+            "{}; send ?name=NAME, and &type=, &client= and &draw= if you like",
             error.body_text()
         ))
     })?;
@@ -253,9 +254,12 @@ pub(super) async fn explain(
         .unwrap_or("A")
         .parse()
         .map_err(|error| ApiError::bad_request(format!("type: {error}")))?;
-    // A draw of its own: explaining takes nothing from the workers' sequences.
-    let draw = Draw { seed: mix(api.clock.now().0.as_nanos() as u64), sequence: 0 };
-    Ok(Json(explanation::render(&api.live.load(), &name, record_type, query.client, draw)))
+    let asking = explanation::Asking::read(query.client.as_deref())?;
+    // A draw of its own: explaining takes nothing from the workers' sequences. People may have to type it again, so it is short.
+    let own = || Draw { seed: mix(api.clock.now().0.as_nanos() as u64) >> 44, sequence: 0 };
+    let draw = query.draw.as_deref().map(explanation::read_draw).transpose()?;
+    let draw = draw.unwrap_or_else(own);
+    Ok(Json(explanation::render(&api.live.load(), &name, record_type, asking, draw)))
 }
 
 /// Makes an answer that grows with the configuration where nobody else waits for it.

@@ -17,6 +17,7 @@ mod report;
 mod server;
 mod stamp;
 pub mod view;
+mod whatif;
 
 pub use etag::Whole;
 pub use server::serve;
@@ -83,6 +84,7 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
         .routes(routes!(look::explain))
+        .routes(routes!(whatif::whatif))
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::fail_back))
         .routes(routes!(change::drain))

@@ -47,7 +47,7 @@ pub(super) fn no_site(snapshot: &Snapshot, text: &str) -> ApiError {
     not_found(&format!("no site is called `{text}`"), text, names)
 }
 
-fn not_found(detail: &str, text: &str, names: Vec<String>) -> ApiError {
+pub(super) fn not_found(detail: &str, text: &str, names: Vec<String>) -> ApiError {
     let near = nearest(text, names.iter().map(String::as_str)).map(str::to_owned);
     ApiError::not_found(detail, near.into_iter().collect())
 }

@@ -27,6 +27,7 @@ mod state;
 mod status;
 mod systemd;
 mod watch;
+mod whatif;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ enum Verb {
     Site(site::Site),
     State(state::State),
     Explain(explain::Explain),
+    #[command(name = "whatif")]
+    WhatIf(whatif::WhatIf),
     Reload(reload::Reload),
     Context(context::Context),
     Completions(completions::Completions),
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Verb::Site(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
+        Verb::WhatIf(verb) => verb.run(),
         Verb::Reload(verb) => verb.run(),
         Verb::Context(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),

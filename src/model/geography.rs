@@ -111,6 +111,12 @@ impl Point {
         2.0 * near.sqrt().atan2(far.sqrt()) * RADIUS_KM
     }
 
+    /// Degrees north and east, to about a hundred thousandth.
+    pub fn degrees(&self) -> (f64, f64) {
+        let [x, y, z] = self.0.map(f64::from);
+        (z.atan2(x.hypot(y)).to_degrees(), y.atan2(x).to_degrees())
+    }
+
     /// What makes it another place.
     pub fn bits(&self) -> [u32; 3] {
         self.0.map(f32::to_bits)
@@ -216,6 +222,8 @@ mod tests {
             assert_eq!(distance, b.distance_km(&a));
         }
         let berlin = point(52.5, 13.4);
+        let (north, east) = berlin.degrees();
+        assert!((north - 52.5).abs() < 1e-4 && (east - 13.4).abs() < 1e-4, "{north} {east}");
         assert!(seattle.chord(&orlando) < seattle.chord(&berlin));
         assert!(seattle.chord(&seattle) == 0.0);
     }

@@ -41,7 +41,7 @@ impl Network {
     }
 
     /// The network of this length around an address; a length that is too long is that of the address alone.
-    fn around(address: IpAddr, length: u8) -> Self {
+    pub fn around(address: IpAddr, length: u8) -> Self {
         let length = length.min(width(address));
         let address = match address {
             IpAddr::V4(it) => Ipv4Addr::from_bits(it.to_bits() & !host_bits_v4(length)).into(),
@@ -53,6 +53,11 @@ impl Network {
     /// Its first address.
     pub fn first(&self) -> IpAddr {
         self.address
+    }
+
+    /// The length of its prefix in bits.
+    pub fn length(&self) -> u8 {
+        self.length
     }
 
     /// Its last address.

@@ -57,7 +57,11 @@ impl Subnet {
         self.first <= other.last && other.first <= self.last
     }
 
-    fn new(first: IpAddr, last: IpAddr) -> Result<Self, SubnetError> {
+    /// The range between two addresses, ends included.
+    ///
+    /// # Errors
+    /// When they are of two families, in the wrong order, or stand for IPv4 addresses.
+    pub fn new(first: IpAddr, last: IpAddr) -> Result<Self, SubnetError> {
         if first.is_ipv4() != last.is_ipv4() {
             return Err(SubnetError::Families);
         }

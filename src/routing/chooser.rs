@@ -1,7 +1,8 @@
 use super::geographic::Regions;
 use super::group::{Chance, Group};
-use super::performance::Nearest;
+use super::performance::{Nearest, weighing};
 use super::subnet::Subnets;
+use super::trace::Trace;
 use super::{Client, Draw, MAX_RETURN};
 use crate::model::{Affinity, Geography, Method, Profile};
 
@@ -48,6 +49,19 @@ impl Order {
             Self::Regions(regions) => regions.visit(client, take),
             Self::Subnets(subnets) => subnets.visit(client, take),
         }
+    }
+
+    /// The groups that come first, which share by weight.
+    fn lead(&self, client: &Client<'_>) -> Vec<&Group> {
+        let mut first = None;
+        let mut take = |it| first.replace(it).is_none();
+        match self {
+            Self::Ranked(groups) => return groups.first().into_iter().collect(),
+            Self::Nearest(nearest) => return nearest.lead(client),
+            Self::Regions(regions) => regions.visit(client, &mut take),
+            Self::Subnets(subnets) => subnets.visit(client, &mut take),
+        };
+        first.into_iter().collect()
     }
 }
 
@@ -114,33 +128,60 @@ impl Chooser {
         pick
     }
 
-    /// The part of the picks, from 0 to 1, that names each of `members`. Without a client, that over all clients, and none
-    /// where that depends on who they are. Exact, but where several are picked or some start slowly: then it is measured, to
-    /// about a percent.
+    /// The part of the picks, from 0 to 1, that names each of `members`: for this client, or over all clients; none where it
+    /// depends on who they are. Exact, but where several are picked or some start slowly: then it is measured, to about a
+    /// percent.
     pub fn shares(&self, client: Option<&Client<'_>>, members: usize) -> Option<Vec<f64>> {
-        let ranked = match &self.order {
-            Order::Ranked(groups) => groups.first(),
-            _ if client.is_none() => return None,
-            _ => None,
-        };
-        if let Some(group) = ranked.filter(|it| self.most == 1 && !it.is_ramping())
-            && (client.is_none() || self.affinity.is_none())
-        {
-            return Some((0..members).map(|it| group.share(it)).collect());
-        }
-        let nowhere = Geography::default();
-        let nobody = Client::unknown(&nowhere);
-        let mut counts = vec![0_u32; members];
-        for sequence in 0..SAMPLES {
-            let draw = Draw { seed: 0, sequence };
-            let pick = match client {
-                Some(client) => self.pick(client, draw),
-                None => self.pick_by(&nobody, Chance::Draw(draw)),
-            };
-            for member in pick.members() {
-                counts.get_mut(member).into_iter().for_each(|it| *it += 1);
+        match (client, &self.order) {
+            (Some(client), _) if self.affinity.is_some() => {
+                let pick = self.pick(client, Draw { seed: 0, sequence: 0 });
+                Some(measure(members, [pick]))
             }
+            (Some(client), _) => Some(self.shares_around(client, members)),
+            (None, Order::Ranked(_)) => {
+                Some(self.shares_around(&Client::unknown(&Geography::default()), members))
+            }
+            (None, _) => None,
         }
-        Some(counts.into_iter().map(|it| f64::from(it) / SAMPLES as f64).collect())
     }
+
+    /// The same over all clients that are where this one is, each of which [`Affinity`] keeps at an endpoint of its own.
+    pub fn shares_around(&self, client: &Client<'_>, members: usize) -> Vec<f64> {
+        let lead = self.order.lead(client);
+        if self.most == 1 && !lead.iter().any(|it| it.is_ramping()) {
+            let weight = weighing(lead.iter().copied());
+            let total: f64 = lead.iter().map(|it| weight(it)).sum();
+            let part =
+                |it: usize| lead.iter().map(|group| group.share(it) * weight(group) / total).sum();
+            return (0..members).map(part).collect();
+        }
+        let draws = (0..SAMPLES).map(|sequence| Chance::Draw(Draw { seed: 0, sequence }));
+        measure(members, draws.map(|it| self.pick_by(client, it)))
+    }
+
+    /// Who comes before whom for this client, and why.
+    pub fn trace(&self, client: &Client<'_>) -> Trace {
+        match &self.order {
+            Order::Ranked(groups) => {
+                let mut trace = Trace::default();
+                groups.iter().for_each(|it| trace.add(it, None));
+                trace
+            }
+            Order::Nearest(nearest) => nearest.trace(client),
+            Order::Regions(regions) => regions.trace(client),
+            Order::Subnets(subnets) => subnets.trace(client),
+        }
+    }
+}
+
+/// The part of the picks that names each of `members`.
+fn measure(members: usize, picks: impl IntoIterator<Item = Pick>) -> Vec<f64> {
+    let (mut counts, mut all) = (vec![0_u32; members], 0_u32);
+    for pick in picks {
+        all += 1;
+        for member in pick.members() {
+            counts.get_mut(member).into_iter().for_each(|it| *it += 1);
+        }
+    }
+    counts.into_iter().map(|it| f64::from(it) / f64::from(all.max(1))).collect()
 }

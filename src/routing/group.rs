@@ -93,6 +93,11 @@ impl Group {
         self.shares.len()
     }
 
+    /// They, in the profile's order.
+    pub(super) fn members(&self) -> impl Iterator<Item = usize> {
+        self.shares.members()
+    }
+
     /// The weight of all.
     pub(super) fn weight(&self) -> u64 {
         if self.has_weight { self.shares.total_weight() } else { 0 }

@@ -15,6 +15,7 @@ mod priority;
 mod shares;
 mod subnet;
 mod territories;
+mod trace;
 mod weighted;
 
 pub use chooser::{Chooser, Pick};
@@ -22,6 +23,7 @@ pub use client::Client;
 pub use draw::{Draw, mix};
 pub use pool::Basis;
 pub use shares::Shares;
+pub use trace::{Located, Relation, Table, Trace};
 
 use crate::model::{
     EndpointStatus, Failback, Family, FamilyRule, Geography, Method, Profile, WhenNoneHealthy,

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::group::{Chance, Group};
 use super::pool::Pool;
+use super::trace::{Located, Relation, Sighting, Table, Trace};
 use super::{Client, Member, chooser::Order};
 use crate::model::{DefaultLocation, Geography, Ident, Latencies, Point, Profile};
 
@@ -38,6 +39,46 @@ enum Ranking<'g> {
     Point(Point),
     /// Nothing does.
     Unknown,
+}
+
+/// Hears of places that are equally near.
+trait Listener<'s> {
+    /// Whether it is enough.
+    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool;
+}
+
+/// Offers the groups of places until one is taken.
+struct Offer<'t, T> {
+    chance: Chance,
+    take: &'t mut T,
+}
+
+impl<'s, T: FnMut(&'s Group) -> bool> Listener<'s> for Offer<'_, T> {
+    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
+        nearest.offer(self.chance, here, self.take)
+    }
+}
+
+/// Writes the nearest down.
+struct Lead<'s>(Vec<&'s Group>);
+
+impl<'s> Listener<'s> for Lead<'s> {
+    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
+        let places = nearest.places.iter().enumerate();
+        self.0.extend(places.filter(|(at, _)| here(*at)).map(|(_, it)| &it.group));
+        !self.0.is_empty()
+    }
+}
+
+/// Writes all of them down.
+struct Tiers(Vec<Vec<usize>>);
+
+impl<'s> Listener<'s> for Tiers {
+    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
+        let places: Vec<usize> = (0..nearest.places.len()).filter(|it| here(*it)).collect();
+        self.0.extend(Some(places).filter(|it| !it.is_empty()));
+        false
+    }
 }
 
 /// Puts the candidates together that are at one place.
@@ -93,28 +134,81 @@ impl Nearest {
             return 0;
         }
         let mut scope = 0;
-        let ranking = self.ranking(client, &mut scope);
-        match ranking {
-            Ranking::Row(row) => self.by_row(row, chance, take),
-            Ranking::Site(site, point) => {
-                let score = |place: usize| match (site.contains(&(place as u16)), point) {
-                    (true, _) => -1.0,
-                    (false, Some(point)) => self.distance(place, &point),
-                    (false, None) => f32::INFINITY,
-                };
-                self.by_score(score, chance, take);
-            }
-            Ranking::Point(point) => {
-                self.by_score(|place| self.distance(place, &point), chance, take);
-            }
-            Ranking::Unknown => {
-                self.offer(chance, |_| true, take);
-            }
-        }
+        let (ranking, _) = self.ranking(client, &mut scope);
+        self.walk(&ranking, &mut Offer { chance, take });
         scope
     }
 
-    fn ranking<'g>(&self, client: &Client<'g>, scope: &mut u8) -> Ranking<'g> {
+    /// The groups at the nearest places, one of which is drawn by weight.
+    pub(super) fn lead(&self, client: &Client<'_>) -> Vec<&Group> {
+        if let [only] = &*self.places {
+            return vec![&only.group];
+        }
+        let mut lead = Lead(Vec::new());
+        self.walk(&self.ranking(client, &mut 0).0, &mut lead);
+        lead.0
+    }
+
+    /// The same for people: who comes before whom, and how far away each is.
+    pub(super) fn trace(&self, client: &Client<'_>) -> Trace {
+        let mut trace = Trace::default();
+        if let [only] = &*self.places {
+            trace.add(&only.group, None);
+            return trace;
+        }
+        let (ranking, sighting) = self.ranking(client, &mut 0);
+        trace.located = Some(Located::new(client, sighting));
+        let mut tiers = Tiers(Vec::new());
+        self.walk(&ranking, &mut tiers);
+        for tier in tiers.0 {
+            let places = || tier.iter().filter_map(|at| Some((*at, self.places.get(*at)?)));
+            for (at, place) in places() {
+                let relation = self.relation(&ranking, at, place);
+                let members = place.group.members();
+                trace.relations.extend(members.filter_map(|it| Some((it, relation?))));
+            }
+            trace.tiers.push(places().flat_map(|(_, it)| it.group.members()).collect());
+        }
+        trace
+    }
+
+    fn relation(&self, ranking: &Ranking<'_>, at: usize, place: &Place) -> Option<Relation> {
+        let away = |from: &Point| Some(Relation::Kilometres(place.point?.distance_km(from)));
+        match ranking {
+            Ranking::Row(row) => {
+                let here = |it: &&(u16, f32)| self.in_column(it.0).contains(&(at as u16));
+                row.cells().iter().find(here).map(|it| Relation::Milliseconds(it.1))
+            }
+            Ranking::Site(site, _) if site.contains(&(at as u16)) => Some(Relation::NearestSite),
+            Ranking::Site(_, point) => away(point.as_ref()?),
+            Ranking::Point(point) => away(point),
+            Ranking::Unknown => None,
+        }
+    }
+
+    /// Tells the places, the nearest first and equally near ones together, until it is enough.
+    fn walk<'s>(&'s self, ranking: &Ranking<'_>, listener: &mut impl Listener<'s>) {
+        match ranking {
+            Ranking::Row(row) => self.by_row(row, listener),
+            Ranking::Site(site, point) => {
+                let score = |place: usize| match (site.contains(&(place as u16)), point) {
+                    (true, _) => -1.0,
+                    (false, Some(point)) => self.distance(place, point),
+                    (false, None) => f32::INFINITY,
+                };
+                self.by_score(score, listener);
+            }
+            Ranking::Point(point) => {
+                self.by_score(|place| self.distance(place, point), listener);
+            }
+            Ranking::Unknown => {
+                listener.hear(self, |_| true);
+            }
+        }
+    }
+
+    /// What ranks the places, and which table it is from.
+    fn ranking<'g>(&self, client: &Client<'g>, scope: &mut u8) -> (Ranking<'g>, Sighting) {
         let (geography, address) = (client.geography, client.network());
         let mut widest = |found: u8| *scope = found.max(*scope);
         if !geography.networks.is_empty() {
@@ -123,7 +217,7 @@ impl Nearest {
             if let Some(ranking) =
                 network.and_then(|it| self.near_site(it.site.as_ref()?, geography))
             {
-                return ranking;
+                return (ranking, Sighting { table: Table::ClientNetwork, prefix: found });
             }
         }
         if !geography.latencies.is_empty() {
@@ -132,22 +226,25 @@ impl Nearest {
             if let Some(row) =
                 row.filter(|it| it.cells().iter().any(|it| !self.in_column(it.0).is_empty()))
             {
-                return Ranking::Row(row);
+                return (Ranking::Row(row), Sighting { table: Table::LatencyTable, prefix: found });
             }
         }
         if !geography.database.is_empty() {
             let (spot, found) = geography.database.find(address);
             widest(found);
             if let Some(point) = spot.and_then(|it| it.point) {
-                return Ranking::Point(point);
+                return (Ranking::Point(point), Sighting { table: Table::Database, prefix: found });
             }
         }
-        match &geography.location_default {
+        let default = match &geography.location_default {
             Some(DefaultLocation::Site(site)) => self.near_site(site, geography),
             Some(DefaultLocation::Point(point)) => Some(Ranking::Point(*point)),
             None => None,
+        };
+        match default {
+            Some(ranking) => (ranking, Sighting { table: Table::LocationDefault, prefix: 0 }),
+            None => (Ranking::Unknown, Sighting::NONE),
         }
-        .unwrap_or(Ranking::Unknown)
     }
 
     /// None where neither the site's candidates nor its location are known.
@@ -168,44 +265,32 @@ impl Nearest {
         point.map_or(f32::INFINITY, |it| it.chord(from))
     }
 
-    /// Offers one score after the other, the lowest first.
-    fn by_score<'s>(
-        &'s self,
-        score: impl Fn(usize) -> f32,
-        chance: Chance,
-        take: &mut impl FnMut(&'s Group) -> bool,
-    ) {
+    /// Tells one score after the other, the lowest first.
+    fn by_score<'s>(&'s self, score: impl Fn(usize) -> f32, listener: &mut impl Listener<'s>) {
         let mut last = f32::NEG_INFINITY;
         loop {
             let scores = (0..self.places.len()).map(&score).filter(|it| *it > last);
             match scores.min_by(f32::total_cmp) {
-                Some(lowest) if !self.offer(chance, |it| score(it) == lowest, take) => {
-                    last = lowest
-                }
+                Some(lowest) if !listener.hear(self, |it| score(it) == lowest) => last = lowest,
                 _ => return,
             }
         }
     }
 
-    /// Offers the cells of a row, those with the same latency together, and then the places that it knows nothing of.
-    fn by_row<'s>(
-        &'s self,
-        row: &Latencies,
-        chance: Chance,
-        take: &mut impl FnMut(&'s Group) -> bool,
-    ) {
+    /// Tells the cells of a row, those with the same latency together, and then the places that it knows nothing of.
+    fn by_row<'s>(&'s self, row: &Latencies, listener: &mut impl Listener<'s>) {
         for equal in row.cells().chunk_by(|a, b| a.1 == b.1) {
             let here = |place: usize| {
                 equal.iter().any(|it| self.in_column(it.0).contains(&(place as u16)))
             };
-            if self.offer(chance, here, take) {
+            if listener.hear(self, here) {
                 return;
             }
         }
         let known = |place: usize| {
             row.cells().iter().any(|it| self.in_column(it.0).contains(&(place as u16)))
         };
-        self.offer(chance, |place| !known(place), take);
+        listener.hear(self, |place| !known(place));
     }
 
     /// Offers the groups at these places, which share by weight.
@@ -224,9 +309,8 @@ impl Nearest {
         if second.is_none() {
             return take(first);
         }
-        let all_zero = groups().all(|it| it.weight() == 0);
-        let weight = |it: &Group| if all_zero { it.len() as f64 } else { it.weight() as f64 };
-        let mut left = chance.unit(0, TIE) * groups().map(weight).sum::<f64>();
+        let weight = weighing(groups());
+        let mut left = chance.unit(0, TIE) * groups().map(&weight).sum::<f64>();
         let drawn = groups().position(|it| {
             left -= weight(it);
             left < 0.0
@@ -235,4 +319,11 @@ impl Nearest {
         let others = groups().enumerate().filter(|(at, _)| *at != drawn).map(|(_, it)| it);
         groups().nth(drawn).into_iter().chain(others).any(take)
     }
+}
+
+/// What groups that are equally preferred weigh against each other: as much as their members, or as many where none has any
+/// weight.
+pub(super) fn weighing<'s>(mut groups: impl Iterator<Item = &'s Group>) -> impl Fn(&Group) -> f64 {
+    let all_zero = groups.all(|it| it.weight() == 0);
+    move |it| if all_zero { it.len() as f64 } else { it.weight() as f64 }
 }

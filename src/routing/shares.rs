@@ -61,6 +61,11 @@ impl Shares {
         self.members.len()
     }
 
+    /// They, in the order of the choices.
+    pub(super) fn members(&self) -> impl Iterator<Item = usize> {
+        self.members.iter().map(|it| *it as usize)
+    }
+
     /// The sum of their weights.
     pub(super) fn total_weight(&self) -> u64 {
         self.total * self.divisor

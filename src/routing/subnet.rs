@@ -3,6 +3,7 @@
 use super::chooser::Order;
 use super::group::Group;
 use super::pool::Pool;
+use super::trace::{Relation, Trace};
 use super::{Client, Member};
 use crate::model::{Adjacent, Overlapping, Profile, Ranges, RangesBuilder};
 
@@ -45,12 +46,26 @@ impl Subnets {
         client: &Client<'_>,
         take: &mut impl FnMut(&'s Group) -> bool,
     ) -> u8 {
-        let (group, scope) = match self.ranges.is_empty() {
-            true => (None, 0),
-            false => self.ranges.find(client.network()),
-        };
-        let own = group.and_then(|it| self.groups.get(usize::from(*it)));
+        let (own, scope) = self.own(client);
         let _ = own.into_iter().chain(&self.others).any(take);
         scope
+    }
+
+    /// The same for people: who comes before whom.
+    pub(super) fn trace(&self, client: &Client<'_>) -> Trace {
+        let mut trace = Trace::default();
+        let own = self.own(client).0.map(|it| (it, Relation::Network));
+        let others = self.others.as_ref().map(|it| (it, Relation::EveryoneElse));
+        own.into_iter().chain(others).for_each(|(group, it)| trace.add(group, Some(it)));
+        trace
+    }
+
+    /// The group of the client's network, and the length of the prefix that this holds for.
+    fn own(&self, client: &Client<'_>) -> (Option<&Group>, u8) {
+        if self.ranges.is_empty() {
+            return (None, 0);
+        }
+        let (group, scope) = self.ranges.find(client.network());
+        (group.and_then(|it| self.groups.get(usize::from(*it))), scope)
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::{Asker, Choice, Found, ProfileTable, Snapshot};
 use crate::model::{Family, Name, RecordType};
-use crate::routing::{Basis, Client, Draw, Standing, mix};
+use crate::routing::{Basis, Client, Draw, Located, Relation, Standing, mix};
 
 /// Why a name is answered as it is: the same lookup and the same decision that queries get, seen whole.
 #[derive(Clone, Debug)]
@@ -59,8 +59,26 @@ pub struct Level {
     pub basis: Basis,
     /// What the draw met.
     pub choice: Choice,
-    /// Each endpoint's standing and its part of the answers to this client, from 0 to 1.
-    pub endpoints: Vec<(Standing, f64)>,
+    /// The draw.
+    pub draw: Draw,
+    /// Where the client is; none where the method did not ask.
+    pub located: Option<Located>,
+    /// The endpoints, in the profile's order.
+    pub endpoints: Vec<Weighed>,
+}
+
+/// What an endpoint is to a client.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighed {
+    /// Whether it is a candidate, and if not, why not.
+    pub standing: Standing,
+    /// The part of this profile's answers to this client that names it, from 0 to 1.
+    pub share: f64,
+    /// Its place in the method's order for this client, which equally preferred ones share; 0 is first. None where it doesn't
+    /// serve the client.
+    pub tier: Option<usize>,
+    /// What the method found it to be to the client.
+    pub relation: Option<Relation>,
 }
 
 /// What is to be explained.
@@ -72,7 +90,7 @@ pub struct Query<'q> {
     pub record_type: RecordType,
     /// Who asks: an address, or the first one of a network.
     pub client: IpAddr,
-    /// What chance says, to every profile that is asked.
+    /// What chance says to the profile that is asked; those nested in it have draws that follow from it.
     pub draw: Draw,
 }
 
@@ -130,22 +148,30 @@ struct Witness<'s> {
     levels: Vec<Level>,
 }
 
-impl Asker for Witness<'_> {
-    fn draw(&mut self, _: &ProfileTable, _: Family) -> Draw {
+impl Witness<'_> {
+    /// The draw of the next profile: each has one of its own, the first the one that was given.
+    fn next(&self) -> Draw {
         let seed = self.levels.iter().fold(self.draw.seed, |seed, _| mix(seed));
         Draw { seed, ..self.draw }
+    }
+}
+
+impl Asker for Witness<'_> {
+    fn draw(&mut self, _: &ProfileTable, _: Family) -> Draw {
+        self.next()
     }
 
     fn chose(&mut self, table: &ProfileTable, choice: Choice) {
         let Some(table) = self.snapshot.profile(&table.profile.name).cloned() else { return };
         let client = Client::new(self.client, &self.snapshot.geography);
         let shares = table.shares(self.family, Some(&client)).unwrap_or_default();
-        let endpoints = shares
-            .into_iter()
-            .enumerate()
-            .filter_map(|(at, share)| Some((table.standing(self.family, at)?, share)))
-            .collect();
-        let basis = table.basis(self.family);
-        self.levels.push(Level { table, basis, choice, endpoints });
+        let trace = table.trace(self.family, &client).unwrap_or_default();
+        let weighed = |(at, share)| {
+            let standing = table.standing(self.family, at)?;
+            Some(Weighed { standing, share, tier: trace.tier(at), relation: trace.relation(at) })
+        };
+        let endpoints = shares.into_iter().enumerate().filter_map(weighed).collect();
+        let (basis, draw) = (table.basis(self.family), self.next());
+        self.levels.push(Level { table, basis, choice, draw, located: trace.located, endpoints });
     }
 }

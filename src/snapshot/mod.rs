@@ -9,16 +9,20 @@ mod explain;
 mod live;
 mod profile;
 mod slots;
+mod whatif;
 mod zone;
 
 pub use answer::{Answer, QUESTION};
 pub use counters::{AnswerCounters, Worker, WorkerCounters};
 pub use decision::{Asker, Choice, Decision, MAX_DEPTH};
 pub use endpoint::{EndpointFacts, EndpointState, Ramp};
-pub use explain::{Explained, Explanation, Level, Query, explain};
+pub use explain::{Explained, Explanation, Level, Query, Weighed, explain};
 pub use live::{Entered, Live, Reader};
 pub use profile::{Given, Nested, ProfileTable};
 pub use slots::Slots;
+pub use whatif::{
+    Compared, Fate, Leaf, Outcome, Question, Row, Thought, Warning, WhatIf, WhatIfError, what_if,
+};
 pub use zone::{Found, Node, ZoneTable, Zones};
 
 use std::sync::Arc;
@@ -75,5 +79,7 @@ impl Snapshot {
     }
 }
 
+#[cfg(test)]
+mod explain_tests;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answer::Answer;
 use super::counters::AnswerCounters;
@@ -7,7 +8,7 @@ use crate::health::{Children, profile_status};
 use crate::model::{
     Endpoint, Family, Geography, Ident, Now, Profile, ProfileStatus, Serving, WhenNoneHealthy,
 };
-use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, prepare};
+use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, Trace, prepare};
 
 /// A profile made ready to answer, with everything that is known of its endpoints at one instant.
 #[derive(Debug)]
@@ -188,6 +189,20 @@ impl ProfileTable {
         }
     }
 
+    /// The endpoint that is in doubt, where answers are kept for a shorter time because of it.
+    pub fn in_doubt(&self) -> Option<usize> {
+        self.profile.ttl_min.filter(|_| self.ttl < self.profile.ttl)?;
+        soonest(&self.profile, &self.endpoints).map(|it| it.1)
+    }
+
+    /// Who comes before whom for a client; none while no endpoint is asked.
+    pub fn trace(&self, family: Family, client: &Client<'_>) -> Option<Trace> {
+        match &self.family(family).prepared.source {
+            Source::Members(chooser) => Some(chooser.trace(client)),
+            Source::Fallback | Source::NoData | Source::ServFail => None,
+        }
+    }
+
     pub(super) fn family(&self, family: Family) -> &FamilyTable {
         &self.families[family.index()]
     }
@@ -201,13 +216,17 @@ fn members(profile: &Profile, endpoints: &[EndpointState]) -> Vec<Member> {
 /// How long answers may be kept: while a change is to be expected, until then.
 fn ttl(profile: &Profile, endpoints: &[EndpointState]) -> u32 {
     let Some(min) = profile.ttl_min else { return profile.ttl };
-    let soonest = |(endpoint, state): (&Endpoint, &EndpointState)| {
-        let needed = state.facts.doubt.filter(|_| state.status.is_in_service())?;
-        Some(endpoint.probe.monitor.fast_interval * u32::from(needed))
-    };
-    let soonest = profile.endpoints.iter().zip(endpoints).filter_map(soonest).min();
-    soonest.map_or(profile.ttl, |it| {
+    soonest(profile, endpoints).map_or(profile.ttl, |(it, _)| {
         let seconds = u32::try_from(it.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
         seconds.max(min).min(profile.ttl)
     })
+}
+
+/// How soon an endpoint may change, and which one.
+fn soonest(profile: &Profile, endpoints: &[EndpointState]) -> Option<(Duration, usize)> {
+    let change = |(at, (endpoint, state)): (usize, (&Endpoint, &EndpointState))| {
+        let needed = state.facts.doubt.filter(|_| state.status.is_in_service())?;
+        Some((endpoint.probe.monitor.fast_interval * u32::from(needed), at))
+    };
+    profile.endpoints.iter().zip(endpoints).enumerate().filter_map(change).min()
 }

@@ -11,12 +11,12 @@ use crate::routing::{Basis, Draw};
 
 const DRAW: Draw = Draw { seed: 1, sequence: 0 };
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
 /// Makes a zone ready: "owner TYPE" gives a record of that type with data of no interest.
-fn zone(apex: &str, records: &[&str], profiles: &[(u32, &Profile)]) -> ZoneTable {
+pub(super) fn zone(apex: &str, records: &[&str], profiles: &[(u32, &Profile)]) -> ZoneTable {
     let record = |text: &&str| {
         let (owner, record_type) = text.split_once(' ').unwrap();
         let data =
@@ -32,7 +32,7 @@ fn zone(apex: &str, records: &[&str], profiles: &[(u32, &Profile)]) -> ZoneTable
     ZoneTable::new(Arc::new(zone), profiles.iter().copied(), counters)
 }
 
-fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile {
+pub(super) fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile {
     let flap =
         Flap { count: 0, window: Duration::ZERO, hold_down: Duration::ZERO, max: Duration::ZERO };
     let monitor = Arc::new(Monitor {
@@ -76,11 +76,11 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
     }
 }
 
-fn facts(verdict: Verdict) -> EndpointFacts {
+pub(super) fn facts(verdict: Verdict) -> EndpointFacts {
     EndpointFacts { verdict, ..EndpointFacts::default() }
 }
 
-fn table(
+pub(super) fn table(
     profile: &Profile,
     facts: &[EndpointFacts],
     before: Option<&ProfileTable>,
@@ -287,7 +287,7 @@ fn explaining_is_the_same_decision() {
         panic!("a profile answers")
     };
     let [level] = &levels[..] else { panic!("there is nothing nested") };
-    assert_eq!(level.endpoints[1].1, 1.0);
+    assert_eq!(level.endpoints[1].share, 1.0);
     assert_eq!(chosen(&level.table, Family::V4), Ok(vec![1]));
     assert!(matches!(explained("app.z.", RecordType::ANY), Explained::Any));
     assert!(matches!(explained("z.", RecordType::AXFR), Explained::Transfer));

@@ -1,19 +1,27 @@
 //! The API's JSON types, which the command line shares. Durations are in seconds, times in RFC 3339, shares in percent.
 
 mod change;
+mod explain;
 mod routing;
 mod site;
 mod state;
 mod timeline;
+mod whatif;
 
 pub use change::{
     Changed, DrainRequest, EndpointPatch, FailbackRequest, Problem, Reloaded, ReportRequest,
     Reported,
 };
+pub use explain::{
+    ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
+};
 pub use routing::{Affinity, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{Timeline, Turn};
+pub use whatif::{
+    WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
+};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -328,57 +336,4 @@ pub struct Override {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub expires: Option<String>,
-}
-
-/// Why a name is answered as it is.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct Explanation {
-    /// The name asked for.
-    pub name: String,
-    /// The record type asked for.
-    #[serde(rename = "type")]
-    pub record_type: String,
-    /// The client whose query is explained.
-    #[schema(value_type = Option<String>)]
-    pub client: Option<IpAddr>,
-    /// The snapshot that decided.
-    pub generation: u64,
-    /// The zone that answers.
-    pub zone: Option<String>,
-    /// One line: what is answered, and why.
-    pub outcome: String,
-    /// The profile that decides, if one does.
-    pub profile: Option<String>,
-    /// Its routing method.
-    pub method: Option<String>,
-    /// Seconds that the answer may be kept.
-    pub ttl: Option<u32>,
-    /// The endpoint that this draw met.
-    pub picked: Option<String>,
-    /// The addresses that this draw answers with.
-    #[schema(value_type = Vec<String>)]
-    pub answers: Vec<IpAddr>,
-    /// Every endpoint of the profile, in or out.
-    pub endpoints: Vec<ExplainedEndpoint>,
-}
-
-/// Why an endpoint is among those that answer, or not.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct ExplainedEndpoint {
-    /// Its name.
-    pub name: String,
-    /// Its site.
-    pub site: Option<String>,
-    /// Its state.
-    pub status: String,
-    /// The weight in force.
-    pub weight: u16,
-    /// The priority in force.
-    pub priority: u16,
-    /// Whether it is among those that answer.
-    pub candidate: bool,
-    /// Why it is, or is not.
-    pub why: String,
-    /// Percent of the answers that name it.
-    pub share: f64,
 }

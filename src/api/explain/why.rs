@@ -1,0 +1,126 @@
+//! Why an endpoint is in or out.
+
+use std::net::IpAddr;
+
+use crate::model::{Endpoint, EndpointStatus, Family, GeoCode, Method};
+use crate::routing::{Relation, Standing, Table};
+use crate::snapshot::{EndpointState, Level, Weighed};
+
+/// Whether an answer to this client may name it.
+pub(super) fn may_answer(weighed: &Weighed) -> bool {
+    weighed.share > 0.0 || (weighed.standing == Standing::Candidate && weighed.tier == Some(0))
+}
+
+/// In a few words.
+pub(super) fn why(
+    level: &Level,
+    endpoint: &Endpoint,
+    state: &EndpointState,
+    weighed: &Weighed,
+    family: Family,
+    client: IpAddr,
+) -> String {
+    if weighed.standing != Standing::Candidate && weighed.share == 0.0 {
+        return out(endpoint, state, weighed.standing);
+    }
+    let relation = weighed.relation.map(|it| related(it, endpoint, client));
+    if !may_answer(weighed) {
+        return passed_over(level, weighed, relation);
+    }
+    let mut words = match weighed {
+        Weighed { tier: Some(0), share, .. } if *share == 0.0 => {
+            "would answer, but affinity keeps this client at another".to_owned()
+        }
+        Weighed { tier: Some(0), .. } => "answers".to_owned(),
+        _ => "answers while those before it start slowly".to_owned(),
+    };
+    if let Some(relation) = relation {
+        words = format!("{words}, {relation}");
+    }
+    if let Some(ramp) = state.ramp {
+        words = format!("{words}, ramping at {:.0} %", ramp.part * 100.0);
+    }
+    if state.status == EndpointStatus::Degraded {
+        words = format!("{words}, although degraded");
+    }
+    if !state.has(endpoint, family) {
+        words = format!("{words}; it has no {} record: NODATA", family.record_type());
+    }
+    words
+}
+
+fn out(endpoint: &Endpoint, state: &EndpointState, standing: Standing) -> String {
+    let site = endpoint.site.as_ref();
+    match standing {
+        Standing::Candidate => "answers".to_owned(),
+        Standing::Disabled => "disabled".to_owned(),
+        Standing::Stopped => "the profile that it stands for has nothing in service".to_owned(),
+        Standing::AwaitsFailback => {
+            "has recovered, and waits for an operator's failback".to_owned()
+        }
+        Standing::Drained => {
+            site.map_or_else(|| "drained".to_owned(), |it| format!("drained, with site {it}"))
+        }
+        Standing::Degraded => degraded(endpoint, state),
+        Standing::NotLastHealthy => "was not among the last healthy ones".to_owned(),
+        Standing::NoAddress => "has no address of this type".to_owned(),
+        Standing::ZeroWeight => "has weight 0, and others have more".to_owned(),
+        Standing::LowerPriority => "a lower priority number has a candidate".to_owned(),
+        Standing::NotAsked => {
+            "none is healthy, and when_none_healthy answers without endpoints".to_owned()
+        }
+    }
+}
+
+fn degraded(endpoint: &Endpoint, state: &EndpointState) -> String {
+    if state.forced().is_some() {
+        return "degraded: forced down".to_owned();
+    }
+    if endpoint.child().is_some() {
+        return "degraded: too few endpoints of its profile are healthy".to_owned();
+    }
+    let last = state.facts.probed.last();
+    match last.as_ref().and_then(|it| it.reason.as_deref()) {
+        Some(reason) => format!("degraded: {reason}"),
+        None => "degraded".to_owned(),
+    }
+}
+
+/// A candidate that this client never gets.
+fn passed_over(level: &Level, weighed: &Weighed, relation: Option<String>) -> String {
+    match (weighed.tier, relation, level.table.profile.method) {
+        (Some(_), Some(relation), Method::Geographic) => {
+            format!("{relation}, which is wider than another match")
+        }
+        (Some(_), Some(relation), Method::Performance) => format!("farther: {relation}"),
+        (Some(_), Some(relation), _) => relation,
+        (Some(_), None, _) => "others are nearer: nothing tells how far it is".to_owned(),
+        (None, _, Method::Geographic) => match level.located.as_ref() {
+            Some(located) if located.table == Table::None => {
+                "only WORLD serves a client whose region is not known".to_owned()
+            }
+            Some(located) => {
+                let region = located.region.map(|it| it.to_string()).unwrap_or_default();
+                format!("does not serve the client's region, {region}")
+            }
+            None => "does not serve the client's region".to_owned(),
+        },
+        (None, _, Method::Subnet) => "does not serve the client's network".to_owned(),
+        (None, ..) => "has weight 0, and others have more".to_owned(),
+    }
+}
+
+fn related(relation: Relation, endpoint: &Endpoint, client: IpAddr) -> String {
+    match relation {
+        Relation::NearestSite => "in the site that is nearest by configuration".to_owned(),
+        Relation::Milliseconds(it) => format!("{it} ms away"),
+        Relation::Kilometres(it) => format!("{it:.0} km away"),
+        Relation::Region(GeoCode::World) => "serves WORLD".to_owned(),
+        Relation::Region(code) => format!("serves {code}"),
+        Relation::Network => match endpoint.subnets.iter().find(|it| it.contains(client)) {
+            Some(subnet) => format!("serves {subnet}"),
+            None => "serves the client's network".to_owned(),
+        },
+        Relation::EveryoneElse => "serves those whose network no other serves".to_owned(),
+    }
+}
