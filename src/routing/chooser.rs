@@ -37,11 +37,11 @@ impl Order {
         &'s self,
         client: &Client<'_>,
         chance: Chance,
-        take: &mut impl FnMut(&'s Group) -> bool,
+        take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> u8 {
         match self {
             Self::Ranked(groups) => {
-                let _ = groups.iter().any(take);
+                let _ = groups.iter().any(|it| take(it, Rank::Sure));
                 0
             }
             Self::Nearest(nearest) => nearest.visit(client, chance, take),
@@ -49,6 +49,15 @@ impl Order {
             Self::Subnets(subnets) => subnets.visit(client, take),
         }
     }
+}
+
+/// What a group owes its place in the order to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// To what it is, and where the client is.
+    Sure,
+    /// To chance, among others that are equally preferred.
+    Drawn,
 }
 
 /// What a query's choice is.
@@ -91,8 +100,8 @@ impl Chooser {
         let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
         let own_network = self.affinity.map_or(0, |it| client.affinity_scope(it));
         let mut first = None;
-        let mut take = |group: &'s Group| {
-            if group.len() > 1 || group.is_ramping() {
+        let mut take = |group: &'s Group, rank: Rank| {
+            if rank == Rank::Drawn || group.len() > 1 || group.is_ramping() {
                 pick.scope = own_network;
             }
             first = first.or(Some(group));

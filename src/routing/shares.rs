@@ -18,8 +18,6 @@ pub struct Shares {
     guide: Box<[u32]>,
     total: u64,
     stride: u64,
-    /// What a unit of the circle stands for.
-    divisor: u64,
 }
 
 impl Shares {
@@ -46,14 +44,7 @@ impl Shares {
             guide.push(first);
         }
         let members = choices.iter().map(|(member, _)| *member as u32).collect();
-        Some(Self {
-            members,
-            ends: ends.into(),
-            guide: guide.into(),
-            total,
-            stride: stride(total),
-            divisor,
-        })
+        Some(Self { members, ends: ends.into(), guide: guide.into(), total, stride: stride(total) })
     }
 
     /// How many members there are.
@@ -61,15 +52,16 @@ impl Shares {
         self.members.len()
     }
 
-    /// The sum of their weights.
-    pub(super) fn total_weight(&self) -> u64 {
-        self.total * self.divisor
+    /// The member that every draw meets, if there is but one.
+    pub(super) fn only(&self) -> Option<usize> {
+        let [only] = *self.members else { return None };
+        Some(only as usize)
     }
 
     /// The member that a draw meets. O(1) in the number of members.
     pub fn pick(&self, draw: Draw) -> usize {
-        if let [only] = *self.members {
-            return only as usize;
+        if let Some(only) = self.only() {
+            return only;
         }
         let steps = draw.step() % self.total;
         let position = (draw.offset(self.total) + steps * self.stride) % self.total;

@@ -1,6 +1,6 @@
 //! The endpoint whose networks the client's is in serves; those without networks serve everyone else.
 
-use super::chooser::Order;
+use super::chooser::{Order, Rank};
 use super::group::Group;
 use super::pool::Pool;
 use super::{Client, Member};
@@ -43,14 +43,14 @@ impl Subnets {
     pub(super) fn visit<'s>(
         &'s self,
         client: &Client<'_>,
-        take: &mut impl FnMut(&'s Group) -> bool,
+        take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> u8 {
         let (group, scope) = match self.ranges.is_empty() {
             true => (None, 0),
             false => self.ranges.find(client.network()),
         };
         let own = group.and_then(|it| self.groups.get(usize::from(*it)));
-        let _ = own.into_iter().chain(&self.others).any(take);
+        let _ = own.into_iter().chain(&self.others).any(|it| take(it, Rank::Sure));
         scope
     }
 }
