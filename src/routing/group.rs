@@ -160,15 +160,17 @@ impl Group {
         count.min(room.len())
     }
 
+    /// Whether one of its members has more than weight 0.
+    pub(super) fn has_weight(&self) -> bool {
+        self.has_weight
+    }
+
     /// When its turn comes among groups that are equally preferred, so that all their members are met as if they were of
-    /// one group; those without weight come after those with some, and those of whom none accepts come last. Only of
-    /// `keyed` groups.
+    /// one group; those of whom none accepts come last. Only of `keyed` groups.
     pub(super) fn turn(&self, chance: Chance) -> f64 {
         let accepting = self.first(chance, |it| it.accepts(chance));
         let turn = accepting.or_else(|| self.first(chance, |_| true)).map_or(0.0, |it| it.0);
-        let later =
-            f64::from(u8::from(!self.has_weight)) + f64::from(u8::from(accepting.is_none())) * 2.0;
-        turn + later * LATER
+        if accepting.is_some() { turn } else { LATER + turn }
     }
 
     /// Draws by weight among those that accept.

@@ -212,10 +212,12 @@ impl Nearest {
         here: impl Fn(usize) -> bool,
         take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> bool {
-        let groups = || {
+        let near = || {
             let places = self.places.iter().enumerate();
             places.filter(|(at, _)| here(*at)).map(|(_, it)| &it.group)
         };
+        let any_weight = near().any(Group::has_weight);
+        let groups = || near().filter(|it| it.has_weight() || !any_weight);
         let mut several = groups();
         let (Some(first), second) = (several.next(), several.next()) else { return false };
         if second.is_none() {
