@@ -237,6 +237,8 @@ mod actor_tests;
 #[cfg(test)]
 mod memory_tests;
 #[cfg(test)]
+mod multitude_tests;
+#[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]
 mod simulation_tests;

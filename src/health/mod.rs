@@ -1,6 +1,8 @@
 //! From probe outcomes to an endpoint's status: thresholds, damping and schedule. Pure: time, draws and results come in
 //! as arguments, so a year of failures is tested in milliseconds.
 
+#[cfg(test)]
+mod azure_tests;
 mod belief;
 mod probed;
 mod remembered;

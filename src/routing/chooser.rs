@@ -38,11 +38,11 @@ impl Order {
         &'s self,
         client: &Client<'_>,
         chance: Chance,
-        take: &mut impl FnMut(&'s Group) -> bool,
+        take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> u8 {
         match self {
             Self::Ranked(groups) => {
-                let _ = groups.iter().any(take);
+                let _ = groups.iter().any(|it| take(it, Rank::Sure));
                 0
             }
             Self::Nearest(nearest) => nearest.visit(client, chance, take),
@@ -54,7 +54,7 @@ impl Order {
     /// The groups that come first, which share by weight.
     fn lead(&self, client: &Client<'_>) -> Vec<&Group> {
         let mut first = None;
-        let mut take = |it| first.replace(it).is_none();
+        let mut take = |it, _: Rank| first.replace(it).is_none();
         match self {
             Self::Ranked(groups) => return groups.first().into_iter().collect(),
             Self::Nearest(nearest) => return nearest.lead(client),
@@ -63,6 +63,15 @@ impl Order {
         };
         first.into_iter().collect()
     }
+}
+
+/// What a group owes its place in the order to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// To what it is, and where the client is.
+    Sure,
+    /// To chance, among others that are equally preferred.
+    Drawn,
 }
 
 /// What a query's choice is.
@@ -105,8 +114,8 @@ impl Chooser {
         let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
         let own_network = self.affinity.map_or(0, |it| client.affinity_scope(it));
         let mut first = None;
-        let mut take = |group: &'s Group| {
-            if group.len() > 1 || group.is_ramping() {
+        let mut take = |group: &'s Group, rank: Rank| {
+            if rank == Rank::Drawn || group.len() > 1 || group.is_ramping() {
                 pick.scope = own_network;
             }
             first = first.or(Some(group));

@@ -1,6 +1,6 @@
 //! The endpoint whose regions match the client's most narrowly serves.
 
-use super::chooser::Order;
+use super::chooser::{Order, Rank};
 use super::group::Group;
 use super::pool::Pool;
 use super::territories::Territories;
@@ -32,13 +32,13 @@ impl Regions {
     pub(super) fn visit<'s>(
         &'s self,
         client: &Client<'_>,
-        take: &mut impl FnMut(&'s Group) -> bool,
+        take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> u8 {
         let mut scope = 0;
         let tells_apart = self.territories.tell_clients_apart();
         let region = if tells_apart { region(client, &mut scope).0 } else { None };
         let mut groups = self.territories.serving(region).filter_map(|it| self.groups.get(it.0));
-        let _ = groups.any(take);
+        let _ = groups.any(|it| take(it, Rank::Sure));
         scope
     }
 

@@ -4,6 +4,8 @@ use super::{Draw, Member, Shares, mix};
 const ACCEPT: u64 = 0x5bf0_3635_d1c9_a8e3;
 const REST: u64 = 0x9c1b_7e4f_20d8_6a55;
 const SAMPLE: u64 = 0xc2b2_ae3d_27d4_eb4f;
+/// Longer than anybody's turn takes.
+const LATER: f64 = 1000.0;
 
 /// What chance is left to, for one query.
 #[derive(Clone, Copy, Debug)]
@@ -15,14 +17,14 @@ pub(super) enum Chance {
 }
 
 impl Chance {
-    /// A number that is uniform over `0..1`, for one member and one end.
-    pub(super) fn unit(self, member: u64, end: u64) -> f64 {
+    /// A number that is uniform over `0..1`, for whatever has this salt.
+    fn unit(self, salt: u64) -> f64 {
         let own = match self {
             Self::Draw(draw) => mix(draw.seed ^ mix(draw.sequence)),
             Self::Client(key) => key,
         };
         // The 53 bits that a double holds, and never 0, which has no logarithm.
-        ((mix(own ^ mix(member ^ end)) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+        ((mix(own ^ salt) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     }
 }
 
@@ -40,23 +42,38 @@ pub(super) struct Group {
 #[derive(Clone, Copy, Debug)]
 struct Seat {
     member: u32,
-    weight: u16,
-    /// Tells it from others, on every instance alike.
-    key: u64,
     /// The part of its share that it takes by now.
     ramp: f32,
+    weight: f64,
+    /// What its turns and its acceptance follow from beside chance, on every instance alike.
+    salts: [u64; 2],
 }
 
 impl Seat {
-    fn accepts(&self, chance: Chance) -> bool {
-        self.ramp >= 1.0 || chance.unit(self.key, ACCEPT) < f64::from(self.ramp)
+    fn new(at: usize, member: &Member) -> Self {
+        Self {
+            member: at as u32,
+            ramp: member.ramp,
+            weight: member.weight.max(1).into(),
+            salts: [SAMPLE, ACCEPT].map(|it| mix(member.key ^ it)),
+        }
     }
 
-    /// Whoever has the least of these comes first: it is the time at which an event happens that happens at a rate of
-    /// `weight`, so that each order of members is as likely as if they were drawn by weight one after the other, and a
-    /// member's weight moves only what it gains or loses (weighted rendezvous hashing; Efraimidis and Spirakis 2006).
-    fn turn(&self, chance: Chance) -> f64 {
-        -chance.unit(self.key, SAMPLE).ln() / f64::from(self.weight)
+    fn accepts(&self, chance: Chance) -> bool {
+        self.ramp >= 1.0 || chance.unit(self.salts[1]) < f64::from(self.ramp)
+    }
+
+    /// When its turn comes, if that is before `limit`. Whoever has the least of these comes first: it is the time at which
+    /// an event happens that happens at a rate of `weight`, so that each order of members is as likely as if they were drawn
+    /// by weight one after the other, and a member's weight moves only what it gains or loses (weighted rendezvous hashing;
+    /// Efraimidis and Spirakis 2006).
+    fn turn_before(&self, limit: f64, chance: Chance) -> Option<f64> {
+        let unit = chance.unit(self.salts[0]);
+        // No logarithm is less than this, which spares most of them.
+        if 1.0 - unit >= limit * self.weight {
+            return None;
+        }
+        Some(-unit.ln() / self.weight).filter(|it| *it < limit)
     }
 }
 
@@ -69,14 +86,10 @@ impl Group {
             .iter()
             .filter_map(|at| Some((*at, members.get(*at)?)))
             .filter(|(_, it)| all_zero || it.weight > 0)
-            .map(|(at, it)| Seat {
-                member: at as u32,
-                weight: it.weight.max(1),
-                key: it.key,
-                ramp: it.ramp,
-            })
+            .map(|(at, it)| Seat::new(at, it))
             .collect();
-        let choices: Vec<_> = seats.iter().map(|it| (it.member as usize, it.weight)).collect();
+        let choices: Vec<_> =
+            seats.iter().map(|it| (it.member as usize, it.weight as u16)).collect();
         let is_ramping = seats.iter().any(|it| it.ramp < 1.0);
         let seats = if keyed || is_ramping { seats } else { Vec::new() };
         let shares = Shares::new(&choices)?;
@@ -110,15 +123,17 @@ impl Group {
 
     /// The member that chance meets and that accepts; none when chance is against all that are ramping.
     pub(super) fn pick(&self, chance: Chance) -> Option<usize> {
+        if !self.is_ramping {
+            return self.pick_anyway(chance);
+        }
         match chance {
-            Chance::Draw(draw) if !self.is_ramping => Some(self.shares.pick(draw)),
             Chance::Draw(draw) => {
                 let first = self.shares.pick(draw);
                 let accepts = |it: &&Seat| it.accepts(chance);
                 let seat = self.seats.iter().find(|it| it.member as usize == first)?;
                 if accepts(&seat) { Some(first) } else { self.pick_accepting(chance) }
             }
-            Chance::Client(_) => self.first(chance, |it| it.accepts(chance)),
+            Chance::Client(_) => self.first(chance, |it| it.accepts(chance)).map(|it| it.1),
         }
     }
 
@@ -126,18 +141,23 @@ impl Group {
     pub(super) fn pick_anyway(&self, chance: Chance) -> Option<usize> {
         match chance {
             Chance::Draw(draw) => Some(self.shares.pick(draw)),
-            Chance::Client(_) => self.first(chance, |_| true),
+            Chance::Client(_) => match self.shares.only() {
+                Some(only) => Some(only),
+                None => self.first(chance, |_| true).map(|it| it.1),
+            },
         }
     }
 
     /// Up to `room.len()` members, in the order in which chance meets those that accept; all as if they did when none
     /// does. Gives how many.
     pub(super) fn pick_several(&self, chance: Chance, room: &mut [u32]) -> usize {
-        let anyone = self.seats.iter().any(|it| it.accepts(chance));
+        let heeds = self.is_ramping && self.seats.iter().any(|it| it.accepts(chance));
         let mut turns = [f64::INFINITY; super::MAX_RETURN];
         let mut count = 0;
-        for seat in self.seats.iter().filter(|it| !anyone || it.accepts(chance)) {
-            let turn = seat.turn(chance);
+        for seat in self.seats.iter().filter(|it| !heeds || it.accepts(chance)) {
+            let last = room.len().checked_sub(1).and_then(|it| turns.get(it));
+            let limit = last.copied().unwrap_or_default();
+            let Some(turn) = seat.turn_before(limit, chance) else { continue };
             let at = turns.partition_point(|it| *it <= turn);
             if let Some(later) = turns.get_mut(at..).filter(|_| at < room.len()) {
                 later.rotate_right(1);
@@ -150,15 +170,28 @@ impl Group {
         count.min(room.len())
     }
 
+    /// Whether one of its members has more than weight 0.
+    pub(super) fn has_weight(&self) -> bool {
+        self.has_weight
+    }
+
+    /// When its turn comes among groups that are equally preferred, so that all their members are met as if they were of
+    /// one group; those of whom none accepts come last. Only of `keyed` groups.
+    pub(super) fn turn(&self, chance: Chance) -> f64 {
+        let accepting = self.first(chance, |it| it.accepts(chance));
+        let turn = accepting.or_else(|| self.first(chance, |_| true)).map_or(0.0, |it| it.0);
+        if accepting.is_some() { turn } else { LATER + turn }
+    }
+
     /// Draws by weight among those that accept.
     fn pick_accepting(&self, chance: Chance) -> Option<usize> {
         let accepting = || self.seats.iter().filter(|it| it.accepts(chance));
-        let total: f64 = accepting().map(|it| f64::from(it.weight)).sum();
-        let mut left = chance.unit(0, REST) * total;
+        let total: f64 = accepting().map(|it| it.weight).sum();
+        let mut left = chance.unit(REST) * total;
         let mut last = None;
         for seat in accepting() {
             last = Some(seat.member as usize);
-            left -= f64::from(seat.weight);
+            left -= seat.weight;
             if left < 0.0 {
                 break;
             }
@@ -166,8 +199,16 @@ impl Group {
         last
     }
 
-    fn first(&self, chance: Chance, wanted: impl Fn(&Seat) -> bool) -> Option<usize> {
-        let turns = self.seats.iter().filter(|it| wanted(it)).map(|it| (it.turn(chance), it));
-        turns.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, it)| it.member as usize)
+    /// Whose turn comes first of those that are wanted, and when.
+    fn first(&self, chance: Chance, wanted: impl Fn(&Seat) -> bool) -> Option<(f64, usize)> {
+        let mut first = None;
+        let mut least = f64::INFINITY;
+        for seat in self.seats.iter().filter(|it| wanted(it)) {
+            if let Some(turn) = seat.turn_before(least, chance) {
+                least = turn;
+                first = Some((turn, seat.member as usize));
+            }
+        }
+        first
     }
 }

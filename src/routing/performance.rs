@@ -3,19 +3,19 @@
 
 use std::ops::Range;
 
+use super::chooser::{Order, Rank};
 use super::group::{Chance, Group};
 use super::pool::Pool;
 use super::trace::{Located, Relation, Sighting, Table, Trace};
-use super::{Client, Member, chooser::Order};
+use super::{Client, Member};
 use crate::model::{DefaultLocation, Geography, Ident, Latencies, Point, Profile};
-
-/// Sets the draw among equally near groups apart from others.
-const TIE: u64 = 0x1d8a_f4b1_06e5_9c37;
 
 /// The places where candidates are.
 #[derive(Debug)]
 pub(super) struct Nearest {
     places: Box<[Place]>,
+    /// The candidates of all places, for clients of whom nothing is known.
+    everyone: Group,
     /// The places in each site; by name.
     sites: Box<[(Ident, Range<u16>)]>,
     /// The places by the latency table's columns.
@@ -53,7 +53,7 @@ struct Offer<'t, T> {
     take: &'t mut T,
 }
 
-impl<'s, T: FnMut(&'s Group) -> bool> Listener<'s> for Offer<'_, T> {
+impl<'s, T: FnMut(&'s Group, Rank) -> bool> Listener<'s> for Offer<'_, T> {
     fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
         nearest.offer(self.chance, here, self.take)
     }
@@ -94,13 +94,13 @@ pub(super) fn order(
         own.or_else(|| geography.sites.get(site(member)?).copied())
     };
     let mut candidates: Vec<usize> = pool.candidates().collect();
+    let everyone = Group::new(&candidates, members, profile.affinity.is_some())?;
     candidates.sort_by_key(|it| (site(*it), point(*it).map(|it| it.bits()), *it));
-    let keyed = profile.affinity.is_some();
     let (mut places, mut sites) = (Vec::new(), Vec::<(Ident, Range<u16>)>::new());
     for here in candidates.chunk_by(|a, b| site(*a) == site(*b) && point(*a) == point(*b)) {
         let Some(first) = here.first().copied() else { continue };
         let at = u16::try_from(places.len()).ok()?;
-        places.push(Place { point: point(first), group: Group::new(here, members, keyed)? });
+        places.push(Place { point: point(first), group: Group::new(here, members, true)? });
         match (site(first), sites.last_mut()) {
             (Some(name), Some((last, range))) if last == name => range.end = at + 1,
             (Some(name), _) => sites.push((name.clone(), at..at + 1)),
@@ -114,10 +114,7 @@ pub(super) fn order(
     let table = geography.latencies.iter().next().map(|(_, _, row)| row.sites());
     let columns = table.into_iter().flat_map(|it| it.iter());
     let columns = columns.map(|it| in_site(it).unwrap_or_default()).collect();
-    if places.is_empty() {
-        return None;
-    }
-    let nearest = Nearest { places: places.into(), sites: sites.into(), columns };
+    let nearest = Nearest { places: places.into(), everyone, sites: sites.into(), columns };
     Some(Order::Nearest(Box::new(nearest)))
 }
 
@@ -127,15 +124,19 @@ impl Nearest {
         &'s self,
         client: &Client<'_>,
         chance: Chance,
-        take: &mut impl FnMut(&'s Group) -> bool,
+        take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> u8 {
         if let [only] = &*self.places {
-            take(&only.group);
+            take(&only.group, Rank::Sure);
             return 0;
         }
         let mut scope = 0;
         let (ranking, _) = self.ranking(client, &mut scope);
-        self.walk(&ranking, &mut Offer { chance, take });
+        if let Ranking::Unknown = ranking {
+            take(&self.everyone, Rank::Sure);
+        } else {
+            self.walk(&ranking, &mut Offer { chance, take });
+        }
         scope
     }
 
@@ -144,8 +145,12 @@ impl Nearest {
         if let [only] = &*self.places {
             return vec![&only.group];
         }
+        let (ranking, _) = self.ranking(client, &mut 0);
+        if let Ranking::Unknown = ranking {
+            return vec![&self.everyone];
+        }
         let mut lead = Lead(Vec::new());
-        self.walk(&self.ranking(client, &mut 0).0, &mut lead);
+        self.walk(&ranking, &mut lead);
         lead.0
     }
 
@@ -298,26 +303,30 @@ impl Nearest {
         &'s self,
         chance: Chance,
         here: impl Fn(usize) -> bool,
-        take: &mut impl FnMut(&'s Group) -> bool,
+        take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> bool {
-        let groups = || {
+        let near = || {
             let places = self.places.iter().enumerate();
             places.filter(|(at, _)| here(*at)).map(|(_, it)| &it.group)
         };
+        let any_weight = near().any(Group::has_weight);
+        let groups = || near().filter(|it| it.has_weight() || !any_weight);
         let mut several = groups();
         let (Some(first), second) = (several.next(), several.next()) else { return false };
         if second.is_none() {
-            return take(first);
+            return take(first, Rank::Sure);
         }
-        let weight = weighing(groups());
-        let mut left = chance.unit(0, TIE) * groups().map(&weight).sum::<f64>();
-        let drawn = groups().position(|it| {
-            left -= weight(it);
-            left < 0.0
-        });
-        let drawn = drawn.unwrap_or_default();
-        let others = groups().enumerate().filter(|(at, _)| *at != drawn).map(|(_, it)| it);
-        groups().nth(drawn).into_iter().chain(others).any(take)
+        let mut last = f64::NEG_INFINITY;
+        loop {
+            let turns = groups().map(|it| (it.turn(chance), it)).filter(|it| it.0 > last);
+            let Some((turn, group)) = turns.min_by(|a, b| a.0.total_cmp(&b.0)) else {
+                return false;
+            };
+            if take(group, Rank::Drawn) {
+                return true;
+            }
+            last = turn;
+        }
     }
 }
 

@@ -71,10 +71,16 @@ impl Shares {
         self.total * self.divisor
     }
 
+    /// The member that every draw meets, if there is but one.
+    pub(super) fn only(&self) -> Option<usize> {
+        let [only] = *self.members else { return None };
+        Some(only as usize)
+    }
+
     /// The member that a draw meets. O(1) in the number of members.
     pub fn pick(&self, draw: Draw) -> usize {
-        if let [only] = *self.members {
-            return only as usize;
+        if let Some(only) = self.only() {
+            return only;
         }
         let steps = draw.step() % self.total;
         let position = (draw.offset(self.total) + steps * self.stride) % self.total;

@@ -1,6 +1,6 @@
 //! The endpoint whose networks the client's is in serves; those without networks serve everyone else.
 
-use super::chooser::Order;
+use super::chooser::{Order, Rank};
 use super::group::Group;
 use super::pool::Pool;
 use super::trace::{Relation, Trace};
@@ -44,10 +44,10 @@ impl Subnets {
     pub(super) fn visit<'s>(
         &'s self,
         client: &Client<'_>,
-        take: &mut impl FnMut(&'s Group) -> bool,
+        take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> u8 {
         let (own, scope) = self.own(client);
-        let _ = own.into_iter().chain(&self.others).any(take);
+        let _ = own.into_iter().chain(&self.others).any(|it| take(it, Rank::Sure));
         scope
     }
 

@@ -158,7 +158,8 @@ impl EndpointState {
     }
 
     pub(super) fn member(&self, profile: &Profile, endpoint: &Endpoint) -> Member {
-        let name = endpoint.name.as_str().bytes();
+        // Profiles that are nested in each other choose apart, also between endpoints of equal names.
+        let names = profile.name.as_wire().iter().copied().chain(endpoint.name.as_str().bytes());
         Member {
             status: self.status,
             healthy: self.status_if(profile, endpoint, false).is_healthy(),
@@ -167,7 +168,7 @@ impl EndpointState {
             priority: self.priority,
             families: Family::ALL.map(|family| self.has(endpoint, family)),
             ramp: self.part(),
-            key: name.fold(0, |key, octet| mix(key ^ u64::from(octet))),
+            key: names.fold(0, |key, octet| mix(key ^ u64::from(octet))),
         }
     }
 }

@@ -80,6 +80,20 @@ impl Snapshot {
 }
 
 #[cfg(test)]
+mod clients_tests;
+#[cfg(test)]
 mod explain_tests;
 #[cfg(test)]
+mod health_tests;
+#[cfg(test)]
+mod nesting_tests;
+#[cfg(test)]
+mod properties_tests;
+#[cfg(test)]
+mod scope_tests;
+#[cfg(test)]
+pub(crate) mod testbed;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod time_tests;

@@ -1,0 +1,198 @@
+//! The scope of an answer: whoever is inside it has the same candidates, and so, by the same draw, the same answer.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+
+use super::testbed::Bed;
+use crate::model::Family;
+use crate::routing::Draw;
+
+/// A prefix among few, so that tables have holes and networks lie in each other: in 16.0.0.0/8, 2001:db8::/32 or anywhere.
+fn network() -> impl Strategy<Value = String> {
+    let v4 = (4_u8..=14, 0_u32..1 << 14).prop_map(|(length, bits)| {
+        let address = (16 << 24) | (bits << 10 >> (14 - length) << (14 - length));
+        let address = address & (u32::MAX << (32 - 8 - length));
+        format!("{}/{}", Ipv4Addr::from_bits(address), 8 + length)
+    });
+    let v6 = (2_u32..=16, 0_u128..1 << 16).prop_map(|(length, bits)| {
+        let address = (0x2001_0db8 << 96) | (bits << 80);
+        let address = address & (u128::MAX << (96 - length));
+        format!("{}/{}", Ipv6Addr::from_bits(address), 32 + length)
+    });
+    let wide = prop::sample::select(vec!["0.0.0.0/1", "16.0.0.0/5", "::/3", "2000::/16"]);
+    prop_oneof![6 => v4, 3 => v6, 1 => wide.prop_map(str::to_owned)]
+}
+
+fn client() -> impl Strategy<Value = IpAddr> {
+    let v4 = (0_u32..1 << 24).prop_map(|it| Ipv4Addr::from_bits((16 << 24) | it).into());
+    let v6 =
+        any::<u128>().prop_map(|it| Ipv6Addr::from_bits((0x2001_0db8 << 96) | it >> 32).into());
+    let mapped = any::<u16>().prop_map(|it| {
+        Ipv4Addr::from_bits((16 << 24) | u32::from(it) << 8).to_ipv6_mapped().into()
+    });
+    let any = any::<u32>().prop_map(|it| Ipv4Addr::from_bits(it).into());
+    prop_oneof![6 => v4, 3 => v6, 1 => mapped, 1 => any]
+}
+
+/// Lines of a geography over random networks, each once.
+fn lines(kind: &'static str, values: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let rows = prop::collection::btree_map(network(), prop::sample::select(values), 0..7);
+    rows.prop_map(move |rows| {
+        rows.into_iter().map(|(network, value)| format!("{kind} {network} {value}\n")).collect()
+    })
+}
+
+fn geography() -> impl Strategy<Value = String> {
+    let sites = "site x 10,10\nsite y 50,50\nsite z 50,50\ntable x y z\n";
+    let clients = &["US-WA", "US-WA site=x", "DE site=y", "site=elsewhere", "site=z"];
+    let spots = &["US at=11,11", "US-WA", "DE at=49,49", "FR", "at=30,30", "JP at=-50,-120"];
+    let rows = &["1 2 3", "2 1 1", "- 5 5", "- - -", "9 - -"];
+    let default = prop::sample::select(vec!["", "default x", "default 49,49"]);
+    (lines("client", clients), lines("spot", spots), lines("ms", rows), default)
+        .prop_map(move |(a, b, c, d)| format!("{sites}{a}{b}{c}{d}"))
+}
+
+/// Subnets that do not overlap.
+fn subnets() -> impl Strategy<Value = [String; 2]> {
+    prop::collection::btree_set(0_u8..64, 2..12).prop_map(|slots| {
+        let ranges: Vec<String> = slots
+            .into_iter()
+            .map(|it| match it % 3 {
+                0 => format!("16.{}.0.0/16", it * 4),
+                1 => format!("16.{0}.9.3-16.{0}.77.1", it * 4),
+                _ => format!("2001:db8:{it}::/48"),
+            })
+            .collect();
+        let (a, b) = ranges.split_at(ranges.len() / 2);
+        [a.join(","), b.join(",")]
+    })
+}
+
+fn rule() -> impl Strategy<Value = &'static str> {
+    let rules = ["", "", "affinity=24/56", "affinity=20/40", "affinity=9/33", "affinity=32/128"];
+    prop::sample::select(rules.to_vec())
+}
+
+fn method() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "priority",
+        "weighted",
+        "performance",
+        "geographic",
+        "subnet",
+        "multivalue",
+    ])
+}
+
+fn bits(address: IpAddr) -> (u128, u32) {
+    match address.to_canonical() {
+        IpAddr::V4(it) => (it.to_bits().into(), 32),
+        IpAddr::V6(it) => (it.to_bits(), 128),
+    }
+}
+
+/// Another address that has the first bits in common.
+fn inside(address: IpAddr, scope: u8, others: u128) -> IpAddr {
+    let (bits, width) = bits(address);
+    let host = u128::MAX.checked_shr(128 - width + u32::from(scope)).unwrap_or(0);
+    let bits = bits & !host | others & host;
+    match width {
+        32 => Ipv4Addr::from_bits(u32::try_from(bits).unwrap()).into(),
+        _ => Ipv6Addr::from_bits(bits).into(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_client_inside_the_scope_gets_the_same(
+        geography in geography(),
+        [first, second] in subnets(),
+        (outer, outer_rule) in (method(), rule()),
+        (inner, inner_rule) in (method(), rule()),
+        changes in prop::sample::select(vec!["", "in/a down", "in/b down", "in/c down\nin/a down", "out/a down", "out/b down"]),
+        ramps: bool,
+        client in client(),
+        others in prop::collection::vec(any::<u128>(), 16),
+        seed: u64,
+    ) {
+        let slow = if ramps { "slow=90" } else { "" };
+        let endpoints = |c: &str| format!(
+            "\na w=2 p=1 site=x geo=US-WA net={first} {slow}\nb w=1 p=1 site=y geo=GEO-EU,US net={second}\nc w=3 p=2 site=z geo=WORLD {c}"
+        );
+        let outer = if outer == "multivalue" { "weighted" } else { outer };
+        let inner = format!("in {inner} {inner_rule}{}", endpoints(""));
+        let outer = format!("out {outer} {outer_rule}{}", endpoints("child=in"));
+        let mut bed = Bed::new(&geography, &[&inner, &outer]);
+        bed.after(1, "in/a down\nout/a down").after(2, "in/a up\nout/a up").after(30, changes);
+        for name in ["in", "out"] {
+            for sequence in 0..3 {
+                let draw = Draw { seed, sequence };
+                let mine = bed.ask(name, Family::V4, client, draw);
+                prop_assert!(u32::from(mine.scope) <= bits(client).1);
+                for other in &others {
+                    let other = inside(client, mine.scope, *other);
+                    let theirs = bed.ask(name, Family::V4, other, draw);
+                    prop_assert_eq!(&mine, &theirs, "{} and {}", client, other);
+                }
+            }
+        }
+    }
+}
+
+/// Where clients do not matter, the answer holds for everyone.
+#[test]
+fn the_scope_is_0_when_the_client_does_not_matter() {
+    let geo = "site x 1,1\nclient 16.0.0.0/8 US site=x\nspot 16.0.0.0/8 US at=1,1";
+    for profile in [
+        "p priority\n a\n b",
+        "p weighted\n a\n b",
+        "p multivalue\n a\n b",
+        "p performance\n a site=x",
+        "p geographic\n a geo=WORLD",
+        "p subnet\n a\n b",
+        "p weighted affinity=24/56\n a",
+    ] {
+        let bed = Bed::new(geo, &[profile]);
+        let scope =
+            bed.ask("p", Family::V4, [16, 1, 1, 1].into(), Draw { seed: 1, sequence: 0 }).scope;
+        assert_eq!(scope, 0, "{profile}");
+    }
+}
+
+/// The widest prefix for `subnet` and `affinity`, the table's own range for the others, the narrowest of nested levels.
+#[test]
+fn the_scope_is_as_wide_as_what_was_looked_at() {
+    let geo = "site x 1,1\nsite y 50,50\nclient 16.1.0.0/16 US site=x\nspot 16.0.0.0/8 DE at=50,50";
+    let geographic = "g geographic\n a geo=US\n b geo=WORLD";
+    let bed = Bed::new(
+        geo,
+        &[
+            geographic,
+            "p performance\n a site=x\n b site=y",
+            "s subnet\n a net=16.0.0.0/9,16.128.0.0/10\n b",
+            "f weighted affinity=20/56\n a\n b",
+            "n weighted affinity=12/56\n a child=g\n b child=g",
+        ],
+    );
+    for (name, client, expected) in [
+        ("g", "16.1.2.3", 16),
+        ("g", "16.2.2.3", 15),
+        ("g", "17.2.2.3", 8),
+        ("p", "16.1.2.3", 16),
+        ("s", "16.1.2.3", 9),
+        ("s", "16.130.2.3", 10),
+        ("s", "16.200.2.3", 10),
+        ("s", "17.2.2.3", 8),
+        ("f", "9.9.9.9", 20),
+        ("f", "2001:db8::1", 56),
+        ("n", "16.1.2.3", 16),
+        ("n", "17.2.2.3", 12),
+    ] {
+        let scope =
+            bed.ask(name, Family::V4, client.parse().unwrap(), Draw { seed: 1, sequence: 0 }).scope;
+        assert_eq!(scope, expected, "{name} {client}");
+    }
+}

@@ -1,0 +1,160 @@
+//! What follows from what was: slow starts, failback by hand, and how long answers may be kept.
+
+use super::testbed::Bed;
+use crate::model::Family;
+use crate::routing::Draw;
+
+const CLIENT: &str = "10.0.0.1";
+
+/// Every method, with `a` starting slowly in 90 s, and who serves besides it.
+const METHODS: [(&str, &str, &str); 6] = [
+    ("priority", "p weighted\n a slow=90\n b", ""),
+    ("priority", "p priority\n a p=1 slow=90\n b p=2", "a b"),
+    ("performance", "p performance\n a site=a at=0,2 slow=90\n b site=b at=0,9", "a b"),
+    ("geographic", "p geographic\n a geo=US slow=90\n b geo=WORLD", "a b"),
+    ("subnet", "p subnet\n a net=10.0.0.0/8 slow=90\n b", "a b"),
+    ("multivalue", "p multivalue max=1\n a slow=90\n b", ""),
+];
+const GEO: &str = "spot 10.0.0.0/8 US at=0,1";
+
+#[test]
+fn slow_start_ramps_from_a_tenth_to_all_and_falls_to_the_next_in_every_method() {
+    for (method, text, order) in METHODS {
+        // Where both share, the ramp is a part of a half.
+        let whole = if order.is_empty() { 0.5 } else { 1.0 };
+        for (leaves, returns) in [("down", "up"), ("drained", "undrained")] {
+            let mut bed = Bed::new(GEO, &[text]);
+            bed.after(10, &format!("p/a {leaves}")).check("p", CLIENT, "b");
+            bed.after(20, &format!("p/a {returns}"));
+            for (at, part) in [(20, 10.0), (50, 40.0), (80, 70.0), (109, 99.0), (110, 100.0)] {
+                bed.publish(at);
+                let shares = bed.shares("p", Family::V4, CLIENT);
+                let seen = shares.get("a").copied().unwrap_or_default();
+                assert!((seen - part * whole).abs() < 3.0, "{method} {leaves} at {at}: {shares:?}");
+                let ramp = bed.table("p").endpoints[0].ramp.map(|it| it.part);
+                assert_eq!(ramp.is_none(), at == 110);
+                assert!(
+                    (f64::from(bed.table("p").endpoints[0].part()) * 100.0 - part).abs() < 0.01
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn slow_start_is_of_recoveries_and_undrains_alone() {
+    let mut bed = Bed::new("", &["p weighted\n a slow=90\n b"]);
+    let ramps = |bed: &Bed| bed.table("p").endpoints[0].ramp.is_some();
+    assert!(!ramps(&bed), "not at the start");
+    for (at, changes, expected) in [
+        (1, "p/a off", false),
+        (2, "p/a on", false),
+        (3, "p/a new", false),
+        (4, "p/a up", false),
+        (5, "p/a down", false),
+        (6, "p/a off", false),
+        (7, "p/a on", false),
+        (8, "p/a up", true),
+        (9, "p/a down", false),
+        (10, "p/a drained up", false),
+        (11, "p/a undrained", true),
+        (12, "p/a forced-down", false),
+        (13, "p/a unforced", true),
+        (200, "", false),
+    ] {
+        bed.after(at, changes);
+        assert_eq!(ramps(&bed), expected, "{changes}");
+    }
+}
+
+#[test]
+fn slow_start_is_cut_short_by_a_new_failure_and_begins_anew() {
+    let mut bed = Bed::new("", &["p weighted\n a slow=90\n b"]);
+    bed.after(10, "p/a down").after(20, "p/a up").publish(80);
+    assert!((bed.table("p").endpoints[0].part() - 0.7).abs() < 1e-3);
+    bed.after(81, "p/a down").check("p", CLIENT, "b");
+    bed.after(90, "p/a up").check("p", CLIENT, "a:5 b:95");
+}
+
+#[test]
+fn whoever_starts_slowly_alone_serves_nonetheless() {
+    for (_, text, _) in METHODS {
+        let mut bed = Bed::new(GEO, &[text]);
+        bed.after(10, "p/a down").after(20, "p/a up\np/b down").check("p", CLIENT, "a");
+    }
+    let mut bed = Bed::new("", &["p multivalue\n a slow=90\n b slow=90\n c"]);
+    bed.after(1, "p/a down\np/b down").after(2, "p/a up\np/b up\np/c down").publish(2);
+    let shares = bed.shares("p", Family::V4, CLIENT);
+    assert!(shares.keys().eq(["a", "b"]), "{shares:?}");
+}
+
+#[test]
+fn slow_start_keeps_ties_fair() {
+    let text = "p performance\n a at=1,1 site=a slow=90\n b at=1,1 site=a\n c at=1,1 site=c";
+    let mut bed = Bed::new("spot 10.0.0.0/8 US at=0,1", &[text]);
+    bed.after(1, "p/a down").after(2, "p/a up").check("p", CLIENT, "a:3.3 b:48.3 c:48.3");
+}
+
+const MANUAL: &str = "p priority manual\n a p=1\n b p=2\n c p=3";
+
+#[test]
+fn manual_failback_waits_through_recoveries_publications_and_reloads() {
+    let mut bed = Bed::new("", &[MANUAL]);
+    bed.check("p", CLIENT, "a");
+    bed.after(1, "p/a down").check("p", CLIENT, "b");
+    bed.after(2, "p/a up").check("p", CLIENT, "b");
+    bed.after(3, "p/c down").after(4, "p/c up").check("p", CLIENT, "b");
+    bed.after(5, "p/a down").after(6, "p/a up").check("p", CLIENT, "b");
+    // The same endpoints, configured in another order and otherwise.
+    let mut other = Bed::new("", &["p priority manual ttl=7\n c p=3\n b p=2\n a p=1"]);
+    other.facts[0].reverse();
+    std::mem::swap(&mut other.snapshot.profiles, &mut bed.snapshot.profiles);
+    other.publish(7).check("p", CLIENT, "b");
+}
+
+#[test]
+fn manual_failback_ends_when_what_serves_fails() {
+    let mut bed = Bed::new("", &[MANUAL]);
+    bed.after(1, "p/a down").after(2, "p/a up\np/b down").check("p", CLIENT, "a");
+    bed.after(3, "p/b up").check("p", CLIENT, "a");
+    for leaves in ["drained", "off", "forced-down"] {
+        let mut bed = Bed::new("", &[MANUAL]);
+        bed.after(1, "p/a down").after(2, "p/a up").check("p", CLIENT, "b");
+        bed.after(3, &format!("p/b {leaves}")).check("p", CLIENT, "a");
+    }
+    // Further down, and then only as far up as what recovered.
+    let mut bed = Bed::new("", &[MANUAL]);
+    bed.after(1, "p/a down\np/b down").check("p", CLIENT, "c");
+    bed.after(2, "p/b up").check("p", CLIENT, "c");
+    bed.after(3, "p/c down").check("p", CLIENT, "b");
+}
+
+#[test]
+fn manual_failback_outlasts_a_time_without_any_healthy() {
+    let mut bed = Bed::new("", &["p priority manual none=nodata\n a p=1\n b p=2"]);
+    bed.after(1, "p/a down").after(2, "p/b down").check("p", CLIENT, "nodata");
+    bed.after(3, "p/b up").after(4, "p/a up").check("p", CLIENT, "b");
+    let mut bed = Bed::new("", &["p priority\n a p=1\n b p=2"]);
+    bed.after(1, "p/a down").after(2, "p/a up").check("p", CLIENT, "a");
+}
+
+#[test]
+fn ttl_min_shortens_answers_while_an_endpoint_is_in_doubt() {
+    let ttl = |bed: &Bed| {
+        bed.ask("p", Family::V4, [10, 0, 0, 1].into(), Draw { seed: 1, sequence: 0 }).ttl
+    };
+    // Results are 5 s apart in doubt.
+    for (least, doubt, expected) in [(2, 4, 20), (2, 1, 5), (8, 1, 8), (2, 9, 30), (0, 0, 0)] {
+        let mut bed = Bed::new("", &[&format!("p weighted ttl=30 ttl_min={least}\n a\n b\n c")]);
+        assert_eq!(ttl(&bed), 30);
+        bed.after(1, &format!("p/b doubt={doubt}"));
+        assert_eq!(ttl(&bed), expected, "{least} {doubt}");
+        bed.after(2, "p/c doubt=20");
+        assert_eq!(ttl(&bed), expected, "the soonest counts");
+        bed.after(3, "p/b doubt=no\np/c off");
+        assert_eq!(ttl(&bed), 30, "who is out of service is in no doubt");
+    }
+    let mut bed = Bed::new("", &["p weighted\n a\n b"]);
+    bed.after(1, "p/a doubt=1");
+    assert_eq!(ttl(&bed), 30, "it is off by default");
+}
