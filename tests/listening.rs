@@ -184,12 +184,20 @@ fn the_api_moves_to_all_addresses_and_back() {
     let other = SocketAddr::new(loopback(), port);
     let all = |any: &str| format!("{any}:{port}").parse::<SocketAddr>().unwrap();
     let listen = daemon.home.listens_at()[0].clone();
+    let body = r#"{"profile": "none.example.", "changes": []}"#;
+    let asking = format!(
+        "POST /v1/whatif HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        token.trim(),
+        body.len()
+    );
     for admin in [one, all("0.0.0.0"), one, all("[::]"), all("0.0.0.0"), all("[::]"), one] {
         let mut open = TcpStream::connect(daemon.api.address).unwrap();
         open.set_read_timeout(Some(PATIENCE)).unwrap();
-        open.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n").unwrap();
-        // It is accepted before this is answered.
-        assert_eq!(daemon.api.get("/healthz").status, 200);
+        open.write_all(asking.as_bytes()).unwrap();
+        // Whoever says this has read the request's head, and waits for its body.
+        let mut goes_on = [0; 25];
+        open.read_exact(&mut goes_on).unwrap();
+        assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
         daemon.home.move_to(&[&listen], Some(&admin.to_string()));
         daemon.reload("reloaded");
         daemon.api = Http::new(one).with_token(token.trim());
@@ -197,10 +205,10 @@ fn the_api_moves_to_all_addresses_and_back() {
         wait_until("the new address alone", || {
             TcpStream::connect(other).is_ok() == admin.ip().is_unspecified()
         });
-        open.write_all(b"\r\n").unwrap();
-        let mut answer = [0; 15];
+        open.write_all(body.as_bytes()).unwrap();
+        let mut answer = [0; 22];
         open.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        assert_eq!(&answer, b"HTTP/1.1 404 Not Found");
         let refused = Home::new(&zone(OLD)).admin(&admin.to_string()).fail_to_start();
         assert!(refused.contains("stop what uses it"), "{refused}");
     }
