@@ -29,6 +29,7 @@ pub(super) fn render(
         method: None,
         ttl: None,
         picked: None,
+        alias: None,
         answers: Vec::new(),
         endpoints: Vec::new(),
     };
@@ -47,8 +48,10 @@ pub(super) fn render(
             view.ttl = Some(ttl);
             let (Some(first), Some(last)) = (levels.first(), levels.last()) else { return view };
             describe(&mut view, first);
+            let name = chosen(last).find_map(Endpoint::alias);
+            view.alias = name.map(ToString::to_string);
             view.answers = answers(last, family);
-            outcome(first, family)
+            outcome(first, if name.is_some() { RecordType::CNAME } else { family.record_type() })
         }
     };
     view
@@ -86,14 +89,20 @@ fn chosen(level: &Level) -> impl Iterator<Item = &Endpoint> {
 fn answers(level: &Level, family: Family) -> Vec<IpAddr> {
     match (&level.choice, &level.table.profile.when_none_healthy) {
         (Choice::Fallback, WhenNoneHealthy::Fallback(addresses)) => addresses.of(family).collect(),
-        _ => chosen(level).flat_map(|it| it.addresses().of(family)).collect(),
+        _ => {
+            let states = level.table.profile.endpoints.iter().zip(&level.table.endpoints);
+            let chosen = chosen(level).filter_map(|it| {
+                let (_, state) = states.clone().find(|(endpoint, _)| endpoint.name == it.name)?;
+                Some(state.addresses(it).of(family))
+            });
+            chosen.flatten().collect()
+        }
     }
 }
 
-fn outcome(level: &Level, family: Family) -> String {
+fn outcome(level: &Level, record_type: RecordType) -> String {
     let Level { table, basis, choice, .. } = level;
     let profile = &table.profile;
-    let record_type = family.record_type();
     let health = match basis {
         Basis::Healthy => "",
         Basis::Panic => {

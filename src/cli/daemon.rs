@@ -16,6 +16,7 @@ use super::gauges::{self, Gauges};
 use super::limits::probe_connections;
 use super::listening;
 use super::log::Logs;
+use super::naming::naming;
 use super::opening::Opened;
 use super::probing::Probers;
 use super::pulse::{Pulse, beat};
@@ -80,6 +81,7 @@ impl Daemon {
 
         let connections = probe_connections(&settings.server);
         let (mut probers, prober, verdicts) = Probers::new(clock, probes, connections);
+        let (names, resolved, mut resolvers) = naming(clock, &settings);
         let (read, readings) = watch::channel(source.reading);
         let (dns, admin) = listening.addresses();
         let (status, serve_at) = (listening.status(), listening.serve_at());
@@ -90,6 +92,8 @@ impl Daemon {
             timelines: timelines.clone(),
             prober,
             verdicts,
+            names,
+            resolved,
             load: source.load,
             running: Running::of(&settings),
             surroundings: Box::new(listening),
@@ -130,6 +134,7 @@ impl Daemon {
         inner.keep(gauges::KEEPER, &supervision, move |stop| keeper.clone().run(stop));
         let (mut prober, control) = (Stage::new(PROBER_PATIENCE), handle.clone());
         prober.keep(gauges::PROBER, &supervision, move |stop| probers.next(&control).run(stop));
+        prober.keep(gauges::RESOLVER, &supervision, move |stop| resolvers().run(stop));
         let mut outer = Stage::new(API_PATIENCE);
         let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);
         outer.keep(gauges::API, &supervision, serve);

@@ -41,7 +41,9 @@ impl Explain {
 
 fn render(it: &view::Explanation) -> String {
     let client = it.client.map(|it| format!(" from {it}")).unwrap_or_default();
-    let answers: Vec<String> = it.answers.iter().map(ToString::to_string).collect();
+    let name = it.alias.clone();
+    let answers: Vec<String> =
+        name.into_iter().chain(it.answers.iter().map(ToString::to_string)).collect();
     let picked = it.picked.as_ref().map(|name| format!(" (this draw met {name})"));
     let answer = match answers.as_slice() {
         [] => String::new(),
@@ -92,6 +94,7 @@ mod tests {
             method: Some("weighted".to_owned()),
             ttl: Some(30),
             picked: Some("seattle".to_owned()),
+            alias: None,
             answers: vec!["192.0.2.1".parse().unwrap()],
             endpoints: vec![view::ExplainedEndpoint {
                 name: "seattle".to_owned(),

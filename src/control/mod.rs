@@ -9,6 +9,7 @@ mod actor;
 mod geography;
 mod journal;
 mod keeper;
+mod names;
 mod nesting;
 mod recall;
 mod reload;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::model::Geography;
-use crate::settings::{Admin, Metrics, Server, Settings, State};
+use crate::settings::{Admin, Metrics, Resolver, Server, Settings, State};
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
 #[derive(Clone, Debug)]
@@ -10,6 +10,7 @@ pub struct Running {
     admin: Admin,
     metrics: Metrics,
     state: State,
+    resolver: Resolver,
     geography: Arc<Geography>,
 }
 
@@ -30,8 +31,14 @@ impl Running {
             admin: settings.admin.clone(),
             metrics: settings.metrics.clone(),
             state: settings.state.clone(),
+            resolver: settings.resolver.clone(),
             geography: settings.model.geography.clone(),
         }
+    }
+
+    /// Who is asked for the addresses of names.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// Goes on with these settings, as far as they are not read at the start only. Tells what differs.
@@ -42,7 +49,7 @@ impl Running {
         let Admin { listen: admin_listen, protect_metrics } = &mut self.admin;
         let Metrics { per_endpoint } = &mut self.metrics;
         let State { dir, max_age } = &self.state;
-        let Settings { server, admin, metrics, state, .. } = settings;
+        let Settings { server, admin, metrics, state, resolver, .. } = settings;
         let geography = std::mem::replace(&mut self.geography, settings.model.geography.clone());
         let same_networks = geography.networks == self.geography.networks;
         let taken = [
@@ -53,6 +60,7 @@ impl Running {
             ("admin.listen", replace(admin_listen, &admin.listen)),
             ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
+            ("resolver", replace(&mut self.resolver, resolver)),
             ("client_network", !same_networks),
             (
                 "geo",
@@ -102,6 +110,7 @@ mod tests {
             ("admin.listen", true, "[admin]\nlisten = '127.0.0.1:1234'"),
             ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
             ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),
+            ("resolver", true, "[resolver]\nservers = '192.0.2.53'"),
             ("client_network", true, "[[client_network]]\ncidr = '10.0.0.0/8'\nregion = 'US'"),
             ("geo", true, "[geo]\ndatabase = '/nowhere.mmdb'"),
             ("geo", true, "[geo]\nlocation_default = { latitude = 1, longitude = 2 }"),

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::names::Names;
 use super::nesting::Nesting;
 use super::recall::Recall;
 use super::{Change, ChangeError};
@@ -23,6 +24,7 @@ pub struct World {
     edits: BTreeMap<u32, Vec<EndpointFacts>>,
     overrides_changed: bool,
     pub(super) nesting: Nesting,
+    pub(super) names: Names,
     /// The profiles with an endpoint that starts slowly.
     pub(super) ramping: BTreeSet<u32>,
     /// When the first of the overrides ends.
@@ -102,6 +104,7 @@ impl World {
             edits: BTreeMap::new(),
             overrides_changed: false,
             nesting: Nesting::default(),
+            names: Names::default(),
             ramping: BTreeSet::new(),
             workers,
             seed,
@@ -140,7 +143,8 @@ impl World {
                         && state.facts.probed.heard().is_none();
                     let belief =
                         if is_aged { Belief::aged(verdict) } else { Belief::fresh(verdict) };
-                    watches.push(Watch { key, site, target, belief, probed });
+                    let resolved = state.facts.host.as_ref().map(|it| it.record.clone());
+                    watches.push(Watch { key, site, target, belief, probed, resolved });
                 }
             }
         }
@@ -343,7 +347,7 @@ impl World {
     }
 
     /// What is known of a profile's endpoints, to be changed.
-    fn facts_mut(&mut self, slot: u32) -> Option<&mut Vec<EndpointFacts>> {
+    pub(super) fn facts_mut(&mut self, slot: u32) -> Option<&mut Vec<EndpointFacts>> {
         let table = self.snapshot.profiles.get(slot)?;
         let known = || table.endpoints.iter().map(|it| it.facts.clone()).collect();
         Some(self.edits.entry(slot).or_insert_with(known))

@@ -32,7 +32,8 @@ pub use geography::{
 pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
 pub use monitor::{
-    Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, Sources,
+    Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeHost, ProbeTarget, Protocol,
+    Sources,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
 pub use network::{Network, NetworkError};

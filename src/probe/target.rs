@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+use super::aim::{Aim, Next};
 use super::shares::SiteId;
 use super::{VerdictChange, Watch};
 use crate::clock::Clock;
@@ -21,6 +22,8 @@ pub(super) struct Target {
     pub(super) site: SiteId,
     /// The probe under way.
     pub(super) probe: Option<AbortHandle>,
+    /// Where the name is that is probed, if it is one.
+    aim: Option<Box<Aim>>,
     health: Health,
     listeners: Box<[Listener]>,
 }
@@ -49,13 +52,14 @@ impl Target {
         watches: Vec<Watch>,
         out: &mut Outbox,
     ) -> Self {
+        let aim = Aim::of(&what, &watches);
         let health = Health::believing(Belief::merged(watches.iter().map(|it| it.belief)));
         let listener = |it: Watch| {
             let told = it.belief.verdict();
             Listener::new(it, told)
         };
         let listeners = watches.into_iter().map(listener).collect();
-        let mut target = Self { what, site, probe: None, health, listeners };
+        let mut target = Self { what, site, probe: None, aim, health, listeners };
         target.tell(None, out);
         target
     }
@@ -101,6 +105,19 @@ impl Target {
         let latest = latest.and_then(|it| it.last()).filter(|it| it.outcome == Outcome::Failed);
         let is_down = self.health.verdict() == Verdict::Degraded;
         self.tell(latest.filter(|_| is_down).and_then(|it| it.reason.clone()), out);
+    }
+
+    /// Where the next probe goes.
+    pub(super) fn look(&mut self) -> Next {
+        match &mut self.aim {
+            Some(aim) => aim.look(&self.what),
+            None => Next::At(self.what.clone()),
+        }
+    }
+
+    /// How many sockets a probe of it takes, as it was when it started.
+    pub(super) fn sockets(&self) -> usize {
+        self.aim.as_ref().map_or(&self.what.addresses, |it| &it.addresses).len()
     }
 
     /// Takes in a result: for whoever shows it, and for the verdict.

@@ -28,8 +28,10 @@ mod reader;
 mod reading;
 mod reference;
 mod resolve;
+mod resolver;
 mod routing;
 mod schema;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -43,6 +45,7 @@ pub(crate) use files::counts_in_directory;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
 pub use reading::Reading;
+pub use resolver::Resolver;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -74,6 +77,8 @@ pub struct Settings {
     pub state: State,
     /// What the metrics show.
     pub metrics: Metrics,
+    /// Who is asked for the addresses of targets that are names.
+    pub resolver: Resolver,
     /// The zones, sites and profiles.
     pub model: Model,
     /// A number below 2^52 that is another one where the model is, by all likelihood.
@@ -202,16 +207,17 @@ fn settings(
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);
         let metrics = metrics(&root);
-        Some((server?, admin?, state?, metrics?, model))
+        let resolver = Resolver::read(&root.table("resolver")?);
+        Some((server?, admin?, state?, metrics?, resolver, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, metrics, model)) = parts else {
+    let Some((server, admin, state, metrics, resolver, model)) = parts else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
     let (digest, files) = (digest::digest(&model), library.into_files());
-    Ok(Settings { server, admin, state, metrics, model, digest, warnings, files })
+    Ok(Settings { server, admin, state, metrics, resolver, model, digest, warnings, files })
 }
 
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.

@@ -2,26 +2,25 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::clients::{Clients, check_overlaps, check_regions};
 use super::keys::MONITOR;
 use super::location::location;
-use super::monitor::{Draft, Kind, ProbeAddress, reachable};
+use super::monitor::{Draft, Kind, ProbeAddress};
 use super::nesting::child;
 use super::problem::{Log, Place, nearest, twice};
 use super::reader::{Section, ident, text};
 use super::resolve::{Resolved, Resolver};
 use super::routing::{Routing, ttls};
+use super::targets::{self, Written, addresses, target};
 use super::tree::{Node, Value};
 use crate::model::{
-    Addresses, Endpoint, FamilyRule, Ident, Name, ProbeTarget, Profile, Target, WhenNoneHealthy,
+    Endpoint, FamilyRule, Ident, Name, ProbeHost, ProbeTarget, Profile, Target, WhenNoneHealthy,
 };
 
-/// Addresses of one endpoint, and of a fallback: what fits an answer with room to spare.
-const MAX_ADDRESSES: usize = 64;
 const TTL: u32 = 30;
 const WEIGHT: u16 = 1;
 
@@ -37,8 +36,8 @@ pub(super) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Reads one `[[profile]]`. None if anything in it is wrong.
-    pub(super) fn profile(&self, section: &Section<'a>) -> Option<Profile> {
+    /// Reads one `[[profile]]`, which is in the zone of this name. None if anything in it is wrong.
+    pub(super) fn profile(&self, section: &Section<'a>, zone: Option<&Name>) -> Option<Profile> {
         let errors = self.log.errors();
         section.require("name");
         section.require("method");
@@ -57,6 +56,7 @@ impl<'a> World<'a> {
             section,
             &host,
             &Draft { broken: monitor.broken || name.is_none(), ..monitor },
+            name.is_some() && name.as_ref() == zone,
         );
         if self.log.errors() > errors {
             return None;
@@ -131,7 +131,13 @@ impl<'a> World<'a> {
         }
     }
 
-    fn endpoints(&self, profile: &Section<'a>, name: &Name, monitor: &Draft) -> Vec<Endpoint> {
+    fn endpoints(
+        &self,
+        profile: &Section<'a>,
+        name: &Name,
+        monitor: &Draft,
+        is_apex: bool,
+    ) -> Vec<Endpoint> {
         let sections = profile.tables("endpoint");
         if sections.is_empty()
             && !matches!(profile.find("endpoint"), Some(it) if !is_empty_list(it))
@@ -149,7 +155,9 @@ impl<'a> World<'a> {
         let clients: Vec<Clients<'_, 'a>> = sections.iter().map(Clients::read).collect();
         check_regions(&clients, self.log);
         check_overlaps(&clients, self.log);
-        let shared = Shared { profile, name, monitor, resolved: OnceCell::new() };
+        let flattens = profile.boolean("flatten").unwrap_or(false);
+        targets::check(profile, &sections, name, is_apex);
+        let shared = Shared { profile, name, monitor, flattens, resolved: OnceCell::new() };
         let endpoint =
             |(index, (section, clients))| self.endpoint(index, section, clients, &shared);
         sections.iter().zip(&clients).enumerate().filter_map(endpoint).collect()
@@ -176,7 +184,7 @@ impl<'a> World<'a> {
                 no_such("site", site.as_str(), sites, "add a `[[site]]` with this name"),
             );
         }
-        let addresses = addresses(section, "target");
+        let written = target(section);
         let enabled = section.boolean("enabled").unwrap_or(true);
         let weight = section.integer("weight").unwrap_or(WEIGHT);
         let in_order = u16::try_from(index + 1).unwrap_or(u16::MAX);
@@ -206,9 +214,13 @@ impl<'a> World<'a> {
         if resolved.kind == Kind::None && address.is_some() {
             section.wrong("address", "is of no use with protocol = \"none\"; remove it");
         }
-        let addresses = addresses?;
-        let probe = self.probe(section, &resolved, address, &addresses)?;
-        let target = Target::Addresses(addresses);
+        let written = written?;
+        let probe = self.probe(section, &resolved, address, &written)?;
+        let target = match written {
+            Written::Addresses(addresses) => Target::Addresses(addresses),
+            Written::Name(name) if shared.flattens => Target::Resolved(name),
+            Written::Name(name) => Target::Name(name),
+        };
         Some(Endpoint {
             name: name?,
             site,
@@ -245,7 +257,7 @@ impl<'a> World<'a> {
         section: &Section<'a>,
         resolved: &Resolved,
         address: Option<ProbeAddress>,
-        target: &Addresses,
+        target: &Written,
     ) -> Option<ProbeTarget> {
         let port = match (resolved.kind, resolved.port) {
             // Nothing is probed, so no port is ever used.
@@ -253,9 +265,16 @@ impl<'a> World<'a> {
             (_, port) => port,
         };
         let socket = |it: ProbeAddress| Some(SocketAddr::new(it.ip, it.port.or(port)?));
-        let addresses: Option<Arc<[SocketAddr]>> = match address.or(resolved.address) {
-            Some(elsewhere) => socket(elsewhere).map(|it| [it].into()),
-            None => target.iter().map(|ip| socket(ProbeAddress { ip, port: None })).collect(),
+        let mut host = None;
+        let addresses: Option<Arc<[SocketAddr]>> = match (address.or(resolved.address), target) {
+            (Some(elsewhere), _) => socket(elsewhere).map(|it| [it].into()),
+            (None, Written::Addresses(target)) => {
+                target.iter().map(|ip| socket(ProbeAddress { ip, port: None })).collect()
+            }
+            (None, Written::Name(name)) => port.map(|port| {
+                host = Some(Arc::new(ProbeHost { name: name.clone(), port }));
+                [].into()
+            }),
         };
         if addresses.is_none() {
             section.wrong(
@@ -279,7 +298,7 @@ impl<'a> World<'a> {
             );
             return None;
         }
-        Some(ProbeTarget { addresses: addresses?, monitor: resolved.monitor.clone() })
+        Some(ProbeTarget { addresses: addresses?, host, monitor: resolved.monitor.clone() })
     }
 }
 
@@ -288,16 +307,9 @@ struct Shared<'s, 'a> {
     profile: &'s Section<'a>,
     name: &'s Name,
     monitor: &'s Draft,
+    /// Whether names are answered with their addresses.
+    flattens: bool,
     resolved: OnceCell<Option<Resolved>>,
-}
-
-/// An address or a list of them.
-fn addresses(section: &Section<'_>, key: &str) -> Option<Addresses> {
-    let address = |node: &Node| match text(node).map(str::parse::<IpAddr>) {
-        Some(Ok(address)) => reachable(address),
-        _ => Err(""),
-    };
-    section.list(key, MAX_ADDRESSES, address).map(Addresses::from_iter)
 }
 
 fn is_empty_list(node: &Node) -> bool {

@@ -127,7 +127,7 @@ impl<'a> Resolver<'a> {
             flap: FLAP,
             source: Sources::default(),
         });
-        ProbeTarget { addresses: [].into(), monitor }
+        ProbeTarget { addresses: [].into(), host: None, monitor }
     }
 
     fn share(&self, monitor: Monitor) -> Arc<Monitor> {

@@ -56,7 +56,7 @@ fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy) -> Profile
         subnets: Box::default(),
         location: None,
         slow_start: Duration::ZERO,
-        probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
+        probe: ProbeTarget { addresses: Arc::new([]), host: None, monitor: monitor.clone() },
     };
     Profile {
         name: name("app.z."),

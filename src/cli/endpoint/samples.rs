@@ -11,7 +11,8 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
     view::Endpoint {
         name: name.to_owned(),
         site: Some(name.to_owned()),
-        target: vec!["192.0.2.1".parse().unwrap()],
+        target: vec!["192.0.2.1".to_owned()],
+        resolved: None,
         enabled: true,
         weight: 60,
         priority: 1,
@@ -81,6 +82,7 @@ pub(in crate::cli) fn profile() -> view::Profile {
         fallback: Vec::new(),
         panic_threshold: 0,
         fail_open: false,
+        flatten: false,
         endpoints: vec![failing, changed],
     }
 }

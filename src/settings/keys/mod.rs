@@ -32,6 +32,7 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("admin", Table(&ADMIN)),
         Key::table("state", Table(&STATE)),
         Key::table("metrics", Table(&METRICS)),
+        Key::table("resolver", Table(&RESOLVER)),
         Key::table("zone", Tables(&ZONE)),
         Key::table("site", Tables(&SITE)),
         Key::table("client_network", Tables(&CLIENT_NETWORK)),
@@ -136,6 +137,28 @@ static METRICS: Schema = Schema {
         "Whether there are series for each profile and endpoint, about 30 for an endpoint; without them the totals and the \
          overrides remain.",
     )],
+};
+
+static RESOLVER: Schema = Schema {
+    heading: "[resolver]",
+    meaning: "How Farol finds the addresses of targets that are names, for their probes and for `flatten`.",
+    keys: &[
+        Key::derived(
+            "servers",
+            Texts(
+                "an IP address, with a port if need be: \"192.0.2.53\", \"[2001:db8::53]:5353\", or a list of 1 to 16 of them",
+            ),
+            "the system's, from /etc/resolv.conf",
+            r#"["192.0.2.53", "192.0.2.54"]"#,
+            "The recursive resolvers that are asked, over UDP, and over TCP where that does not do.",
+        ),
+        Key::value(
+            "timeout",
+            Span(Duration::from_millis(100), Duration::from_secs(30)),
+            "\"2s\"",
+            "How long one question to one of them may take; it is asked twice.",
+        ),
+    ],
 };
 
 static ZONE: Schema = Schema {
