@@ -100,7 +100,7 @@ fn endpoint(number: usize, text: &str) -> Endpoint {
         subnets: list(words.find("net")),
         location: words.find("at").map(point),
         slow_start: Duration::from_secs(words.number("slow", 0).into()),
-        probe: ProbeTarget { addresses: Arc::new([]), monitor: Arc::new(monitor) },
+        probe: ProbeTarget { addresses: Arc::new([]), host: None, monitor: Arc::new(monitor) },
     }
 }
 

@@ -67,7 +67,9 @@ fn profile(name: &str, rules: &str, endpoints: usize, keys: impl Fn(usize) -> St
     let mut text = format!("[[profile]]\nname = '{name}'\n{rules}\n");
     for endpoint in 0..endpoints {
         let keys = keys(endpoint);
-        let target = if keys.contains("profile =") { "" } else { "target = '192.0.2.1'\n" };
+        let [high, low] = (1 + endpoint as u16).to_be_bytes();
+        let target = format!("target = '198.18.{high}.{low}'\n");
+        let target = if keys.contains("profile =") { "" } else { &target };
         write!(text, "[[profile.endpoint]]\nname = 'e{endpoint}'\n{target}{keys}\n").unwrap();
     }
     text
