@@ -10,7 +10,7 @@ const ROWS: [&[&str]; 9] = [
     &["health", "routing"],
     &["snapshot"],
     &["clock", "metrics", "settings", "supervision"],
-    &["dns", "probe", "store"],
+    &["dns", "probe", "resolve", "store"],
     &["control"],
     &["api"],
     &["cli"],
@@ -114,7 +114,7 @@ fn libraries_have_their_places() {
     let places = [
         ("csv::", "settings"),
         ("domain::", "settings"),
-        ("hickory", "dns"),
+        ("hickory", "resolve"),
         ("axum::", "api"),
         ("clap::", "cli"),
         ("maxminddb::", "settings"),

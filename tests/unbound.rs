@@ -13,7 +13,7 @@ use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 
-use common::daemon::Daemon;
+use common::daemon::{Daemon, Home};
 use common::dns::{Query, RD, Reply, client, exchange};
 use common::program::Program;
 use common::site::Site;
@@ -183,5 +183,31 @@ fn clients_of_one_resolver_get_what_is_for_their_own_networks() {
         ] {
             assert_eq!(ask_from(client), [expected], "{client}");
         }
+    }
+}
+
+#[test]
+fn clients_of_a_resolver_are_led_to_a_name() {
+    let config = format!(
+        "{ZONE}file = 'zone'
+        [[profile]]
+        name = 'www.gtm.example.'
+        method = 'priority'
+        endpoint = [{{ name = 'a', target = 'place.gtm.example.', monitor = {{ protocol = 'none' }} }}]
+        "
+    );
+    let home = Home::new(&config);
+    home.write("zone", "place 60 A 192.0.2.1\nplace 60 AAAA 2001:db8::1\nplace 60 TXT here\n");
+    let daemon = home.start();
+    let (_unbound, resolver) = unbound(&daemon);
+    for (record_type, data) in [("A", "192.0.2.1"), ("AAAA", "2001:db8::1"), ("TXT", "here")] {
+        let query = Query { flags: RD, ..Query::new("www.gtm.example.", record_type) };
+        let reply = wait_for("answer of the resolver", || {
+            exchange(&client(resolver), &query.wire()).ok().map(|it| Reply::read(&it))
+        });
+        let answers = reply.data();
+        assert_eq!(answers.len(), 2, "{reply:?}");
+        assert_eq!(answers[0], "place.gtm.example.", "{reply:?}");
+        assert!(answers[1].contains(data), "{reply:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! From the snapshot to the API's JSON types.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde_json::json;
 
@@ -13,7 +14,7 @@ use crate::model::{
     self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Stamp,
     Timestamp, WhenNoneHealthy,
 };
-use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
+use crate::snapshot::{EndpointState, Host, ProfileTable, SiteState, Snapshot};
 use crate::store::{Report, StateFile};
 
 pub(super) fn percent(share: f64) -> f64 {
@@ -60,6 +61,7 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         fallback,
         panic_threshold: profile.panic_threshold,
         fail_open: table.is_fail_open(),
+        flatten: profile.flattens(),
         endpoints: endpoints(table, now),
     }
 }
@@ -85,11 +87,15 @@ fn endpoint(
     view::Endpoint {
         name: endpoint.name.to_string(),
         site: endpoint.site.as_ref().map(Ident::to_string),
-        target: endpoint.addresses().iter().collect(),
+        target: match endpoint.host() {
+            Some(name) => vec![name.to_string()],
+            None => endpoint.addresses().iter().map(|it| it.to_string()).collect(),
+        },
         profile: child.map(|(profile, _)| profile.to_string()),
         min_child_endpoints: child.map(|(_, min)| min.any),
         min_child_endpoints_ipv4: child.map(|(_, min)| min.v4),
         min_child_endpoints_ipv6: child.map(|(_, min)| min.v6),
+        resolved: state.facts.host.as_ref().map(resolved),
         enabled: state.enabled,
         weight: state.weight,
         priority: state.priority,
@@ -107,7 +113,7 @@ fn endpoint(
         drained: state.facts.drained,
         effective_weight: state.effective_weight(),
         share: share.map(percent),
-        monitor: monitor(endpoint),
+        monitor: monitor(endpoint, state),
         last_probe: probed.last().map(|it| last_probe(&it)),
         certificate: certificate(endpoint, state, now),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
@@ -116,11 +122,27 @@ fn endpoint(
     }
 }
 
-fn monitor(endpoint: &model::Endpoint) -> view::Monitor {
+fn resolved(host: &Host) -> view::Resolved {
+    let resolution = host.record.latest();
+    view::Resolved {
+        addresses: resolution.addresses.iter().collect(),
+        at: resolution.at.map(|(at, _)| rfc3339(at)),
+        ttl: resolution.ttl,
+        error: resolution.trouble.map(|it| it.reason.to_string()),
+    }
+}
+
+fn monitor(endpoint: &model::Endpoint, state: &EndpointState) -> view::Monitor {
     let monitor = &endpoint.probe.monitor;
+    let found = endpoint.probe.host.as_ref().zip(state.facts.host.as_ref());
+    let found = found.map(|(to, host)| {
+        let addresses = host.record.latest().addresses;
+        addresses.iter().map(|it| SocketAddr::new(it, to.port).to_string()).collect()
+    });
     view::Monitor {
         protocol: monitor.protocol.label().to_owned(),
-        addresses: endpoint.probe.addresses.iter().map(ToString::to_string).collect(),
+        addresses: found
+            .unwrap_or_else(|| endpoint.probe.addresses.iter().map(ToString::to_string).collect()),
         host: monitor.protocol.host().map(|it| it.to_string()),
         path: monitor.protocol.http().map(|it| it.path.to_string()),
         interval_seconds: monitor.interval.as_secs_f64(),

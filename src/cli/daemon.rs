@@ -16,6 +16,7 @@ use super::gauges::{self, Gauges};
 use super::limits::{probe_connections, probes_allowed};
 use super::listening;
 use super::log::Logs;
+use super::naming::naming;
 use super::opening::Opened;
 use super::probing::Probers;
 use super::pulse::{Pulse, beat};
@@ -85,6 +86,7 @@ impl Daemon {
         let Pulse { control_heart, runtime_heart, detector } = Pulse::start(&supervision)?;
 
         let (mut probers, prober, verdicts) = Probers::new(clock, probes, most);
+        let (names, resolved, mut resolvers) = naming(clock, &settings);
         let (read, readings) = watch::channel(source.reading);
         let (dns, admin) = listening.addresses();
         let (status, serve_at) = (listening.status(), listening.serve_at());
@@ -95,6 +97,8 @@ impl Daemon {
             timelines: timelines.clone(),
             prober,
             verdicts,
+            names,
+            resolved,
             load: source.load,
             running: Running::of(&settings),
             surroundings: Box::new(listening),
@@ -135,6 +139,7 @@ impl Daemon {
         inner.keep(gauges::KEEPER, &supervision, move |stop| keeper.clone().run(stop));
         let (mut prober, control) = (Stage::new(PROBER_PATIENCE), handle.clone());
         prober.keep(gauges::PROBER, &supervision, move |stop| probers.next(&control).run(stop));
+        prober.keep(gauges::RESOLVER, &supervision, move |stop| resolvers().run(stop));
         let mut outer = Stage::new(API_PATIENCE);
         let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);
         outer.keep(gauges::API, &supervision, serve);

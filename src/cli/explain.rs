@@ -51,7 +51,8 @@ impl Explain {
 fn render(it: &view::Explanation) -> String {
     let given = it.client.from == "query";
     let from = if given { format!(" from {}", it.client.network) } else { String::new() };
-    let answers: Vec<String> = it.answers.iter().map(ToString::to_string).collect();
+    let answers = it.alias.iter().cloned().chain(it.answers.iter().map(ToString::to_string));
+    let answers: Vec<String> = answers.collect();
     let met: Vec<String> = it.profiles.iter().map(|it| it.picked.join(", ")).collect();
     let met = met.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("/");
     let draw = it.draw.as_deref().unwrap_or_default();
@@ -132,6 +133,7 @@ mod tests {
             generation: 7,
             zone: Some("gtm.example.".to_owned()),
             outcome: "A by performance".to_owned(),
+            alias: None,
             answers: vec!["192.0.2.1".parse().unwrap()],
             draw: Some("5:0".to_owned()),
             ttl: Some(30),

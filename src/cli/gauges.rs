@@ -10,9 +10,10 @@ use crate::store::StateFile;
 pub(super) const API: &str = "api";
 pub(super) const KEEPER: &str = "keeper";
 pub(super) const PROBER: &str = "prober";
+pub(super) const RESOLVER: &str = "resolver";
 pub(super) const STALE: &str = "stale";
 pub(super) const WATCHER: &str = "watcher";
-const TASKS: [&str; 5] = [API, KEEPER, PROBER, STALE, WATCHER];
+const TASKS: [&str; 6] = [API, KEEPER, PROBER, RESOLVER, STALE, WATCHER];
 
 /// The parts of the daemon that give signs of life.
 pub(super) const CONTROL: &str = "control";

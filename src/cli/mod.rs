@@ -14,6 +14,7 @@ mod layers;
 mod limits;
 mod listening;
 mod log;
+mod naming;
 mod opening;
 mod output;
 mod probing;

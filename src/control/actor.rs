@@ -20,8 +20,9 @@ use super::{
 use crate::clock::{Clock, reached};
 use crate::health::{Cause, Phase, Turn};
 use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
-use crate::model::{EndpointKey, Overrides, Stamp, Timestamp, Verdict};
+use crate::model::{EndpointKey, Name, Overrides, Stamp, Timestamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
+use crate::resolve::Wanted;
 use crate::settings::Reading;
 use crate::snapshot::{Live, Snapshot};
 use crate::store::{Store, StoreError, chain};
@@ -54,6 +55,10 @@ pub struct Parts {
     pub prober: ProbeHandle,
     /// What the prober says.
     pub verdicts: mpsc::Receiver<VerdictChange>,
+    /// Who is told which names to resolve.
+    pub names: watch::Sender<Wanted>,
+    /// The names whose addresses are others.
+    pub resolved: mpsc::Receiver<Name>,
     /// What a reload reads.
     pub load: Load,
     /// The settings in force beside the world's.
@@ -124,6 +129,7 @@ impl Control {
         let (sender, commands) = mpsc::channel(COMMANDS);
         let (new_probers, probers) = watch::channel(parts.prober.clone());
         parts.prober.watch(world.watches());
+        parts.names.send_replace(wanted(&world, &parts.running));
         journal::unmatched(&world.snapshot().unmatched_overrides);
         journal::geo_database(&world.snapshot().geography);
         let rewrite = world.take_serving_changed().then(Instant::now);
@@ -180,6 +186,7 @@ impl Control {
                     self.probe_with(prober);
                 }
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
+                Some(name) = self.parts.resolved.recv() => self.resolved(&name),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
                 // What a change was checked against stays until the change is in force.
                 read = finished(self.loading.as_mut().map(|it| &mut it.read)), if self.saving.is_none() => {
@@ -209,6 +216,13 @@ impl Control {
             let heard = Heard { verdict: change.verdict, phase, reason };
             self.heard.insert(change.key.clone(), heard);
         }
+        if self.world.is_edited() {
+            self.due.get_or_insert_with(|| Instant::now() + COALESCE);
+        }
+    }
+
+    fn resolved(&mut self, name: &Name) {
+        self.world.resolved(name);
         if self.world.is_edited() {
             self.due.get_or_insert_with(|| Instant::now() + COALESCE);
         }
@@ -356,6 +370,11 @@ impl Control {
     fn free_retired(&mut self) {
         self.retired.retain(|it| Arc::strong_count(it) > 1);
     }
+}
+
+/// What is to be resolved.
+fn wanted(world: &World, running: &Running) -> Wanted {
+    Wanted { names: world.names(), servers: running.resolver().clone() }
 }
 
 /// When to look at the time of day for something that ends then: no later than in [`LOOK`], as the clock may be set.

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics, StateMetrics};
 use crate::model::{Change as Field, Forced, Now, Overrides, Timestamp, Verdict};
 use crate::probe::{Prober, VerdictChange};
+use crate::resolve::Wanted;
 use crate::settings::load_text;
 use crate::snapshot::{Live, Snapshot};
 use crate::store::Store;
@@ -92,12 +93,16 @@ impl Running {
         let (_, watch) = Prober::new(Clock::start(), probes, verdicts.clone(), watch::channel(1).1);
         let calls = Arc::default();
         let settings = load_text(Path::new("farol.toml"), CONFIG).unwrap();
+        let (_, resolved) = mpsc::channel(16);
+        let nothing = Wanted { names: Vec::new(), servers: settings.resolver.clone() };
         let parts = Parts {
             clock: Clock::start(),
             live: live.clone(),
             store,
             prober: watch,
             verdicts: heard,
+            names: watch::Sender::new(nothing),
+            resolved,
             load,
             running: super::Running::of(&settings),
             timelines: Arc::default(),

@@ -10,6 +10,7 @@ mod failback;
 mod geography;
 mod journal;
 mod keeper;
+mod names;
 mod nesting;
 mod recall;
 mod reload;

@@ -3,6 +3,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use super::geography::in_force;
+use super::names::Names;
 use super::nesting::Nesting;
 use super::world::{Changes, World, key, note_ramp};
 use crate::health::Probed;
@@ -88,6 +89,7 @@ impl World {
     pub(super) fn compile(&mut self, model: &Model, now: Now) {
         let before = self.snapshot.clone();
         self.nesting = Nesting::of(model);
+        self.names = Names::of(model, &self.names);
         self.ramping.clear();
         self.failing_back.clear();
         let geography = in_force(&model.geography, &before.geography, now.time);
@@ -171,7 +173,10 @@ impl World {
                 doubt = known.doubt;
                 (known.verdict, known.remembered, known.probed.clone())
             }
-            Some((probe, known)) if probe.addresses == endpoint.probe.addresses => {
+            Some((probe, known))
+                if probe.addresses == endpoint.probe.addresses
+                    && probe.host == endpoint.probe.host =>
+            {
                 let probed = Arc::new(Probed::continuing(&known.probed));
                 (known.verdict, known.remembered, probed)
             }
@@ -187,6 +192,7 @@ impl World {
             remembered,
             probed,
             nested: None,
+            host: endpoint.host().and_then(|it| self.names.host(it)),
             overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
             drained: self.is_drained(endpoint),
         }

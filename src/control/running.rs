@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::model::Geography;
-use crate::settings::{Admin, Ecs, Metrics, Probe, Server, Settings, State};
+use crate::settings::{Admin, Ecs, Metrics, Probe, Resolver, Server, Settings, State};
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
 #[derive(Clone, Debug)]
@@ -12,6 +12,7 @@ pub struct Running {
     probe: Probe,
     state: State,
     ecs: Ecs,
+    resolver: Resolver,
     geography: Arc<Geography>,
 }
 
@@ -34,8 +35,14 @@ impl Running {
             probe: settings.probe.clone(),
             state: settings.state.clone(),
             ecs: settings.ecs.clone(),
+            resolver: settings.resolver.clone(),
             geography: settings.model.geography.clone(),
         }
+    }
+
+    /// Who is asked for the addresses of names.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// Goes on with these settings, as far as they are not read at the start only. Tells what differs.
@@ -48,7 +55,7 @@ impl Running {
         let Probe { max_concurrent } = &mut self.probe;
         let State { dir, max_age } = &self.state;
         let Ecs { trusted } = &mut self.ecs;
-        let Settings { server, admin, metrics, probe, state, ecs, .. } = settings;
+        let Settings { server, admin, metrics, probe, state, ecs, resolver, .. } = settings;
         let geography = std::mem::replace(&mut self.geography, settings.model.geography.clone());
         let same_networks = geography.networks == self.geography.networks;
         let taken = [
@@ -60,6 +67,7 @@ impl Running {
             ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
             ("ecs.trusted", replace(trusted, &ecs.trusted)),
+            ("resolver", replace(&mut self.resolver, resolver)),
             ("client_network", !same_networks),
             (
                 "geo",
@@ -110,6 +118,7 @@ mod tests {
             ("admin.listen", true, "[admin]\nlisten = '127.0.0.1:1234'"),
             ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
             ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),
+            ("resolver", true, "[resolver]\nservers = '192.0.2.53'"),
             ("client_network", true, "[[client_network]]\ncidr = '10.0.0.0/8'\nregion = 'US'"),
             ("ecs.trusted", true, "[ecs]\ntrusted = []"),
             ("ecs.trusted", true, "[ecs]\ntrusted = ['10.0.0.0/8', '2001:db8::/32']"),

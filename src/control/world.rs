@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::failback::note_serving;
+use super::names::Names;
 use super::nesting::Nesting;
 use super::recall::Recall;
 use super::{Change, ChangeError};
@@ -24,6 +25,7 @@ pub struct World {
     edits: BTreeMap<u32, Vec<EndpointFacts>>,
     overrides_changed: bool,
     pub(super) nesting: Nesting,
+    pub(super) names: Names,
     /// The profiles with an endpoint that starts slowly.
     pub(super) ramping: BTreeSet<u32>,
     /// The profiles that an operator lets fail back.
@@ -112,6 +114,7 @@ impl World {
             edits: BTreeMap::new(),
             overrides_changed: false,
             nesting: Nesting::default(),
+            names: Names::default(),
             ramping: BTreeSet::new(),
             failing_back: BTreeSet::new(),
             serving_changed: false,
@@ -153,7 +156,8 @@ impl World {
                     let belief =
                         if is_aged { Belief::aged(verdict) } else { Belief::fresh(verdict) };
                     let doubt = table.profile.ttl_min.map(|_| state.facts.doubt);
-                    watches.push(Watch { key, site, target, belief, doubt, probed });
+                    let resolved = state.facts.host.as_ref().map(|it| it.record.clone());
+                    watches.push(Watch { key, site, target, belief, doubt, probed, resolved });
                 }
             }
         }

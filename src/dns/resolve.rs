@@ -114,6 +114,11 @@ impl<'s> Chase<'_, 's, '_> {
         if let (Some(profile), Some(family)) = (profile, Family::of(self.record_type)) {
             return self.decide(profile, family);
         }
+        if let Some(profile) = profile.filter(|it| it.is_alias)
+            && self.record_type != RecordType::ANY
+        {
+            return self.decide(profile, Family::V4);
+        }
         if self.record_type == RecordType::ANY && (profile.is_some() || !node.sets.is_empty()) {
             let owner = self.owner(0);
             self.message.record(
@@ -140,12 +145,23 @@ impl<'s> Chase<'_, 's, '_> {
             self.snapshot.decide(profile, family, self.client, &mut Counting(self.worker));
         let answers = matches!(decision.choice, Choice::Endpoints(_) | Choice::Fallback);
         self.message.scope = self.message.scope.max(decision.scope);
-        self.message.extended_error = match decision.basis {
+        let error = match decision.basis {
             Basis::Healthy | Basis::NoneInService => None,
             Basis::Panic => Some(PANIC),
             Basis::NoneHealthy => Some(if answers { FAIL_OPEN } else { NONE_HEALTHY }),
         };
+        // Where one profile leads to another, the first that has something to say is heard.
+        self.message.extended_error = self.message.extended_error.or(error);
+        if let Some(target) = decision.alias() {
+            let next = self.alias_to(target.as_wire(), decision.ttl)?;
+            // Whoever asks for the alias itself has it.
+            return Ok(if self.record_type == RecordType::CNAME { Next::Done } else { next });
+        }
         match decision.choice {
+            // Where an alias is missing, addresses take its place, and there are no other records.
+            Choice::Fallback if Family::of(self.record_type).is_none() => {
+                self.negative(decision.ttl)
+            }
             Choice::Endpoints(_) | Choice::Fallback => {
                 let owner = self.owner(0);
                 let owner = owner.placed(&self.name);

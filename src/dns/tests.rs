@@ -368,6 +368,57 @@ fn refusals_say_why_to_who_understands() {
     assert!(answer.ends_with(&[0, 15, 0, 2, 0, 20]), "extended error 20");
 }
 
+const NAMES: &str = r#"
+[[zone]]
+name = "z."
+nameservers = ["ns1.elsewhere."]
+file = "z.zone"
+[[profile]]
+name = "out.z."
+method = "priority"
+ttl = 20
+endpoint = [{ name = "a", target = "a.example.net." }, { name = "b", target = "b.example.net." }]
+[[profile]]
+name = "in.z."
+method = "weighted"
+endpoint = [{ name = "a", target = "place.z." }]
+[[profile]]
+name = "spare.z."
+method = "priority"
+when_none_healthy = "fallback"
+fallback = ["192.0.2.9"]
+endpoint = [{ name = "a", target = "a.example.net." }]
+"#;
+
+#[test]
+fn a_target_that_is_a_name_is_an_alias_for_every_type() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("z.zone"), "place 60 A 192.0.2.7\n").unwrap();
+    let model = load_text(&dir.path().join("farol.toml"), NAMES).unwrap().model;
+    // In each profile the first endpoint is down.
+    let first_is_down = |at| if at == 0 { Verdict::Degraded } else { Verdict::Online };
+    let mut responder = responder_over(&model, first_is_down).0;
+    for record_type in ["A", "AAAA", "TXT", "CNAME", "MX", "HTTPS", "TYPE65400"] {
+        check(&mut responder, "out.z.", record_type, "NOERROR aa rd | out.z 20 CNAME");
+        let packet =
+            query("out.z.", record_type.parse::<crate::model::RecordType>().unwrap().0, 0, &[]);
+        let answer = ask(&mut responder, &packet, Way::Udp);
+        let target = b"\x01b\x07example\x03net\x00";
+        assert!(answer.ends_with(target), "{record_type} leads to the endpoint that is up");
+    }
+    for (name, record_type, expected) in [
+        ("in.z.", "A", "NOERROR aa rd | in.z 30 CNAME | place.z 60 A"),
+        ("in.z.", "TXT", "NOERROR aa rd | in.z 30 CNAME ? z 60 SOA"),
+        ("in.z.", "CNAME", "NOERROR aa rd | in.z 30 CNAME"),
+        ("in.z.", "ANY", "NOERROR aa rd | in.z 3600 HINFO"),
+        ("spare.z.", "A", "NOERROR aa rd | spare.z 30 A"),
+        ("spare.z.", "AAAA", "NOERROR aa rd ? z 30 SOA"),
+        ("spare.z.", "TXT", "NOERROR aa rd ? z 30 SOA"),
+    ] {
+        check(&mut responder, name, record_type, expected);
+    }
+}
+
 #[test]
 fn answers_that_do_not_heed_health_say_so() {
     for (rule, threshold, expected) in [

@@ -4,6 +4,7 @@
 mod belief;
 mod probed;
 mod remembered;
+mod resolved;
 mod schedule;
 mod state;
 mod status;
@@ -12,6 +13,7 @@ mod timeline;
 pub use belief::Belief;
 pub use probed::{Phase, PhaseTimes, ProbeResult, ProbeTally, Probed};
 pub use remembered::Remembered;
+pub use resolved::{Resolution, Resolved, Trouble};
 pub use schedule::{first_delay, first_verdict_within, next_start};
 pub use state::{Health, Outcome};
 pub use status::{Children, Evidence, Headcount, endpoint_status, profile_status};

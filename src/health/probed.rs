@@ -8,6 +8,8 @@ use crate::model::{Moment, Timestamp};
 /// The part of a probe in which it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
+    /// Until the name that the endpoint stands for has an address; it has been looked up before.
+    Resolve,
     /// Until the TCP connection stands.
     Connect,
     /// Until the TLS handshake is done.
@@ -24,12 +26,20 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in the order in which a probe passes them.
-    pub const ALL: [Self; 6] =
-        [Self::Connect, Self::Tls, Self::FirstByte, Self::Body, Self::Exec, Self::Report];
+    pub const ALL: [Self; 7] = [
+        Self::Resolve,
+        Self::Connect,
+        Self::Tls,
+        Self::FirstByte,
+        Self::Body,
+        Self::Exec,
+        Self::Report,
+    ];
 
     /// The word in metrics, logs and the API.
     pub const fn label(self) -> &'static str {
         match self {
+            Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::Tls => "tls",
             Self::FirstByte => "first_byte",
@@ -58,7 +68,7 @@ pub struct PhaseTimes {
 impl PhaseTimes {
     /// The phases that were completed, with how long each took.
     pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> {
-        let times = [self.connect, self.tls, self.first_byte, self.body, self.exec, None];
+        let times = [None, self.connect, self.tls, self.first_byte, self.body, self.exec, None];
         Phase::ALL.into_iter().zip(times).filter_map(|(phase, time)| Some((phase, time?)))
     }
 }

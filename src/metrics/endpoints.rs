@@ -70,7 +70,7 @@ impl<'s> Row<'s> {
 }
 
 /// Every metric of profiles and endpoints, in the order of a scrape.
-pub(super) static FAMILIES: [Family; 13] = [
+pub(super) static FAMILIES: [Family; 15] = [
     Family::new("farol_answers_total", Kind::Counter, "Answers that named an endpoint.", answers),
     Family::new(
         "farol_endpoint_up",
@@ -125,6 +125,18 @@ pub(super) static FAMILIES: [Family; 13] = [
         Kind::Gauge,
         "From when on the certificate that an endpoint last showed has fewer days left than tls.min_days_left, in seconds since 1970.",
         warning,
+    ),
+    Family::new(
+        "farol_target_resolution_age_seconds",
+        Kind::Gauge,
+        "The time since the name that an endpoint stands for was last resolved.",
+        resolution_age,
+    ),
+    Family::new(
+        "farol_target_resolution_failures_total",
+        Kind::Counter,
+        "Tries to resolve the name that an endpoint stands for that failed.",
+        resolution_failures,
     ),
     Family::new(
         "farol_profile_fail_open",
@@ -238,6 +250,23 @@ fn warning(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
         if let Some(from) = state.certificate_warns_from(&endpoint.probe.monitor) {
             out.add(&row.place(endpoint), from.0 as f64 / 1000.0);
+        }
+    }
+}
+
+fn resolution_age(row: &Row<'_>, out: &mut Samples<'_>) {
+    for (endpoint, state) in row.endpoints() {
+        let at = state.facts.host.as_ref().and_then(|it| it.record.latest().at);
+        if let Some((_, at)) = at {
+            out.add(&row.place(endpoint), row.now.since(at).as_secs_f64());
+        }
+    }
+}
+
+fn resolution_failures(row: &Row<'_>, out: &mut Samples<'_>) {
+    for (endpoint, state) in row.endpoints() {
+        if let Some(host) = &state.facts.host {
+            out.add(&row.place(endpoint), host.record.latest().failures);
         }
     }
 }

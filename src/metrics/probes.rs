@@ -32,7 +32,8 @@ impl ProbeMetrics {
         let help = "How long the completed phases of probes took.";
         let options = HistogramOpts::new("farol_probe_duration_seconds", help);
         let duration = HistogramVec::new(options.buckets(BUCKETS.to_vec()), &["phase"])?;
-        for phase in Phase::ALL {
+        // Names are resolved before there is a probe.
+        for phase in Phase::ALL.into_iter().filter(|it| *it != Phase::Resolve) {
             duration.with_label_values(&[phase.label()]);
         }
         registry.register(Box::new(duration.clone()))?;

@@ -37,7 +37,7 @@ fn profile(number: usize) -> Profile {
         subnets: Box::default(),
         location: None,
         slow_start: Duration::ZERO,
-        probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
+        probe: ProbeTarget { addresses: Arc::new([]), host: None, monitor: monitor.clone() },
     };
     Profile {
         name: format!("p{number}.z.").parse().unwrap(),

@@ -32,8 +32,8 @@ pub use geography::{
 pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
 pub use monitor::{
-    ExecCheck, Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol,
-    PushCheck, Sources, TokenHash,
+    ExecCheck, Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeHost, ProbeTarget,
+    Protocol, PushCheck, Sources, TokenHash,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
 pub use network::{Network, NetworkError};

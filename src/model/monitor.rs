@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BodyCheck, TlsCheck};
+use super::{BodyCheck, Name, TlsCheck};
 
 /// How an endpoint is probed, with every default filled in. Endpoints that are probed alike have equal monitors.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -222,11 +222,22 @@ pub struct Flap {
     pub max: Duration,
 }
 
+/// A name that is probed at whatever addresses it has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProbeHost {
+    /// The name.
+    pub name: Name,
+    /// The port of each address.
+    pub port: u16,
+}
+
 /// One thing to probe: where, and how. Endpoints with equal targets share their probes. Clones share their memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeTarget {
-    /// Every address is probed; one failure fails the probe. Never empty.
+    /// Every address is probed; one failure fails the probe. Never empty, unless there is a `host`.
     pub addresses: Arc<[SocketAddr]>,
+    /// The name whose addresses are probed instead.
+    pub host: Option<Arc<ProbeHost>>,
     /// How each address is probed.
     pub monitor: Arc<Monitor>,
 }

@@ -41,6 +41,16 @@ impl Profile {
     pub fn fails_back_by_hand(&self) -> bool {
         self.method == Method::Priority && self.failback == Failback::Manual
     }
+
+    /// Whether an endpoint of its own is answered with a CNAME record, so that no other record can be at its name.
+    pub fn has_alias(&self) -> bool {
+        self.endpoints.iter().any(|it| it.alias().is_some())
+    }
+
+    /// Whether the addresses of names are answered in their place.
+    pub fn flattens(&self) -> bool {
+        self.endpoints.iter().any(|it| matches!(it.target, Target::Resolved(_)))
+    }
 }
 
 /// A routing method (one file each in `routing`).
@@ -198,7 +208,7 @@ impl Endpoint {
         static NONE: LazyLock<Addresses> = LazyLock::new(Addresses::default);
         match &self.target {
             Target::Addresses(addresses) => addresses,
-            Target::Profile(_) => &NONE,
+            Target::Name(_) | Target::Resolved(_) | Target::Profile(_) => &NONE,
         }
     }
 
@@ -206,7 +216,23 @@ impl Endpoint {
     pub fn child(&self) -> Option<(&Name, MinChildren)> {
         match &self.target {
             Target::Profile(Child { profile, min }) => Some((profile, *min)),
-            Target::Addresses(_) => None,
+            Target::Addresses(_) | Target::Name(_) | Target::Resolved(_) => None,
+        }
+    }
+
+    /// The name that it stands for, where it does.
+    pub fn host(&self) -> Option<&Name> {
+        match &self.target {
+            Target::Name(name) | Target::Resolved(name) => Some(name),
+            Target::Addresses(_) | Target::Profile(_) => None,
+        }
+    }
+
+    /// The name that a CNAME record leads to, where it is answered with one.
+    pub fn alias(&self) -> Option<&Name> {
+        match &self.target {
+            Target::Name(name) => Some(name),
+            Target::Addresses(_) | Target::Resolved(_) | Target::Profile(_) => None,
         }
     }
 }
@@ -216,6 +242,10 @@ impl Endpoint {
 pub enum Target {
     /// Addresses; at least one.
     Addresses(Addresses),
+    /// A name, which is answered with a CNAME record.
+    Name(Name),
+    /// A name, in whose place its addresses are answered.
+    Resolved(Name),
     /// Whatever another profile answers.
     Profile(Child),
 }

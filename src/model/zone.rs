@@ -72,6 +72,10 @@ pub enum ZoneError {
     )]
     ProfileConflict { profile: Name, record_type: RecordType },
     #[error(
+        "profile `{profile}` answers with CNAME, which owns everything at its name, and the zone has {record_type} there; remove one of them"
+    )]
+    AliasConflict { profile: Name, record_type: RecordType },
+    #[error(
         "profile `{profile}` lies below the delegation or DNAME at `{cut}`, where this zone can't answer"
     )]
     ProfileBelowCut { profile: Name, cut: Name },
@@ -165,6 +169,17 @@ impl Zone {
             above = parent;
         }
         errors
+    }
+
+    /// What keeps a profile of this zone from answering with CNAME at its name, beside its [`conflicts`](Self::conflicts).
+    pub fn conflicts_with_alias(&self, profile: &Profile) -> Vec<ZoneError> {
+        let taken = [RecordType::CNAME, Family::V4.record_type(), Family::V6.record_type()];
+        let sets = self.records.get(&profile.name).map(Vec::as_slice).unwrap_or_default();
+        let others = sets.iter().map(|it| it.record_type).filter(|it| !taken.contains(it));
+        let error =
+            |record_type| ZoneError::AliasConflict { profile: profile.name.clone(), record_type };
+        // The apex has SOA and NS, and can't have an alias at all.
+        others.filter(|_| profile.name != self.name).map(error).collect()
     }
 
     /// The apex's nameservers that lie in the zone but have no address there.

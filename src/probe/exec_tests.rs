@@ -19,6 +19,7 @@ fn target(command: &[&str], timeout: Duration) -> ProbeTarget {
     let monitor = Monitor { timeout, ..monitor(protocol) };
     ProbeTarget {
         addresses: ["192.0.2.1:8443".parse().unwrap()].into(),
+        host: None,
         monitor: Arc::new(monitor),
     }
 }

@@ -2,6 +2,7 @@
 //! only tells that now is the time to probe.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -33,6 +34,8 @@ pub(super) enum End {
 pub(super) struct Line {
     /// The task that holds it.
     pub(super) held: Option<AbortHandle>,
+    /// Where it leads, or led when it was last held.
+    pub(super) addresses: Arc<[SocketAddr]>,
     /// Whether the next probe is to follow the one under way at once.
     pub(super) is_urgent: bool,
     /// Whether the last one was lost, and no probe has passed since.
@@ -48,8 +51,8 @@ impl Line {
         self.held.is_none() && now >= self.not_before
     }
 
-    pub(super) fn begin(&mut self, task: AbortHandle, now: Moment) {
-        (self.held, self.since) = (Some(task), now);
+    pub(super) fn begin(&mut self, task: AbortHandle, addresses: Arc<[SocketAddr]>, now: Moment) {
+        (self.held, self.addresses, self.since) = (Some(task), addresses, now);
     }
 
     /// A probe has failed after its loss: that told the truth, and the next connection need not wait.

@@ -1,4 +1,6 @@
 use super::*;
+use crate::health::{Resolution, Resolved, Trouble};
+use crate::model::{Addresses, ProbeHost, Timestamp};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -119,4 +121,54 @@ async fn connections_make_room_for_probes() {
     bench.handle.watch(all);
     sleep(100 * SECOND).await;
     assert_eq!(bench.seen().most_under_way, 4, "probes have all sockets when they need them");
+}
+
+/// A watched endpoint that stands for a name, and what is known of that name.
+fn watched_name() -> (Watch, Arc<Resolved>) {
+    let (mut watch, resolved) = (watched(80), Arc::<Resolved>::default());
+    watch.target.addresses = [].into();
+    let name = "place.example.".parse().unwrap();
+    watch.target.host = Some(Arc::new(ProbeHost { name, port: 80 }));
+    watch.resolved = Some(resolved.clone());
+    (watch, resolved)
+}
+
+fn found(address: &str) -> Resolution {
+    let addresses = Arc::new(Addresses::from_iter([address.parse().unwrap()]));
+    let at = Some((Timestamp::default(), Moment::default()));
+    Resolution { addresses, at, ..Resolution::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_to_a_name_goes_where_its_probes_go() {
+    let (watch, resolved) = watched_name();
+    let bench = Bench::start(Script::default());
+    bench.handle.watch(vec![watch]);
+    sleep(SECOND * 30).await;
+    assert_eq!(bench.seen().starts, [], "nobody knows yet where it is");
+    resolved.record(found("192.0.2.1"));
+    sleep(SECOND).await;
+    assert_eq!((bench.seen().starts.len(), bench.seen().holds.len()), (1, 1), "at once");
+    sleep(SECOND * 60).await;
+    assert_eq!(bench.seen().holds.len(), 1);
+    resolved.record(found("192.0.2.2"));
+    sleep(SECOND * 60).await;
+    assert_eq!(bench.seen().holds.len(), 2, "once more, to where it is now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_without_an_address_fails_once_each_interval() {
+    let (watch, resolved) = watched_name();
+    let trouble = Some(Trouble { reason: "NXDOMAIN".into(), is_final: true });
+    resolved.record(Resolution { trouble, ..Resolution::default() });
+    let probed = watch.probed.clone();
+    let mut bench = Bench::start(Script::default());
+    bench.handle.watch(vec![watch]);
+    assert_eq!(bench.changes.recv().await.unwrap().verdict, Verdict::Degraded);
+    sleep(SECOND * 100).await;
+    let failed = probed.tally().failed;
+    assert!((9..45).contains(&failed), "{failed}");
+    assert_eq!(probed.last().unwrap().reason.as_deref(), Some("resolve: NXDOMAIN"));
+    resolved.record(found("192.0.2.1"));
+    assert_eq!(bench.changes.recv().await.unwrap().verdict, Verdict::Online);
 }

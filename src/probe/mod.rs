@@ -12,6 +12,7 @@
 //!   time-outs say nothing (they are void). Those of a site that hangs wait for each other, not the other sites' for them.
 
 mod agenda;
+mod aim;
 mod attempt;
 mod body;
 mod certificates;
@@ -49,7 +50,7 @@ use self::attempt::Network;
 use self::reports::Reports;
 use self::scheduler::Scheduler;
 use crate::clock::Clock;
-use crate::health::{Belief, Probed};
+use crate::health::{Belief, Probed, Resolved};
 use crate::metrics::ProbeMetrics;
 use crate::model::{EndpointKey, Ident, ProbeTarget, Timestamp, Verdict};
 
@@ -69,6 +70,8 @@ pub struct Watch {
     pub doubt: Option<Option<u8>>,
     /// Where the results go.
     pub probed: Arc<Probed>,
+    /// What is known of the name that it stands for, whose addresses are probed if the target has it as its host.
+    pub resolved: Option<Arc<Resolved>>,
 }
 
 /// The probes' verdict on an endpoint turned, or, where somebody wants to know, the doubt about it.

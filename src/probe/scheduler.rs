@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::pushed::Pushed;
 use super::agenda::{Agenda, Id};
+use super::aim::{Next, unresolved};
 use super::certificates::Certificates;
 use super::draws::Draws;
 use super::line::End;
@@ -26,6 +27,8 @@ use crate::supervision::Burst;
 
 /// Waits for sockets that are closer together than this are one burst.
 const QUIET: Duration = Duration::from_secs(60);
+/// How soon a probe looks again whose target's name is being resolved for the first time.
+const RESOLVING: Duration = Duration::from_millis(250);
 
 /// What the scheduler asks of the world.
 pub(super) trait World: Send + Sync + 'static {
@@ -175,7 +178,13 @@ impl<W: World> Scheduler<W> {
 
     fn start(&mut self, site: SiteId, due: Due, now: Moment) {
         let Some(target) = self.targets.get_mut(&due.id) else { return };
-        let (world, clock, what) = (Arc::clone(&self.world), self.clock, target.what.clone());
+        target.is_asking = false;
+        let what = match target.look() {
+            Next::At(what) => what,
+            Next::NotYet => return self.schedule(due.id, now + RESOLVING),
+            Next::Nowhere(reason) => return self.fail(due.id, &reason, now),
+        };
+        let (world, clock) = (Arc::clone(&self.world), self.clock);
         self.sockets.take(site, what.addresses.len());
         if due.asked < now {
             self.metrics.waited(now.since(due.asked));
@@ -186,7 +195,17 @@ impl<W: World> Scheduler<W> {
             (world.probe(&what, late).await, late)
         });
         self.under_way.insert(probe.id(), UnderWay { target: due.id, started: now });
-        (target.probe, target.is_asking) = (Some(probe), false);
+        target.probe = Some(probe);
+    }
+
+    /// Takes in that there is nowhere to probe.
+    fn fail(&mut self, id: Id, reason: &str, now: Moment) {
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let result = unresolved(reason, Clock::time_of_day());
+        self.metrics.observe(&result, Duration::ZERO);
+        target.observe(result, now, &mut self.outbox);
+        let next = next_start(now, target.interval(), self.draws.next(), now);
+        self.schedule(id, next);
     }
 
     /// Says once a burst that probes wait.
@@ -208,7 +227,7 @@ impl<W: World> Scheduler<W> {
         let Some(probe) = self.under_way.remove(&task) else { return };
         let Some(target) = self.targets.get_mut(&probe.target) else { return };
         target.probe = None;
-        self.sockets.give_back(target.site, target.what.addresses.len());
+        self.sockets.give_back(target.site, target.sockets());
 
         let now = self.clock.now();
         let (result, late) = match ended {
@@ -247,7 +266,7 @@ impl<W: World> Scheduler<W> {
         self.sockets.clear().for_each(|due| self.agenda.add(due.at, due.id));
         let mut needed = 0;
         for (group, watches) in by_target(wanted) {
-            needed += group.0.addresses.len();
+            needed += group.0.addresses.len().max(1);
             let site = self.sockets.site(watches.first().and_then(|it| it.site.as_ref()));
             // New records throughout mean that what was believed counts no more, even of an equal target: its endpoints may
             // have had another one in between.
@@ -256,7 +275,7 @@ impl<W: World> Scheduler<W> {
             match held {
                 Some((id, mut target)) if target.is_known_to(&watches) => {
                     if target.probe.is_some() {
-                        self.sockets.take(site, what.addresses.len());
+                        self.sockets.take(site, target.sockets());
                     }
                     target.is_asking = false; // who did is in the agenda again
                     target.go_on(what, site, watches, &mut self.outbox);

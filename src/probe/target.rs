@@ -1,9 +1,11 @@
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+use super::aim::{Aim, Next};
 use super::line::Line;
 use super::shares::SiteId;
 use super::{VerdictChange, Watch};
@@ -28,6 +30,8 @@ pub(super) struct Target {
     pub(super) is_asking: bool,
     /// Its idle connection, if it ever had one.
     pub(super) line: Option<Box<Line>>,
+    /// Where the name is that is probed, if it is one.
+    aim: Option<Box<Aim>>,
     health: Health,
     listeners: Box<[Listener]>,
 }
@@ -58,6 +62,7 @@ impl Target {
         watches: Vec<Watch>,
         out: &mut Outbox,
     ) -> Self {
+        let aim = Aim::of(&what, &watches);
         let health = Health::believing(Belief::merged(watches.iter().map(|it| it.belief)));
         let listener = |it: Watch| {
             let told = it.belief.verdict();
@@ -71,6 +76,7 @@ impl Target {
             due: Moment::default(),
             is_asking: false,
             line: None,
+            aim,
             health,
             listeners,
         };
@@ -121,6 +127,28 @@ impl Target {
         let latest = latest.and_then(|it| it.last()).filter(|it| it.outcome == Outcome::Failed);
         let is_down = self.health.verdict() == Verdict::Degraded;
         self.tell(latest.filter(|_| is_down).and_then(|it| it.reason.clone()), out);
+    }
+
+    /// Where the next probe goes.
+    pub(super) fn look(&mut self) -> Next {
+        match &mut self.aim {
+            Some(aim) => aim.look(&self.what),
+            None => Next::At(self.what.clone()),
+        }
+    }
+
+    /// Where the last probe went.
+    pub(super) fn aimed(&self) -> ProbeTarget {
+        ProbeTarget { addresses: self.addresses().clone(), ..self.what.clone() }
+    }
+
+    /// How many sockets a probe of it takes, as it was when it started.
+    pub(super) fn sockets(&self) -> usize {
+        self.addresses().len()
+    }
+
+    fn addresses(&self) -> &Arc<[SocketAddr]> {
+        self.aim.as_ref().map_or(&self.what.addresses, |it| &it.addresses)
     }
 
     /// Takes in a result: for whoever shows it, and for the verdict.

@@ -86,7 +86,7 @@ async fn a_connection_that_nobody_takes_times_out() {
 async fn probe_from(source: Ipv4Addr, address: std::net::SocketAddr) -> ProbeResult {
     let source = Sources { v4: Some(source), v6: None };
     let monitor = Arc::new(Monitor { source, ..monitor(Protocol::Tcp) });
-    let target = ProbeTarget { addresses: [address].into(), monitor };
+    let target = ProbeTarget { addresses: [address].into(), host: None, monitor };
     Network::default().probe(&target, Duration::ZERO).await
 }
 

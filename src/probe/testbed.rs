@@ -159,7 +159,7 @@ pub(super) fn monitor(protocol: Protocol) -> Monitor {
 }
 
 pub(super) fn target(addresses: &[SocketAddr], protocol: Protocol) -> ProbeTarget {
-    ProbeTarget { addresses: addresses.into(), monitor: Arc::new(monitor(protocol)) }
+    ProbeTarget { addresses: addresses.into(), host: None, monitor: Arc::new(monitor(protocol)) }
 }
 
 /// Probes once; the reason says how it went.

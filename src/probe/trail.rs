@@ -34,6 +34,7 @@ impl Trail {
     /// The running phase is done.
     pub(super) fn complete(&mut self) {
         let time = match self.phase {
+            Phase::Resolve => return,
             Phase::Connect => &mut self.times.connect,
             Phase::Tls => &mut self.times.tls,
             Phase::FirstByte => &mut self.times.first_byte,

@@ -253,6 +253,6 @@ fn endpoint(name: &str, geo: &str) -> Endpoint {
         subnets: Box::default(),
         location: None,
         slow_start: Duration::ZERO,
-        probe: ProbeTarget { addresses: [].into(), monitor: Arc::new(monitor) },
+        probe: ProbeTarget { addresses: [].into(), host: None, monitor: Arc::new(monitor) },
     }
 }

@@ -17,6 +17,7 @@ use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
 use super::routing::warn_of_nothing_to_go_by;
 use super::secret::Secrets;
+use super::targets;
 use super::zone::ZoneDraft;
 use crate::model::{Ident, Model, Name, Profile, Site, Zone, suffixes};
 
@@ -42,7 +43,11 @@ pub(super) fn model(
     let mut homes = Homes::of(&zones);
     let profiles: Vec<(&Section<'_>, Option<usize>, Option<Profile>)> = sections
         .iter()
-        .map(|section| (section, homes.claim(section, complete), world.profile(section)))
+        .map(|section| {
+            let home = homes.claim(section, complete);
+            let zone = home.and_then(|it| zones.get(it)).map(|it| &it.name);
+            (section, home, world.profile(section, zone))
+        })
         .collect();
     nesting::check(&sections, complete, log);
     for (section, _, profile) in &profiles {
@@ -171,6 +176,14 @@ fn finish(
             zone.conflicts(profile).iter().for_each(|error| section.wrong("name", error));
         }
     }
+    let placed: Vec<targets::Placed<'_, '_>> = profiles
+        .iter()
+        .filter_map(|(section, home, profile)| {
+            let zone = home.and_then(|it| zones.get(it)?.as_ref());
+            Some((*section, zone, profile.as_ref()?))
+        })
+        .collect();
+    targets::check_kinds(&placed, log);
     for ((draft, zone), profiles) in drafts.iter().zip(&zones).zip(&homes.profiles) {
         for server in zone.iter().flat_map(|it| it.nameservers_without_address(profiles)) {
             let section = &draft.section;

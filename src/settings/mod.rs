@@ -32,9 +32,11 @@ mod reader;
 mod reading;
 mod reference;
 mod resolve;
+mod resolver;
 mod routing;
 mod schema;
 mod secret;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -49,6 +51,7 @@ pub(crate) use files::counts_in_directory;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
 pub use reading::Reading;
+pub use resolver::Resolver;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -85,6 +88,8 @@ pub struct Settings {
     pub probe: Probe,
     /// Who is believed when it names a client's network.
     pub ecs: Ecs,
+    /// Who is asked for the addresses of targets that are names.
+    pub resolver: Resolver,
     /// The zones, sites and profiles.
     pub model: Model,
     /// A number below 2^52 that is another one where the model is, by all likelihood.
@@ -222,16 +227,29 @@ fn settings(
         let state = state(&root);
         let metrics = metrics(&root);
         let (probe, ecs) = (probe(&root), Ecs::read(&root));
-        Some((server?, admin?, state?, metrics?, probe?, ecs?, model))
+        let resolver = Resolver::read(&root.table("resolver")?);
+        Some((server?, admin?, state?, metrics?, probe?, ecs?, resolver, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, metrics, probe, ecs, model)) = parts else {
+    let Some((server, admin, state, metrics, probe, ecs, resolver, model)) = parts else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
     let (digest, files) = (digest::digest(&model, &ecs), library.into_files());
-    Ok(Settings { server, admin, state, metrics, probe, ecs, model, digest, warnings, files })
+    Ok(Settings {
+        server,
+        admin,
+        state,
+        metrics,
+        probe,
+        ecs,
+        resolver,
+        model,
+        digest,
+        warnings,
+        files,
+    })
 }
 
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.

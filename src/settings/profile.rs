@@ -2,27 +2,26 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
 use super::clients::{Clients, check_overlaps, check_regions};
 use super::keys::MONITOR;
 use super::location::location;
-use super::monitor::{Draft, ProbeAddress, reachable};
+use super::monitor::{Draft, ProbeAddress};
 use super::nesting::child;
 use super::problem::{Log, Place, nearest, twice};
 use super::reader::{Section, ident, text};
 use super::resolve::{Resolved, Resolver};
 use super::routing::{Routing, ttls};
 use super::secret::Secrets;
+use super::targets::{self, Written, addresses, target};
 use super::tree::{Node, Value};
 use crate::model::{
-    Addresses, Endpoint, FamilyRule, Ident, Name, ProbeTarget, Profile, Target, WhenNoneHealthy,
+    Endpoint, FamilyRule, Ident, Name, ProbeHost, ProbeTarget, Profile, Target, WhenNoneHealthy,
 };
 
-/// Addresses of one endpoint, and of a fallback: what fits an answer with room to spare.
-const MAX_ADDRESSES: usize = 64;
 const TTL: u32 = 30;
 const WEIGHT: u16 = 1;
 
@@ -39,8 +38,8 @@ pub(super) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Reads one `[[profile]]`. None if anything in it is wrong.
-    pub(super) fn profile(&self, section: &Section<'a>) -> Option<Profile> {
+    /// Reads one `[[profile]]`, which is in the zone of this name. None if anything in it is wrong.
+    pub(super) fn profile(&self, section: &Section<'a>, zone: Option<&Name>) -> Option<Profile> {
         let errors = self.log.errors();
         section.require("name");
         section.require("method");
@@ -59,6 +58,7 @@ impl<'a> World<'a> {
             section,
             &host,
             &Draft { broken: monitor.broken || name.is_none(), ..monitor },
+            name.is_some() && name.as_ref() == zone,
         );
         if self.log.errors() > errors {
             return None;
@@ -133,7 +133,13 @@ impl<'a> World<'a> {
         }
     }
 
-    fn endpoints(&self, profile: &Section<'a>, name: &Name, monitor: &Draft) -> Vec<Endpoint> {
+    fn endpoints(
+        &self,
+        profile: &Section<'a>,
+        name: &Name,
+        monitor: &Draft,
+        is_apex: bool,
+    ) -> Vec<Endpoint> {
         let sections = profile.tables("endpoint");
         if sections.is_empty()
             && !matches!(profile.find("endpoint"), Some(it) if !is_empty_list(it))
@@ -151,7 +157,9 @@ impl<'a> World<'a> {
         let clients: Vec<Clients<'_, 'a>> = sections.iter().map(Clients::read).collect();
         check_regions(&clients, self.log);
         check_overlaps(&clients, self.log);
-        let shared = Shared { profile, name, monitor, resolved: OnceCell::new() };
+        let flattens = profile.boolean("flatten").unwrap_or(false);
+        targets::check(profile, &sections, name, is_apex);
+        let shared = Shared { profile, name, monitor, flattens, resolved: OnceCell::new() };
         let endpoint =
             |(index, (section, clients))| self.endpoint(index, section, clients, &shared);
         sections.iter().zip(&clients).enumerate().filter_map(endpoint).collect()
@@ -178,7 +186,7 @@ impl<'a> World<'a> {
                 no_such("site", site.as_str(), sites, "add a `[[site]]` with this name"),
             );
         }
-        let addresses = addresses(section, "target");
+        let written = target(section);
         let enabled = section.boolean("enabled").unwrap_or(true);
         let weight = section.integer("weight").unwrap_or(WEIGHT);
         let in_order = u16::try_from(index + 1).unwrap_or(u16::MAX);
@@ -210,9 +218,13 @@ impl<'a> World<'a> {
             let message = format!("is of no use with protocol = \"{kind}\"; remove it");
             section.wrong("address", message);
         }
-        let addresses = addresses?;
-        let probe = self.probe(section, &resolved, address, &addresses)?;
-        let target = Target::Addresses(addresses);
+        let written = written?;
+        let probe = self.probe(section, &resolved, address, &written)?;
+        let target = match written {
+            Written::Addresses(addresses) => Target::Addresses(addresses),
+            Written::Name(name) if shared.flattens => Target::Resolved(name),
+            Written::Name(name) => Target::Name(name),
+        };
         Some(Endpoint {
             name: name?,
             site,
@@ -250,14 +262,21 @@ impl<'a> World<'a> {
         section: &Section<'a>,
         resolved: &Resolved,
         address: Option<ProbeAddress>,
-        target: &Addresses,
+        target: &Written,
     ) -> Option<ProbeTarget> {
         // Where no port is needed, none is port 0.
         let port = resolved.port.or((!resolved.kind.needs_port()).then_some(0));
         let socket = |it: ProbeAddress| Some(SocketAddr::new(it.ip, it.port.or(port)?));
-        let addresses: Option<Arc<[SocketAddr]>> = match address.or(resolved.address) {
-            Some(elsewhere) => socket(elsewhere).map(|it| [it].into()),
-            None => target.iter().map(|ip| socket(ProbeAddress { ip, port: None })).collect(),
+        let mut host = None;
+        let addresses: Option<Arc<[SocketAddr]>> = match (address.or(resolved.address), target) {
+            (Some(elsewhere), _) => socket(elsewhere).map(|it| [it].into()),
+            (None, Written::Addresses(target)) => {
+                target.iter().map(|ip| socket(ProbeAddress { ip, port: None })).collect()
+            }
+            (None, Written::Name(name)) => port.map(|port| {
+                host = Some(Arc::new(ProbeHost { name: name.clone(), port }));
+                [].into()
+            }),
         };
         if addresses.is_none() {
             section.wrong(
@@ -281,7 +300,7 @@ impl<'a> World<'a> {
             );
             return None;
         }
-        Some(ProbeTarget { addresses: addresses?, monitor: resolved.monitor.clone() })
+        Some(ProbeTarget { addresses: addresses?, host, monitor: resolved.monitor.clone() })
     }
 }
 
@@ -290,16 +309,9 @@ struct Shared<'s, 'a> {
     profile: &'s Section<'a>,
     name: &'s Name,
     monitor: &'s Draft,
+    /// Whether names are answered with their addresses.
+    flattens: bool,
     resolved: OnceCell<Option<Resolved>>,
-}
-
-/// An address or a list of them.
-fn addresses(section: &Section<'_>, key: &str) -> Option<Addresses> {
-    let address = |node: &Node| match text(node).map(str::parse::<IpAddr>) {
-        Some(Ok(address)) => reachable(address),
-        _ => Err(""),
-    };
-    section.list(key, MAX_ADDRESSES, address).map(Addresses::from_iter)
 }
 
 fn is_empty_list(node: &Node) -> bool {

@@ -140,7 +140,7 @@ impl<'a> Resolver<'a> {
             source: Sources::default(),
             watch_connection: false,
         });
-        ProbeTarget { addresses: [].into(), monitor }
+        ProbeTarget { addresses: [].into(), host: None, monitor }
     }
 
     fn share(&self, monitor: Monitor) -> Arc<Monitor> {

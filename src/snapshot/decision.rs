@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use super::answer::Answer;
 use super::profile::ProfileTable;
-use crate::model::Family;
+use crate::model::{Family, Name};
 use crate::routing::{Basis, Client, Draw, Pick, Source};
 
 /// How deep profiles may be nested.
@@ -38,7 +38,8 @@ pub struct Decision<'s> {
     pub table: &'s ProfileTable,
     /// What it chose.
     pub choice: Choice,
-    /// Seconds that a resolver may keep the answer: the least of all profiles that had a say.
+    /// Seconds that a resolver may keep the answer: the least of all profiles that had a say, and of the addresses that a name
+    /// was found to have.
     pub ttl: u32,
     /// The length of the widest prefix around the client in which every client has the same candidates; 0 when the client
     /// doesn't matter.
@@ -72,7 +73,11 @@ impl Snapshot {
             asker.chose(table, choice);
             match table.child_of(choice).and_then(|it| self.profiles.get(it)) {
                 Some(child) => decision.table = child,
-                None => return decision,
+                None => {
+                    let ttls = decision.answers().map(|it| it.ttl);
+                    decision.ttl = ttls.fold(decision.ttl, u32::min);
+                    return decision;
+                }
             }
         }
         // Profiles that lead back to themselves are never configured.
@@ -90,7 +95,9 @@ impl ProfileTable {
                 let has_answer = |it: usize| {
                     let nested =
                         || self.endpoints.get(it).is_some_and(|it| it.facts.nested.is_some());
-                    table.answers.get(it).is_some_and(|it| it.count > 0) || nested()
+                    table.answers.get(it).is_some_and(|it| it.count > 0)
+                        || nested()
+                        || self.alias_of(it).is_some()
                 };
                 let choice = if pick.members().any(has_answer) {
                     Choice::Endpoints(pick)
@@ -105,6 +112,11 @@ impl ProfileTable {
         }
     }
 
+    /// The name that an endpoint's CNAME record leads to.
+    fn alias_of(&self, endpoint: usize) -> Option<&Name> {
+        self.profile.endpoints.get(endpoint)?.alias()
+    }
+
     /// The profile that a choice leads to.
     fn child_of(&self, choice: Choice) -> Option<u32> {
         let Choice::Endpoints(pick) = choice else { return None };
@@ -114,6 +126,12 @@ impl ProfileTable {
 }
 
 impl<'s> Decision<'s> {
+    /// The name that the answer's CNAME record leads to, where it is one.
+    pub fn alias(&self) -> Option<&'s Name> {
+        let Choice::Endpoints(pick) = self.choice else { return None };
+        self.table.alias_of(pick.members().next()?)
+    }
+
     /// The records of the answer: none, one endpoint's, or those of several in this order.
     pub fn answers(&self) -> impl Iterator<Item = &'s Answer> {
         let table = self.table.family(self.family);

@@ -2,10 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::profile::Nested;
-use crate::health::{Evidence, Probed, Remembered, endpoint_status};
+use crate::health::{Evidence, Probed, Remembered, Resolution, Resolved, endpoint_status};
 use crate::model::{
-    Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Moment, Monitor, Now, Profile,
-    Protocol, Timestamp, Verdict,
+    Addresses, Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Moment, Monitor, Now,
+    Profile, Protocol, Target, Timestamp, Verdict,
 };
 use crate::routing::{Member, mix};
 
@@ -29,6 +29,27 @@ pub struct EndpointFacts {
     pub probed: Arc<Probed>,
     /// The profile that it stands for.
     pub nested: Option<Nested>,
+    /// What is known of the name that it stands for.
+    pub host: Option<Host>,
+}
+
+/// What a name was found to be when an endpoint's answers were made.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// What is known by now, which may be more.
+    pub record: Arc<Resolved>,
+    /// Its addresses, as they were last.
+    pub addresses: Arc<Addresses>,
+    /// Seconds that they may be kept.
+    pub ttl: u32,
+}
+
+impl Host {
+    /// What the record says.
+    pub fn in_record(record: Arc<Resolved>) -> Self {
+        let Resolution { addresses, ttl, .. } = record.latest();
+        Self { record, addresses, ttl }
+    }
 }
 
 /// An endpoint at one instant.
@@ -136,7 +157,23 @@ impl EndpointState {
     pub fn has(&self, endpoint: &Endpoint, family: Family) -> bool {
         match self.facts.nested {
             Some(nested) => nested.families[family.index()],
-            None => endpoint.addresses().has(family),
+            None => endpoint.alias().is_some() || self.addresses(endpoint).has(family),
+        }
+    }
+
+    /// The addresses that it is answered with.
+    pub fn addresses<'a>(&'a self, endpoint: &'a Endpoint) -> &'a Addresses {
+        match (&endpoint.target, &self.facts.host) {
+            (Target::Resolved(_), Some(host)) => &host.addresses,
+            _ => endpoint.addresses(),
+        }
+    }
+
+    /// Seconds that its answers may be kept, where the profile's are `ttl`.
+    pub(super) fn ttl(&self, endpoint: &Endpoint, ttl: u32) -> u32 {
+        match (&endpoint.target, &self.facts.host) {
+            (Target::Resolved(_), Some(host)) => host.ttl.min(ttl),
+            _ => ttl,
         }
     }
 

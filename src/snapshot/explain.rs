@@ -110,7 +110,11 @@ pub fn explain(snapshot: &Snapshot, query: Query<'_>) -> Explanation {
             let profile = node.profile.and_then(|slot| snapshot.profiles.get(slot));
             let alias = node.find(RecordType::CNAME).filter(|_| record_type != RecordType::CNAME);
             let target = alias.and_then(|set| Name::from_wire(set.data.first()?).ok());
-            match (profile, Family::of(record_type), target) {
+            let family = Family::of(record_type).or_else(|| {
+                let is_alias = profile.is_some_and(|it| it.is_alias);
+                (is_alias && record_type != RecordType::ANY).then_some(Family::V4)
+            });
+            match (profile, family, target) {
                 (Some(table), Some(family), _) => explain_profile(snapshot, table, family, query),
                 (_, _, Some(target)) => Explained::Alias(target),
                 _ if record_type == RecordType::ANY

@@ -15,7 +15,7 @@ mod zone;
 pub use answer::{Answer, QUESTION};
 pub use counters::{AnswerCounters, Worker, WorkerCounters};
 pub use decision::{Asker, Choice, Decision, MAX_DEPTH};
-pub use endpoint::{EndpointFacts, EndpointState, Ramp};
+pub use endpoint::{EndpointFacts, EndpointState, Host, Ramp};
 pub use explain::{Explained, Explanation, Level, Query, Weighed, explain};
 pub use live::{Entered, Live, Reader};
 pub use profile::{Given, Nested, ProfileTable};

@@ -21,6 +21,9 @@ pub struct ProfileTable {
     pub status: ProfileStatus,
     /// Seconds that a resolver may keep an answer now: the profile's `ttl`, or less while an endpoint is in doubt.
     pub ttl: u32,
+    /// Whether it is answered with CNAME records, its own or those of profiles that are nested in it: then they are all that is
+    /// at its name.
+    pub is_alias: bool,
     /// What the workers drew and answered.
     pub counters: Arc<AnswerCounters>,
     families: [FamilyTable; 2],
@@ -55,6 +58,8 @@ pub struct Nested {
     pub children: Children,
     /// Whether it has something to answer, by [`Family::index`].
     pub families: [bool; 2],
+    /// Whether that is CNAME records.
+    pub is_alias: bool,
 }
 
 impl ProfileTable {
@@ -79,19 +84,23 @@ impl ProfileTable {
         let families = Family::ALL.map(|family| {
             let active = previous.and_then(|it| it.family(family).prepared.active);
             let prepared = prepare(&profile, &members, geography, family, active);
-            let answer = |it: &Endpoint| Answer::new(it.addresses(), family, ttl);
+            let answer = |(it, state): (&Endpoint, &EndpointState)| {
+                Answer::new(state.addresses(it), family, state.ttl(it, ttl))
+            };
             let fallback = match &profile.when_none_healthy {
                 WhenNoneHealthy::Fallback(addresses) => Answer::new(addresses, family, ttl),
                 _ => Answer::default(),
             };
             FamilyTable {
                 prepared,
-                answers: profile.endpoints.iter().map(answer).collect(),
+                answers: profile.endpoints.iter().zip(&endpoints).map(answer).collect(),
                 fallback,
             }
         });
         let status = profile_status(profile.enabled, endpoints.iter().map(|it| it.status));
-        Self { profile, endpoints, status, ttl, counters, families }
+        let is_alias = profile.has_alias()
+            || endpoints.iter().any(|it| it.facts.nested.is_some_and(|it| it.is_alias));
+        Self { profile, endpoints, status, ttl, is_alias, counters, families }
     }
 
     /// The same, but as if these priorities had served until now.
@@ -124,7 +133,8 @@ impl ProfileTable {
         };
         let endpoints = self.profile.endpoints.iter().zip(&self.endpoints).map(families);
         let children = Children::count(self.status, endpoints);
-        Nested { slot, children, families: Family::ALL.map(|it| self.can_answer(it)) }
+        let families = Family::ALL.map(|it| self.can_answer(it));
+        Nested { slot, children, families, is_alias: self.is_alias }
     }
 
     /// Whether anything of this family may be answered.

@@ -57,7 +57,7 @@ pub(super) fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy)
         subnets: Box::default(),
         location: None,
         slow_start: Duration::ZERO,
-        probe: ProbeTarget { addresses: Arc::new([]), monitor: monitor.clone() },
+        probe: ProbeTarget { addresses: Arc::new([]), host: None, monitor: monitor.clone() },
     };
     Profile {
         name: name("app.z."),

@@ -22,7 +22,7 @@ pub struct ZoneTable {
 pub struct Node {
     /// The static record sets.
     pub sets: Box<[RecordSet]>,
-    /// The slot of the profile that owns A and AAAA here.
+    /// The slot of the profile that owns A and AAAA here, or everything where it answers with CNAME.
     pub profile: Option<u32>,
 }
 

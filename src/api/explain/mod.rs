@@ -82,6 +82,7 @@ pub(super) fn render(
         generation: snapshot.generation,
         zone: explanation.zone.map(|it| it.to_string()),
         outcome: String::new(),
+        alias: None,
         answers: Vec::new(),
         draw: None,
         ttl: None,
@@ -107,6 +108,7 @@ pub(super) fn render(
             view.ttl_reason = Some(ttl_reason(&levels, ttl));
             view.scope = Some(scope);
             view.scope_reason = Some(scope_reason(&levels, asking, scope));
+            view.alias = levels.last().and_then(alias).map(ToString::to_string);
             view.answers = levels.last().map(|it| answers(it, family)).unwrap_or_default();
             view.profiles = levels.iter().map(|it| profile(it, family, asking.address)).collect();
             whole(&levels, family)
@@ -190,8 +192,18 @@ fn chosen(level: &Level) -> impl Iterator<Item = &Endpoint> {
 fn answers(level: &Level, family: Family) -> Vec<IpAddr> {
     match (&level.choice, &level.table.profile.when_none_healthy) {
         (Choice::Fallback, WhenNoneHealthy::Fallback(addresses)) => addresses.of(family).collect(),
-        _ => chosen(level).flat_map(|it| it.addresses().of(family)).collect(),
+        (Choice::Endpoints(pick), _) => {
+            let (endpoints, states) = (&level.table.profile.endpoints, &level.table.endpoints);
+            let chosen = pick.members().filter_map(|it| endpoints.get(it).zip(states.get(it)));
+            chosen.flat_map(|(endpoint, state)| state.addresses(endpoint).of(family)).collect()
+        }
+        _ => Vec::new(),
     }
+}
+
+/// The name that the choice is answered with, by CNAME.
+fn alias(level: &Level) -> Option<&Name> {
+    chosen(level).find_map(Endpoint::alias)
 }
 
 /// What the query gets in the end, and what every profile on the way did that is out of the ordinary.
@@ -225,7 +237,7 @@ fn unhealth(basis: Basis) -> Option<&'static str> {
 fn outcome(level: &Level, family: Family) -> String {
     let Level { table, basis, choice, .. } = level;
     let profile = &table.profile;
-    let record_type = family.record_type();
+    let record_type = if alias(level).is_some() { RecordType::CNAME } else { family.record_type() };
     let health = unhealth(*basis).map(|it| format!("{it}; ")).unwrap_or_default();
     let answer = match choice {
         Choice::Endpoints(_) if *basis == Basis::NoneHealthy => {

@@ -19,6 +19,9 @@ pub struct Explanation {
     pub zone: Option<String>,
     /// One line: what is answered, and why.
     pub outcome: String,
+    /// The name that this draw answers with, by CNAME.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// The addresses that this draw answers with.
     #[schema(value_type = Vec<String>)]
     pub answers: Vec<IpAddr>,

@@ -190,8 +190,26 @@ pub struct Profile {
     pub panic_threshold: u8,
     /// Whether none or too few endpoints are healthy, so that `when_none_healthy` or `panic_threshold` decides.
     pub fail_open: bool,
+    /// Whether targets that are names are answered with their addresses instead of a CNAME.
+    #[serde(default)]
+    pub flatten: bool,
     /// Its endpoints, in the configuration's order.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// What is known of a name that an endpoint stands for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
+pub struct Resolved {
+    /// The addresses of the last good answer.
+    #[schema(value_type = Vec<String>)]
+    pub addresses: Vec<IpAddr>,
+    /// When that came; none before the first one.
+    #[schema(format = DateTime)]
+    pub at: Option<String>,
+    /// Seconds that it may be kept.
+    pub ttl: u32,
+    /// Why the last try failed, where it did.
+    pub error: Option<String>,
 }
 
 /// An endpoint, with the keys of the configuration and what is known of it.
@@ -201,9 +219,8 @@ pub struct Endpoint {
     pub name: String,
     /// Its site.
     pub site: Option<String>,
-    /// What is answered.
-    #[schema(value_type = Vec<String>)]
-    pub target: Vec<IpAddr>,
+    /// What is answered: addresses, or one DNS name.
+    pub target: Vec<String>,
     /// The nested profile that it stands for; it has no target of its own then, and is not probed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
@@ -216,6 +233,9 @@ pub struct Endpoint {
     /// How many of those with an IPv6 address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_child_endpoints_ipv6: Option<u16>,
+    /// What is known of the name that it stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolved>,
     /// Whether it is in service, with overrides.
     pub enabled: bool,
     /// The weight in force.
@@ -300,7 +320,7 @@ pub struct LastProbe {
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
-    /// Where it ended: `connect`, `tls`, `first_byte` or `body`.
+    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte` or `body`.
     pub phase: String,
     /// How long it took.
     pub seconds: f64,

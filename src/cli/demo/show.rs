@@ -137,7 +137,8 @@ fn line(
     let mut text = format!("{seconds:>5}s  ");
     let mut reasons = Vec::new();
     for endpoint in &profile.endpoints {
-        let count: usize = endpoint.target.iter().filter_map(|it| answers.get(it)).sum();
+        let count: usize =
+            endpoint.target.iter().filter_map(|it| answers.get(&it.parse().ok()?)).sum();
         let share = (count as f64 * 100.0 / total.max(1) as f64).round();
         let picture = match endpoint.status.as_str() {
             "Online" => bar(share),
@@ -210,7 +211,7 @@ mod tests {
         let endpoint = |(at, (name, status, share)): (usize, (&str, &str, f64))| view::Endpoint {
             status: status.to_owned(),
             share: Some(share),
-            target: vec![IpAddr::from([127, 0, 0, 11 + u8::try_from(at).unwrap()])],
+            target: vec![format!("127.0.0.{}", 11 + at)],
             last_probe: samples::profile().endpoints[0]
                 .last_probe
                 .clone()

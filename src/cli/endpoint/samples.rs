@@ -11,11 +11,12 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
     view::Endpoint {
         name: name.to_owned(),
         site: Some(name.to_owned()),
-        target: vec!["192.0.2.1".parse().unwrap()],
+        target: vec!["192.0.2.1".to_owned()],
         profile: None,
         min_child_endpoints: None,
         min_child_endpoints_ipv4: None,
         min_child_endpoints_ipv6: None,
+        resolved: None,
         enabled: true,
         weight: 60,
         priority: 1,
@@ -95,6 +96,7 @@ pub(in crate::cli) fn profile() -> view::Profile {
         fallback: Vec::new(),
         panic_threshold: 0,
         fail_open: false,
+        flatten: false,
         endpoints: vec![failing, changed],
     }
 }

@@ -133,6 +133,7 @@ impl Control {
         self.parts.timelines.keep_only(|it| snapshot.has_endpoint(it));
         self.parts.surroundings.commit(settings);
         self.parts.prober.watch(self.world.watches());
+        self.parts.names.send_replace(super::wanted(&self.world, &self.parts.running));
         journal::reloaded(&diff);
         journal::geo_database(&self.world.snapshot().geography);
         Ok(diff)

@@ -22,15 +22,21 @@ impl<W: World> Scheduler<W> {
         if !target.what.monitor.watch_connection {
             return;
         }
-        let (line, count) = (target.line.get_or_insert_default(), target.what.addresses.len());
+        let (what, line) = (target.aimed(), target.line.get_or_insert_default());
         line.is_lost = false;
-        if !line.is_wanted(now) || !self.sockets.lend(count) {
+        // A name may lead elsewhere by now.
+        if let Some(task) = line.held.take_if(|_| line.addresses != what.addresses) {
+            task.abort();
+            self.held.remove(&task.id());
+            self.sockets.reclaim(line.addresses.len());
+        }
+        if !line.is_wanted(now) || !self.sockets.lend(what.addresses.len()) {
             return;
         }
-        let (world, what) = (Arc::clone(&self.world), target.what.clone());
+        let (world, addresses) = (Arc::clone(&self.world), what.addresses.clone());
         let task = self.lines.spawn(async move { world.hold(&what).await });
         self.held.insert(task.id(), id);
-        line.begin(task, now);
+        line.begin(task, addresses, now);
     }
 
     /// A connection has ended: now is the time to look.
@@ -39,8 +45,8 @@ impl<W: World> Scheduler<W> {
         let Some(id) = self.held.remove(&task) else { return };
         let Some(target) = self.targets.get_mut(&id) else { return };
         let (now, end) = (self.clock.now(), ended.map_or(End::NotHeld, |(_, end)| end));
-        self.sockets.reclaim(target.what.addresses.len());
         let Some(line) = &mut target.line else { return };
+        self.sockets.reclaim(line.addresses.len());
         line.end(end, target.what.monitor.interval, now);
         if end != End::Lost {
             return;
@@ -54,10 +60,11 @@ impl<W: World> Scheduler<W> {
 
     /// Gives up the connection of a target.
     pub(super) fn give_up_line(&mut self, target: &mut Target) {
-        if let Some(task) = target.line.as_mut().and_then(|it| it.held.take()) {
+        let Some(line) = &mut target.line else { return };
+        if let Some(task) = line.held.take() {
             task.abort();
             self.held.remove(&task.id());
-            self.sockets.reclaim(target.what.addresses.len());
+            self.sockets.reclaim(line.addresses.len());
         }
     }
 
@@ -66,9 +73,10 @@ impl<W: World> Scheduler<W> {
         let held = std::mem::take(&mut self.held);
         for id in held.values() {
             let Some(target) = self.targets.get_mut(id) else { continue };
-            if let Some(task) = target.line.as_mut().and_then(|it| it.held.take()) {
+            let Some(line) = &mut target.line else { continue };
+            if let Some(task) = line.held.take() {
                 task.abort();
-                self.sockets.reclaim(target.what.addresses.len());
+                self.sockets.reclaim(line.addresses.len());
             }
         }
         !held.is_empty()

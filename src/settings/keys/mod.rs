@@ -33,6 +33,7 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("state", Table(&STATE)),
         Key::table("metrics", Table(&METRICS)),
         Key::table("probe", Table(&PROBE)),
+        Key::table("resolver", Table(&RESOLVER)),
         Key::table("zone", Tables(&ZONE)),
         Key::table("site", Tables(&SITE)),
         Key::table("client_network", Tables(&CLIENT_NETWORK)),
@@ -151,6 +152,28 @@ static PROBE: Schema = Schema {
         "How many probes may be under way at the same time, each address counted. Where they are too few, sites share them \
          fairly.",
     )],
+};
+
+static RESOLVER: Schema = Schema {
+    heading: "[resolver]",
+    meaning: "How Farol finds the addresses of targets that are names, for their probes and for `flatten`.",
+    keys: &[
+        Key::derived(
+            "servers",
+            Texts(
+                "an IP address, with a port if need be: \"192.0.2.53\", \"[2001:db8::53]:5353\", or a list of 1 to 16 of them",
+            ),
+            "the system's, from /etc/resolv.conf",
+            r#"["192.0.2.53", "192.0.2.54"]"#,
+            "The recursive resolvers that are asked, over UDP, and over TCP where that does not do.",
+        ),
+        Key::value(
+            "timeout",
+            Span(Duration::from_millis(100), Duration::from_secs(30)),
+            "\"2s\"",
+            "How long one question to one of them may take; it is asked twice.",
+        ),
+    ],
 };
 
 static ZONE: Schema = Schema {

@@ -6,6 +6,8 @@ use crate::settings::schema::Accepts::{
 };
 use crate::settings::schema::{Key, Schema};
 
+const TARGETS: &str =
+    "an IP address, a list of 1 to 64 of them, or a DNS name such as \"app.example.net.\"";
 const ADDRESSES: &str = "an IP address, or a list of 1 to 64 of them";
 
 pub(super) static PROFILE: Schema = Schema {
@@ -89,6 +91,13 @@ pub(super) static PROFILE: Schema = Schema {
             "false",
             "With `geographic`: whether a Degraded endpoint is left for the next wider region.",
         ),
+        Key::derived(
+            "flatten",
+            Boolean,
+            "false",
+            "true",
+            "Whether a target that is a name is answered with the addresses that Farol finds for it, instead of a CNAME.",
+        ),
         Key::table("affinity", Table(&AFFINITY)),
         Key::table("endpoint", Tables(&ENDPOINT)),
     ],
@@ -127,9 +136,9 @@ static ENDPOINT: Schema = Schema {
         ),
         Key::required(
             "target",
-            Texts(ADDRESSES),
+            Texts(TARGETS),
             r#"["192.0.2.10", "2001:db8::10"]"#,
-            "What is answered. Left out where `profile` is written.",
+            "What is answered; a name by CNAME, unless the profile has `flatten`. Left out where `profile` is written.",
         ),
         Key::derived(
             "profile",

@@ -7,6 +7,7 @@ mod layers;
 mod monitors;
 mod routing;
 mod samples;
+mod targets;
 mod zones;
 
 use std::io;
@@ -417,7 +418,6 @@ fn endpoints_are_checked() {
     }
     for (target, expected) in [
         ("[]", "x.target: found a list of 0"),
-        ("'example.com'", "found \"example.com\"; write an IP address, or a list"),
         ("['192.0.2.1', 1]", "found 1; write an IP address"),
         ("'192.0.2.1:80'", "found \"192.0.2.1:80\""),
         ("'255.255.255.255'", "no single machine has this address; write"),

@@ -195,7 +195,7 @@ pub fn what_if(snapshot: &Snapshot, question: &Question, now: Now) -> Result<Wha
 }
 
 fn usual_family(tree: &Tree<'_>) -> Family {
-    let has_v4 = tree.endpoints.iter().any(|it| it.endpoint.addresses().has(Family::V4));
+    let has_v4 = tree.endpoints.iter().any(|it| it.state.has(it.endpoint, Family::V4));
     if has_v4 { Family::V4 } else { Family::V6 }
 }
 

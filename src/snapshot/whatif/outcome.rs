@@ -72,14 +72,14 @@ impl Outcome {
         };
         let answered: f64 = shares.iter().sum();
         let pairs = table.profile.endpoints.iter().zip(&table.endpoints);
-        for (at, ((endpoint, state), share)) in pairs.zip(shares).enumerate() {
+        for ((endpoint, state), share) in pairs.zip(shares) {
             if share == 0.0 {
                 continue;
             }
             let names: Vec<&Ident> = above.iter().copied().chain([&endpoint.name]).collect();
             if let Some(nested) = state.facts.nested {
                 self.descend(snapshot, nested.slot, to, &names, part * share);
-            } else if prepared.answers.get(at).is_some_and(|it| it.count > 0) {
+            } else if state.has(endpoint, to.family) {
                 let path = names.iter().map(|it| it.as_str()).collect::<Vec<_>>().join("/");
                 self.add(Leaf::Endpoint(path), part * share);
             } else {
