@@ -186,30 +186,38 @@ impl<'a> World<'a> {
                 no_such("site", site.as_str(), sites, "add a `[[site]]` with this name"),
             );
         }
-        let written = target(section);
+        let stands_for = self.stands_for(section, shared);
         let enabled = section.boolean("enabled").unwrap_or(true);
         let weight = section.integer("weight").unwrap_or(WEIGHT);
         let in_order = u16::try_from(index + 1).unwrap_or(u16::MAX);
         let priority = section.integer("priority").unwrap_or(in_order);
-        let (geo, subnets) = (clients.geo(), clients.subnets());
         let location = section.table("location").and_then(|it| location(&it));
         let slow_start = section.duration("slow_start").unwrap_or_default();
-        let child = child(section);
+        let (target, probe) = stands_for?;
+        Some(Endpoint {
+            name: name?,
+            site,
+            target,
+            enabled,
+            weight,
+            priority,
+            geo: clients.geo(),
+            subnets: clients.subnets(),
+            location,
+            slow_start,
+            probe,
+        })
+    }
+
+    /// What an endpoint is answered with, and what is probed for it.
+    fn stands_for(
+        &self,
+        section: &Section<'a>,
+        shared: &Shared<'_, 'a>,
+    ) -> Option<(Target, ProbeTarget)> {
+        let (child, written) = (child(section), target(section));
         if section.find("profile").is_some() {
-            let (target, probe) = (Target::Profile(child?), self.resolver.unprobed());
-            return Some(Endpoint {
-                name: name?,
-                site,
-                target,
-                enabled,
-                weight,
-                priority,
-                geo,
-                subnets,
-                location,
-                slow_start,
-                probe,
-            });
+            return Some((Target::Profile(child?), self.resolver.unprobed()));
         }
         let address = section.parse("address", ProbeAddress::parse);
         let resolved = self.endpoint_monitor(section, shared)?;
@@ -225,19 +233,7 @@ impl<'a> World<'a> {
             Written::Name(name) if shared.flattens => Target::Resolved(name),
             Written::Name(name) => Target::Name(name),
         };
-        Some(Endpoint {
-            name: name?,
-            site,
-            target,
-            enabled,
-            weight,
-            priority,
-            geo,
-            subnets,
-            location,
-            slow_start,
-            probe,
-        })
+        Some((target, probe))
     }
 
     /// The profile's monitor, which is worked out once, or one of this endpoint's own.

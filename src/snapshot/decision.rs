@@ -1,6 +1,6 @@
-use super::Snapshot;
 use std::net::IpAddr;
 
+use super::Snapshot;
 use super::answer::Answer;
 use super::profile::ProfileTable;
 use crate::model::{Family, Name};
