@@ -1,8 +1,10 @@
 //! What the pure core costs: a decision, a lookup, a step of health, a publication.
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
+mod decisions;
+mod networks;
+
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +12,10 @@ use std::time::Duration;
 use divan::{Bencher, black_box};
 use farol::control::{Recall, World};
 use farol::health::{Health, Outcome};
-use farol::model::{
-    Adjacent, Family, Moment, Network, Now, Overlapping, Overrides, Ranges, RangesBuilder,
-    RecordType, Timestamp, Verdict,
-};
+use farol::model::{Moment, Now, Overrides, RecordType, Timestamp, Verdict};
 use farol::probe::VerdictChange;
-use farol::routing::Draw;
 use farol::settings::load_text;
-use farol::snapshot::{Asker, Choice, ProfileTable, Snapshot, Worker};
+use farol::snapshot::{ProfileTable, Snapshot};
 
 fn main() {
     divan::main();
@@ -43,28 +41,6 @@ fn table(snapshot: &Snapshot, profile: &str) -> Arc<ProfileTable> {
     snapshot.profile(&profile.parse().unwrap()).unwrap().clone()
 }
 
-/// Draws as a worker does, and counts nothing.
-struct Counting(Worker);
-
-impl Asker for Counting {
-    fn draw(&mut self, table: &ProfileTable, family: Family) -> Draw {
-        table.counters.draw(self.0, family)
-    }
-
-    fn chose(&mut self, _: &ProfileTable, _: Choice) {}
-}
-
-/// A weighted decision: it must cost the same whatever the number of endpoints.
-#[divan::bench(args = [2, 5, 50, 1000])]
-fn decide(bencher: Bencher, endpoints: usize) {
-    let world = world(1, endpoints);
-    let table = table(world.snapshot(), "a0.z.");
-    let client = IpAddr::from([192, 0, 2, 1]);
-    bencher.bench_local(|| {
-        black_box(world.snapshot().decide(&table, Family::V4, client, &mut Counting(Worker(0))));
-    });
-}
-
 /// Finding the zone and the node of a name.
 #[divan::bench(args = [10, 10_000])]
 fn look_up(bencher: Bencher, profiles: usize) {
@@ -74,60 +50,6 @@ fn look_up(bencher: Bencher, profiles: usize) {
         let zone = world.snapshot().zones.find(black_box(name.as_wire())).unwrap();
         black_box(zone.find(name.as_wire(), RecordType::A));
     });
-}
-
-/// So many networks, of which every eighth lies in the one before, with a thousand values.
-fn networks(rows: u32, at: fn(u32) -> Network) -> Ranges<u32> {
-    let mut builder = RangesBuilder::new();
-    for row in 0..rows {
-        builder.add_network(at(row), row % 1000).unwrap();
-    }
-    builder.build(Overlapping::NarrowestWins, Adjacent::Apart).unwrap()
-}
-
-fn v4(row: u32) -> Network {
-    let (bits, length) = if row % 8 == 7 { (row - 1, 25) } else { (row, 24) };
-    Network::new(Ipv4Addr::from_bits((1 << 24) + (bits << 8)).into(), length).unwrap()
-}
-
-fn v6(row: u32) -> Network {
-    let (bits, length) = if row % 8 == 7 { (row - 1, 56) } else { (row, 48) };
-    let bits = (0x2001_u128 << 112) + ((u128::from(bits) * 5) << 80);
-    Network::new(Ipv6Addr::from_bits(bits).into(), length).unwrap()
-}
-
-/// An address near the networks, another one each time.
-fn wander(state: &mut u32, rows: u32) -> u32 {
-    *state = state.wrapping_mul(0x9e37_79b1).wrapping_add(0x7f4a_7c15);
-    ((u64::from(*state) * u64::from(rows)) >> 32) as u32
-}
-
-/// Finding the network around an IPv4 address.
-#[divan::bench(args = [10, 10_000, 500_000])]
-fn find_network_v4(bencher: Bencher, rows: u32) {
-    let (ranges, mut state) = (networks(rows, v4), 1);
-    bencher.bench_local(|| {
-        let row = wander(&mut state, rows);
-        let address = Ipv4Addr::from_bits((1 << 24) + (row << 8) + 77);
-        black_box(ranges.find(IpAddr::from(address)));
-    });
-}
-
-/// Finding the network around an IPv6 address.
-#[divan::bench(args = [10, 10_000, 500_000])]
-fn find_network_v6(bencher: Bencher, rows: u32) {
-    let (ranges, mut state) = (networks(rows, v6), 1);
-    bencher.bench_local(|| {
-        let row = wander(&mut state, rows);
-        let address = Ipv6Addr::from_bits((0x2001 << 112) + ((u128::from(row) * 5) << 80) + 77);
-        black_box(ranges.find(IpAddr::from(address)));
-    });
-}
-
-/// Making tables of networks.
-#[divan::bench(args = [10_000, 500_000], sample_count = 10, sample_size = 1)]
-fn build_networks(bencher: Bencher, rows: u32) {
-    bencher.bench_local(|| networks(black_box(rows), v6));
 }
 
 /// One probe result.
