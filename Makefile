@@ -25,6 +25,7 @@ bench: ## install what benchmarks need, then run all of them
 	benches/verdict/run
 	benches/failover/run
 	benches/reload/run
+	benches/geo/run
 	benches/idle/run
 	benches/probe/run
 	benches/probe/soak

@@ -117,9 +117,17 @@ class Daemon:
     def reload(self, profiles):
         """Puts other profiles in the place of those that it has; gives what that changed."""
         self.write(profiles)
+        return self.request("POST", "/v1/reload", b"")
+
+    def get(self, path):
+        """What the API has at this path."""
+        return self.request("GET", path)
+
+    def request(self, method, path, body=None):
+        """What the API answers to this."""
         token = (self.path / "state/admin.token").read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
-        request = urllib.request.Request(f"http://{self.admin}/v1/reload", b"", headers, method="POST")
+        request = urllib.request.Request(f"http://{self.admin}{path}", body, headers, method=method)
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
