@@ -251,7 +251,7 @@ pub struct Endpoint {
     /// Where it is, if not at its site's location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// How long it takes to its full share after it recovered or was undrained.
+    /// How long it takes to its full share after it recovered, was undrained or was enabled again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_start_seconds: Option<f64>,
     /// How far it has come, while it starts slowly.
