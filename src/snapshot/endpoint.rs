@@ -206,6 +206,7 @@ impl EndpointState {
             weight: self.weight,
             priority: self.priority,
             families: Family::ALL.map(|family| self.has(endpoint, family)),
+            fails: self.facts.nested.is_some_and(|it| it.fails),
             ramp: self.part(),
             key: names.fold(0, |key, octet| mix(key ^ u64::from(octet))),
         }
