@@ -121,7 +121,11 @@ fn answers_and_probes_follow_a_name() {
     upstream.change(&www(nobody));
     wait_to_see(&vec![nobody.to_string()], || daemon.answers(FLAT, "A"));
     wait_to_see(&"Degraded".to_owned(), || daemon.status(ALIAS, "a"));
-    assert_eq!(resolved(&daemon)["addresses"], json!([nobody.to_string()]));
+    let found = resolved(&daemon);
+    assert_eq!(found["addresses"], json!([nobody.to_string()]));
+    assert_eq!((&found["ttl_seconds"], &found["last_failure"]), (&json!(5), &Value::Null));
+    assert!(found["at"].is_string() && found["asked"] == found["at"], "{found}");
+    assert!(found["next"].as_str() > found["asked"].as_str(), "{found}");
 
     // A chain of aliases, back to where it was.
     upstream.change(&format!("www 5 CNAME place\nplace 5 A {home}\n"));
@@ -157,6 +161,9 @@ fn the_last_good_answer_stays_while_nobody_can_be_asked() {
     let seen = daemon.logged();
     drop(upstream);
     wait_until("trouble with the name", || resolved(&daemon)["error"].is_string());
+    let lost = resolved(&daemon);
+    assert_eq!(lost["error"], lost["last_failure"]["reason"]);
+    assert!(lost["asked"].as_str() > lost["at"].as_str(), "{lost}");
     daemon.event("target_unresolved", seen);
     let probes = site.answered();
     wait_until("further probe", || site.answered() > probes);

@@ -2,6 +2,7 @@
 
 mod change;
 mod explain;
+mod name;
 mod routing;
 mod site;
 mod state;
@@ -15,6 +16,7 @@ pub use change::{
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
+pub use name::{FailedResolution, Resolved};
 pub use routing::{Affinity, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
@@ -195,21 +197,6 @@ pub struct Profile {
     pub flatten: bool,
     /// Its endpoints, in the configuration's order.
     pub endpoints: Vec<Endpoint>,
-}
-
-/// What is known of a name that an endpoint stands for.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
-pub struct Resolved {
-    /// The addresses of the last good answer.
-    #[schema(value_type = Vec<String>)]
-    pub addresses: Vec<IpAddr>,
-    /// When that came; none before the first one.
-    #[schema(format = DateTime)]
-    pub at: Option<String>,
-    /// Seconds that it may be kept.
-    pub ttl: u32,
-    /// Why the last try failed, where it did.
-    pub error: Option<String>,
 }
 
 /// An endpoint, with the keys of the configuration and what is known of it.
