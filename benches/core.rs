@@ -61,7 +61,7 @@ fn decide(bencher: Bencher, endpoints: usize) {
     let table = table(world.snapshot(), "a0.z.");
     let client = IpAddr::from([192, 0, 2, 1]);
     bencher.bench_local(|| {
-        black_box(world.snapshot().decide(&table, Family::V4, client, &mut Counting(Worker(0))));
+        black_box(world.snapshot().decide(&table, RecordType::A, client, &mut Counting(Worker(0))));
     });
 }
 

@@ -1,7 +1,7 @@
 //! Profiles in profiles, also by the examples that Azure publishes of Traffic Manager.
 
 use super::testbed::Bed;
-use crate::model::{EndpointStatus, Family, ProfileStatus};
+use crate::model::{EndpointStatus, Family, ProfileStatus, RecordType};
 use crate::routing::{Basis, Draw};
 
 const CLIENT: &str = "10.0.0.1";
@@ -145,7 +145,7 @@ fn none_healthy_inside_is_what_the_inner_profile_says() {
         assert_eq!(place.trim_start_matches("c/"), expected.trim_start_matches("c/"), "{rule}");
         let decided = bed.snapshot.decide(
             bed.table("p"),
-            Family::V4,
+            RecordType::A,
             [10, 0, 0, 1].into(),
             &mut Draw { seed: 1, sequence: 0 },
         );

@@ -320,7 +320,8 @@ impl Bed {
 
     pub(crate) fn ask(&self, name: &str, family: Family, client: IpAddr, draw: Draw) -> Answered {
         let mut walker = Walker { draw, way: Vec::new() };
-        let decision = self.snapshot.decide(self.table(name), family, client, &mut walker);
+        let (table, record_type) = (self.table(name), family.record_type());
+        let decision = self.snapshot.decide(table, record_type, client, &mut walker);
         let last = walker.way.pop().unwrap();
         let way: Vec<String> = walker.way.into_iter().map(|it| it[0].clone()).collect();
         let path = |it: String| way.iter().cloned().chain([it]).collect::<Vec<_>>().join("/");

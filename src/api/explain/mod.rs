@@ -110,14 +110,21 @@ pub(super) fn render(
             view.scope_reason = Some(scope_reason(&levels, asking, scope));
             view.alias = levels.last().and_then(alias).map(ToString::to_string);
             view.answers = levels.last().map(|it| answers(it, family)).unwrap_or_default();
-            view.profiles = levels.iter().map(|it| profile(it, family, asking.address)).collect();
-            whole(&levels, family)
+            let client = asking.address;
+            view.profiles =
+                levels.iter().map(|it| profile(it, record_type, family, client)).collect();
+            whole(&levels, record_type)
         }
     };
     view
 }
 
-fn profile(level: &Level, family: Family, client: IpAddr) -> view::ExplainedProfile {
+fn profile(
+    level: &Level,
+    record_type: RecordType,
+    family: Family,
+    client: IpAddr,
+) -> view::ExplainedProfile {
     let profile = &level.table.profile;
     let states = profile.endpoints.iter().zip(&level.table.endpoints).zip(&level.endpoints);
     let endpoints = states.map(|((endpoint, state), weighed)| view::ExplainedEndpoint {
@@ -142,7 +149,7 @@ fn profile(level: &Level, family: Family, client: IpAddr) -> view::ExplainedProf
     view::ExplainedProfile {
         name: profile.name.to_string(),
         method: profile.method.label().to_owned(),
-        outcome: outcome(level, family),
+        outcome: outcome(level, record_type),
         ttl: level.table.ttl,
         draw: draw_text(level.draw),
         picked: chosen(level).map(|it| it.name.to_string()).collect(),
@@ -207,7 +214,7 @@ fn alias(level: &Level) -> Option<&Name> {
 }
 
 /// What the query gets in the end, and what every profile on the way did that is out of the ordinary.
-fn whole(levels: &[Level], family: Family) -> String {
+fn whole(levels: &[Level], record_type: RecordType) -> String {
     let Some((last, above)) = levels.split_last() else { return String::new() };
     let unheeded = above.iter().filter_map(|it| {
         let health = unhealth(it.basis)?;
@@ -219,7 +226,7 @@ fn whole(levels: &[Level], family: Family) -> String {
         [] => String::new(),
         some => format!(", through {}", some.join(", then ")),
     };
-    format!("{}{}{through}", unheeded.collect::<String>(), outcome(last, family))
+    format!("{}{}{through}", unheeded.collect::<String>(), outcome(last, record_type))
 }
 
 /// Why health is not heeded.
@@ -234,10 +241,11 @@ fn unhealth(basis: Basis) -> Option<&'static str> {
     }
 }
 
-fn outcome(level: &Level, family: Family) -> String {
+fn outcome(level: &Level, record_type: RecordType) -> String {
     let Level { table, basis, choice, .. } = level;
     let profile = &table.profile;
-    let record_type = if alias(level).is_some() { RecordType::CNAME } else { family.record_type() };
+    let is_fallback = matches!(profile.when_none_healthy, WhenNoneHealthy::Fallback(_));
+    let record_type = if alias(level).is_some() { RecordType::CNAME } else { record_type };
     let health = unhealth(*basis).map(|it| format!("{it}; ")).unwrap_or_default();
     let answer = match choice {
         Choice::Endpoints(_) if *basis == Basis::NoneHealthy => {
@@ -246,6 +254,9 @@ fn outcome(level: &Level, family: Family) -> String {
         }
         Choice::Endpoints(_) => format!("{record_type} by {}", profile.method.label()),
         Choice::Fallback => "the fallback addresses".to_owned(),
+        Choice::NoData if *basis == Basis::NoneHealthy && is_fallback => {
+            format!("NODATA: the fallback has no {record_type} record")
+        }
         Choice::NoData if level.endpoints.iter().all(|it| it.tier.is_none()) => {
             "NODATA: no endpoint serves this client".to_owned()
         }
