@@ -1,6 +1,7 @@
 //! A geo database in MaxMind's format, made into ranges once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
 use serde::Deserialize;
@@ -13,7 +14,7 @@ type Lookup<'a> = maxminddb::LookupResult<'a, Vec<u8>>;
 
 /// What a database says, and since when.
 pub(super) struct Database {
-    pub(super) spots: Ranges<Spot>,
+    pub(super) spots: Arc<Ranges<Spot>>,
     pub(super) built: Timestamp,
 }
 
@@ -66,7 +67,7 @@ pub(super) fn read(content: Vec<u8>) -> Result<Database, String> {
             "it has neither countries nor coordinates in it ({kind:?}); take one of cities or countries"
         ));
     }
-    Ok(Database { spots, built })
+    Ok(Database { spots: Arc::new(spots), built })
 }
 
 /// Whether an address stands for an IPv4 address, of which the database has a word of its own. The reader leaves out only
