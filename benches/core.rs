@@ -11,13 +11,14 @@ use divan::{Bencher, black_box};
 use farol::control::{Recall, World};
 use farol::health::{Health, Outcome};
 use farol::model::{
-    Adjacent, Family, Moment, Network, Now, Overlapping, Overrides, Ranges, RangesBuilder,
-    RecordType, Timestamp, Verdict,
+    Adjacent, Family, Moment, Now, Overlapping, Overrides, Ranges, RangesBuilder, RecordType,
+    Timestamp, Verdict,
 };
 use farol::probe::VerdictChange;
 use farol::routing::Draw;
 use farol::settings::load_text;
 use farol::snapshot::{Asker, Choice, ProfileTable, Snapshot, Worker};
+use ipnet::IpNet;
 
 fn main() {
     divan::main();
@@ -77,7 +78,7 @@ fn look_up(bencher: Bencher, profiles: usize) {
 }
 
 /// So many networks, of which every eighth lies in the one before, with a thousand values.
-fn networks(rows: u32, at: fn(u32) -> Network) -> Ranges<u32> {
+fn networks(rows: u32, at: fn(u32) -> IpNet) -> Ranges<u32> {
     let mut builder = RangesBuilder::new();
     for row in 0..rows {
         builder.add_network(at(row), row % 1000).unwrap();
@@ -85,15 +86,15 @@ fn networks(rows: u32, at: fn(u32) -> Network) -> Ranges<u32> {
     builder.build(Overlapping::NarrowestWins, Adjacent::Apart).unwrap()
 }
 
-fn v4(row: u32) -> Network {
+fn v4(row: u32) -> IpNet {
     let (bits, length) = if row % 8 == 7 { (row - 1, 25) } else { (row, 24) };
-    Network::new(Ipv4Addr::from_bits((1 << 24) + (bits << 8)).into(), length).unwrap()
+    IpNet::new(Ipv4Addr::from_bits((1 << 24) + (bits << 8)).into(), length).unwrap()
 }
 
-fn v6(row: u32) -> Network {
+fn v6(row: u32) -> IpNet {
     let (bits, length) = if row % 8 == 7 { (row - 1, 56) } else { (row, 48) };
     let bits = (0x2001_u128 << 112) + ((u128::from(bits) * 5) << 80);
-    Network::new(Ipv6Addr::from_bits(bits).into(), length).unwrap()
+    IpNet::new(Ipv6Addr::from_bits(bits).into(), length).unwrap()
 }
 
 /// An address near the networks, another one each time.

@@ -7,7 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::error::ApiError;
 use super::render::percent;
 use super::view;
-use crate::model::{Endpoint, Family, Ident, Method, Name, Network, RecordType, WhenNoneHealthy};
+use crate::model::{
+    Endpoint, Family, Ident, Method, Name, RecordType, WhenNoneHealthy, network_around,
+    parse_network,
+};
 use crate::routing::{Basis, Draw, Located, Pick, Relation, Table};
 use crate::snapshot::{Choice, Explained, Level, Query, Snapshot, explain};
 
@@ -33,12 +36,12 @@ impl Asking {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self { address: address.to_canonical(), length: None, given: true });
         }
-        let network: Network = text.parse().map_err(|error| {
+        let network = parse_network(text).map_err(|error| {
             ApiError::bad_request(format!(
                 "client: `{text}`: {error}; write an address or a network, such as 10.20.0.1 or 10.20.0.0/16"
             ))
         })?;
-        Ok(Self { address: network.first(), length: Some(network.length()), given: true })
+        Ok(Self { address: network.network(), length: Some(network.prefix_len()), given: true })
     }
 
     fn view(self) -> view::ExplainedClient {
@@ -163,7 +166,7 @@ fn location(located: &Located, client: IpAddr) -> view::ExplainedLocation {
     let degrees = located.point.map(|it| it.degrees());
     view::ExplainedLocation {
         table: table(located.table).to_owned(),
-        range: is_told.then(|| Network::around(client, located.prefix).to_string()),
+        range: is_told.then(|| network_around(client, located.prefix).to_string()),
         region: located.region.map(|it| it.to_string()),
         site: located.site.as_ref().map(Ident::to_string),
         latitude: degrees.map(|it| rounded(it.0, 4)),
@@ -300,7 +303,7 @@ fn scope_reason(levels: &[Level], asking: Asking, scope: u8) -> String {
     };
     match asking.length {
         Some(length) if length < scope => {
-            let network = Network::around(asking.address, scope);
+            let network = network_around(asking.address, scope);
             format!(
                 "{reason}; this is for {network}, the others in /{length} may get something else"
             )

@@ -7,7 +7,7 @@ use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
 use serde::Deserialize;
 
 use crate::model::{
-    Adjacent, Network, Overlapping, Point, Ranges, RangesBuilder, Region, Spot, Timestamp,
+    Adjacent, Overlapping, Point, Ranges, RangesBuilder, Region, Spot, Timestamp, network_around,
 };
 
 type Lookup<'a> = maxminddb::LookupResult<'a, Vec<u8>>;
@@ -54,8 +54,7 @@ pub(super) fn read(content: Vec<u8>) -> Result<Database, String> {
         if is_alias(network.ip()) {
             continue;
         }
-        let network =
-            Network::new(network.network(), network.prefix()).map_err(|it| it.to_string())?;
+        let network = network_around(network.network(), network.prefix());
         builder.add_network(network, spot).map_err(|it| it.to_string())?;
     }
     let spots = builder.build(Overlapping::NarrowestWins, Adjacent::Apart);

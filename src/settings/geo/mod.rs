@@ -16,8 +16,8 @@ use super::problem::{Log, Place, Problem, twice};
 use super::reader::{Section, ident, text};
 use super::tree::{Node, Value};
 use crate::model::{
-    Adjacent, ClientNetwork, DatabaseFile, DefaultLocation, Geography, Ident, Latencies, Network,
-    Overlapping, Point, Ranges, RangesBuilder, Site,
+    Adjacent, ClientNetwork, DatabaseFile, DefaultLocation, Geography, Ident, Latencies,
+    Overlapping, Point, Ranges, RangesBuilder, Site, parse_network,
 };
 use database::Database;
 use latency::no_such_site;
@@ -71,7 +71,7 @@ impl Surroundings<'_> {
                 let message = "says nothing of the network; write `region`, `site` or both";
                 self.log.error(Problem::at(section.place, section.path.as_str(), message));
             }
-            let network = |node| match text(node).map(str::parse::<Network>) {
+            let network = |node| match text(node).map(parse_network) {
                 Some(Ok(network)) => Ok((network, place_of(node))),
                 Some(Err(error)) => Err(error.to_string()),
                 None => Err(String::new()),
