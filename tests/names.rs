@@ -121,12 +121,55 @@ fn answers_and_probes_follow_a_name() {
     upstream.change(&www(nobody));
     wait_to_see(&vec![nobody.to_string()], || daemon.answers(FLAT, "A"));
     wait_to_see(&"Degraded".to_owned(), || daemon.status(ALIAS, "a"));
-    assert_eq!(resolved(&daemon)["addresses"], json!([nobody.to_string()]));
+    let found = resolved(&daemon);
+    assert_eq!(found["addresses"], json!([nobody.to_string()]));
+    assert_eq!((&found["ttl_seconds"], &found["last_failure"]), (&json!(5), &Value::Null));
+    assert!(found["at"].is_string() && found["asked"] == found["at"], "{found}");
+    assert!(found["next"].as_str() > found["asked"].as_str(), "{found}");
 
     // A chain of aliases, back to where it was.
     upstream.change(&format!("www 5 CNAME place\nplace 5 A {home}\n"));
     wait_to_see(&vec![home.to_string()], || daemon.answers(FLAT, "A"));
     wait_to_see(&"Online".to_owned(), || daemon.status(ALIAS, "a"));
+}
+
+/// Of every type, what is explained is what is answered.
+#[test]
+fn the_fallback_of_an_alias_has_addresses_and_nothing_else() {
+    let daemon = Daemon::start(
+        "
+        [[zone]]
+        name = 'gtm.example.'
+        nameservers = 'ns.elsewhere.'
+        [[profile]]
+        name = 'spare.gtm.example.'
+        method = 'priority'
+        monitor = { protocol = 'none' }
+        when_none_healthy = 'fallback'
+        fallback = ['192.0.2.9', '192.0.2.10']
+        endpoint = [{ name = 'a', target = 'www.example.net.' }]
+        ",
+    );
+    let endpoint = "/v1/profiles/spare.gtm.example./endpoints/a";
+    daemon.api.must("PATCH", endpoint, "{\"forced\": \"down\"}");
+    for (record_type, addresses, outcome) in [
+        ("A", &["192.0.2.10", "192.0.2.9"][..], "the fallback addresses"),
+        ("AAAA", &[], "NODATA: the fallback has no AAAA record"),
+        ("TXT", &[], "NODATA: the fallback has no TXT record"),
+        ("CNAME", &[], "NODATA: the fallback has no CNAME record"),
+    ] {
+        let mut answered = daemon.answers("spare.gtm.example.", record_type);
+        answered.sort();
+        let query = format!("/v1/explain?name=spare.gtm.example&type={record_type}");
+        let told = daemon.api.must("GET", &query, "");
+        let mut explained: Vec<String> = serde_json::from_value(told["answers"].clone()).unwrap();
+        explained.sort();
+        assert_eq!(answered, addresses, "{record_type}");
+        assert_eq!(explained, addresses, "{record_type}");
+        assert_eq!(told["outcome"], format!("no endpoint is healthy; {outcome}"));
+    }
+    let answers = "farol_answers_total{profile=\"spare.gtm.example.\",endpoint=\"(fallback)\"} 1";
+    assert!(daemon.api.get("/metrics").body.contains(answers), "one of them was an answer");
 }
 
 #[test]
@@ -157,6 +200,9 @@ fn the_last_good_answer_stays_while_nobody_can_be_asked() {
     let seen = daemon.logged();
     drop(upstream);
     wait_until("trouble with the name", || resolved(&daemon)["error"].is_string());
+    let lost = resolved(&daemon);
+    assert_eq!(lost["error"], lost["last_failure"]["reason"]);
+    assert!(lost["asked"].as_str() > lost["at"].as_str(), "{lost}");
     daemon.event("target_unresolved", seen);
     let probes = site.answered();
     wait_until("further probe", || site.answered() > probes);

@@ -10,12 +10,13 @@ use std::sync::{Arc, LazyLock};
 use divan::{Bencher, black_box};
 use farol::control::{Recall, World};
 use farol::model::{
-    Adjacent, Family, Geography, Ident, Latencies, Network, Now, Overlapping, Overrides, Point,
-    Ranges, RangesBuilder, Spot,
+    Adjacent, Family, Geography, Ident, Latencies, Now, Overlapping, Overrides, Point, Ranges,
+    RangesBuilder, RecordType, Spot,
 };
 use farol::routing::Draw;
 use farol::settings::load_text;
 use farol::snapshot::{Asker, Choice, ProfileTable, Snapshot, Worker};
+use ipnet::IpNet;
 
 use crate::networks::{inside, v4, v6, wander};
 
@@ -64,9 +65,7 @@ const CASES: &[Case] = &[
         ..case("performance-8-table", SITES, "method = 'performance'")
     },
     Case {
-        of_endpoint: |it| {
-            format!("location = {{ latitude = {}, longitude = 10 }}\n", it * 11 % 80)
-        },
+        of_endpoint: |it| format!("location = {{ latitude = {}, longitude = 10 }}\n", it * 11 % 80),
         ..case("performance-8-distance", SITES, "method = 'performance'")
     },
     Case {
@@ -101,7 +100,7 @@ fn configuration() -> String {
 }
 
 /// A network of each family in turn.
-fn network(row: u32) -> Network {
+fn network(row: u32) -> IpNet {
     if row.is_multiple_of(2) { v4(row / 2) } else { v6(row / 2) }
 }
 
@@ -140,8 +139,7 @@ static WORLDS: LazyLock<Worlds> = LazyLock::new(|| {
     let model = load_text(Path::new("bench.toml"), &configuration()).unwrap().model;
     let world = |latencies| {
         let geography = Geography { database: spots(), latencies, ..(*model.geography).clone() };
-        let model =
-            farol::model::Model { geography: Arc::new(geography), ..model.clone() };
+        let model = farol::model::Model { geography: Arc::new(geography), ..model.clone() };
         World::new(&model, Overrides::default(), Recall::default(), 1, 7, Now::default())
     };
     Worlds { with_table: world(latencies()), without: world(Arc::default()) }
@@ -153,7 +151,7 @@ fn snapshot(case: &str) -> &'static Arc<Snapshot> {
 }
 
 fn decide(snapshot: &Snapshot, table: &ProfileTable, client: IpAddr) {
-    let decision = snapshot.decide(table, Family::V4, client, &mut Counting(Worker(0)));
+    let decision = snapshot.decide(table, RecordType::A, client, &mut Counting(Worker(0)));
     black_box(decision.answers().map(|it| it.ttl).sum::<u32>() + u32::from(decision.scope));
 }
 

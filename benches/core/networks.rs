@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use divan::{Bencher, black_box};
-use farol::model::{Adjacent, Network, Overlapping, Ranges, RangesBuilder};
+use farol::model::{Adjacent, Overlapping, Ranges, RangesBuilder, network_around};
+use ipnet::IpNet;
 
 /// So many networks, of which every eighth lies in the one before, with a thousand values.
-pub(crate) fn networks(rows: u32, at: fn(u32) -> Network) -> Ranges<u32> {
+pub(crate) fn networks(rows: u32, at: fn(u32) -> IpNet) -> Ranges<u32> {
     let mut builder = RangesBuilder::new();
     for row in 0..rows {
         builder.add_network(at(row), row % 1000).unwrap();
@@ -14,15 +15,15 @@ pub(crate) fn networks(rows: u32, at: fn(u32) -> Network) -> Ranges<u32> {
     builder.build(Overlapping::NarrowestWins, Adjacent::Apart).unwrap()
 }
 
-pub(crate) fn v4(row: u32) -> Network {
+pub(crate) fn v4(row: u32) -> IpNet {
     let (bits, length) = if row % 8 == 7 { (row - 1, 25) } else { (row, 24) };
-    Network::new(Ipv4Addr::from_bits((1 << 24) + (bits << 8)).into(), length).unwrap()
+    network_around(Ipv4Addr::from_bits((1 << 24) + (bits << 8)).into(), length)
 }
 
-pub(crate) fn v6(row: u32) -> Network {
+pub(crate) fn v6(row: u32) -> IpNet {
     let (bits, length) = if row % 8 == 7 { (row - 1, 56) } else { (row, 48) };
     let bits = (0x2001_u128 << 112) + ((u128::from(bits) * 5) << 80);
-    Network::new(Ipv6Addr::from_bits(bits).into(), length).unwrap()
+    network_around(Ipv6Addr::from_bits(bits).into(), length)
 }
 
 /// One of so many rows, another one each time.
@@ -32,14 +33,14 @@ pub(crate) fn wander(state: &mut u32, rows: u32) -> u32 {
 }
 
 /// An address in the network of this row.
-pub(crate) fn inside(network: Network) -> IpAddr {
-    match network.first() {
+pub(crate) fn inside(network: IpNet) -> IpAddr {
+    match network.network() {
         IpAddr::V4(it) => Ipv4Addr::from_bits(it.to_bits() + 77).into(),
         IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() + 77).into(),
     }
 }
 
-fn find(bencher: Bencher<'_, '_>, rows: u32, at: fn(u32) -> Network) {
+fn find(bencher: Bencher<'_, '_>, rows: u32, at: fn(u32) -> IpNet) {
     let (ranges, mut state) = (networks(rows, at), 1);
     bencher.bench_local(|| black_box(ranges.find(inside(at(wander(&mut state, rows)))).1));
 }

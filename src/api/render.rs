@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -95,7 +96,7 @@ fn endpoint(
         min_child_endpoints: child.map(|(_, min)| min.any),
         min_child_endpoints_ipv4: child.map(|(_, min)| min.v4),
         min_child_endpoints_ipv6: child.map(|(_, min)| min.v6),
-        resolved: state.facts.host.as_ref().map(resolved),
+        resolved: state.facts.host.as_ref().map(|it| resolved(it, now)),
         enabled: state.enabled,
         weight: state.weight,
         priority: state.priority,
@@ -122,13 +123,20 @@ fn endpoint(
     }
 }
 
-fn resolved(host: &Host) -> view::Resolved {
+fn resolved(host: &Host, now: Now) -> view::Resolved {
     let resolution = host.record.latest();
+    let failure = |(at, reason): (Timestamp, Arc<str>)| view::FailedResolution {
+        at: rfc3339(at),
+        reason: reason.to_string(),
+    };
     view::Resolved {
         addresses: resolution.addresses.iter().collect(),
+        ttl_seconds: resolution.ttl,
         at: resolution.at.map(|(at, _)| rfc3339(at)),
-        ttl: resolution.ttl,
+        asked: resolution.asked().map(rfc3339),
+        next: resolution.next.map(|it| time_at(it, now)),
         error: resolution.trouble.map(|it| it.reason.to_string()),
+        last_failure: resolution.failed.map(failure),
     }
 }
 

@@ -37,7 +37,7 @@ impl Layers {
             value,
         });
         let flags = named.chain(set).collect();
-        Inputs { files, environment: std::env::vars_os().collect(), flags }
+        Inputs { files, environment: std::env::vars_os().collect(), flags, in_force: None }
     }
 }
 

@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::builder::{BoolishValueParser, TypedValueParser};
@@ -75,7 +76,7 @@ impl Serve {
     fn serve(self, logs: &Logs) -> anyhow::Result<ExitCode> {
         let watched = if self.no_watch { Vec::new() } else { self.config.clone() };
         let load = load_from(self.layers.over(self.config));
-        let (settings, reading) = match load() {
+        let (settings, reading) = match load(Arc::default()) {
             (Ok(settings), reading) => (settings, reading),
             (Err(problems), _) if self.log_format == LogFormat::Json => bail!("{problems}"),
             (Err(problems), _) => {

@@ -70,9 +70,9 @@ impl Running {
         let config = Arc::new(Mutex::new(CONFIG.to_owned()));
         let text = config.clone();
         let file = dir.path().join("farol.toml");
-        let load = move || {
+        let load = move |in_force| {
             std::fs::write(&file, &*text.lock().unwrap()).unwrap();
-            load_from(vec![file.clone()])()
+            load_from(vec![file.clone()])(in_force)
         };
         Self::start_with(dir, config, Arc::new(load), world)
     }
@@ -277,15 +277,32 @@ async fn looking_again_takes_only_what_is_new() {
     assert_eq!(seen, "begin prepare commit taken ".repeat(3).trim_end());
 }
 
+#[tokio::test]
+async fn a_reload_takes_over_tables_of_files_that_say_the_same() {
+    let running = Running::start();
+    let table = running.dir.path().join("latency.csv");
+    let geo = "[geo]\nlatency_table = 'latency.csv'\n[[site]]\nname = 'west'\n";
+    let read = async |mark: &str, milliseconds: u32| {
+        std::fs::write(&table, format!("network,west\n10.0.0.0/8,{milliseconds}\n")).unwrap();
+        *running.config.lock().unwrap() = format!("{geo}{CONFIG}\n# {mark}\n");
+        running.handle.reload().await.unwrap();
+        running.live.load().geography.latencies.clone()
+    };
+    let first = read("one", 7).await;
+    assert!(Arc::ptr_eq(&read("two", 7).await, &first));
+    assert!(!Arc::ptr_eq(&read("two", 8).await, &first));
+    running.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn files_that_were_refused_are_looked_at_again_until_they_are_taken() {
     let (reads, is_short) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
     let (counted, short) = (reads.clone(), is_short.clone());
-    let load: Load = Arc::new(move || {
+    let load: Load = Arc::new(move |in_force| {
         counted.fetch_add(1, Ordering::Relaxed);
         let missing = vec![PathBuf::from("/missing/farol.toml")];
         match short.load(Ordering::Relaxed) {
-            true => load_from(missing)(),
+            true => load_from(missing)(in_force),
             false => (load_text(Path::new("farol.toml"), CONFIG), Reading::default()),
         }
     });
@@ -383,7 +400,7 @@ fn a_reload_waits_for_a_change_that_is_being_written() {
     let ((go, wait), (begun, begins)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
     let (release, held) = std::sync::mpsc::channel::<()>();
     let wait = Mutex::new(wait);
-    let load: Load = Arc::new(move || {
+    let load: Load = Arc::new(move |_| {
         wait.lock().unwrap().recv().unwrap();
         (load_text(Path::new("farol.toml"), CONFIG), Reading::default())
     });

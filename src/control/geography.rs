@@ -7,9 +7,12 @@ pub(super) fn in_force(read: &Geography, before: &Geography, now: Timestamp) -> 
     let mut geography = read.clone();
     let Some(file) = &mut geography.database_file else { return Arc::new(geography) };
     match (&file.error, &before.database_file) {
-        (None, _) => file.loaded = Some(now),
+        (None, former) => {
+            let same = former.as_ref().filter(|it| it.digest == file.digest);
+            file.loaded = same.and_then(|it| it.loaded).or(Some(now));
+        }
         (Some(_), Some(former)) => {
-            (file.built, file.loaded) = (former.built, former.loaded);
+            (file.digest, file.built, file.loaded) = (former.digest, former.built, former.loaded);
             geography.database = before.database.clone();
         }
         (Some(_), None) => {}
@@ -34,8 +37,8 @@ mod tests {
         }
         let spots = spots.build(Overlapping::NarrowestWins, Adjacent::Apart).unwrap();
         let (path, error) = (PathBuf::from("geo.mmdb"), error.map(str::to_owned));
-        let built = built.map(Timestamp);
-        let file = DatabaseFile { path, built, loaded: None, error };
+        let (digest, built) = (built.map(i64::unsigned_abs), built.map(Timestamp));
+        let file = DatabaseFile { path, digest, built, loaded: None, error };
         Geography { database: Arc::new(spots), database_file: Some(file), ..Geography::default() }
     }
 
@@ -58,8 +61,10 @@ mod tests {
         assert_eq!(state(&kept), (Some(70), Some(2), true, 1));
         assert_eq!(kept.location_default, point, "everything else is taken");
         assert!(Arc::ptr_eq(&kept.database, &good.database));
-        let newer = in_force(&read(Some(80), None), &kept, Timestamp(4));
-        assert_eq!(state(&newer), (Some(80), Some(4), false, 1));
-        assert!(in_force(&none, &newer, Timestamp(5)).database.is_empty());
+        let again = in_force(&read(Some(70), None), &kept, Timestamp(4));
+        assert_eq!(state(&again), (Some(70), Some(2), false, 1), "it has been in force since then");
+        let newer = in_force(&read(Some(80), None), &kept, Timestamp(5));
+        assert_eq!(state(&newer), (Some(80), Some(5), false, 1));
+        assert!(in_force(&none, &newer, Timestamp(6)).database.is_empty());
     }
 }

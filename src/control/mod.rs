@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics::StateMetrics;
-use crate::model::{EndpointChange, EndpointKey, Ident, Name, Stamp, Timestamp};
+use crate::model::{EndpointChange, EndpointKey, Geography, Ident, Name, Stamp, Timestamp};
 use crate::probe::{ProbeHandle, Report, Unheard};
 use crate::settings::{Inputs, Problems, Reading, Settings};
 use crate::snapshot::Snapshot;
@@ -221,8 +221,8 @@ fn refresh_state_metrics(metrics: &StateMetrics, store: &Store) {
     metrics.set_aside(report.set_aside.len());
 }
 
-/// What a reload reads.
-pub type Load = Arc<dyn Fn() -> Loaded + Send + Sync>;
+/// What a reload reads, given where clients are by what is in force.
+pub type Load = Arc<dyn Fn(Arc<Geography>) -> Loaded + Send + Sync>;
 
 /// A configuration, or what is wrong with it, and the files that were read for it.
 pub type Loaded = (Result<Settings, Problems>, Reading);
@@ -230,7 +230,9 @@ pub type Loaded = (Result<Settings, Problems>, Reading);
 /// Reads the configuration from these files, and what is laid over them.
 pub fn load_from(inputs: impl Into<Inputs>) -> Load {
     let inputs = inputs.into();
-    Arc::new(move || crate::settings::load_noting(&inputs))
+    Arc::new(move |in_force| {
+        crate::settings::load_noting(&Inputs { in_force: Some(in_force), ..inputs.clone() })
+    })
 }
 
 #[cfg(test)]

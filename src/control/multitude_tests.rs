@@ -11,7 +11,7 @@ use super::world::World;
 use super::*;
 use crate::model::{
     Adjacent, EndpointStatus, Family, Ident, Latencies, Model, Moment, Now, Overlapping, Overrides,
-    RangesBuilder, Timestamp, Verdict,
+    RangesBuilder, RecordType, Timestamp, Verdict,
 };
 use crate::probe::VerdictChange;
 use crate::routing::{Draw, mix};
@@ -342,7 +342,7 @@ fn a_day_of_a_thousand_endpoints_is_answered_as_a_naive_model_says() {
                 for _ in 0..3 {
                     let mut walker =
                         Walker { seed: u64::try_from(roll(1 << 40)).unwrap(), way: Vec::new() };
-                    let decision = snapshot.decide(table, Family::V4, address, &mut walker);
+                    let decision = snapshot.decide(table, RecordType::A, address, &mut walker);
                     assert!(decision.scope <= 24);
                     let last = walker.way.pop().unwrap();
                     let way: Vec<usize> = walker.way.into_iter().map(|it| it[0]).collect();

@@ -82,7 +82,7 @@ mod tests {
     use super::super::tests::model;
     use super::*;
     use crate::health::Resolution;
-    use crate::model::{Addresses, Family, Moment, Now, Overrides, Timestamp};
+    use crate::model::{Addresses, Moment, Now, Overrides, RecordType, Timestamp};
     use crate::snapshot::{ProfileTable, Snapshot};
 
     const CONFIG: &str = "
@@ -110,7 +110,7 @@ mod tests {
         let table: &ProfileTable = world.snapshot().profiles.get(0).unwrap();
         let mut draw = crate::routing::Draw { seed: 1, sequence: 0 };
         let client = [192, 0, 2, 77].into();
-        let decision = world.snapshot().decide(table, Family::V4, client, &mut draw);
+        let decision = world.snapshot().decide(table, RecordType::A, client, &mut draw);
         let addresses: Vec<String> = decision
             .answers()
             .flat_map(|it| it.wire.chunks(it.record_length.max(1)))

@@ -71,7 +71,7 @@ impl Running {
             ("client_network", !same_networks),
             (
                 "geo",
-                geography.files != self.geography.files
+                geography.files() != self.geography.files()
                     || geography.location_default != self.geography.location_default,
             ),
             ("probe.max_concurrent_probes", replace(max_concurrent, &probe.max_concurrent)),

@@ -355,7 +355,8 @@ impl Day {
 fn check_answers(table: &ProfileTable, family: Family, expected: &Expected, now: Duration) {
     let draws = (0..32).map(|sequence| Draw { seed: 7, sequence });
     let (snapshot, nobody) = (Snapshot::default(), Ipv4Addr::UNSPECIFIED.into());
-    let choice = |mut draw: Draw| snapshot.decide(table, family, nobody, &mut draw).choice;
+    let choice =
+        |mut draw: Draw| snapshot.decide(table, family.record_type(), nobody, &mut draw).choice;
     let choices: Vec<Choice> = draws.map(choice).collect();
     let fits = match expected {
         Expected::Among(endpoints) => {

@@ -111,13 +111,8 @@ impl<'s> Chase<'_, 's, '_> {
             Some(set) if self.record_type != RecordType::CNAME => return self.alias(set),
             _ => {}
         }
-        if let (Some(profile), Some(family)) = (profile, Family::of(self.record_type)) {
-            return self.decide(profile, family);
-        }
-        if let Some(profile) = profile.filter(|it| it.is_alias)
-            && self.record_type != RecordType::ANY
-        {
-            return self.decide(profile, Family::V4);
+        if let Some(profile) = profile.filter(|it| it.answers(self.record_type)) {
+            return self.decide(profile);
         }
         if self.record_type == RecordType::ANY && (profile.is_some() || !node.sets.is_empty()) {
             let owner = self.owner(0);
@@ -140,9 +135,9 @@ impl<'s> Chase<'_, 's, '_> {
         }
     }
 
-    fn decide(&mut self, profile: &'s ProfileTable, family: Family) -> Result<Next, Full> {
-        let decision =
-            self.snapshot.decide(profile, family, self.client, &mut Counting(self.worker));
+    fn decide(&mut self, profile: &'s ProfileTable) -> Result<Next, Full> {
+        let counting = &mut Counting(self.worker);
+        let decision = self.snapshot.decide(profile, self.record_type, self.client, counting);
         let answers = matches!(decision.choice, Choice::Endpoints(_) | Choice::Fallback);
         self.message.scope = self.message.scope.max(decision.scope);
         let error = match decision.basis {
@@ -158,10 +153,6 @@ impl<'s> Chase<'_, 's, '_> {
             return Ok(if self.record_type == RecordType::CNAME { Next::Done } else { next });
         }
         match decision.choice {
-            // Where an alias is missing, addresses take its place, and there are no other records.
-            Choice::Fallback if Family::of(self.record_type).is_none() => {
-                self.negative(decision.ttl)
-            }
             Choice::Endpoints(_) | Choice::Fallback => {
                 let owner = self.owner(0);
                 let owner = owner.placed(&self.name);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 
 use super::message::{ExtendedError, Message, Placed, UDP_SIZE, UDP_SIZE_WITHOUT_EDNS};
 use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
 use super::resolve::resolve;
 use crate::metrics::{DnsCounters, DropReason, Transport};
-use crate::model::{Network, RecordType};
+use crate::model::RecordType;
 use crate::snapshot::{Entered, Reader, Worker};
 
 /// One answer in so many is timed.
@@ -33,7 +34,7 @@ pub struct Policy {
     /// What the server says of itself.
     pub identity: Identity,
     /// The resolvers that are believed when they name a client's network (RFC 7871); none means all.
-    pub ecs_trusted: Option<Box<[Network]>>,
+    pub ecs_trusted: Option<Box<[IpNet]>>,
 }
 
 impl Policy {
@@ -41,7 +42,7 @@ impl Policy {
     fn trusts(&self, resolver: IpAddr) -> bool {
         let resolver = resolver.to_canonical();
         let trusted = self.ecs_trusted.as_deref();
-        trusted.is_none_or(|it| it.iter().any(|it| (it.first()..=it.last()).contains(&resolver)))
+        trusted.is_none_or(|it| it.iter().any(|it| it.contains(&resolver)))
     }
 }
 

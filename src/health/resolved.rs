@@ -17,8 +17,12 @@ pub struct Resolution {
     pub ttl: u32,
     /// When it came.
     pub at: Option<(Timestamp, Moment)>,
+    /// When it is asked for again.
+    pub next: Option<Moment>,
     /// Why the last try brought no address.
     pub trouble: Option<Trouble>,
+    /// When a try last failed, and why; also where one has succeeded since.
+    pub failed: Option<(Timestamp, Arc<str>)>,
     /// How many tries have failed since the start.
     pub failures: u64,
 }
@@ -36,6 +40,17 @@ impl Resolution {
     /// Whether it has been tried at all.
     pub fn is_tried(&self) -> bool {
         self.at.is_some() || self.trouble.is_some()
+    }
+
+    /// Whether the last try brought addresses, of each type that there are.
+    pub fn is_resolved(&self) -> bool {
+        self.at.is_some() && self.trouble.is_none()
+    }
+
+    /// When it was tried last.
+    pub fn asked(&self) -> Option<Timestamp> {
+        let (found, failed) = (self.at.map(|it| it.0), self.failed.as_ref().map(|it| it.0));
+        found.max(failed)
     }
 
     /// Where it can be reached. Those who could not be asked may well have said what they had said before, so that what they
@@ -80,14 +95,15 @@ mod tests {
         let lost = Resolution { trouble: trouble(false), ..good.clone() };
         let gone = Resolution { trouble: trouble(true), ..good.clone() };
         let never = Resolution { trouble: trouble(false), ..Resolution::default() };
-        assert!(!Resolution::default().is_tried());
-        for (resolution, reach) in [
-            (good, Ok(&address)),
-            (lost, Ok(&address)),
-            (gone, Err("why".into())),
-            (never, Err("why".into())),
+        assert!(!Resolution::default().is_tried() && !Resolution::default().is_resolved());
+        for (resolution, is_resolved, reach) in [
+            (good, true, Ok(&address)),
+            (lost, false, Ok(&address)),
+            (gone, false, Err("why".into())),
+            (never, false, Err("why".into())),
         ] {
             assert!(resolution.is_tried());
+            assert_eq!(resolution.is_resolved(), is_resolved);
             assert_eq!(resolution.reach(), reach);
         }
     }

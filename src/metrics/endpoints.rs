@@ -70,7 +70,7 @@ impl<'s> Row<'s> {
 }
 
 /// Every metric of profiles and endpoints, in the order of a scrape.
-pub(super) static FAMILIES: [Family; 15] = [
+pub(super) static FAMILIES: [Family; 16] = [
     Family::new("farol_answers_total", Kind::Counter, "Answers that named an endpoint.", answers),
     Family::new(
         "farol_endpoint_up",
@@ -125,6 +125,12 @@ pub(super) static FAMILIES: [Family; 15] = [
         Kind::Gauge,
         "From when on the certificate that an endpoint last showed has fewer days left than tls.min_days_left, in seconds since 1970.",
         warning,
+    ),
+    Family::new(
+        "farol_target_resolved",
+        Kind::Gauge,
+        "Whether the last try to resolve the name that an endpoint stands for succeeded (1), or not (0).",
+        resolved,
     ),
     Family::new(
         "farol_target_resolution_age_seconds",
@@ -250,6 +256,14 @@ fn warning(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
         if let Some(from) = state.certificate_warns_from(&endpoint.probe.monitor) {
             out.add(&row.place(endpoint), from.0 as f64 / 1000.0);
+        }
+    }
+}
+
+fn resolved(row: &Row<'_>, out: &mut Samples<'_>) {
+    for (endpoint, state) in row.endpoints() {
+        if let Some(host) = &state.facts.host {
+            out.add(&row.place(endpoint), u8::from(host.record.latest().is_resolved()));
         }
     }
 }

@@ -2,11 +2,14 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::*;
+use crate::health::{Resolution, Resolved};
 use crate::model::{
     Endpoint, Failback, FamilyRule, Flap, Geography, Method, Monitor, Now, ProbeTarget, Profile,
     Protocol, Site, Sources, Target, Verdict, WhenNoneHealthy,
 };
-use crate::snapshot::{AnswerCounters, EndpointFacts, Given, ProfileTable, SiteState, Snapshot};
+use crate::snapshot::{
+    AnswerCounters, EndpointFacts, Given, Host, ProfileTable, SiteState, Snapshot,
+};
 
 /// More profiles than fit one piece of a scrape.
 const PROFILES: usize = 1000;
@@ -56,11 +59,15 @@ fn profile(number: usize) -> Profile {
     }
 }
 
-/// Many profiles, whose first endpoints are down.
+/// Many profiles, whose first endpoints are down; the second ones stand for names, every tenth of which is resolved.
 fn metrics(per_endpoint: bool) -> Metrics {
     let table = |number| {
-        let facts = [Verdict::Degraded, Verdict::Unknown]
-            .map(|verdict| EndpointFacts { verdict, ..EndpointFacts::default() });
+        let record = Resolved::default();
+        let at = (number % 10 == 0).then(|| (Timestamp(0), Moment(Duration::from_secs(1))));
+        record.record(Resolution { at, failures: 3, ..Resolution::default() });
+        let host = Some(Host::in_record(Arc::new(record)));
+        let facts = [(Verdict::Degraded, None), (Verdict::Unknown, host)]
+            .map(|(verdict, host)| EndpointFacts { verdict, host, ..EndpointFacts::default() });
         let counters = Arc::new(AnswerCounters::new(1, Box::new([0; 3]), 1));
         let geography = Geography::default();
         let given = Given { previous: None, geography: &geography, now: Now::at(0) };
@@ -104,6 +111,15 @@ fn a_large_scrape_comes_in_small_pieces_that_make_one_text() {
     let series = |start: &str| text.lines().filter(|it| it.starts_with(start)).count();
     assert_eq!(series("farol_endpoint_status{"), 2 * 8 * PROFILES);
     assert_eq!(series("farol_profile_fail_open{"), PROFILES);
+    assert_eq!(series("farol_target_resolved{"), PROFILES, "only of names");
+    assert_eq!(series("farol_target_resolution_age_seconds{"), PROFILES / 10);
+    for line in [
+        "farol_target_resolved{profile=\"p0.z.\",endpoint=\"b\",site=\"\"} 1",
+        "farol_target_resolved{profile=\"p1.z.\",endpoint=\"b\",site=\"\"} 0",
+        "farol_target_resolution_age_seconds{profile=\"p0.z.\",endpoint=\"b\",site=\"\"} 30",
+    ] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line} is missing");
+    }
 }
 
 #[test]
@@ -123,6 +139,7 @@ fn totals_stay_when_series_of_endpoints_are_off() {
         "farol_site_endpoints{site=\"west\",status=\"Degraded\"} 1000",
         "farol_site_endpoints{site=\"west\",status=\"Online\"} 0",
         "farol_verdicts_stale 1000",
+        "farol_targets_unresolved 900",
         "farol_overrides{kind=\"weight\"} 0",
         "farol_ready 1",
     ] {

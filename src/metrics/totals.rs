@@ -3,7 +3,7 @@
 use super::geography;
 use super::text::{Head, Kind, Text};
 use crate::model::{EndpointStatus, Ident, Moment, ProfileStatus, Timestamp};
-use crate::snapshot::{ProfileTable, Snapshot};
+use crate::snapshot::{Host, ProfileTable, Snapshot};
 
 const STATUSES: usize = EndpointStatus::ALL.len();
 /// The kinds of overrides, as in `farol_override_active`.
@@ -16,6 +16,7 @@ pub(super) struct Totals {
     fail_open: u64,
     endpoints: [u64; STATUSES],
     stale: u64,
+    unresolved: u64,
     overrides: [u64; OVERRIDES.len()],
     earliest_expiry: Option<Timestamp>,
     earliest_warning: Option<Timestamp>,
@@ -30,6 +31,7 @@ impl Totals {
             fail_open: 0,
             endpoints: Default::default(),
             stale: 0,
+            unresolved: 0,
             overrides: Default::default(),
             earliest_expiry: None,
             earliest_warning: None,
@@ -54,6 +56,8 @@ impl Totals {
                 bump(site, status);
             }
             self.stale += u64::from(state.is_stale(&endpoint.probe.monitor, now));
+            let is_unresolved = |it: &Host| !it.record.latest().is_resolved();
+            self.unresolved += u64::from(state.facts.host.as_ref().is_some_and(is_unresolved));
             for kind in state.facts.overrides.kinds() {
                 bump(&mut self.overrides, OVERRIDES.iter().position(|it| *it == kind));
             }
@@ -83,6 +87,11 @@ impl Totals {
             "farol_verdicts_stale",
             "Endpoints whose verdict is older than three of their intervals.",
             self.stale,
+        );
+        out.gauge(
+            "farol_targets_unresolved",
+            "Endpoints that stand for a name of which the last try to resolve it failed, or that has not been tried.",
+            self.unresolved,
         );
         let mut overrides = out.family(gauge(
             "farol_overrides",

@@ -15,14 +15,22 @@ pub struct Geography {
     pub database: Arc<Ranges<Spot>>,
     /// The latency table.
     pub latencies: Arc<Ranges<Latencies>>,
+    /// A digest of the path and content of the file that it was read from.
+    pub latencies_digest: Option<u64>,
     /// Where the sites are of which that is known.
     pub sites: Arc<BTreeMap<Ident, Point>>,
     /// Where clients count as being of whom nothing else is known.
     pub location_default: Option<DefaultLocation>,
     /// The file of the geo database; none if none is configured.
     pub database_file: Option<DatabaseFile>,
-    /// A digest of the paths and contents of the files that it was read from: what is the same there reads the same.
-    pub files: u64,
+}
+
+impl Geography {
+    /// What its files were and said when they were read: what is the same there reads the same.
+    pub fn files(&self) -> impl PartialEq + Hash + '_ {
+        let database = self.database_file.as_ref().map(|it| (&it.path, it.digest));
+        (database, self.latencies_digest)
+    }
 }
 
 impl PartialEq for Geography {
@@ -30,7 +38,7 @@ impl PartialEq for Geography {
         self.networks == other.networks
             && self.sites == other.sites
             && self.location_default == other.location_default
-            && self.files == other.files
+            && self.files() == other.files()
     }
 }
 
@@ -39,6 +47,8 @@ impl PartialEq for Geography {
 pub struct DatabaseFile {
     /// Where it is.
     pub path: PathBuf,
+    /// A digest of the path and content that what is in force was read from. None while nothing is in force.
+    pub digest: Option<u64>,
     /// When what is in force was built, as its maker says. None while nothing is in force.
     pub built: Option<Timestamp>,
     /// Since when it has been in force here.

@@ -36,7 +36,7 @@ pub use monitor::{
     Protocol, PushCheck, Sources, TokenHash,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
-pub use network::{Network, NetworkError};
+pub use network::{NetworkError, network_around, parse_network};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,
     Stamped,

@@ -1,15 +1,8 @@
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
+use std::net::IpAddr;
 
-/// A network in CIDR notation: an address whose bits after the prefix are all zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network {
-    address: IpAddr,
-    length: u8,
-}
+use ipnet::IpNet;
 
-/// Why a text is no [`Network`]. The messages say what is wrong; what to write instead is said by who asked for it.
+/// Why a text is no network. The messages say what is wrong; what to write instead is said by who asked for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
     /// It has not the form of one.
@@ -23,84 +16,35 @@ pub enum NetworkError {
     },
     /// Some bits after the prefix are set, so it is not clear which network is meant.
     #[error("it has bits set after its prefix, perhaps {0} is meant")]
-    HostBits(Network),
+    HostBits(IpNet),
 }
 
-impl Network {
-    /// The network of this prefix.
-    ///
-    /// # Errors
-    /// When the length is out of range for the family, or bits are set after the prefix.
-    pub fn new(address: IpAddr, length: u8) -> Result<Self, NetworkError> {
-        let most = width(address);
-        if length > most {
-            return Err(NetworkError::Length { most });
-        }
-        let network = Self::around(address, length);
-        if network.address == address { Ok(network) } else { Err(NetworkError::HostBits(network)) }
+/// Reads a network in CIDR notation: an address whose bits after the prefix are all zero, and the prefix's length.
+///
+/// # Errors
+/// When the text is none.
+pub fn parse_network(text: &str) -> Result<IpNet, NetworkError> {
+    let (address, length) = text.split_once('/').ok_or(NetworkError::Form)?;
+    let address: IpAddr = address.parse().map_err(|_| NetworkError::Form)?;
+    // A sign would be taken for a part of the number, and some take a leading zero for octal.
+    let is_decimal = !length.is_empty() && length.bytes().all(|it| it.is_ascii_digit());
+    if !is_decimal || (length.len() > 1 && length.starts_with('0')) {
+        return Err(NetworkError::Form);
     }
-
-    /// The network of this length around an address; a length that is too long is that of the address alone.
-    pub fn around(address: IpAddr, length: u8) -> Self {
-        let length = length.min(width(address));
-        let address = match address {
-            IpAddr::V4(it) => Ipv4Addr::from_bits(it.to_bits() & !host_bits_v4(length)).into(),
-            IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() & !host_bits_v6(length)).into(),
-        };
-        Self { address, length }
-    }
-
-    /// Its first address.
-    pub fn first(&self) -> IpAddr {
-        self.address
-    }
-
-    /// The length of its prefix in bits.
-    pub fn length(&self) -> u8 {
-        self.length
-    }
-
-    /// Its last address.
-    pub fn last(&self) -> IpAddr {
-        match self.address {
-            IpAddr::V4(it) => Ipv4Addr::from_bits(it.to_bits() | host_bits_v4(self.length)).into(),
-            IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() | host_bits_v6(self.length)).into(),
-        }
+    // Digits that are no number are too many.
+    let too_long = || NetworkError::Length { most: IpNet::from(address).max_prefix_len() };
+    let length = length.parse().map_err(|_| too_long())?;
+    let network = IpNet::new(address, length).map_err(|_| too_long())?;
+    if network.trunc() == network {
+        Ok(network)
+    } else {
+        Err(NetworkError::HostBits(network.trunc()))
     }
 }
 
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn host_bits_v4(length: u8) -> u32 {
-    u32::MAX.checked_shr(length.into()).unwrap_or(0)
-}
-
-fn host_bits_v6(length: u8) -> u128 {
-    u128::MAX.checked_shr(length.into()).unwrap_or(0)
-}
-
-impl FromStr for Network {
-    type Err = NetworkError;
-
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let (address, length) = text.split_once('/').ok_or(NetworkError::Form)?;
-        let address: IpAddr = address.parse().map_err(|_| NetworkError::Form)?;
-        // A sign would be taken for a part of the number.
-        if length.is_empty() || !length.bytes().all(|it| it.is_ascii_digit()) {
-            return Err(NetworkError::Form);
-        }
-        // Digits that are no number are too many.
-        let length = length.parse().map_err(|_| NetworkError::Length { most: width(address) })?;
-        Self::new(address, length)
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.length)
-    }
+/// The network of this length around an address; a length that is too long is that of the address alone.
+pub fn network_around(address: IpAddr, length: u8) -> IpNet {
+    IpNet::new(address, length).unwrap_or_else(|_| address.into()).trunc()
 }
 
 #[cfg(test)]
@@ -109,20 +53,9 @@ mod tests {
 
     #[test]
     fn a_network_is_what_its_text_says_or_an_error_that_says_the_right_one() {
-        for (text, first, last) in [
-            ("10.0.0.0/8", "10.0.0.0", "10.255.255.255"),
-            ("192.0.2.7/32", "192.0.2.7", "192.0.2.7"),
-            ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
-            ("2001:db8::/32", "2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
-            ("::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-            ("::1/128", "::1", "::1"),
-        ] {
-            let network: Network = text.parse().unwrap();
-            assert_eq!(
-                (network.first().to_string(), network.last().to_string()),
-                (first.into(), last.into())
-            );
-            assert_eq!(network.to_string(), text);
+        for text in ["10.0.0.0/8", "192.0.2.7/32", "0.0.0.0/0", "2001:db8::/32", "::/0", "::1/128"]
+        {
+            assert_eq!(parse_network(text).unwrap().to_string(), text);
         }
         for (text, why) in [
             ("10.0.0.1/8", "it has bits set after its prefix, perhaps 10.0.0.0/8 is meant"),
@@ -132,11 +65,26 @@ mod tests {
             ("10.0.0.0", "it has not the form of a network"),
             ("10.0.0.0/", "it has not the form"),
             ("10.0.0.0/+8", "it has not the form"),
+            ("10.0.0.0/08", "it has not the form"),
             ("10.0.0/8", "it has not the form"),
+            ("10.0.0.0/255.0.0.0", "it has not the form"),
             ("", "it has not the form"),
         ] {
-            let error = text.parse::<Network>().unwrap_err().to_string();
+            let error = parse_network(text).unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn around_an_address_is_a_network_of_any_length() {
+        for (address, length, network) in [
+            ("10.1.2.3", 8, "10.0.0.0/8"),
+            ("10.1.2.3", 0, "0.0.0.0/0"),
+            ("10.1.2.3", 40, "10.1.2.3/32"),
+            ("2001:db8::1", 32, "2001:db8::/32"),
+            ("2001:db8::1", 200, "2001:db8::1/128"),
+        ] {
+            assert_eq!(network_around(address.parse().unwrap(), length).to_string(), network);
         }
     }
 }

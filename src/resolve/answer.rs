@@ -55,25 +55,34 @@ pub(super) fn judge(
     found.sort_unstable();
     found.dedup();
     found.truncate(MOST);
-    let trouble = |reason: &str, is_final| {
-        let trouble = Some(Trouble { reason: reason.into(), is_final });
-        Resolution { trouble, failures: before.failures + 1, ..before.clone() }
+    let trouble = |known: &Resolution, reason: &str, is_final| {
+        let reason: Arc<str> = reason.into();
+        Resolution {
+            failed: Some((now.0, reason.clone())),
+            trouble: Some(Trouble { reason, is_final }),
+            failures: known.failures + 1,
+            ..known.clone()
+        }
     };
     match (ttl, failed) {
         (Some(ttl), failed) if !found.is_empty() => {
             let addresses = Addresses::from_iter(found);
             let same = *before.addresses == addresses;
-            Resolution {
+            let found = Resolution {
                 addresses: if same { before.addresses.clone() } else { Arc::new(addresses) },
                 ttl: ttl.clamp(SHORTEST, LONGEST),
                 at: Some(now),
-                trouble: failed.map(|it| Trouble { reason: it.as_str().into(), is_final: false }),
-                failures: before.failures + u64::from(failed.is_some()),
+                trouble: None,
+                ..before.clone()
+            };
+            match failed {
+                Some(why) => trouble(&found, why, false),
+                None => found,
             }
         }
-        (_, Some(why)) => trouble(why, false),
-        (_, None) if [v4, v6].contains(&&Answer::NxDomain) => trouble("NXDOMAIN", true),
-        (_, None) => trouble("no address", true),
+        (_, Some(why)) => trouble(before, why, false),
+        (_, None) if [v4, v6].contains(&&Answer::NxDomain) => trouble(before, "NXDOMAIN", true),
+        (_, None) => trouble(before, "no address", true),
     }
 }
 
@@ -128,6 +137,9 @@ mod tests {
         );
         let told = after.trouble.as_ref().map(|it| (&*it.reason, it.is_final));
         assert_eq!(told, trouble);
+        let failed = after.failed.as_ref().map(|(at, why)| (*at, &**why));
+        assert_eq!(failed, trouble.map(|(why, _)| (NOW.0, why)));
+        assert_eq!(after.asked(), Some(NOW.0));
         assert_eq!(after.failures - before.failures, u64::from(trouble.is_some()));
     }
 
@@ -169,6 +181,18 @@ mod tests {
         check(&before, half, &both, 9, Some(("timed out", false)));
         let none = Resolution::default();
         check(&none, [failed(), failed()], &[], 0, Some(("timed out", false)));
+    }
+
+    #[test]
+    fn the_last_failure_is_known_after_it_is_over() {
+        let lost = judge(&known(&["192.0.2.1"]), [failed(), failed()], NOW);
+        let later = (Timestamp(9), Moment(Duration::from_secs(9)));
+        let good = judge(&lost, [found(&["192.0.2.2"], 30), Answer::NoData], later);
+        assert_eq!(
+            (&good.trouble, good.failed.clone()),
+            (&None, Some((NOW.0, "timed out".into())))
+        );
+        assert_eq!((good.failures, good.asked()), (1, Some(later.0)));
     }
 
     #[test]

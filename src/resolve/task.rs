@@ -178,23 +178,22 @@ impl<W: World, F: Fn(&settings::Resolver) -> W> Task<W, F> {
         let after = judge(&before, answers, (Clock::time_of_day(), self.clock.now()));
         entry.troubles = if after.trouble.is_some() { entry.troubles + 1 } else { 0 };
         tell(&name, &before, &after);
-        let wait = pause(&after, entry.troubles);
+        let wait = early(&mut self.seed, &name, pause(&after, entry.troubles));
         let is_other = (&before.addresses, before.ttl) != (&after.addresses, after.ttl);
-        entry.record.record(after);
+        entry.record.record(Resolution { next: Some(self.clock.now() + wait), ..after });
         if is_other {
             self.outbox.push_back(name.clone());
         }
-        let wait = self.early(&name, wait);
         self.agenda.push(Reverse((Instant::now() + wait, id, name)));
     }
+}
 
-    /// Up to a tenth sooner, so that names that were asked for together are not for ever.
-    fn early(&mut self, name: &Name, wait: Duration) -> Duration {
-        let mut hasher = DefaultHasher::new();
-        name.hash(&mut hasher);
-        self.seed = mix(self.seed ^ hasher.finish());
-        wait - (wait / 10).mul_f64(self.seed as f64 / u64::MAX as f64)
-    }
+/// Up to a tenth sooner, so that names that were asked for together are not for ever.
+fn early(seed: &mut u64, name: &Name, wait: Duration) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    *seed = mix(*seed ^ hasher.finish());
+    wait - (wait / 10).mul_f64(*seed as f64 / u64::MAX as f64)
 }
 
 /// Says that a name came into trouble or out of it.

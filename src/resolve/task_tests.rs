@@ -119,12 +119,15 @@ async fn names_are_asked_for_when_they_run_out() {
     let answers = [found(1, 60), found(1, 60), found(2, 5), found(2, 5)];
     let (mut bench, records) = Bench::start(&[("a.example.", &answers)], Duration::ZERO);
     assert_eq!(bench.changes.recv().await, Some(name("a.example.")));
-    assert_eq!(shown(&records[0].latest()), "192.0.2.1 ");
+    let first = records[0].latest();
+    assert_eq!(shown(&first), "192.0.2.1 ");
+    let wait = first.next.unwrap().since(first.at.unwrap().1).as_secs_f64();
     assert_eq!(bench.changes.recv().await, Some(name("a.example.")), "the addresses are others");
     assert_eq!(shown(&records[0].latest()), "192.0.2.2 ");
     let again = timeout(Duration::from_secs(60), bench.changes.recv()).await;
     assert!(again.is_err(), "nothing has changed since");
     let pauses = bench.pauses();
+    assert!((pauses[0] - wait).abs() < 0.01, "it says when it will ask: {pauses:?}, not {wait}");
     assert!(pauses[..2].iter().all(|it| (54.0..=60.01).contains(it)), "{pauses:?}");
     assert!(pauses[2..].iter().all(|it| (4.5..=5.01).contains(it)), "{pauses:?}");
     bench.stop().await;

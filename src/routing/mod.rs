@@ -47,6 +47,8 @@ pub struct Member {
     pub priority: u16,
     /// Whether it has an address, by [`Family::index`].
     pub families: [bool; 2],
+    /// Whether it stands for a profile that has SERVFAIL to answer, and nothing else.
+    pub fails: bool,
     /// The part of its share that it takes while it starts slowly, from 0 to 1.
     pub ramp: f32,
     /// Tells it from other members, on every instance alike.

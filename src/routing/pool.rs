@@ -45,11 +45,13 @@ impl Pool {
         }
     }
 
-    /// Takes those out that have no address of this family.
+    /// Takes those out that have no address of this family. Where none has one of either, those stay that have SERVFAIL to
+    /// answer: a name without addresses is not the same as one whose addresses can't be told.
     pub(super) fn keep_family(&mut self, members: &[Member], family: Family) {
-        let has_address =
-            |member: usize| members.get(member).is_some_and(|it| it.families[family.index()]);
-        self.retain(has_address, Standing::NoAddress);
+        let candidates = || self.candidates().filter_map(|it| members.get(it));
+        let any_address = candidates().any(|it| it.families.contains(&true));
+        let wanted = |it: &Member| if any_address { it.families[family.index()] } else { it.fails };
+        self.retain(|it| members.get(it).is_some_and(wanted), Standing::NoAddress);
     }
 }
 

@@ -25,8 +25,8 @@ fn profile(method: Method) -> Profile {
     }
 }
 
-/// Reads "status weight priority families", e.g. "Online 5 1 46": with a `!` behind, it was among the last healthy; with a
-/// `+`, it would be healthy if it were not drained.
+/// Reads "status weight priority families", e.g. "Online 5 1 46", or "x" where all that there is is SERVFAIL: with a `!` behind,
+/// it was among the last healthy; with a `+`, it would be healthy if it were not drained.
 fn member(text: &str) -> Member {
     let words: Vec<&str> = text.split_whitespace().collect();
     let plain = words[0].trim_end_matches(['!', '+']);
@@ -40,6 +40,7 @@ fn member(text: &str) -> Member {
         ramp: 1.0,
         key: 0,
         families: [words[3].contains('4'), words[3].contains('6')],
+        fails: words[3] == "x",
     }
 }
 
@@ -73,6 +74,9 @@ fn weighted_shares_among_healthy_endpoints_with_an_address() {
     check(&profile, &["Degraded 80 1 46", "Online 20 2 4"], "b:100", "nodata");
     check(&profile, &["CheckingEndpoint 1 1 4", "Unmonitored 1 1 4"], "a:50 b:50", "nodata");
     check(&profile, &["Disabled 1 1 4", "Drained+ 1 1 4", "Online 1 1 4"], "c:100", "nodata");
+    check(&profile, &["Degraded 9 1 -", "Degraded 1 1 x"], "b:100", "b:100");
+    check(&profile, &["Degraded 9 1 6", "Degraded 1 1 x"], "nodata", "a:100");
+    check(&profile, &["Degraded 1 1 -", "Disabled 1 1 x"], "nodata", "nodata");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::routing::warn_of_nothing_to_go_by;
 use super::secret::Secrets;
 use super::targets;
 use super::zone::ZoneDraft;
-use crate::model::{Ident, Model, Name, Profile, Site, Zone, suffixes};
+use crate::model::{Geography, Ident, Model, Name, Profile, Site, Zone, suffixes};
 
 /// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
 pub(super) fn model(
@@ -27,11 +27,13 @@ pub(super) fn model(
     complete: bool,
     library: &Library<'_>,
     secrets: Secrets<'_>,
+    in_force: Option<&Geography>,
     log: &Log,
 ) -> Model {
     let zones = zones(root, complete, library, log);
     let (sites, site_places) = sites(root);
-    let surroundings = Surroundings { library, log, sites: &sites, places: &site_places, complete };
+    let (sites_read, places) = (&*sites, &site_places);
+    let surroundings = Surroundings { library, log, sites: sites_read, places, complete, in_force };
     let geography = Arc::new(surroundings.geography(root));
     let anchors = AnchorFiles::new(library);
     let resolver = Resolver::new(library, log);

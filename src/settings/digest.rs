@@ -29,7 +29,7 @@ pub(super) fn digest(model: &Model, ecs: &Ecs) -> u64 {
     hasher.finish() >> 12
 }
 
-/// Hashes what is known of where clients are; of files only the digest that was made when they were read.
+/// Hashes what is known of where clients are; of files only the digests that were made when they were read.
 fn places(geography: &Geography, hasher: &mut DefaultHasher) {
     geography.networks.iter().for_each(|it| it.hash(hasher));
     match &geography.location_default {
@@ -37,7 +37,7 @@ fn places(geography: &Geography, hasher: &mut DefaultHasher) {
         Some(DefaultLocation::Point(point)) => point.hash(hasher),
         None => {}
     }
-    geography.files.hash(hasher);
+    geography.files().hash(hasher);
 }
 
 fn anchors(monitor: &Monitor) -> Option<&TrustAnchors> {

@@ -1,8 +1,10 @@
 //! Which resolvers are believed when they name a client's network.
 
+use ipnet::IpNet;
+
 use super::reader::{Section, text};
 use super::tree::{Node, Value};
-use crate::model::Network;
+use crate::model::parse_network;
 
 const MOST: usize = 10_000;
 
@@ -10,13 +12,13 @@ const MOST: usize = 10_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ecs {
     /// Their networks; none means all resolvers.
-    pub trusted: Option<Box<[Network]>>,
+    pub trusted: Option<Box<[IpNet]>>,
 }
 
 impl Ecs {
     pub(super) fn read(root: &Section<'_>) -> Option<Self> {
         let section = root.table("ecs")?;
-        let network = |node: &Node| match text(node).map(str::parse) {
+        let network = |node: &Node| match text(node).map(parse_network) {
             Some(Ok(network)) => Ok(network),
             Some(Err(error)) => Err(format!("{error}")),
             None => Err(String::new()),

@@ -57,6 +57,7 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use files::{Library, ReadFile, Source, read_file};
@@ -66,7 +67,7 @@ use reader::{Section, text};
 use secret::Secrets;
 use tree::Node;
 
-use crate::model::Model;
+use crate::model::{Geography, Model};
 
 const MAX_LISTEN: usize = 64;
 const TCP_MAX_CONNECTIONS: usize = 1000;
@@ -158,6 +159,8 @@ pub struct Inputs {
     pub environment: Vec<(OsString, OsString)>,
     /// What the command line says.
     pub flags: Vec<Flag>,
+    /// Where clients are by what is in force, of which that is taken over whose files say the same.
+    pub in_force: Option<Arc<Geography>>,
 }
 
 impl From<Vec<PathBuf>> for Inputs {
@@ -221,7 +224,8 @@ fn settings(
     let root = Section::open(&merged.root, String::new(), &keys::ROOT, &log);
     let parts = root.and_then(|root| {
         let secrets = Secrets::new(&library, &inputs.environment);
-        let model = build::model(&root, whole && merged.complete, &library, secrets, &log);
+        let (complete, in_force) = (whole && merged.complete, inputs.in_force.as_deref());
+        let model = build::model(&root, complete, &library, secrets, in_force, &log);
         let server = server(&root);
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);

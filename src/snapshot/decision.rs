@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use super::Snapshot;
 use super::answer::Answer;
 use super::profile::ProfileTable;
-use crate::model::{Family, Name};
+use crate::model::{Family, Name, RecordType};
 use crate::routing::{Basis, Client, Draw, Pick, Source};
 
 /// How deep profiles may be nested.
@@ -49,16 +49,23 @@ pub struct Decision<'s> {
     family: Family,
 }
 
+/// The family whose tables decide queries of this type: an alias has the same candidates in both.
+pub(super) fn family_of(record_type: RecordType) -> Family {
+    Family::of(record_type).unwrap_or(Family::V4)
+}
+
 impl Snapshot {
-    /// Decides one query of a client at `network`: a pure function of the snapshot, the client and the draws.
+    /// Decides one query of a client at `network`, of a type that the profile answers: a pure function of the snapshot, the
+    /// client and the draws.
     pub fn decide<'s>(
         &'s self,
         table: &'s ProfileTable,
-        family: Family,
+        record_type: RecordType,
         network: IpAddr,
         asker: &mut impl Asker,
     ) -> Decision<'s> {
         let client = Client::new(network, &self.geography);
+        let family = family_of(record_type);
         let choice = Choice::NoData;
         let basis = Basis::Healthy;
         let mut decision = Decision { table, choice, ttl: u32::MAX, scope: 0, basis, family };
@@ -68,7 +75,7 @@ impl Snapshot {
             if decision.basis == Basis::Healthy {
                 decision.basis = table.basis(family);
             }
-            let (choice, scope) = table.choose(family, &client, asker);
+            let (choice, scope) = table.choose(record_type, &client, asker);
             (decision.choice, decision.scope) = (choice, decision.scope.max(scope));
             asker.chose(table, choice);
             match table.child_of(choice).and_then(|it| self.profiles.get(it)) {
@@ -87,7 +94,19 @@ impl Snapshot {
 }
 
 impl ProfileTable {
-    fn choose(&self, family: Family, client: &Client, asker: &mut impl Asker) -> (Choice, u8) {
+    /// Whether it answers queries of this type; other types are static records. An alias stands for every type.
+    pub fn answers(&self, record_type: RecordType) -> bool {
+        let is_address = Family::of(record_type).is_some();
+        is_address || (self.is_alias && record_type != RecordType::ANY)
+    }
+
+    fn choose(
+        &self,
+        record_type: RecordType,
+        client: &Client,
+        asker: &mut impl Asker,
+    ) -> (Choice, u8) {
+        let family = family_of(record_type);
         let table = self.family(family);
         match &table.prepared.source {
             Source::Members(chooser) => {
@@ -106,7 +125,10 @@ impl ProfileTable {
                 };
                 (choice, pick.scope)
             }
-            Source::Fallback if table.fallback.count > 0 => (Choice::Fallback, 0),
+            // Where an alias is missing, addresses take its place, and there are no other records.
+            Source::Fallback if table.fallback.count > 0 && Family::of(record_type).is_some() => {
+                (Choice::Fallback, 0)
+            }
             Source::Fallback | Source::NoData => (Choice::NoData, 0),
             Source::ServFail => (Choice::ServFail, 0),
         }

@@ -186,9 +186,11 @@ impl EndpointState {
         endpoint_status(profile.enabled, self.enabled, drained, self.forced(), evidence)
     }
 
-    /// How it starts, after it was in this state: slowly where it was out for its health or drained.
+    /// How it starts, after it was in this state: slowly where it was out for its health, drained or disabled. With its profile
+    /// all that share with it were out.
     fn ramp_after(&self, endpoint: &Endpoint, before: &Self, now: Moment) -> Option<Ramp> {
-        let was_out = matches!(before.status, EndpointStatus::Degraded | EndpointStatus::Drained);
+        use EndpointStatus::{Degraded, Disabled, Drained};
+        let was_out = matches!(before.status, Degraded | Drained | Disabled);
         let since = if was_out { Some(now) } else { before.ramp.map(|it| it.since) };
         let starts = self.status.is_healthy() && !endpoint.slow_start.is_zero();
         Ramp::at(since.filter(|_| starts)?, endpoint.slow_start, now)
@@ -204,6 +206,7 @@ impl EndpointState {
             weight: self.weight,
             priority: self.priority,
             families: Family::ALL.map(|family| self.has(endpoint, family)),
+            fails: self.facts.nested.is_some_and(|it| it.fails),
             ramp: self.part(),
             key: names.fold(0, |key, octet| mix(key ^ u64::from(octet))),
         }

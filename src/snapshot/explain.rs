@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::decision::family_of;
 use super::{Asker, Choice, Found, ProfileTable, Snapshot};
 use crate::model::{Family, Name, RecordType};
 use crate::routing::{Basis, Client, Draw, Located, Relation, Standing, mix};
@@ -41,7 +42,7 @@ pub enum Explained {
     Profile {
         /// What each had to say, from the one that was asked to the one that answers.
         levels: Vec<Level>,
-        /// The family asked for.
+        /// The family that decided.
         family: Family,
         /// Seconds that a resolver may keep the answer.
         ttl: u32,
@@ -110,13 +111,11 @@ pub fn explain(snapshot: &Snapshot, query: Query<'_>) -> Explanation {
             let profile = node.profile.and_then(|slot| snapshot.profiles.get(slot));
             let alias = node.find(RecordType::CNAME).filter(|_| record_type != RecordType::CNAME);
             let target = alias.and_then(|set| Name::from_wire(set.data.first()?).ok());
-            let family = Family::of(record_type).or_else(|| {
-                let is_alias = profile.is_some_and(|it| it.is_alias);
-                (is_alias && record_type != RecordType::ANY).then_some(Family::V4)
-            });
-            match (profile, family, target) {
-                (Some(table), Some(family), _) => explain_profile(snapshot, table, family, query),
-                (_, _, Some(target)) => Explained::Alias(target),
+            match (profile, target) {
+                (Some(table), _) if table.answers(record_type) => {
+                    explain_profile(snapshot, table, query)
+                }
+                (_, Some(target)) => Explained::Alias(target),
                 _ if record_type == RecordType::ANY
                     && (profile.is_some() || !node.sets.is_empty()) =>
                 {
@@ -130,15 +129,11 @@ pub fn explain(snapshot: &Snapshot, query: Query<'_>) -> Explanation {
     Explanation { zone: Some(zone.zone.name().clone()), found }
 }
 
-fn explain_profile(
-    snapshot: &Snapshot,
-    table: &ProfileTable,
-    family: Family,
-    query: Query<'_>,
-) -> Explained {
-    let Query { client, draw, .. } = query;
+fn explain_profile(snapshot: &Snapshot, table: &ProfileTable, query: Query<'_>) -> Explained {
+    let Query { record_type, client, draw, .. } = query;
+    let family = family_of(record_type);
     let mut witness = Witness { snapshot, family, client, draw, levels: Vec::new() };
-    let decision = snapshot.decide(table, family, client, &mut witness);
+    let decision = snapshot.decide(table, record_type, client, &mut witness);
     let (ttl, scope) = (decision.ttl, decision.scope);
     Explained::Profile { levels: witness.levels, family, ttl, scope }
 }

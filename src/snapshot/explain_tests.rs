@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::tests::{facts, name, profile, table, zone};
 use super::*;
 use crate::model::{
-    Adjacent, Affinity, Family, GeoCode, Method, Now, Overlapping, Point, Profile, RangesBuilder,
+    Adjacent, Affinity, GeoCode, Method, Now, Overlapping, Point, Profile, RangesBuilder,
     RecordType, Spot, Verdict, WhenNoneHealthy,
 };
 use crate::routing::{Draw, Relation, Standing, Table};
@@ -84,7 +84,8 @@ fn frequencies(snapshot: &Snapshot, client: IpAddr) -> Vec<f64> {
     let mut counts = vec![0.0; table.endpoints.len()];
     for sequence in 0..DRAWS {
         let draw = &mut Draw { seed: 77, sequence };
-        if let Choice::Endpoints(pick) = snapshot.decide(table, Family::V4, client, draw).choice {
+        if let Choice::Endpoints(pick) = snapshot.decide(table, RecordType::A, client, draw).choice
+        {
             pick.members().for_each(|it| counts[it] += 1.0 / DRAWS as f64);
         }
     }

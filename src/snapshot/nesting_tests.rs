@@ -1,7 +1,7 @@
 //! Profiles in profiles, also by the examples that Azure publishes of Traffic Manager.
 
 use super::testbed::Bed;
-use crate::model::{EndpointStatus, Family, ProfileStatus};
+use crate::model::{EndpointStatus, Family, ProfileStatus, RecordType};
 use crate::routing::{Basis, Draw};
 
 const CLIENT: &str = "10.0.0.1";
@@ -145,11 +145,42 @@ fn none_healthy_inside_is_what_the_inner_profile_says() {
         assert_eq!(place.trim_start_matches("c/"), expected.trim_start_matches("c/"), "{rule}");
         let decided = bed.snapshot.decide(
             bed.table("p"),
-            Family::V4,
+            RecordType::A,
             [10, 0, 0, 1].into(),
             &mut Draw { seed: 1, sequence: 0 },
         );
         assert_eq!(decided.basis, Basis::NoneHealthy);
+    }
+}
+
+/// A method that looks at families first must not take a profile that fails for one that has no address.
+#[test]
+fn servfail_of_a_nested_profile_is_answered_where_there_is_no_address_of_either_family() {
+    for (parent, v4, v6) in [
+        ("weighted\n c child=c", "c/servfail", "c/servfail"),
+        ("multivalue\n c child=c", "c/servfail", "c/servfail"),
+        ("priority any\n c child=c", "c/servfail", "c/servfail"),
+        ("weighted none=last_healthy\n c child=c", "c/servfail", "c/servfail"),
+        ("weighted none=nodata\n c child=c", "nodata", "nodata"),
+        ("weighted\n e child=e", "nodata", "nodata"),
+        ("weighted\n e child=e w=9\n c child=c", "c/servfail", "c/servfail"),
+        ("weighted\n c child=c w=9\n a", "a", "a"),
+        ("weighted\n c child=c w=9\n a 6", "nodata", "a"),
+    ] {
+        let parent = format!("p {parent}");
+        let empty = "e weighted none=nodata\n a";
+        let profiles = ["c weighted none=servfail\n a", empty, &parent, "top weighted\n p child=p"];
+        let mut bed = Bed::new("", &profiles);
+        bed.after(1, "c/a down\ne/a down");
+        if parent.contains("\n a") {
+            bed.after(2, "p/a down");
+        }
+        for (family, expected) in [(Family::V4, v4), (Family::V6, v6)] {
+            bed.check_family("p", family, CLIENT, expected);
+            let nowhere = expected == "nodata";
+            let expected = if nowhere { expected.to_owned() } else { format!("p/{expected}") };
+            bed.check_family("top", family, CLIENT, &expected);
+        }
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Nested {
     pub children: Children,
     /// Whether it has something to answer, by [`Family::index`].
     pub families: [bool; 2],
+    /// Whether it has SERVFAIL to answer where it has nothing else.
+    pub fails: bool,
     /// Whether that is CNAME records.
     pub is_alias: bool,
 }
@@ -134,7 +136,8 @@ impl ProfileTable {
         let endpoints = self.profile.endpoints.iter().zip(&self.endpoints).map(families);
         let children = Children::count(self.status, endpoints);
         let families = Family::ALL.map(|it| self.can_answer(it));
-        Nested { slot, children, families, is_alias: self.is_alias }
+        let fails = families == [false; 2] && Family::ALL.into_iter().any(|it| self.can_fail(it));
+        Nested { slot, children, families, fails, is_alias: self.is_alias }
     }
 
     /// Whether anything of this family may be answered.
@@ -142,15 +145,28 @@ impl ProfileTable {
         let FamilyTable { prepared, fallback, .. } = self.family(family);
         match prepared.source {
             Source::Members(_) => {
-                let endpoints = self.profile.endpoints.iter().zip(&self.endpoints);
-                let mut standings = endpoints.zip(&prepared.standings);
-                standings.any(|((endpoint, state), standing)| {
-                    *standing == Standing::Candidate && state.has(endpoint, family)
-                })
+                self.candidates(family).any(|(endpoint, state)| state.has(endpoint, family))
             }
             Source::Fallback => fallback.count > 0,
             Source::NoData | Source::ServFail => false,
         }
+    }
+
+    /// Whether SERVFAIL may be answered to this family.
+    fn can_fail(&self, family: Family) -> bool {
+        let fails = |state: &EndpointState| state.facts.nested.is_some_and(|it| it.fails);
+        match self.family(family).prepared.source {
+            Source::Members(_) => self.candidates(family).any(|(_, state)| fails(state)),
+            Source::ServFail => true,
+            Source::Fallback | Source::NoData => false,
+        }
+    }
+
+    /// The endpoints that may answer to this family.
+    fn candidates(&self, family: Family) -> impl Iterator<Item = (&Endpoint, &EndpointState)> {
+        let endpoints = self.profile.endpoints.iter().zip(&self.endpoints);
+        let standings = &self.family(family).prepared.standings;
+        endpoints.zip(standings).filter(|it| *it.1 == Standing::Candidate).map(|it| it.0)
     }
 
     /// Whether answers to this family heed health, and if not, why not.

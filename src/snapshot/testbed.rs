@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::{AnswerCounters, Asker, Choice, EndpointFacts, Given, ProfileTable, Snapshot};
 use crate::model::{
     Addresses, Affinity, Child, ClientNetwork, DefaultLocation, Endpoint, Failback, Family,
-    FamilyRule, Flap, Forced, Geography, Latencies, Location, Method, MinChildren, Monitor,
-    Network, Now, Overlapping, Point, ProbeTarget, Profile, Protocol, Ranges, RangesBuilder,
-    Sources, Spot, Stamp, Stamped, Target, Timestamp, Verdict, WhenNoneHealthy,
+    FamilyRule, Flap, Forced, Geography, Latencies, Location, Method, MinChildren, Monitor, Now,
+    Overlapping, Point, ProbeTarget, Profile, Protocol, Ranges, RangesBuilder, Sources, Spot,
+    Stamp, Stamped, Target, Timestamp, Verdict, WhenNoneHealthy, parse_network,
 };
 use crate::model::{Adjacent, Ident};
 use crate::routing::{Draw, mix};
@@ -148,7 +148,7 @@ pub(crate) fn geography(text: &str) -> Geography {
     let mut networks = RangesBuilder::new();
     let (mut spots, mut rows) = (RangesBuilder::new(), RangesBuilder::new());
     let mut columns: Arc<[Ident]> = Arc::new([]);
-    let network = |it: &str| it.parse::<Network>().unwrap();
+    let network = |it: &str| parse_network(it).unwrap();
     let place = |it: &str| Point::from(&point(it));
     for line in text.lines().map(str::trim).filter(|it| !it.is_empty()) {
         let words = Words(line.split_whitespace().collect());
@@ -320,7 +320,8 @@ impl Bed {
 
     pub(crate) fn ask(&self, name: &str, family: Family, client: IpAddr, draw: Draw) -> Answered {
         let mut walker = Walker { draw, way: Vec::new() };
-        let decision = self.snapshot.decide(self.table(name), family, client, &mut walker);
+        let (table, record_type) = (self.table(name), family.record_type());
+        let decision = self.snapshot.decide(table, record_type, client, &mut walker);
         let last = walker.way.pop().unwrap();
         let way: Vec<String> = walker.way.into_iter().map(|it| it[0].clone()).collect();
         let path = |it: String| way.iter().cloned().chain([it]).collect::<Vec<_>>().join("/");

@@ -95,7 +95,7 @@ pub(super) fn table(
 /// The endpoints that are chosen, or what is done instead.
 fn chosen(table: &ProfileTable, family: Family) -> Result<Vec<usize>, Choice> {
     let (snapshot, client) = (Snapshot::default(), [192, 0, 2, 77].into());
-    match snapshot.decide(table, family, client, &mut DRAW.clone()).choice {
+    match snapshot.decide(table, family.record_type(), client, &mut DRAW.clone()).choice {
         Choice::Endpoints(pick) => Ok(pick.members().collect()),
         other => Err(other),
     }

@@ -22,7 +22,7 @@ fn slow_start_ramps_from_a_tenth_to_all_and_falls_to_the_next_in_every_method() 
     for (method, text, order) in METHODS {
         // Where both share, the ramp is a part of a half.
         let whole = if order.is_empty() { 0.5 } else { 1.0 };
-        for (leaves, returns) in [("down", "up"), ("drained", "undrained")] {
+        for (leaves, returns) in [("down", "up"), ("drained", "undrained"), ("off", "on")] {
             let mut bed = Bed::new(GEO, &[text]);
             bed.after(10, &format!("p/a {leaves}")).check("p", CLIENT, "b");
             bed.after(20, &format!("p/a {returns}"));
@@ -42,29 +42,48 @@ fn slow_start_ramps_from_a_tenth_to_all_and_falls_to_the_next_in_every_method() 
 }
 
 #[test]
-fn slow_start_is_of_recoveries_and_undrains_alone() {
+fn slow_start_is_of_recoveries_undrains_and_enabling_alone() {
     let mut bed = Bed::new("", &["p weighted\n a slow=90\n b"]);
     let ramps = |bed: &Bed| bed.table("p").endpoints[0].ramp.is_some();
     assert!(!ramps(&bed), "not at the start");
     for (at, changes, expected) in [
         (1, "p/a off", false),
-        (2, "p/a on", false),
-        (3, "p/a new", false),
-        (4, "p/a up", false),
-        (5, "p/a down", false),
-        (6, "p/a off", false),
-        (7, "p/a on", false),
-        (8, "p/a up", true),
-        (9, "p/a down", false),
-        (10, "p/a drained up", false),
-        (11, "p/a undrained", true),
-        (12, "p/a forced-down", false),
-        (13, "p/a unforced", true),
-        (200, "", false),
+        (2, "p/a on", true),
+        (100, "p/a new", false),
+        (101, "p/a up", false),
+        (102, "p/a off new", false),
+        (103, "p/a on", true),
+        (104, "p/a up", true),
+        (105, "p/a down", false),
+        (106, "p/a off", false),
+        (107, "p/a on", false),
+        (108, "p/a up", true),
+        (109, "p/a down", false),
+        (110, "p/a drained up", false),
+        (111, "p/a undrained", true),
+        (112, "p/a forced-down", false),
+        (113, "p/a unforced", true),
+        (300, "", false),
     ] {
         bed.after(at, changes);
-        assert_eq!(ramps(&bed), expected, "{changes}");
+        assert_eq!(ramps(&bed), expected, "{at} {changes}");
     }
+    for (before, after, expected) in [
+        ("a slow=90 off", "a slow=90", true),
+        ("a slow=90 off", "a", false),
+        ("a slow=90 off", "a slow=90 off", false),
+        ("b", "a slow=90", false),
+    ] {
+        let first = Bed::new("", &[&format!("p weighted\n {before}\n c")]);
+        let mut next = Bed::new("", &[&format!("p weighted\n {after}\n c")]);
+        assert!(!ramps(&first) && !ramps(&next), "not at the start");
+        next.snapshot.profiles = first.snapshot.profiles;
+        assert_eq!(ramps(next.publish(1)), expected, "{before}, then {after}");
+    }
+    let first = Bed::new("", &["p weighted off\n a slow=90\n c"]);
+    let mut next = Bed::new("", &["p weighted\n a slow=90\n c"]);
+    next.snapshot.profiles = first.snapshot.profiles;
+    assert!(!ramps(next.publish(1)), "not with its profile");
 }
 
 #[test]

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use farol::control::{Recall, World};
 use farol::model::{
-    Adjacent, Family, Geography, Ident, Latencies, Network, Now, Overlapping, Overrides, Point,
+    Adjacent, Family, Geography, Ident, Latencies, Now, Overlapping, Overrides, Point,
     RangesBuilder, Spot,
 };
 use farol::routing::Draw;
 use farol::settings::load_text;
 use farol::snapshot::{Asker, Choice, ProfileTable, Worker};
+use ipnet::IpNet;
 
 /// Draws as a worker does, and counts nothing.
 pub(crate) struct Counting;
@@ -76,9 +77,9 @@ fn profile(name: &str, rules: &str, endpoints: usize, keys: impl Fn(usize) -> St
 }
 
 /// A network for each row, a /24 after the other.
-fn network(row: usize) -> Network {
+fn network(row: usize) -> IpNet {
     let bits = (1 << 24) + (u32::try_from(row).unwrap() << 8);
-    Network::new(Ipv4Addr::from_bits(bits).into(), 24).unwrap()
+    IpNet::new(Ipv4Addr::from_bits(bits).into(), 24).unwrap()
 }
 
 /// Clients in these networks, far from each other.

@@ -7,7 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::error::ApiError;
 use super::render::percent;
 use super::view;
-use crate::model::{Endpoint, Family, Ident, Method, Name, Network, RecordType, WhenNoneHealthy};
+use crate::model::{
+    Endpoint, Family, Ident, Method, Name, RecordType, WhenNoneHealthy, network_around,
+    parse_network,
+};
 use crate::routing::{Basis, Draw, Located, Pick, Relation, Table};
 use crate::snapshot::{Choice, Explained, Level, Query, Snapshot, explain};
 
@@ -33,12 +36,12 @@ impl Asking {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self { address: address.to_canonical(), length: None, given: true });
         }
-        let network: Network = text.parse().map_err(|error| {
+        let network = parse_network(text).map_err(|error| {
             ApiError::bad_request(format!(
                 "client: `{text}`: {error}; write an address or a network, such as 10.20.0.1 or 10.20.0.0/16"
             ))
         })?;
-        Ok(Self { address: network.first(), length: Some(network.length()), given: true })
+        Ok(Self { address: network.network(), length: Some(network.prefix_len()), given: true })
     }
 
     fn view(self) -> view::ExplainedClient {
@@ -110,14 +113,21 @@ pub(super) fn render(
             view.scope_reason = Some(scope_reason(&levels, asking, scope));
             view.alias = levels.last().and_then(alias).map(ToString::to_string);
             view.answers = levels.last().map(|it| answers(it, family)).unwrap_or_default();
-            view.profiles = levels.iter().map(|it| profile(it, family, asking.address)).collect();
-            whole(&levels, family)
+            let client = asking.address;
+            view.profiles =
+                levels.iter().map(|it| profile(it, record_type, family, client)).collect();
+            whole(&levels, record_type)
         }
     };
     view
 }
 
-fn profile(level: &Level, family: Family, client: IpAddr) -> view::ExplainedProfile {
+fn profile(
+    level: &Level,
+    record_type: RecordType,
+    family: Family,
+    client: IpAddr,
+) -> view::ExplainedProfile {
     let profile = &level.table.profile;
     let states = profile.endpoints.iter().zip(&level.table.endpoints).zip(&level.endpoints);
     let endpoints = states.map(|((endpoint, state), weighed)| view::ExplainedEndpoint {
@@ -142,7 +152,7 @@ fn profile(level: &Level, family: Family, client: IpAddr) -> view::ExplainedProf
     view::ExplainedProfile {
         name: profile.name.to_string(),
         method: profile.method.label().to_owned(),
-        outcome: outcome(level, family),
+        outcome: outcome(level, record_type),
         ttl: level.table.ttl,
         draw: draw_text(level.draw),
         picked: chosen(level).map(|it| it.name.to_string()).collect(),
@@ -156,7 +166,7 @@ fn location(located: &Located, client: IpAddr) -> view::ExplainedLocation {
     let degrees = located.point.map(|it| it.degrees());
     view::ExplainedLocation {
         table: table(located.table).to_owned(),
-        range: is_told.then(|| Network::around(client, located.prefix).to_string()),
+        range: is_told.then(|| network_around(client, located.prefix).to_string()),
         region: located.region.map(|it| it.to_string()),
         site: located.site.as_ref().map(Ident::to_string),
         latitude: degrees.map(|it| rounded(it.0, 4)),
@@ -207,7 +217,7 @@ fn alias(level: &Level) -> Option<&Name> {
 }
 
 /// What the query gets in the end, and what every profile on the way did that is out of the ordinary.
-fn whole(levels: &[Level], family: Family) -> String {
+fn whole(levels: &[Level], record_type: RecordType) -> String {
     let Some((last, above)) = levels.split_last() else { return String::new() };
     let unheeded = above.iter().filter_map(|it| {
         let health = unhealth(it.basis)?;
@@ -219,7 +229,7 @@ fn whole(levels: &[Level], family: Family) -> String {
         [] => String::new(),
         some => format!(", through {}", some.join(", then ")),
     };
-    format!("{}{}{through}", unheeded.collect::<String>(), outcome(last, family))
+    format!("{}{}{through}", unheeded.collect::<String>(), outcome(last, record_type))
 }
 
 /// Why health is not heeded.
@@ -234,10 +244,11 @@ fn unhealth(basis: Basis) -> Option<&'static str> {
     }
 }
 
-fn outcome(level: &Level, family: Family) -> String {
+fn outcome(level: &Level, record_type: RecordType) -> String {
     let Level { table, basis, choice, .. } = level;
     let profile = &table.profile;
-    let record_type = if alias(level).is_some() { RecordType::CNAME } else { family.record_type() };
+    let is_fallback = matches!(profile.when_none_healthy, WhenNoneHealthy::Fallback(_));
+    let record_type = if alias(level).is_some() { RecordType::CNAME } else { record_type };
     let health = unhealth(*basis).map(|it| format!("{it}; ")).unwrap_or_default();
     let answer = match choice {
         Choice::Endpoints(_) if *basis == Basis::NoneHealthy => {
@@ -246,6 +257,9 @@ fn outcome(level: &Level, family: Family) -> String {
         }
         Choice::Endpoints(_) => format!("{record_type} by {}", profile.method.label()),
         Choice::Fallback => "the fallback addresses".to_owned(),
+        Choice::NoData if *basis == Basis::NoneHealthy && is_fallback => {
+            format!("NODATA: the fallback has no {record_type} record")
+        }
         Choice::NoData if level.endpoints.iter().all(|it| it.tier.is_none()) => {
             "NODATA: no endpoint serves this client".to_owned()
         }
@@ -289,7 +303,7 @@ fn scope_reason(levels: &[Level], asking: Asking, scope: u8) -> String {
     };
     match asking.length {
         Some(length) if length < scope => {
-            let network = Network::around(asking.address, scope);
+            let network = network_around(asking.address, scope);
             format!(
                 "{reason}; this is for {network}, the others in /{length} may get something else"
             )

@@ -43,10 +43,12 @@ pub(super) fn why(
     if state.status == EndpointStatus::Degraded {
         words = format!("{words}, although degraded");
     }
-    if !state.has(endpoint, family) {
-        words = format!("{words}; it has no {} record: NODATA", family.record_type());
+    let fails = state.facts.nested.is_some_and(|it| it.fails);
+    match state.has(endpoint, family) {
+        true => words,
+        false if fails => format!("{words}; its profile has no address: SERVFAIL"),
+        false => format!("{words}; it has no {} record: NODATA", family.record_type()),
     }
-    words
 }
 
 fn out(endpoint: &Endpoint, state: &EndpointState, standing: Standing) -> String {

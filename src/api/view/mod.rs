@@ -2,6 +2,7 @@
 
 mod change;
 mod explain;
+mod name;
 mod routing;
 mod site;
 mod state;
@@ -15,6 +16,7 @@ pub use change::{
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
+pub use name::{FailedResolution, Resolved};
 pub use routing::{Affinity, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
@@ -197,21 +199,6 @@ pub struct Profile {
     pub endpoints: Vec<Endpoint>,
 }
 
-/// What is known of a name that an endpoint stands for.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
-pub struct Resolved {
-    /// The addresses of the last good answer.
-    #[schema(value_type = Vec<String>)]
-    pub addresses: Vec<IpAddr>,
-    /// When that came; none before the first one.
-    #[schema(format = DateTime)]
-    pub at: Option<String>,
-    /// Seconds that it may be kept.
-    pub ttl: u32,
-    /// Why the last try failed, where it did.
-    pub error: Option<String>,
-}
-
 /// An endpoint, with the keys of the configuration and what is known of it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Endpoint {
@@ -251,7 +238,7 @@ pub struct Endpoint {
     /// Where it is, if not at its site's location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// How long it takes to its full share after it recovered or was undrained.
+    /// How long it takes to its full share after it recovered, was undrained or was enabled again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_start_seconds: Option<f64>,
     /// How far it has come, while it starts slowly.

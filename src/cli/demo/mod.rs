@@ -10,6 +10,7 @@ mod sites;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -64,7 +65,7 @@ impl Demo {
         let file = directory.write("demo.toml", &text)?;
 
         let load = load_from(vec![file.clone()]);
-        let (settings, reading) = load();
+        let (settings, reading) = load(Arc::default());
         let settings = settings.map_err(|problems| anyhow::anyhow!("{problems}"))?;
         let token_file = settings.state.dir.join("admin.token");
         let mut signals = Signals::listen()?;

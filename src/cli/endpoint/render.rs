@@ -95,6 +95,26 @@ fn target(endpoint: &view::Endpoint) -> String {
     addresses.join(", ")
 }
 
+/// What was found of the name that it stands for.
+fn resolved(name: &view::Resolved) -> String {
+    let Some(at) = &name.at else { return "nothing so far".to_owned() };
+    let addresses: Vec<String> = name.addresses.iter().map(ToString::to_string).collect();
+    format!("{}, found {}, for {} s", addresses.join(", "), ago(at), name.ttl_seconds)
+}
+
+/// When that name was asked for, and when it will be.
+fn asked(name: &view::Resolved) -> String {
+    let next = name.next.as_ref().map(|it| format!("again at {it}"));
+    let failing = name.error.as_ref().map(|_| "failed".to_owned());
+    let parts = [name.asked.as_deref().map(ago), failing, next];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn last_failure(name: &view::Resolved) -> String {
+    let failure = name.last_failure.as_ref();
+    failure.map(|it| format!("{}: {}", ago(&it.at), one_line(&it.reason))).unwrap_or_default()
+}
+
 /// What a nested profile must have to serve.
 fn children(endpoint: &view::Endpoint) -> String {
     let least = |least: Option<u16>, what: &str| {
@@ -132,11 +152,15 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
     let note = note(endpoint);
     let note = if note.is_empty() { note } else { format!(" ({note})") };
     let overrides: Vec<String> = endpoint.overrides.iter().map(override_in_words).collect();
+    let name = |part: fn(&view::Resolved) -> String| endpoint.resolved.as_ref().map(part);
     list(&[
         ("endpoint", endpoint.name.clone()),
         ("profile", profile.to_owned()),
         ("site", endpoint.site.clone().unwrap_or_default()),
         ("target", target(endpoint)),
+        ("resolved", name(resolved).unwrap_or_default()),
+        ("asked", name(asked).unwrap_or_default()),
+        ("last failure", name(last_failure).unwrap_or_default()),
         ("needs", children(endpoint)),
         ("status", format!("{} for {}{note}", endpoint.status, lasting(&endpoint.since))),
         ("enabled", endpoint.enabled.to_string()),
@@ -258,6 +282,52 @@ mod tests {
             true,
         );
         assert!(text.contains("  profile eu.gtm.example.  ") && text.ends_with(ramp), "{text}");
+    }
+
+    #[test]
+    fn what_a_name_was_found_to_be_is_shown() {
+        let never = view::Resolved {
+            addresses: Vec::new(),
+            ttl_seconds: 0,
+            at: None,
+            asked: None,
+            next: None,
+            error: None,
+            last_failure: None,
+        };
+        let time = |minute: u8| format!("2026-05-01T12:{minute:02}:00Z");
+        let addresses = ["192.0.2.1", "2001:db8::1"].map(|it| it.parse().unwrap()).to_vec();
+        let (at, asked, next) = (Some(time(1)), Some(time(1)), Some(time(3)));
+        let good = view::Resolved { addresses, ttl_seconds: 30, at, asked, next, ..never.clone() };
+        let failure = view::FailedResolution { at: time(1), reason: "timed\nout".to_owned() };
+        let (error, last_failure) = (Some("timed out".to_owned()), Some(failure));
+        let lost = view::Resolved { error, last_failure, ..good.clone() };
+        for (resolved, lines) in [
+            (never, &["resolved  nothing so far\nstatus  "][..]),
+            (
+                good,
+                &[
+                    "resolved  192.0.2.1, 2001:db8::1, found AGO, for 30 s\n",
+                    "asked     AGO, again at 2026-05-01T12:03:00Z\nstatus",
+                ],
+            ),
+            (
+                lost,
+                &[
+                    "asked         AGO, failed, again at 2026-05-01T12:03:00Z\n",
+                    "last failure  AGO: timed out\n",
+                ],
+            ),
+        ] {
+            let shown = view::Endpoint { resolved: Some(resolved), ..samples::endpoint("eu") };
+            // The times go on while the test runs.
+            let text = endpoint("app.gtm.example.", &shown).replace(&ago(&time(1)), "AGO");
+            for line in lines {
+                assert!(text.contains(line), "{line}\nnot in\n{text}");
+            }
+        }
+        let text = endpoint("app.gtm.example.", &samples::endpoint("eu"));
+        assert!(!text.contains("resolved") && !text.contains("asked"), "{text}");
     }
 
     #[test]

@@ -56,8 +56,8 @@ impl Control {
         if !replies.is_empty() {
             self.parts.surroundings.begin();
         }
-        let load = self.parts.load.clone();
-        let read = tokio::task::spawn_blocking(move || load());
+        let (load, in_force) = (self.parts.load.clone(), self.world.snapshot().geography.clone());
+        let read = tokio::task::spawn_blocking(move || load(in_force));
         self.loading = Some(Loading { read, replies, again: None });
     }
 

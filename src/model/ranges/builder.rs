@@ -4,9 +4,10 @@ use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
 use super::segments::{Key, Segments};
 use super::{AFTER_MAPPED, MAPPED, Ranges};
-use crate::model::Network;
 
 /// Makes [`Ranges`] of rows in any order.
 ///
@@ -145,8 +146,8 @@ impl<T: Eq + Hash + Clone> RangesBuilder<T> {
     ///
     /// # Errors
     /// When there are too many.
-    pub fn add_network(&mut self, network: Network, value: T) -> Result<(), RangeError> {
-        self.add(network.first(), network.last(), value)
+    pub fn add_network(&mut self, network: IpNet, value: T) -> Result<(), RangeError> {
+        self.add(network.network(), network.broadcast(), value)
     }
 
     fn intern(&mut self, value: T) -> u32 {

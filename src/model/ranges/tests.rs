@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Network;
+use crate::model::parse_network;
 
 type Rows = Vec<(IpAddr, IpAddr, u8)>;
 
@@ -199,8 +199,8 @@ proptest! {
 }
 
 fn row(network: &str, value: u8) -> (IpAddr, IpAddr, u8) {
-    let network: Network = network.parse().unwrap();
-    (network.first(), network.last(), value)
+    let network = parse_network(network).unwrap();
+    (network.network(), network.broadcast(), value)
 }
 
 #[test]

@@ -1,19 +1,20 @@
 //! A geo database in MaxMind's format, made into ranges once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
 use serde::Deserialize;
 
 use crate::model::{
-    Adjacent, Network, Overlapping, Point, Ranges, RangesBuilder, Region, Spot, Timestamp,
+    Adjacent, Overlapping, Point, Ranges, RangesBuilder, Region, Spot, Timestamp, network_around,
 };
 
 type Lookup<'a> = maxminddb::LookupResult<'a, Vec<u8>>;
 
 /// What a database says, and since when.
 pub(super) struct Database {
-    pub(super) spots: Ranges<Spot>,
+    pub(super) spots: Arc<Ranges<Spot>>,
     pub(super) built: Timestamp,
 }
 
@@ -53,8 +54,7 @@ pub(super) fn read(content: Vec<u8>) -> Result<Database, String> {
         if is_alias(network.ip()) {
             continue;
         }
-        let network =
-            Network::new(network.network(), network.prefix()).map_err(|it| it.to_string())?;
+        let network = network_around(network.network(), network.prefix());
         builder.add_network(network, spot).map_err(|it| it.to_string())?;
     }
     let spots = builder.build(Overlapping::NarrowestWins, Adjacent::Apart);
@@ -66,7 +66,7 @@ pub(super) fn read(content: Vec<u8>) -> Result<Database, String> {
             "it has neither countries nor coordinates in it ({kind:?}); take one of cities or countries"
         ));
     }
-    Ok(Database { spots, built })
+    Ok(Database { spots: Arc::new(spots), built })
 }
 
 /// Whether an address stands for an IPv4 address, of which the database has a word of its own. The reader leaves out only

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::super::problem::{Log, Place, Problem, nearest, twice};
-use crate::model::{Adjacent, Ident, Latencies, Network, Overlapping, Ranges, RangesBuilder};
+use crate::model::{Adjacent, Ident, Latencies, Overlapping, Ranges, RangesBuilder, parse_network};
 
 /// So many wrong rows are told; the others are counted.
 const SHOWN: usize = 20;
@@ -162,9 +164,9 @@ pub(super) fn no_such_site(site: &Ident, sites: &HashMap<Ident, Place>) -> Strin
     }
 }
 
-fn row(record: &csv::StringRecord, columns: &Arc<[Ident]>) -> Result<(Network, Latencies), Wrong> {
+fn row(record: &csv::StringRecord, columns: &Arc<[Ident]>) -> Result<(IpNet, Latencies), Wrong> {
     let text = record.get(0).unwrap_or_default();
-    let network: Network = text.parse().map_err(|error| {
+    let network = parse_network(text).map_err(|error| {
         let message = format!("{error}; write a network such as 192.0.2.0/24 or 2001:db8::/32");
         Wrong::of(NETWORK, message).found(text)
     })?;

@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{Library, ZONE_FILE_MOST, decode};
@@ -16,9 +16,10 @@ use super::problem::{Log, Place, Problem, twice};
 use super::reader::{Section, ident, text};
 use super::tree::{Node, Value};
 use crate::model::{
-    Adjacent, ClientNetwork, DatabaseFile, DefaultLocation, Geography, Ident, Latencies, Network,
-    Overlapping, Point, Ranges, RangesBuilder, Site,
+    Adjacent, ClientNetwork, DatabaseFile, DefaultLocation, Geography, Ident, Latencies,
+    Overlapping, Point, Ranges, RangesBuilder, Site, parse_network,
 };
+use database::Database;
 use latency::no_such_site;
 
 /// Networks of one `[[client_network]]`.
@@ -32,6 +33,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) places: &'a HashMap<Ident, Place>,
     /// Whether all sites are known; a file that can't be parsed may have more.
     pub(super) complete: bool,
+    /// What is in force: tables of it are taken over whose files say the same, since it takes seconds to read a large one.
+    pub(super) in_force: Option<&'a Geography>,
 }
 
 impl Surroundings<'_> {
@@ -43,17 +46,18 @@ impl Surroundings<'_> {
         let Some(section) = root.find("geo").and_then(|_| root.table("geo")) else {
             return Geography { networks, sites, ..Geography::default() };
         };
-        let mut files = DefaultHasher::new();
-        let latencies = self.latencies(&section, &mut files).unwrap_or_default();
-        let geography = Geography {
+        let (latencies, latencies_digest) = self.latencies(&section).unwrap_or_default();
+        let location_default = self.location_default(&section);
+        let (database, database_file) = self.database(&section);
+        Geography {
             networks,
+            database,
+            latencies,
+            latencies_digest,
             sites,
-            latencies: Arc::new(latencies),
-            location_default: self.location_default(&section),
-            ..Geography::default()
-        };
-        let (database, database_file) = self.database(&section, &mut files);
-        Geography { database, database_file, files: files.finish(), ..geography }
+            location_default,
+            database_file,
+        }
     }
 
     fn networks(&self, root: &Section<'_>) -> Ranges<ClientNetwork> {
@@ -67,7 +71,7 @@ impl Surroundings<'_> {
                 let message = "says nothing of the network; write `region`, `site` or both";
                 self.log.error(Problem::at(section.place, section.path.as_str(), message));
             }
-            let network = |node| match text(node).map(str::parse::<Network>) {
+            let network = |node| match text(node).map(parse_network) {
                 Some(Ok(network)) => Ok((network, place_of(node))),
                 Some(Err(error)) => Err(error.to_string()),
                 None => Err(String::new()),
@@ -129,18 +133,17 @@ impl Surroundings<'_> {
         }
     }
 
-    fn latencies(
-        &self,
-        section: &Section<'_>,
-        files: &mut impl Hasher,
-    ) -> Option<Ranges<Latencies>> {
+    fn latencies(&self, section: &Section<'_>) -> Option<(Arc<Ranges<Latencies>>, Option<u64>)> {
         const KEY: &str = "latency_table";
         let path = path(section, KEY)?;
         let content = self.library.read(&path, ZONE_FILE_MOST);
         let content = content
             .map_err(|why| section.wrong(KEY, format_args!("{why}; name a CSV file")))
             .ok()?;
-        (&path, &content).hash(files);
+        let digest = Some(digest(&path, &content));
+        if let Some(known) = self.latencies_in_force(digest) {
+            return Some((known, digest));
+        }
         let text = decode(content).map_err(|error| {
             let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
             let line = before.filter(|it| **it == b'\n').count() + 1;
@@ -148,28 +151,37 @@ impl Surroundings<'_> {
             self.log.error(Problem::at(&place, "", "is not UTF-8 from here on; save it as UTF-8"));
         });
         let sites = self.complete.then_some(self.places);
-        Some(latency::read(&path, &text.ok()?, sites, self.log))
+        Some((Arc::new(latency::read(&path, &text.ok()?, sites, self.log)), digest))
+    }
+
+    /// The table that is in force, if it is the same one and every site that it names is still there.
+    fn latencies_in_force(&self, digest: Option<u64>) -> Option<Arc<Ranges<Latencies>>> {
+        let in_force = self.in_force.filter(|it| it.latencies_digest == digest)?;
+        let (_, _, row) = in_force.latencies.iter().next()?;
+        let is_there = row.sites().iter().all(|it| self.places.contains_key(it));
+        is_there.then(|| in_force.latencies.clone())
     }
 
     /// A database that can't be used is no error: what was in force before can go on.
     fn database(
         &self,
         section: &Section<'_>,
-        files: &mut impl Hasher,
     ) -> (Arc<Ranges<crate::model::Spot>>, Option<DatabaseFile>) {
         const KEY: &str = "database";
         let Some(path) = path(section, KEY) else { return Default::default() };
-        path.hash(files);
         let content = self.library.read(&path, ZONE_FILE_MOST);
         let read = content.and_then(|content| {
-            content.hash(files);
-            database::read(content).map_err(|why| format!("{path:?} can't be used: {why}"))
+            let digest = digest(&path, &content);
+            let read = || database::read(content);
+            let read = self.database_in_force(digest).map_or_else(read, Ok);
+            let database = read.map_err(|why| format!("{path:?} can't be used: {why}"))?;
+            Ok((database, digest))
         });
-        let mut file = DatabaseFile { path, built: None, loaded: None, error: None };
+        let mut file = DatabaseFile { path, digest: None, built: None, loaded: None, error: None };
         match read {
-            Ok(database) => {
-                file.built = Some(database.built);
-                (Arc::new(database.spots), Some(file))
+            Ok((Database { spots, built }, digest)) => {
+                (file.digest, file.built) = (Some(digest), Some(built));
+                (spots, Some(file))
             }
             Err(why) => {
                 let message = format!("{why}; name a City or Country database in MaxMind's format");
@@ -179,6 +191,20 @@ impl Surroundings<'_> {
             }
         }
     }
+
+    /// The database that is in force, if it is the same one.
+    fn database_in_force(&self, digest: u64) -> Option<Database> {
+        let in_force = self.in_force?;
+        let file = in_force.database_file.as_ref().filter(|it| it.digest == Some(digest))?;
+        Some(Database { spots: in_force.database.clone(), built: file.built? })
+    }
+}
+
+/// A digest of a file.
+fn digest(path: &Path, content: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (path, content).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn place_of(node: &Node) -> &Place {

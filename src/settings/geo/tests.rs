@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::settings::load_text;
+use crate::settings::{Inputs, load, load_text};
 use mmdb::database;
 
 const SITES: &str = "[[zone]]\nname = 'z.'\nnameservers = 'ns.b.'\n\
@@ -177,7 +177,7 @@ fn every_bad_row_is_told_with_its_line() {
     assert!(table("network,seattle\n\u{feff}10.0.0.0/8,1\n").is_err());
 }
 
-fn spots(records: &[(&str, Value)]) -> database::Database {
+fn spots(records: &[(&str, Value)]) -> Database {
     database::read(database("Test-City", 1_767_225_600, records)).unwrap()
 }
 
@@ -285,4 +285,47 @@ fn geographies_are_equal_when_what_they_were_read_from_is() {
     assert_ne!(first, read(&format!("{TABLE}location_default = 'seattle'\n")));
     fs::write(&csv, "network,seattle\n10.0.0.0/8,2\n").unwrap();
     assert_ne!(first, read(TABLE));
+}
+
+#[test]
+fn tables_in_force_are_taken_over_whose_files_say_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let read = |text: &str, in_force: &Arc<Geography>| {
+        fs::write(at("farol.toml"), text).unwrap();
+        let (files, in_force) = (vec![at("farol.toml")], Some(in_force.clone()));
+        let settings = load(&Inputs { files, in_force, ..Inputs::default() });
+        settings.map(|it| it.model.geography).map_err(|it| it.to_string())
+    };
+    let build = |second| {
+        let record = [("192.0.2.0/24", json!({ "country_code": "US" }))];
+        fs::write(at("geo.mmdb"), database("Test-Country", second, &record)).unwrap();
+    };
+    let measure = |text| fs::write(at("latency.csv"), text).unwrap();
+    let config = format!("{SITES}[geo]\nlatency_table = 'latency.csv'\ndatabase = 'geo.mmdb'\n");
+    build(1);
+    measure("network,orlando\n10.0.0.0/8,1\n");
+    let first = read(&config, &Arc::default()).unwrap();
+    let kept = |it: &Geography, before: &Geography| {
+        let (database, table) = (&before.database, &before.latencies);
+        (Arc::ptr_eq(&it.database, database), Arc::ptr_eq(&it.latencies, table))
+    };
+    let other = read(&format!("{config}location_default = 'seattle'\n"), &first).unwrap();
+    assert_eq!(kept(&other, &first), (true, true));
+    assert_eq!(other.database_file, first.database_file);
+    assert_ne!(other, first);
+    measure("network,orlando\n10.0.0.0/8,2\n");
+    let measured = read(&config, &first).unwrap();
+    assert_eq!(kept(&measured, &first), (true, false));
+    build(2);
+    let built = read(&config, &measured).unwrap();
+    assert_eq!(kept(&built, &measured), (false, true));
+    assert_eq!(built.database_file.as_ref().unwrap().built.map(|it| it.0), Some(2000));
+    let without = read(&config.replace("'orlando'", "'olando'"), &built).unwrap_err();
+    assert!(without.contains("orlando: no such site; did you mean \"olando\"?"), "{without}");
+    fs::write(at("geo.mmdb"), "").unwrap();
+    let damaged = read(&config, &built).unwrap();
+    assert!(damaged.database_file.as_ref().unwrap().error.is_some());
+    let again = read(&config, &damaged).unwrap();
+    assert!(again.database_file.as_ref().unwrap().error.is_some(), "it is told each time");
 }

@@ -194,7 +194,7 @@ static ENDPOINT: Schema = Schema {
             Span(Duration::from_secs(1), Duration::from_secs(3600)),
             "off, its full share at once",
             "\"60s\"",
-            "How long it takes from 10 % of its share to all of it, after it recovered or was undrained.",
+            "How long it takes from 10 % of its share to all of it, after it recovered, was undrained or was enabled again.",
         ),
         Key::derived(
             "geo",

@@ -41,7 +41,7 @@ fn keys_about_clients_are_checked() {
         ("geo = 7", "found 7; write WORLD"),
         ("geo = []", "found a list of 0; write WORLD"),
         (&long, "found a list of 1025; write WORLD"),
-        ("subnets = '10.0.0.1/8'", "behind its first 8, perhaps \"10.0.0.0/8\" is meant; write a"),
+        ("subnets = '10.0.0.1/8'", "after its prefix, perhaps 10.0.0.0/8 is meant; write a"),
         ("subnets = '10.0.0.9-10.0.0.1'", "perhaps \"10.0.0.1-10.0.0.9\" is meant; write a"),
         ("subnets = ['host']", "subnets: found \"host\"; write a network such as \"10.0.0.0/8\""),
         ("subnets = []", "found a list of 0; write a network"),

@@ -11,9 +11,9 @@ fn inputs(environment: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> Inputs 
         value: (*value).to_owned(),
     };
     Inputs {
-        files: Vec::new(),
         environment: environment.iter().map(variable).collect(),
         flags: flags.iter().map(flag).collect(),
+        ..Inputs::default()
     }
 }
 
