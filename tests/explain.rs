@@ -248,13 +248,11 @@ fn each_kind_of_client_that_a_profile_tells_apart_has_its_row() {
     let row =
         |clients: &str, endpoint: &str| (clients.to_owned(), vec![(endpoint.to_owned(), 100.0)]);
     let geo = what_if(&daemon, "geo.gtm.example.", json!([{"drain": "endpoint/eu"}]));
-    assert_eq!(
-        parts(&geo, "now"),
-        [row("GEO-EU FR", "eu"), row("US", "us"), row("elsewhere", "rest")]
-    );
+    let europe = "GEO-EU (no known network) FR (no known network)";
+    assert_eq!(parts(&geo, "now"), [row(europe, "eu"), row("US", "us"), row("elsewhere", "rest")]);
     assert_eq!(
         parts(&geo, "then"),
-        [row("GEO-EU FR", "rest"), row("US", "us"), row("elsewhere", "rest")]
+        [row(europe, "rest"), row("US", "us"), row("elsewhere", "rest")]
     );
     let net = what_if(&daemon, "net.gtm.example.", json!([{"method": "priority"}]));
     assert_eq!(
