@@ -37,6 +37,8 @@ pub struct Diff {
     pub unmatched: Vec<String>,
     /// Keys whose new values count only after a restart.
     pub needs_restart: Vec<&'static str>,
+    /// What an operator should look after, though the reload was taken.
+    pub warnings: Vec<String>,
     /// The generation of the snapshot that has it all.
     pub generation: u64,
 }
