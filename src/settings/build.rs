@@ -49,7 +49,7 @@ pub(super) fn model(
             (section, home, world.profile(section, zone))
         })
         .collect();
-    nesting::check(&sections, complete, log);
+    nesting::check(&sections, complete);
     for (section, _, profile) in &profiles {
         if let Some(profile) = profile.as_ref().filter(|_| complete) {
             warn_of_nothing_to_go_by(section, profile, &geography, log);

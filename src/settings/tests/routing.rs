@@ -124,6 +124,13 @@ fn rings_of_profiles_are_shown() {
     bad(&ring, &["leads back to where it started (a.z. → b.z. → c.z. → a.z.); break the ring"]);
     let own = config(&[("a.z.", "priority", "", &["profile = 'a.z.'"])]);
     bad(&own, &["(a.z. → a.z.)"]);
+    let heavy = config(&[("a.z.", "priority", "", &["profile = 'a.z.'\nweight = 70000"])]);
+    bad(&heavy, &["(a.z. → a.z.)", "weight: found 70000"]);
+    let unread = config(&[
+        ("a..z.", "priority", "", PLAIN),
+        ("b.z.", "priority", "", &["profile = 'a.z.'"]),
+    ]);
+    bad(&unread, &["name: found \"a..z.\""]);
 }
 
 #[test]
