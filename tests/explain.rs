@@ -299,6 +299,10 @@ fn thoughts_that_make_no_sense_say_what_would() {
         ),
         (vec!["app.gtm.example", "--method", "wieghted"], "did you mean weighted?"),
         (
+            vec!["app.gtm.example", "--method", "multivalue"],
+            "method: profile[app.gtm.example.].endpoint[eu].profile: is of no use with method = \"multivalue\"",
+        ),
+        (
             vec!["app.gtm.example", "--set", "us.wieght=3"],
             "there is no key `wieght`; write NAME.KEY=VALUE",
         ),

@@ -8,6 +8,7 @@ mod geo_code;
 mod geography;
 mod grouping;
 mod ident;
+mod misfit;
 mod monitor;
 mod name;
 mod network;
@@ -31,6 +32,7 @@ pub use geography::{
 };
 pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
+pub use misfit::Misfit;
 pub use monitor::{
     ExecCheck, Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeHost, ProbeTarget,
     Protocol, PushCheck, Sources, TokenHash,

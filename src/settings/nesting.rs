@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::profile::no_such;
 use super::reader::{Section, text};
-use crate::model::{Child, Method, MinChildren, Name};
+use crate::model::{Child, Method, MinChildren, Misfit, Name};
 use crate::snapshot::MAX_DEPTH;
 
 /// What belongs to an address, and so to no endpoint that stands for a profile.
@@ -51,7 +51,7 @@ pub(super) fn check(profiles: &[Section<'_>], complete: bool) {
         for endpoint in profile.tables("endpoint") {
             let Some(child) = name(&endpoint, "profile") else { continue };
             if multivalue {
-                endpoint.wrong("profile", "is of no use with method = \"multivalue\", which answers with addresses of its own endpoints; write their addresses here, or nest this profile in another one");
+                endpoint.wrong(Misfit::Nested.key(), Misfit::Nested);
             }
             match slots.get(&child) {
                 Some(slot) => own.push((*slot, endpoint)),

@@ -7,7 +7,7 @@ use super::keys::AFFINITY;
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
 use super::tree::Value;
-use crate::model::{Affinity, Endpoint, Failback, Geography, Method, Profile};
+use crate::model::{Affinity, Endpoint, Failback, Geography, Method, Misfit, Profile};
 
 const MAX_RETURN: u8 = 2;
 const PREFIX4: u8 = 24;
@@ -74,10 +74,7 @@ fn check_addresses(endpoints: &[Section<'_>]) {
         let own: BTreeSet<IpAddr> = texts.iter().filter_map(|it| it.parse().ok()).collect();
         for address in own {
             if let Some(first) = owners.insert(address, &target.place) {
-                let message = format!(
-                    "has {address}, which the endpoint at {first} has too, and one answer may name both; keep it at one of them"
-                );
-                endpoint.wrong("target", message);
+                endpoint.wrong("target", Misfit::Shared(address, format!("at {first}")));
             }
         }
     }

@@ -85,9 +85,12 @@ pub(super) fn alter(
     for change in changes {
         let (meant, fate) = match change {
             Thought::Method(method) => {
-                if let Some(draft) = draft(&mut drafts, snapshot, tree.slot) {
-                    Arc::make_mut(&mut draft.profile).method = *method;
+                let Some(draft) = draft(&mut drafts, snapshot, tree.slot) else { continue };
+                if let Some((endpoint, why)) = draft.profile.misfit(*method) {
+                    let (profile, endpoint) = (name.clone(), endpoint.name.clone());
+                    return Err(WhatIfError::Misfit { profile, endpoint, why });
                 }
+                Arc::make_mut(&mut draft.profile).method = *method;
                 continue;
             }
             Thought::Endpoint(path, fate) => (by_path(tree, name, path)?, fate),

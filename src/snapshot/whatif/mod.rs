@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Snapshot;
-use crate::model::{EndpointChange, EndpointStatus, Family, Ident, Method, Name, Now};
+use crate::model::{EndpointChange, EndpointStatus, Family, Ident, Method, Misfit, Name, Now};
 use crate::routing::{Basis, Client};
 use altered::{Tree, alter};
 use outcome::To;
@@ -88,6 +88,16 @@ pub enum WhatIfError {
         /// The sites that its endpoints are in.
         known: Vec<String>,
     },
+    /// The method has no use for an endpoint, and no configuration may say so.
+    #[error("profile[{profile}].endpoint[{endpoint}].{key}: {why}", key = .why.key())]
+    Misfit {
+        /// The profile that was asked about.
+        profile: Name,
+        /// The first of its endpoints.
+        endpoint: Ident,
+        /// Why.
+        why: Misfit,
+    },
 }
 
 /// What would be.
@@ -148,7 +158,7 @@ pub enum Warning {
 /// Answers a question. Nothing is touched.
 ///
 /// # Errors
-/// When the question names what does not exist.
+/// When the question names what does not exist, or a method that no configuration may have there.
 pub fn what_if(snapshot: &Snapshot, question: &Question, now: Now) -> Result<WhatIf, WhatIfError> {
     let slot = snapshot
         .slot(&question.profile)
