@@ -56,6 +56,14 @@ const CONFIG: &str = "
         { name = 'all', target = '192.0.2.2' },
     ]
     [[profile]]
+    name = 'six.gtm.example.'
+    method = 'subnet'
+    monitor = { protocol = 'none' }
+    endpoint = [
+        { name = 'four', target = '192.0.2.1', subnets = '0.0.0.0/0' },
+        { name = 'all', target = '192.0.2.2' },
+    ]
+    [[profile]]
     name = 'app.gtm.example.'
     method = 'weighted'
     ttl = 60
@@ -150,6 +158,23 @@ fn an_explanation_says_where_the_client_is_and_who_said_so() {
     let why = |at: usize| told["profiles"][0]["endpoints"][at]["why"].clone();
     assert_eq!(why(0), "answers, serves 10.2.0.0/16");
     assert_eq!(why(1), "serves those whose network no other serves");
+    // All IPv4 clients are told the same, and those of IPv6 something else.
+    let told = explain(&daemon, "six.gtm.example&client=10.1.0.0/16");
+    assert_eq!(
+        (&told["scope"], &told["scope_reason"]),
+        (&json!(0), &json!("every IPv4 client is told the same"))
+    );
+    assert_eq!(
+        explain(&daemon, "six.gtm.example&client=2001:db8::1")["answers"],
+        json!(["192.0.2.2"])
+    );
+    // A network of mapped addresses is the IPv4 one.
+    let told = explain(&daemon, "near.gtm.example&client=::ffff:10.20.0.0/112");
+    assert_eq!(told["client"]["network"], "10.20.0.0/16");
+    assert_eq!(
+        (&told["scope"], &told["profiles"][0]["location"]["range"]),
+        (&json!(16), &json!("10.20.0.0/16"))
+    );
 }
 
 #[test]

@@ -50,6 +50,16 @@ impl Network {
         Self { address, length }
     }
 
+    /// The same addresses in the form that clients have: a network of IPv4-mapped IPv6 addresses (RFC 4291 2.5.5.2) is the IPv4 one.
+    pub fn to_canonical(self) -> Self {
+        match (self.address.to_canonical(), self.length.checked_sub(96)) {
+            (address @ IpAddr::V4(_), Some(length)) if self.address.is_ipv6() => {
+                Self { address, length }
+            }
+            _ => self,
+        }
+    }
+
     /// Its first address.
     pub fn first(&self) -> IpAddr {
         self.address
@@ -123,6 +133,17 @@ mod tests {
                 (first.into(), last.into())
             );
             assert_eq!(network.to_string(), text);
+        }
+        for (text, expected) in [
+            ("::ffff:10.1.0.0/112", "10.1.0.0/16"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::ffff:192.0.2.7/128", "192.0.2.7/32"),
+            ("::fffe:0:0/95", "::fffe:0:0/95"),
+            ("::/0", "::/0"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+        ] {
+            let network: Network = text.parse().unwrap();
+            assert_eq!(network.to_canonical().to_string(), expected);
         }
         for (text, why) in [
             ("10.0.0.1/8", "it has bits set after its prefix, perhaps 10.0.0.0/8 is meant"),
