@@ -194,7 +194,7 @@ impl World {
             remembered,
             probed,
             nested: None,
-            host: endpoint.host().and_then(|it| self.names.host(it)),
+            host: endpoint.resolved().and_then(|it| self.names.host(it)),
             overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
             drained: self.is_drained(endpoint),
         }
