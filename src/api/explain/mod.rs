@@ -259,7 +259,16 @@ fn outcome(level: &Level, family: Family) -> String {
 }
 
 fn ttl_reason(levels: &[Level], ttl: u32) -> String {
-    let Some(level) = levels.iter().find(|it| it.table.ttl == ttl) else { return String::new() };
+    let Some(level) = levels.iter().find(|it| it.table.ttl == ttl) else {
+        let names: Vec<String> = levels
+            .last()
+            .into_iter()
+            .flat_map(chosen)
+            .filter_map(Endpoint::host)
+            .map(Name::to_string)
+            .collect();
+        return format!("that of the records found for {}", names.join(", "));
+    };
     let table = &level.table;
     let doubtful = table.in_doubt().and_then(|it| table.profile.endpoints.get(it));
     let reason = match doubtful {

@@ -163,8 +163,10 @@ pub fn what_if(snapshot: &Snapshot, question: &Question, now: Now) -> Result<Wha
     let slot = snapshot
         .slot(&question.profile)
         .ok_or_else(|| WhatIfError::NoProfile(question.profile.clone()))?;
-    let before = Tree::of(snapshot, slot);
-    let (altered, failed) = alter(snapshot, &before, &question.profile, &question.changes, now)?;
+    // Both are made at this very time, so that what differs is owed to the changes.
+    let current = altered::at(snapshot, &Tree::of(snapshot, slot), now);
+    let before = Tree::of(&current, slot);
+    let (altered, failed) = alter(&current, &before, &question.profile, &question.changes, now)?;
     let after = Tree::of(&altered, slot);
     let family = question.family.unwrap_or_else(|| usual_family(&before));
     let rows = match question.client {
