@@ -8,6 +8,7 @@ mod anchors;
 mod build;
 mod clients;
 mod digest;
+mod doubts;
 mod duration;
 mod ecs;
 mod exec;
