@@ -56,6 +56,14 @@ const CONFIG: &str = "
         { name = 'all', target = '192.0.2.2' },
     ]
     [[profile]]
+    name = 'six.gtm.example.'
+    method = 'subnet'
+    monitor = { protocol = 'none' }
+    endpoint = [
+        { name = 'four', target = '192.0.2.1', subnets = '0.0.0.0/0' },
+        { name = 'all', target = '192.0.2.2' },
+    ]
+    [[profile]]
     name = 'app.gtm.example.'
     method = 'weighted'
     ttl = 60
@@ -150,6 +158,23 @@ fn an_explanation_says_where_the_client_is_and_who_said_so() {
     let why = |at: usize| told["profiles"][0]["endpoints"][at]["why"].clone();
     assert_eq!(why(0), "answers, serves 10.2.0.0/16");
     assert_eq!(why(1), "serves those whose network no other serves");
+    // All IPv4 clients are told the same, and those of IPv6 something else.
+    let told = explain(&daemon, "six.gtm.example&client=10.1.0.0/16");
+    assert_eq!(
+        (&told["scope"], &told["scope_reason"]),
+        (&json!(0), &json!("every IPv4 client is told the same"))
+    );
+    assert_eq!(
+        explain(&daemon, "six.gtm.example&client=2001:db8::1")["answers"],
+        json!(["192.0.2.2"])
+    );
+    // A network of mapped addresses is the IPv4 one.
+    let told = explain(&daemon, "near.gtm.example&client=::ffff:10.20.0.0/112");
+    assert_eq!(told["client"]["network"], "10.20.0.0/16");
+    assert_eq!(
+        (&told["scope"], &told["profiles"][0]["location"]["range"]),
+        (&json!(16), &json!("10.20.0.0/16"))
+    );
 }
 
 #[test]
@@ -248,13 +273,11 @@ fn each_kind_of_client_that_a_profile_tells_apart_has_its_row() {
     let row =
         |clients: &str, endpoint: &str| (clients.to_owned(), vec![(endpoint.to_owned(), 100.0)]);
     let geo = what_if(&daemon, "geo.gtm.example.", json!([{"drain": "endpoint/eu"}]));
-    assert_eq!(
-        parts(&geo, "now"),
-        [row("GEO-EU FR", "eu"), row("US", "us"), row("elsewhere", "rest")]
-    );
+    let europe = "GEO-EU (no known network) FR (no known network)";
+    assert_eq!(parts(&geo, "now"), [row(europe, "eu"), row("US", "us"), row("elsewhere", "rest")]);
     assert_eq!(
         parts(&geo, "then"),
-        [row("GEO-EU FR", "rest"), row("US", "us"), row("elsewhere", "rest")]
+        [row(europe, "rest"), row("US", "us"), row("elsewhere", "rest")]
     );
     let net = what_if(&daemon, "net.gtm.example.", json!([{"method": "priority"}]));
     assert_eq!(
@@ -300,6 +323,10 @@ fn thoughts_that_make_no_sense_say_what_would() {
             "drain: found `seattle`; write `site/NAME` or `endpoint/NAME`",
         ),
         (vec!["app.gtm.example", "--method", "wieghted"], "did you mean weighted?"),
+        (
+            vec!["app.gtm.example", "--method", "multivalue"],
+            "method: profile[app.gtm.example.].endpoint[eu].profile: is of no use with method = \"multivalue\"",
+        ),
         (
             vec!["app.gtm.example", "--set", "us.wieght=3"],
             "there is no key `wieght`; write NAME.KEY=VALUE",

@@ -103,9 +103,14 @@ fn a_damaged_database_leaves_the_one_before_in_force_and_nothing_else_waits() {
     assert!(status["error"].as_str().unwrap().contains("geo.database"), "{status}");
     let (code, said) = check(&daemon.home);
     assert!(code == Some(1) && said.contains("it is damaged"), "{said}");
+    let warnings = || daemon.api.must("POST", "/v1/reload", "")["warnings"].clone();
+    let told = warnings();
+    let instead = "the geo database can't be read, so the one before stays in force: ";
+    assert!(told[0].as_str().unwrap().starts_with(instead), "{told}");
 
     fs::write(daemon.home.path("geo.mmdb"), whole).unwrap();
     daemon.reload("reloaded");
+    assert_eq!(warnings(), json!([]));
     assert_eq!(metrics(&daemon), (Some(1.0), Some(2000.0)));
     assert_eq!(shown(&daemon)["networks"], json!(3));
 

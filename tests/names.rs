@@ -110,6 +110,7 @@ fn answers_and_probes_follow_a_name() {
     assert_eq!(told["outcome"], "CNAME by priority, through alias.gtm.example.");
     let told = explain(FLAT);
     assert_eq!((&told["alias"], &told["answers"]), (&Value::Null, &json!([home.to_string()])));
+    assert_eq!(told["ttl_reason"], "that of the records found for www.example.net.");
 
     for (profile, answer) in [("parent.gtm.example.", "a/a"), (FLAT, "a")] {
         let body = json!({"profile": profile, "changes": []}).to_string();

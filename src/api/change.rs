@@ -209,6 +209,7 @@ pub(super) async fn reload(State(api): State<Arc<Api>>) -> Refused<Json<view::Re
                 overridden: diff.overridden,
                 unmatched_overrides: diff.unmatched,
                 needs_restart: keys(diff.needs_restart),
+                warnings: diff.warnings,
             }))
         }
         Err(error @ (ReloadError::Invalid(_) | ReloadError::Impossible(_))) => Err(ApiError::new(

@@ -140,6 +140,7 @@ fn refusal(error: WhatIfError) -> ApiError {
         WhatIfError::NoProfile(_) => ApiError::not_found(detail, Vec::new()),
         WhatIfError::NoEndpoint { text, known, .. } => not_found(&detail, &text, known),
         WhatIfError::NoSite { site, known, .. } => not_found(&detail, site.as_str(), known),
+        WhatIfError::Misfit { .. } => ApiError::bad_request(format!("method: {detail}")),
     }
 }
 

@@ -51,6 +51,7 @@ fn render(it: &view::Reloaded) -> String {
         ("Overrides stay in force over the configuration:", &it.overridden),
         ("Overrides are kept for what the configuration doesn't have:", &it.unmatched_overrides),
         ("Changed, but read at the start only; restart for them:", &it.needs_restart),
+        ("Taken, but look after this:", &it.warnings),
     ] {
         if !names.is_empty() {
             let names: String = names.iter().map(|it| format!("  {it}\n")).collect();
@@ -84,9 +85,19 @@ mod tests {
             overridden: Vec::new(),
             unmatched_overrides: Vec::new(),
             needs_restart: Vec::new(),
+            warnings: Vec::new(),
         };
         let end = "Every worker answers by it since generation 7.";
         assert_eq!(render(&same), format!("Reloaded; nothing is different.\n{end}"));
+        let damaged =
+            view::Reloaded { warnings: vec!["geo.mmdb is damaged".to_owned()], ..same.clone() };
+        let lines = [
+            "Reloaded; nothing is different.",
+            "Taken, but look after this:",
+            "  geo.mmdb is damaged",
+            end,
+        ];
+        assert_eq!(render(&damaged), lines.join("\n"));
         let other = view::Reloaded {
             added: vec!["a.".to_owned(), "b.".to_owned()],
             settings: vec!["server.listen".to_owned()],

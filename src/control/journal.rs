@@ -126,16 +126,18 @@ pub(super) fn reload_refused(error: &ReloadError) {
     tracing::error!(event = "reload_refused", "{problem}, so what runs is kept:\n{error}");
 }
 
-/// A geo database that could not be read.
-pub(super) fn geo_database(geography: &Geography) {
-    let Some(file) = &geography.database_file else { return };
-    let Some(error) = &file.error else { return };
+/// A geo database that could not be read. Gives what was said of it.
+pub(super) fn geo_database(geography: &Geography) -> Option<String> {
+    let file = geography.database_file.as_ref()?;
+    let error = file.error.as_ref()?;
     let instead = match file.built {
         Some(_) => "the one before stays in force",
         None => "none is in force, and clients that only it knows are nowhere",
     };
     let path = file.path.display();
-    tracing::error!(event = "geo_database_unreadable", %path, error, "the geo database can't be read, so {instead}: {error}");
+    let said = format!("the geo database can't be read, so {instead}: {error}");
+    tracing::error!(event = "geo_database_unreadable", %path, error, "{said}");
+    Some(said)
 }
 
 /// Overrides of what the configuration doesn't have.

@@ -1,4 +1,4 @@
-//! The names that endpoints stand for: what is known of each, and whom it concerns.
+//! The names that endpoints stand for, as far as their addresses are of use: what is known of each, and whom it concerns.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Names {
         let mut names: HashMap<Name, Named> = HashMap::new();
         for (slot, profile) in (0..).zip(&model.profiles) {
             for endpoint in &profile.endpoints {
-                let Some(name) = endpoint.host() else { continue };
+                let Some(name) = endpoint.resolved() else { continue };
                 let named = names.entry(name.clone()).or_insert_with(|| Named {
                     record: before.0.get(name).map(|it| it.record.clone()).unwrap_or_default(),
                     slots: BTreeSet::new(),
@@ -99,6 +99,27 @@ mod tests {
         method = 'priority'
         endpoint = [{ name = 'a', target = 'a.example.' }]
     ";
+
+    #[test]
+    fn a_name_is_resolved_only_where_its_addresses_are_of_use() {
+        let zone = "[[zone]]\nname = 'z.'\nnameservers = 'ns.elsewhere.'";
+        let token = "0123456789abcdef0123456789abcdef";
+        let pushed = format!("monitor = {{ protocol = 'push', push = {{ token = '{token}' }} }}");
+        for (keys, endpoint, expected) in [
+            ("", "", 1),
+            ("monitor = { protocol = 'none' }", "", 0),
+            (&*pushed, "", 0),
+            ("", ", address = '192.0.2.1'", 0),
+            ("flatten = true\nmonitor = { protocol = 'none' }", "", 1),
+        ] {
+            let endpoint =
+                format!("endpoint = [{{ name = 'a', target = 'a.example.'{endpoint} }}]");
+            let profile =
+                format!("[[profile]]\nname = 'a.z.'\nmethod = 'priority'\n{keys}\n{endpoint}");
+            let names = Names::of(&model(&format!("{zone}\n{profile}")), &Names::default());
+            assert_eq!(names.0.len(), expected, "{keys} {endpoint}");
+        }
+    }
 
     fn resolution(address: &str, ttl: u32) -> Resolution {
         let addresses = Arc::new(Addresses::from_iter([address.parse().unwrap()]));

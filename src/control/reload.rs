@@ -37,6 +37,8 @@ pub struct Diff {
     pub unmatched: Vec<String>,
     /// Keys whose new values count only after a restart.
     pub needs_restart: Vec<&'static str>,
+    /// What an operator should look after, though the reload was taken.
+    pub warnings: Vec<String>,
     /// The generation of the snapshot that has it all.
     pub generation: u64,
 }
@@ -192,7 +194,7 @@ impl World {
             remembered,
             probed,
             nested: None,
-            host: endpoint.host().and_then(|it| self.names.host(it)),
+            host: endpoint.resolved().and_then(|it| self.names.host(it)),
             overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
             drained: self.is_drained(endpoint),
         }

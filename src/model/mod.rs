@@ -8,6 +8,7 @@ mod geo_code;
 mod geography;
 mod grouping;
 mod ident;
+mod misfit;
 mod monitor;
 mod name;
 mod network;
@@ -31,12 +32,13 @@ pub use geography::{
 };
 pub use grouping::Grouping;
 pub use ident::{Ident, IdentError};
+pub use misfit::Misfit;
 pub use monitor::{
     ExecCheck, Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeHost, ProbeTarget,
     Protocol, PushCheck, Sources, TokenHash,
 };
 pub use name::{MAX_NAME, Name, NameError, suffixes};
-pub use network::{NetworkError, network_around, parse_network};
+pub use network::{NetworkError, canonical_network, network_around, parse_network};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,
     Stamped,

@@ -47,6 +47,16 @@ pub fn network_around(address: IpAddr, length: u8) -> IpNet {
     IpNet::new(address, length).unwrap_or_else(|_| address.into()).trunc()
 }
 
+/// The same addresses in the form that clients have: a network of IPv4-mapped IPv6 addresses (RFC 4291 2.5.5.2) is the IPv4 one.
+pub fn canonical_network(network: IpNet) -> IpNet {
+    match (network.network().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (address @ IpAddr::V4(_), Some(length)) if network.network().is_ipv6() => {
+            network_around(address, length)
+        }
+        _ => network,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +66,17 @@ mod tests {
         for text in ["10.0.0.0/8", "192.0.2.7/32", "0.0.0.0/0", "2001:db8::/32", "::/0", "::1/128"]
         {
             assert_eq!(parse_network(text).unwrap().to_string(), text);
+        }
+        for (text, expected) in [
+            ("::ffff:10.1.0.0/112", "10.1.0.0/16"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::ffff:192.0.2.7/128", "192.0.2.7/32"),
+            ("::fffe:0:0/95", "::fffe:0:0/95"),
+            ("::/0", "::/0"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+        ] {
+            let network = parse_network(text).unwrap();
+            assert_eq!(canonical_network(network).to_string(), expected);
         }
         for (text, why) in [
             ("10.0.0.1/8", "it has bits set after its prefix, perhaps 10.0.0.0/8 is meant"),

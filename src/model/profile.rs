@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Family, GeoCode, Ident, Location, Name, ProbeTarget, Subnet};
+use super::{Family, GeoCode, Ident, Location, Name, ProbeTarget, Protocol, Subnet};
 
 /// How one name is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -226,6 +226,15 @@ impl Endpoint {
             Target::Name(name) | Target::Resolved(name) => Some(name),
             Target::Addresses(_) | Target::Profile(_) => None,
         }
+    }
+
+    /// The name that has to be resolved for it: to be answered with its addresses, or to be probed there.
+    pub fn resolved(&self) -> Option<&Name> {
+        let is_answered = matches!(self.target, Target::Resolved(_));
+        let goes_nowhere =
+            matches!(self.probe.monitor.protocol, Protocol::None | Protocol::Push(_));
+        let is_probed = self.probe.host.is_some() && !goes_nowhere;
+        self.host().filter(|_| is_answered || is_probed)
     }
 
     /// The name that a CNAME record leads to, where it is answered with one.

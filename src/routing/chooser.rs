@@ -160,8 +160,11 @@ impl Chooser {
         if self.most == 1 && !lead.iter().any(|it| it.is_ramping()) {
             let weight = weighing(lead.iter().copied());
             let total: f64 = lead.iter().map(|it| weight(it)).sum();
-            let part =
-                |it: usize| lead.iter().map(|group| group.share(it) * weight(group) / total).sum();
+            let part = |it: usize| {
+                let parts = lead.iter().map(|group| group.share(it) * weight(group) / total);
+                // The sum of no numbers would be -0.
+                parts.fold(0.0, |sum, it| sum + it)
+            };
             return (0..members).map(part).collect();
         }
         let draws = (0..SAMPLES).map(|sequence| Chance::Draw(Draw { seed: 0, sequence }));

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::anchors::AnchorFiles;
+use super::doubts;
 use super::files::Library;
 use super::geo::Surroundings;
 use super::location::location;
@@ -15,7 +16,6 @@ use super::problem::{Log, Place, Problem, twice};
 use super::profile::World;
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
-use super::routing::warn_of_nothing_to_go_by;
 use super::secret::Secrets;
 use super::targets;
 use super::zone::ZoneDraft;
@@ -51,11 +51,10 @@ pub(super) fn model(
             (section, home, world.profile(section, zone))
         })
         .collect();
-    nesting::check(&sections, complete, log);
-    for (section, _, profile) in &profiles {
-        if let Some(profile) = profile.as_ref().filter(|_| complete) {
-            warn_of_nothing_to_go_by(section, profile, &geography, log);
-        }
+    nesting::check(&sections, complete);
+    if complete {
+        let known = profiles.iter().filter_map(|(section, _, it)| Some((*section, it.as_ref()?)));
+        doubts::warn(&known.collect::<Vec<_>>(), &geography, log);
     }
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));

@@ -13,7 +13,7 @@ use crate::model::{GeoCode, Subnet};
 const MAX_GEO: usize = 1024;
 const MAX_SUBNETS: usize = 10_000;
 
-/// What one endpoint says of its clients. Empty where it says nothing, or something that is wrong.
+/// What one endpoint says of its clients, but for what is wrong.
 pub(super) struct Clients<'s, 'a> {
     section: &'s Section<'a>,
     geo: Vec<(GeoCode, &'a Node)>,
@@ -24,8 +24,8 @@ impl<'s, 'a> Clients<'s, 'a> {
     pub(super) fn read(section: &'s Section<'a>) -> Self {
         Self {
             section,
-            geo: section.list("geo", MAX_GEO, parse).unwrap_or_default(),
-            subnets: section.list("subnets", MAX_SUBNETS, parse).unwrap_or_default(),
+            geo: section.right("geo", MAX_GEO, parse),
+            subnets: section.right("subnets", MAX_SUBNETS, parse),
         }
     }
 

@@ -8,6 +8,7 @@ mod anchors;
 mod build;
 mod clients;
 mod digest;
+mod doubts;
 mod duration;
 mod ecs;
 mod exec;
@@ -267,16 +268,16 @@ fn server(root: &Section<'_>) -> Option<Server> {
         1..=255 => Ok(text.to_owned()),
         _ => Err(""),
     };
-    let listen = section.list("listen", MAX_LISTEN, |node: &Node| match text(node) {
+    let listen = section.right("listen", MAX_LISTEN, |node: &Node| match text(node) {
         Some(text) => text.parse().map_err(|_| ""),
         None => Err(""),
     });
     let listen = match section.find("listen") {
         Some(_) => listen,
-        None => Some(vec![SocketAddr::from(([0; 4], 53)), SocketAddr::from(([0_u16; 8], 53))]),
+        None => vec![SocketAddr::from(([0; 4], 53)), SocketAddr::from(([0_u16; 8], 53))],
     };
-    let earlier = |index| listen.iter().flatten().take(index);
-    for (index, address) in listen.iter().flatten().enumerate() {
+    let earlier = |index| listen.iter().take(index);
+    for (index, address) in listen.iter().enumerate() {
         let Some(other) = earlier(index).find(|it| overlap(it, address)) else { continue };
         let message = if other == address {
             format!("{address} is in the list twice; remove one")
@@ -293,7 +294,7 @@ fn server(root: &Section<'_>) -> Option<Server> {
         id: section.parse("id", octets),
         tcp_max_connections: section.integer("tcp_max_connections").unwrap_or(TCP_MAX_CONNECTIONS),
         tcp_idle_timeout: section.duration("tcp_idle_timeout").unwrap_or(TCP_IDLE_TIMEOUT),
-        listen: listen?,
+        listen,
     })
 }
 

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::problem::Log;
 use super::profile::no_such;
 use super::reader::{Section, text};
-use crate::model::{Child, Method, MinChildren, Name};
+use crate::model::{Child, Method, MinChildren, Misfit, Name};
 use crate::snapshot::MAX_DEPTH;
 
 /// What belongs to an address, and so to no endpoint that stands for a profile.
@@ -38,12 +37,11 @@ pub(super) fn child(section: &Section<'_>) -> Option<Child> {
 
 /// Complains about endpoints of these profiles that stand for a profile that doesn't exist, for one that leads back to them,
 /// or for too many in a row, and about those whose method has no use for them. `complete` tells whether all are known.
-pub(super) fn check(profiles: &[Section<'_>], complete: bool, log: &Log) {
-    if log.errors() > 0 {
-        return;
-    }
+pub(super) fn check(profiles: &[Section<'_>], complete: bool) {
     let name = |section: &Section<'_>, key| section.find(key).and_then(text)?.parse::<Name>().ok();
     let names: Vec<Option<Name>> = profiles.iter().map(|it| name(it, "name")).collect();
+    // One whose name can't be read may be the one that is meant.
+    let complete = complete && names.iter().all(Option::is_some);
     let slots: HashMap<&Name, usize> =
         names.iter().enumerate().filter_map(|(slot, it)| Some((it.as_ref()?, slot))).collect();
     let mut edges: Vec<Vec<(usize, Section<'_>)>> = Vec::new();
@@ -53,7 +51,7 @@ pub(super) fn check(profiles: &[Section<'_>], complete: bool, log: &Log) {
         for endpoint in profile.tables("endpoint") {
             let Some(child) = name(&endpoint, "profile") else { continue };
             if multivalue {
-                endpoint.wrong("profile", "is of no use with method = \"multivalue\", which answers with addresses of its own endpoints; write their addresses here, or nest this profile in another one");
+                endpoint.wrong(Misfit::Nested.key(), Misfit::Nested);
             }
             match slots.get(&child) {
                 Some(slot) => own.push((*slot, endpoint)),

@@ -109,6 +109,7 @@ pub(super) struct Log {
     /// A monitor that many profiles share is checked for each of them, but what is wrong with it is said once.
     seen: RefCell<HashSet<Problem>>,
     warnings: RefCell<Vec<Problem>>,
+    aside: RefCell<Vec<Problem>>,
 }
 
 impl Log {
@@ -122,6 +123,11 @@ impl Log {
         self.warnings.borrow_mut().push(problem);
     }
 
+    /// Takes what is no error by itself, and is told beside errors.
+    pub(super) fn aside(&self, problem: Problem) {
+        self.aside.borrow_mut().push(problem);
+    }
+
     /// How many errors there are; unchanged over a piece of reading means that it went well.
     pub(super) fn errors(&self) -> usize {
         self.errors.borrow().len()
@@ -130,9 +136,13 @@ impl Log {
     /// The warnings, if there is no error.
     pub(super) fn finish(self) -> Result<Vec<Problem>, Problems> {
         let mut errors = self.errors.into_inner();
+        if errors.is_empty() {
+            return Ok(self.warnings.into_inner());
+        }
+        errors.extend(self.aside.into_inner());
         // Readers take a table's keys in an order of their own; people read a file from the top.
         errors.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-        if errors.is_empty() { Ok(self.warnings.into_inner()) } else { Err(Problems(errors)) }
+        Err(Problems(errors))
     }
 }
 

@@ -173,6 +173,27 @@ impl<'a> Section<'a> {
         most: usize,
         take: impl Fn(&'a Node) -> Result<T, E>,
     ) -> Option<Vec<T>> {
+        self.items(name, most, take)?.into_iter().collect()
+    }
+
+    /// What is right in a list, or in one item without the brackets, so that it can be compared with others though something
+    /// beside it is wrong.
+    pub(super) fn right<T, E: fmt::Display>(
+        &self,
+        name: &str,
+        most: usize,
+        take: impl Fn(&'a Node) -> Result<T, E>,
+    ) -> Vec<T> {
+        self.items(name, most, take).into_iter().flatten().flatten().collect()
+    }
+
+    /// Every item is looked at, so that all wrong ones are told.
+    fn items<T, E: fmt::Display>(
+        &self,
+        name: &str,
+        most: usize,
+        take: impl Fn(&'a Node) -> Result<T, E>,
+    ) -> Option<Vec<Option<T>>> {
         let node = self.find(name)?;
         let items = match &node.value {
             Value::List(items) => items.as_slice(),
@@ -181,10 +202,7 @@ impl<'a> Section<'a> {
         if items.is_empty() || items.len() > most {
             return self.take(name, node, |_, _| Err(""));
         }
-        // Every item is looked at, so that all wrong ones are told.
-        let taken: Vec<Option<T>> =
-            items.iter().map(|item| self.take(name, item, |it, _| take(it))).collect();
-        taken.into_iter().collect()
+        Some(items.iter().map(|item| self.take(name, item, |it, _| take(it))).collect())
     }
 
     /// A table under a key.

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::keys::AFFINITY;
-use super::problem::{Log, Place, Problem};
+use super::problem::Place;
 use super::reader::{Section, text};
 use super::tree::Value;
-use crate::model::{Affinity, Endpoint, Failback, Geography, Method, Profile};
+use crate::model::{Affinity, Failback, Method, Misfit};
 
 const MAX_RETURN: u8 = 2;
 const PREFIX4: u8 = 24;
@@ -74,10 +74,7 @@ fn check_addresses(endpoints: &[Section<'_>]) {
         let own: BTreeSet<IpAddr> = texts.iter().filter_map(|it| it.parse().ok()).collect();
         for address in own {
             if let Some(first) = owners.insert(address, &target.place) {
-                let message = format!(
-                    "has {address}, which the endpoint at {first} has too, and one answer may name both; keep it at one of them"
-                );
-                endpoint.wrong("target", message);
+                endpoint.wrong("target", Misfit::Shared(address, format!("at {first}")));
             }
         }
     }
@@ -92,34 +89,4 @@ pub(super) fn ttls(section: &Section<'_>, default: u32) -> (u32, Option<u32>) {
         section.wrong("ttl_min", message);
     }
     (ttl, least)
-}
-
-/// Warns of a method that can't tell any client from another, for want of what it goes by.
-pub(super) fn warn_of_nothing_to_go_by(
-    section: &Section<'_>,
-    profile: &Profile,
-    geography: &Geography,
-    log: &Log,
-) {
-    let columns = geography.latencies.iter().next().map(|(_, _, row)| row.sites());
-    let is_placed = |it: &Endpoint| {
-        let site = it.site.as_ref();
-        let has_column = || columns.zip(site).is_some_and(|(all, site)| all.contains(site));
-        it.location.is_some()
-            || site.is_some_and(|it| geography.sites.contains_key(it))
-            || has_column()
-    };
-    let missing = match profile.method {
-        Method::Performance if !profile.endpoints.iter().any(is_placed) => {
-            "no endpoint has a location, nor a site with one or with a column of `geo.latency_table`; add `[site.location]`"
-        }
-        Method::Subnet if profile.endpoints.iter().all(|it| it.subnets.is_empty()) => {
-            "no endpoint has `subnets`; add them"
-        }
-        _ => return,
-    };
-    let message = format!(
-        "can't tell clients apart, and all endpoints share by weight: {missing}, or take method = \"weighted\""
-    );
-    log.warning(Problem::at(section.place_of("method"), section.key("method"), message));
 }

@@ -8,7 +8,7 @@ use super::monitor::reachable;
 use super::problem::Log;
 use super::reader::{Section, text};
 use super::tree::{Node, Value};
-use crate::model::{Addresses, Method, Name, Profile, Zone};
+use crate::model::{Addresses, Method, Misfit, Name, Profile, Zone};
 
 /// Addresses of one endpoint, and of a fallback: what fits an answer with room to spare.
 const MAX_ADDRESSES: usize = 64;
@@ -85,9 +85,7 @@ pub(super) fn check(
         }
         let wrong = |why: &str| endpoint.wrong("target", why);
         if method == Some(Method::Multivalue.label()) {
-            wrong(
-                "is a name, and method = \"multivalue\" answers with the addresses of several endpoints; write addresses, or another method",
-            );
+            wrong(&Misfit::Name.to_string());
         }
         if text(node).and_then(|it| it.parse::<Name>().ok()).as_ref() == Some(profile) {
             wrong("is the profile's own name; write the name of a place that it leads to");

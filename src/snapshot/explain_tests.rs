@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::tests::{facts, name, profile, table, zone};
 use super::*;
 use crate::model::{
-    Adjacent, Affinity, GeoCode, Method, Now, Overlapping, Point, Profile, RangesBuilder,
-    RecordType, Spot, Verdict, WhenNoneHealthy,
+    Adjacent, Affinity, Change, EndpointChange, GeoCode, Method, Misfit, Now, Overlapping, Point,
+    Profile, RangesBuilder, RecordType, Spot, Target, Verdict, WhenNoneHealthy,
 };
 use crate::routing::{Draw, Relation, Standing, Table};
 use proptest::prelude::*;
@@ -222,4 +222,55 @@ fn warnings_name_what_an_operator_would_not_expect() {
     assert_eq!(error, "profile `app.z.` has no endpoint in site `nowhere`");
     let missing = Question { profile: name("no.z."), ..question };
     assert!(matches!(what_if(&now, &missing, Now::at(0)), Err(WhatIfError::NoProfile(_))));
+}
+
+#[test]
+fn a_method_that_no_configuration_may_have_is_refused() {
+    let (mut profile, facts) = made(Method::Weighted, &[1, 1, 1, 1], &[true; 4]);
+    profile.endpoints[2].geo = [].into();
+    let shared = profile.endpoints[1].target.clone();
+    profile.endpoints[3].target = shared;
+    let now = snapshot(&profile, &facts, None);
+    let refusal = |method| {
+        let changes = vec![Thought::Method(method)];
+        let question = Question { profile: name("app.z."), family: None, client: None, changes };
+        what_if(&now, &question, Now::at(0)).err().map(|it| it.to_string()).unwrap_or_default()
+    };
+    let missing = "profile[app.z.].endpoint[e2].geo: is missing; write the parts of the world";
+    assert!(refusal(Method::Geographic).starts_with(missing), "{}", refusal(Method::Geographic));
+    let twice =
+        "profile[app.z.].endpoint[e3].target: has 192.0.2.1, which the endpoint `e1` has too";
+    assert!(refusal(Method::Multivalue).starts_with(twice), "{}", refusal(Method::Multivalue));
+    for method in [Method::Priority, Method::Weighted, Method::Performance, Method::Subnet] {
+        assert_eq!(refusal(method), "");
+    }
+    profile.endpoints[3].target = Target::Name(name("www.example."));
+    let now = snapshot(&profile, &facts, None);
+    let why = now.profiles.get(0).unwrap().profile.misfit(Method::Multivalue).unwrap().1;
+    assert_eq!(why, Misfit::Name);
+}
+
+#[test]
+fn a_change_of_nothing_changes_no_share_while_somebody_starts_slowly() {
+    let (mut profile, facts) = made(Method::Weighted, &[1, 1, 1, 1], &[true; 4]);
+    profile.endpoints[0].slow_start = Duration::from_secs(60);
+    let (_, down) = made(Method::Weighted, &[1; 4], &[false; 4]);
+    let now = snapshot(&profile, &facts, Some(&table(&profile, &down, None, 1)));
+    let same = EndpointChange { weight: Change::Set(1), ..EndpointChange::default() };
+    let changes = vec![Thought::Endpoint(vec!["e0".parse().unwrap()], Fate::Set(same))];
+    let question = Question { profile: name("app.z."), family: None, client: None, changes };
+    for later in [30_000, 45_000, 80_000, 100_000] {
+        let row = what_if(&now, &question, Now::at(later)).unwrap().rows.remove(0);
+        assert_eq!(row.now, row.then, "{later}");
+    }
+}
+
+#[test]
+fn the_share_of_whoever_gets_nothing_is_no_less_than_nothing() {
+    let (profile, facts) = made(Method::Subnet, &[1, 1], &[true; 2]);
+    let endpoints = profile.endpoints.into_iter().skip(1).collect();
+    let profile = Profile { endpoints, ..profile };
+    let now = snapshot(&profile, &facts[1..], None);
+    let weighed = &level(&now, "192.0.2.1".parse().unwrap()).endpoints[0];
+    assert!(weighed.share == 0.0 && weighed.share.is_sign_positive(), "{}", weighed.share);
 }

@@ -24,7 +24,7 @@ fn network() -> impl Strategy<Value = String> {
     prop_oneof![6 => v4, 3 => v6, 1 => wide.prop_map(str::to_owned)]
 }
 
-fn client() -> impl Strategy<Value = IpAddr> {
+pub(super) fn client() -> impl Strategy<Value = IpAddr> {
     let v4 = (0_u32..1 << 24).prop_map(|it| Ipv4Addr::from_bits((16 << 24) | it).into());
     let v6 =
         any::<u128>().prop_map(|it| Ipv6Addr::from_bits((0x2001_0db8 << 96) | it >> 32).into());
@@ -43,7 +43,7 @@ fn lines(kind: &'static str, values: &'static [&'static str]) -> impl Strategy<V
     })
 }
 
-fn geography() -> impl Strategy<Value = String> {
+pub(super) fn geography() -> impl Strategy<Value = String> {
     let sites = "site x 10,10\nsite y 50,50\nsite z 50,50\ntable x y z\n";
     let clients = &["US-WA", "US-WA site=x", "DE site=y", "site=elsewhere", "site=z"];
     let spots = &["US at=11,11", "US-WA", "DE at=49,49", "FR", "at=30,30", "JP at=-50,-120"];
@@ -54,7 +54,7 @@ fn geography() -> impl Strategy<Value = String> {
 }
 
 /// Subnets that do not overlap.
-fn subnets() -> impl Strategy<Value = [String; 2]> {
+pub(super) fn subnets() -> impl Strategy<Value = [String; 2]> {
     prop::collection::btree_set(0_u8..64, 2..12).prop_map(|slots| {
         let ranges: Vec<String> = slots
             .into_iter()
@@ -69,12 +69,12 @@ fn subnets() -> impl Strategy<Value = [String; 2]> {
     })
 }
 
-fn rule() -> impl Strategy<Value = &'static str> {
+pub(super) fn rule() -> impl Strategy<Value = &'static str> {
     let rules = ["", "", "affinity=24/56", "affinity=20/40", "affinity=9/33", "affinity=32/128"];
     prop::sample::select(rules.to_vec())
 }
 
-fn method() -> impl Strategy<Value = &'static str> {
+pub(super) fn method() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "priority",
         "weighted",

@@ -242,7 +242,7 @@ impl Bed {
         bed
     }
 
-    fn slot(&self, name: &str) -> usize {
+    pub(crate) fn slot(&self, name: &str) -> usize {
         let name = format!("{name}.z.").parse().unwrap();
         self.profiles.iter().position(|it| it.name == name).unwrap()
     }

@@ -8,11 +8,11 @@ use super::error::ApiError;
 use super::render::percent;
 use super::view;
 use crate::model::{
-    Endpoint, Family, Ident, Method, Name, RecordType, WhenNoneHealthy, network_around,
-    parse_network,
+    Endpoint, Family, Geography, Ident, Method, Name, RecordType, WhenNoneHealthy, canonical_network,
+    network_around, parse_network,
 };
-use crate::routing::{Basis, Draw, Located, Pick, Relation, Table};
-use crate::snapshot::{Choice, Explained, Level, Query, Snapshot, explain};
+use crate::routing::{Basis, Draw, Located, Pick, Relation, Standing, Table};
+use crate::snapshot::{Choice, Explained, Level, Query, Snapshot, Weighed, explain};
 
 /// Whose query is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,7 @@ impl Asking {
                 "client: `{text}`: {error}; write an address or a network, such as 10.20.0.1 or 10.20.0.0/16"
             ))
         })?;
+        let network = canonical_network(network);
         Ok(Self { address: network.network(), length: Some(network.prefix_len()), given: true })
     }
 
@@ -110,7 +111,7 @@ pub(super) fn render(
             view.ttl = Some(ttl);
             view.ttl_reason = Some(ttl_reason(&levels, ttl));
             view.scope = Some(scope);
-            view.scope_reason = Some(scope_reason(&levels, asking, scope));
+            view.scope_reason = Some(scope_reason(snapshot, &levels, asking, scope));
             view.alias = levels.last().and_then(alias).map(ToString::to_string);
             view.answers = levels.last().map(|it| answers(it, family)).unwrap_or_default();
             let client = asking.address;
@@ -270,7 +271,16 @@ fn outcome(level: &Level, record_type: RecordType) -> String {
 }
 
 fn ttl_reason(levels: &[Level], ttl: u32) -> String {
-    let Some(level) = levels.iter().find(|it| it.table.ttl == ttl) else { return String::new() };
+    let Some(level) = levels.iter().find(|it| it.table.ttl == ttl) else {
+        let names: Vec<String> = levels
+            .last()
+            .into_iter()
+            .flat_map(chosen)
+            .filter_map(Endpoint::host)
+            .map(Name::to_string)
+            .collect();
+        return format!("that of the records found for {}", names.join(", "));
+    };
     let table = &level.table;
     let doubtful = table.in_doubt().and_then(|it| table.profile.endpoints.get(it));
     let reason = match doubtful {
@@ -284,7 +294,11 @@ fn ttl_reason(levels: &[Level], ttl: u32) -> String {
     }
 }
 
-fn scope_reason(levels: &[Level], asking: Asking, scope: u8) -> String {
+fn scope_reason(snapshot: &Snapshot, levels: &[Level], asking: Asking, scope: u8) -> String {
+    if scope == 0 && levels.iter().any(|it| is_looked_up(it, &snapshot.geography)) {
+        let family = if asking.address.is_ipv4() { "IPv4" } else { "IPv6" };
+        return format!("every {family} client is told the same");
+    }
     if scope == 0 {
         return "the client does not matter".to_owned();
     }
@@ -309,6 +323,22 @@ fn scope_reason(levels: &[Level], asking: Asking, scope: u8) -> String {
             )
         }
         _ => reason,
+    }
+}
+
+/// Whether the client's address was looked up in something, where those of the other family may be told apart.
+fn is_looked_up(level: &Level, geography: &Geography) -> bool {
+    let profile = &level.table.profile;
+    let serves = |(endpoint, weighed): (&Endpoint, &Weighed)| {
+        weighed.standing == Standing::Candidate && !endpoint.subnets.is_empty()
+    };
+    match profile.method {
+        Method::Subnet => profile.endpoints.iter().zip(&level.endpoints).any(serves),
+        method => {
+            let Geography { networks, latencies, database, .. } = geography;
+            let has_rows = method == Method::Performance && !latencies.is_empty();
+            level.located.is_some() && (has_rows || !networks.is_empty() || !database.is_empty())
+        }
     }
 }
 

@@ -35,6 +35,10 @@ pub struct Reloaded {
     /// Keys that were changed and are read at the start only.
     #[serde(default)]
     pub needs_restart: Vec<String>,
+    /// What should be looked after, though the reload was taken: a geo database that can't be read, of which the one before stays
+    /// in force, and what is allowed in the configuration and hardly meant.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// A problem, by RFC 9457; `near` and `etag` are Farol's own members.

@@ -135,7 +135,8 @@ impl Control {
         self.parts.prober.watch(self.world.watches());
         self.parts.names.send_replace(super::wanted(&self.world, &self.parts.running));
         journal::reloaded(&diff);
-        journal::geo_database(&self.world.snapshot().geography);
+        diff.warnings = settings.warnings.iter().map(ToString::to_string).collect();
+        diff.warnings.extend(journal::geo_database(&self.world.snapshot().geography));
         Ok(diff)
     }
 }

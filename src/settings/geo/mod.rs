@@ -76,8 +76,7 @@ impl Surroundings<'_> {
                 Some(Err(error)) => Err(error.to_string()),
                 None => Err(String::new()),
             };
-            let networks = section.list("cidr", MAX_NETWORKS, network);
-            for (network, place) in networks.into_iter().flatten() {
+            for (network, place) in section.right("cidr", MAX_NETWORKS, network) {
                 let value = ClientNetwork { region, site: site.clone() };
                 match builder.add_network(network, value) {
                     Ok(()) => written.push((place, section.key("cidr"))),
@@ -187,6 +186,7 @@ impl Surroundings<'_> {
                 let message = format!("{why}; name a City or Country database in MaxMind's format");
                 let problem = Problem::at(section.place_of(KEY), section.key(KEY), message);
                 file.error = Some(problem.to_string());
+                self.log.aside(problem);
                 (Arc::default(), Some(file))
             }
         }

@@ -262,6 +262,10 @@ fn a_database_that_cannot_be_used_is_told_and_nothing_else_fails() {
                 assert_eq!((file.built.map(|it| it.0), geography.database.len()), (Some(1000), 1))
             }
             (Some(why), Some(error)) => {
+                let both = "[geo]\ndatabase = 'geo.mmdb'\nlocation_default = 7\n";
+                let problems = geography_at(&config, both).unwrap_err();
+                assert_eq!(problems.lines().count(), 2, "{problems}");
+                assert!(problems.contains(error), "{problems}");
                 assert!(error.contains(why), "{error}");
                 assert!(error.contains("farol.toml:10: geo.database: "), "{error}");
                 assert!(geography.database.is_empty() && file.built.is_none());

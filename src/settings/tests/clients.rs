@@ -72,6 +72,10 @@ fn a_region_has_one_endpoint() {
         ],
     );
     bad(
+        &endpoints(&["geo = ['US', 'XX']", "geo = ['US', 'WORLD']"]),
+        &["no country has the code \"XX\"", "endpoint[e1].geo: found \"US\"; is given to"],
+    );
+    bad(
         &endpoints(&["geo = ['US', 'US-WA', 'US']"]),
         &["geo: found \"US\"; is written twice, the first time at conf/a.toml:19"],
     );
@@ -96,6 +100,10 @@ fn an_address_has_one_endpoint() {
         (
             ["subnets = '10.9.0.0/16'", "subnets = '10.0.0.0/8'"],
             &["found \"10.0.0.0/8\"; overlaps \"10.9.0.0/16\" of profile[b.z.].endpoint[e0]"][..],
+        ),
+        (
+            ["subnets = ['10.0.0.0/8', 'nonsense']", "subnets = ['10.1.0.0/16']"],
+            &["found \"nonsense\"", "found \"10.1.0.0/16\"; overlaps \"10.0.0.0/8\" of"],
         ),
         (
             ["subnets = ['10.0.0.0/8', '10.0.0.0/8']", ""],

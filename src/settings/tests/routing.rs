@@ -124,6 +124,13 @@ fn rings_of_profiles_are_shown() {
     bad(&ring, &["leads back to where it started (a.z. → b.z. → c.z. → a.z.); break the ring"]);
     let own = config(&[("a.z.", "priority", "", &["profile = 'a.z.'"])]);
     bad(&own, &["(a.z. → a.z.)"]);
+    let heavy = config(&[("a.z.", "priority", "", &["profile = 'a.z.'\nweight = 70000"])]);
+    bad(&heavy, &["(a.z. → a.z.)", "weight: found 70000"]);
+    let unread = config(&[
+        ("a..z.", "priority", "", PLAIN),
+        ("b.z.", "priority", "", &["profile = 'a.z.'"]),
+    ]);
+    bad(&unread, &["name: found \"a..z.\""]);
 }
 
 #[test]
@@ -168,6 +175,55 @@ fn methods_that_have_nothing_to_go_by_are_warned_of() {
         let text = told.join("\n");
         assert!(expected.is_none_or(|it| text.contains(it)), "{text}");
         assert!(expected.is_none() || text.contains("method: can't tell clients apart"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_hardly_meant_of_endpoints_is_warned_of() {
+    let warnings = |method, endpoints: &[&str]| {
+        let child = "target = ['192.0.2.1', '2001:db8::1']";
+        let profiles = [
+            ("a.z.", method, "", endpoints),
+            ("b.z.", "weighted", "", &[child, "target = '192.0.2.2'"][..]),
+        ];
+        let warnings = good(&zoned(&profiles)).warnings;
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let (nested, target) = ("profile = 'b.z.'", "target = '192.0.2.1'");
+    for (method, endpoints, expected) in [
+        (
+            "priority",
+            vec![format!(
+                "{nested}\nmin_child_endpoints = 2\nmin_child_endpoints_ipv4 = 2\nmin_child_endpoints_ipv6 = 1"
+            )],
+            "",
+        ),
+        (
+            "priority",
+            vec![format!("{nested}\nmin_child_endpoints = 3")],
+            "endpoint[e0].min_child_endpoints: asks for 3, and `b.z.` has 2 endpoints, so this endpoint is Degraded at all times; write at most 2, or add",
+        ),
+        (
+            "priority",
+            vec![format!("{nested}\nmin_child_endpoints_ipv6 = 2")],
+            "min_child_endpoints_ipv6: asks for 2, and `b.z.` has 1 endpoint with IPv6",
+        ),
+        (
+            "weighted",
+            vec![format!("{target}\ngeo = 'US'"), format!("{target}\ngeo = 'WORLD'")],
+            "endpoint[e0].geo: is not looked at with method = \"weighted\", only with \"geographic\"; remove it, here and at 1 more, or",
+        ),
+        (
+            "geographic",
+            vec![format!("{target}\ngeo = 'US'\nsubnets = '10.0.0.0/8'")],
+            "endpoint[e0].subnets: is not looked at with method = \"geographic\", only with \"subnet\"; remove it, or",
+        ),
+        ("subnet", vec![format!("{target}\nsubnets = '10.0.0.0/8'")], ""),
+    ] {
+        let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+        let told = warnings(method, &endpoints);
+        assert_eq!(told.is_empty(), expected.is_empty(), "{told}");
+        assert!(told.lines().count() <= 1 && told.contains(expected), "{told}");
     }
 }
 

@@ -85,9 +85,12 @@ pub(super) fn alter(
     for change in changes {
         let (meant, fate) = match change {
             Thought::Method(method) => {
-                if let Some(draft) = draft(&mut drafts, snapshot, tree.slot) {
-                    Arc::make_mut(&mut draft.profile).method = *method;
+                let Some(draft) = draft(&mut drafts, snapshot, tree.slot) else { continue };
+                if let Some((endpoint, why)) = draft.profile.misfit(*method) {
+                    let (profile, endpoint) = (name.clone(), endpoint.name.clone());
+                    return Err(WhatIfError::Misfit { profile, endpoint, why });
                 }
+                Arc::make_mut(&mut draft.profile).method = *method;
                 continue;
             }
             Thought::Endpoint(path, fate) => (by_path(tree, name, path)?, fate),
@@ -112,11 +115,23 @@ pub(super) fn alter(
             }
         }
     }
+    Ok((made(snapshot, tree.slot, drafts, now), failed))
+}
+
+/// A copy of the snapshot in which nothing is changed but the time: whoever starts slowly has come as far as it has by now.
+pub(super) fn at(snapshot: &Snapshot, tree: &Tree<'_>, now: Now) -> Snapshot {
+    let mut drafts = BTreeMap::new();
+    for entry in &tree.endpoints {
+        draft(&mut drafts, snapshot, entry.slot);
+    }
+    made(snapshot, tree.slot, drafts, now)
+}
+
+fn made(snapshot: &Snapshot, slot: u32, mut drafts: BTreeMap<u32, Draft>, now: Now) -> Snapshot {
     let mut remade = BTreeMap::new();
-    remake(snapshot, tree.slot, &mut drafts, &mut remade, now);
+    remake(snapshot, slot, &mut drafts, &mut remade, now);
     let profiles = remade.into_iter().filter_map(|(slot, it)| Some((slot, it?)));
-    let profiles = snapshot.profiles.with(profiles);
-    Ok((Snapshot { profiles, ..Snapshot::clone(snapshot) }, failed))
+    Snapshot { profiles: snapshot.profiles.with(profiles), ..Snapshot::clone(snapshot) }
 }
 
 fn draft<'d>(

@@ -3,27 +3,27 @@
 
 mod altered;
 mod audience;
+mod kinds;
 mod outcome;
+mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use outcome::{Leaf, Outcome};
+pub use rows::Row;
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Snapshot;
-use crate::model::{EndpointChange, EndpointStatus, Family, Ident, Method, Name, Now};
+use crate::model::{EndpointChange, EndpointStatus, Family, Ident, Method, Misfit, Name, Now};
 use crate::routing::{Basis, Client};
 use altered::{Tree, alter};
-use audience::audiences;
 use outcome::To;
+use rows::compare;
 
 /// The most rows that one answer has: more are not read.
 const MAX_ROWS: usize = 50;
-
-/// The most of a row's clients that are named.
-const MAX_LABELS: usize = 8;
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -88,6 +88,16 @@ pub enum WhatIfError {
         /// The sites that its endpoints are in.
         known: Vec<String>,
     },
+    /// The method has no use for an endpoint, and no configuration may say so.
+    #[error("profile[{profile}].endpoint[{endpoint}].{key}: {why}", key = .why.key())]
+    Misfit {
+        /// The profile that was asked about.
+        profile: Name,
+        /// The first of its endpoints.
+        endpoint: Ident,
+        /// Why.
+        why: Misfit,
+    },
 }
 
 /// What would be.
@@ -103,19 +113,6 @@ pub struct WhatIf {
     pub endpoints: Vec<Compared>,
     /// What an operator should know of.
     pub warnings: Vec<Warning>,
-}
-
-/// Clients that get the same.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// Some of them in words.
-    pub clients: Vec<String>,
-    /// How many regions or networks they are.
-    pub networks: usize,
-    /// What they get now.
-    pub now: Outcome,
-    /// What they would get.
-    pub then: Outcome,
 }
 
 /// An endpoint now and then.
@@ -161,13 +158,15 @@ pub enum Warning {
 /// Answers a question. Nothing is touched.
 ///
 /// # Errors
-/// When the question names what does not exist.
+/// When the question names what does not exist, or a method that no configuration may have there.
 pub fn what_if(snapshot: &Snapshot, question: &Question, now: Now) -> Result<WhatIf, WhatIfError> {
     let slot = snapshot
         .slot(&question.profile)
         .ok_or_else(|| WhatIfError::NoProfile(question.profile.clone()))?;
-    let before = Tree::of(snapshot, slot);
-    let (altered, failed) = alter(snapshot, &before, &question.profile, &question.changes, now)?;
+    // Both are made at this very time, so that what differs is owed to the changes.
+    let current = altered::at(snapshot, &Tree::of(snapshot, slot), now);
+    let before = Tree::of(&current, slot);
+    let (altered, failed) = alter(&current, &before, &question.profile, &question.changes, now)?;
     let after = Tree::of(&altered, slot);
     let family = question.family.unwrap_or_else(|| usual_family(&before));
     let rows = match question.client {
@@ -197,29 +196,6 @@ pub fn what_if(snapshot: &Snapshot, question: &Question, now: Now) -> Result<Wha
 fn usual_family(tree: &Tree<'_>) -> Family {
     let has_v4 = tree.endpoints.iter().any(|it| it.state.has(it.endpoint, Family::V4));
     if has_v4 { Family::V4 } else { Family::V6 }
-}
-
-/// What each audience gets now and then, those with equal outcomes together.
-fn compare(before: &Tree<'_>, after: &Tree<'_>, family: Family) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    let mut known = HashMap::new();
-    audiences(before, after, |label, networks, client| {
-        let to = To { family, client, alone: false };
-        let now = Outcome::of(before.snapshot, before.slot, to);
-        let then = Outcome::of(after.snapshot, after.slot, to);
-        let at = *known.entry((now.key(), then.key())).or_insert(rows.len());
-        match rows.get_mut(at) {
-            Some(row) => {
-                row.networks += networks;
-                if row.clients.len() < MAX_LABELS && !row.clients.contains(&label) {
-                    row.clients.push(label);
-                }
-            }
-            None => rows.push(Row { clients: vec![label], networks, now, then }),
-        }
-    });
-    rows.sort_by_key(|it| (it.now.key() == it.then.key(), Reverse(it.networks)));
-    rows
 }
 
 fn warnings(
