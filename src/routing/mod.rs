@@ -35,7 +35,7 @@ pub const MAX_RETURN: usize = 16;
 /// What routing looks at of one endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
-    /// Its status, with overrides and drains.
+    /// Its status, with overrides and drains; Drained too where it stands for a profile in which all that is in service is.
     pub status: EndpointStatus,
     /// Whether it would be healthy if it were not drained.
     pub healthy: bool,

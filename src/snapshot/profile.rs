@@ -6,7 +6,8 @@ use super::counters::AnswerCounters;
 use super::endpoint::{EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
 use crate::model::{
-    Endpoint, Family, Geography, Ident, Now, Profile, ProfileStatus, Serving, WhenNoneHealthy,
+    Endpoint, EndpointStatus, Family, Geography, Ident, Now, Profile, ProfileStatus, Serving,
+    WhenNoneHealthy,
 };
 use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, Trace, prepare};
 
@@ -56,6 +57,8 @@ pub struct Nested {
     pub slot: u32,
     /// Its endpoints, counted.
     pub children: Children,
+    /// The same if nothing in it were drained.
+    pub undrained: Children,
     /// Whether it has something to answer, by [`Family::index`].
     pub families: [bool; 2],
     /// Whether that is CNAME records.
@@ -128,13 +131,19 @@ impl ProfileTable {
 
     /// What it is to a profile that it is nested in, when this is its slot.
     pub fn nested(&self, slot: u32) -> Nested {
-        let families = |(endpoint, state): (&Endpoint, &EndpointState)| {
-            (state.status, Family::ALL.map(|it| state.has(endpoint, it)))
-        };
-        let endpoints = self.profile.endpoints.iter().zip(&self.endpoints).map(families);
-        let children = Children::count(self.status, endpoints);
+        let children = self.children(|_, state| state.status);
+        let undrained = self.children(|endpoint, state| state.undrained(&self.profile, endpoint));
         let families = Family::ALL.map(|it| self.can_answer(it));
-        Nested { slot, children, families, is_alias: self.is_alias }
+        Nested { slot, children, undrained, families, is_alias: self.is_alias }
+    }
+
+    /// Its endpoints, counted as if each were in this status.
+    fn children(&self, status: impl Fn(&Endpoint, &EndpointState) -> EndpointStatus) -> Children {
+        let pairs = || self.profile.endpoints.iter().zip(&self.endpoints);
+        let all =
+            profile_status(self.profile.enabled, pairs().map(|(it, state)| status(it, state)));
+        let families = |it, state: &EndpointState| Family::ALL.map(|family| state.has(it, family));
+        Children::count(all, pairs().map(|(it, state)| (status(it, state), families(it, state))))
     }
 
     /// Whether anything of this family may be answered.

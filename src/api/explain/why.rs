@@ -58,6 +58,9 @@ fn out(endpoint: &Endpoint, state: &EndpointState, standing: Standing) -> String
         Standing::AwaitsFailback => {
             "has recovered, and waits for an operator's failback".to_owned()
         }
+        Standing::Drained if state.status == EndpointStatus::Stopped => {
+            "all that its profile has in service is drained".to_owned()
+        }
         Standing::Drained => {
             site.map_or_else(|| "drained".to_owned(), |it| format!("drained, with site {it}"))
         }
