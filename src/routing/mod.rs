@@ -102,19 +102,20 @@ pub struct Prepared {
     pub source: Source,
     /// Why each member is in or out, in the members' order.
     pub standings: Box<[Standing]>,
-    /// The priority that serves, with [`Method::Priority`].
-    pub active: Option<u16>,
+    /// The members of the priority that serves, or did while one was healthy last, with [`Method::Priority`].
+    pub serving: Box<[usize]>,
 }
 
 /// Decides everything about a profile's answers to one family that does not need the query. `members` are the profile's
-/// endpoints in its order; `active` is the priority that served until now.
+/// endpoints in its order; `served` are those that served until now.
 pub fn prepare(
     profile: &Profile,
     members: &[Member],
     geography: &Geography,
     family: Family,
-    active: Option<u16>,
+    served: &[usize],
 ) -> Prepared {
+    let served = if profile.method == Method::Priority { served } else { &[] };
     let mut pool = pool::gather(profile, members);
     if pool.basis == Basis::NoneHealthy {
         let source = match profile.when_none_healthy {
@@ -128,7 +129,7 @@ pub fn prepare(
                 basis: pool.basis,
                 source,
                 standings: pool.standings.into(),
-                active,
+                serving: served.into(),
             };
         }
     }
@@ -137,20 +138,23 @@ pub fn prepare(
     {
         pool.keep_family(members, family);
     }
-    let keep = active.filter(|_| profile.failback == Failback::Manual);
+    let kept = if profile.failback == Failback::Manual { served } else { &[] };
     let order = match profile.method {
-        Method::Priority => priority::order(&mut pool, members, profile.affinity.is_some(), keep),
+        Method::Priority => priority::order(&mut pool, members, profile.affinity.is_some(), kept),
         Method::Weighted | Method::Multivalue => weighted::order(&mut pool, members, profile),
         Method::Performance => performance::order(&pool, members, profile, geography),
         Method::Geographic => geographic::order(&pool, members, profile),
         Method::Subnet => subnet::order(&pool, members, profile),
     };
-    let first = pool.candidates().next().filter(|_| profile.method == Method::Priority);
-    let serves = first.and_then(|it| members.get(it)).map(|it| it.priority);
-    let source = order.map_or(Source::NoData, |it| Source::Members(Chooser::new(it, profile)));
     // While none is healthy the failover has not ended.
-    let active = if pool.basis == Basis::Healthy { serves.or(active) } else { active };
-    Prepared { basis: pool.basis, source, standings: pool.standings.into(), active }
+    let serving = match order {
+        Some(_) if profile.method == Method::Priority && pool.basis == Basis::Healthy => {
+            pool.first_tier().collect()
+        }
+        _ => served.into(),
+    };
+    let source = order.map_or(Source::NoData, |it| Source::Members(Chooser::new(it, profile)));
+    Prepared { basis: pool.basis, source, standings: pool.standings.into(), serving }
 }
 
 #[cfg(test)]

@@ -36,6 +36,14 @@ impl Pool {
             .map(|(member, _)| member)
     }
 
+    /// Those of the first tier, who serve or would if others of it didn't.
+    pub(super) fn first_tier(&self) -> impl Iterator<Item = usize> {
+        let standings = self.standings.iter().enumerate();
+        standings
+            .filter(|it| matches!(it.1, Standing::Candidate | Standing::ZeroWeight))
+            .map(|it| it.0)
+    }
+
     /// Takes those out that are in but not wanted.
     pub(super) fn retain(&mut self, wanted: impl Fn(usize) -> bool, otherwise: Standing) {
         for (member, standing) in self.standings.iter_mut().enumerate() {

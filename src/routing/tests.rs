@@ -46,7 +46,7 @@ fn member(text: &str) -> Member {
 /// Names what is answered in a family: "a:80 b:20" (percent), or "fallback", "nodata", "servfail".
 fn answered(profile: &Profile, members: &[&str], family: Family) -> String {
     let members: Vec<Member> = members.iter().map(|it| member(it)).collect();
-    let prepared = prepare(profile, &members, &Geography::default(), family, None);
+    let prepared = prepare(profile, &members, &Geography::default(), family, &[]);
     match prepared.source {
         Source::Fallback => "fallback".to_owned(),
         Source::NoData => "nodata".to_owned(),
@@ -196,7 +196,7 @@ fn every_endpoint_is_told_why_it_is_out() {
     ];
     profile.family = FamilyRule::Any;
     let members: Vec<Member> = members.into_iter().map(member).collect();
-    let prepared = prepare(&profile, &members, &Geography::default(), Family::V6, None);
+    let prepared = prepare(&profile, &members, &Geography::default(), Family::V6, &[]);
     use Standing::*;
     let expected = [Candidate, ZeroWeight, LowerPriority, Degraded, Drained, Disabled, NoAddress];
     assert_eq!(*prepared.standings, expected);
@@ -212,7 +212,7 @@ fn affinity_keeps_clients_together_in_every_method() {
         let members = ["Online 3 1 4", "Online 2 1 4", "Online 1 1 4"].map(member);
         let members = [0, 1, 2].map(|at: usize| Member { key: mix(at as u64), ..members[at] });
         profile.endpoints = ["a", "b", "c"].map(|it| endpoint(it, "WORLD")).into();
-        let prepared = prepare(&profile, &members, &geography, Family::V4, None);
+        let prepared = prepare(&profile, &members, &geography, Family::V4, &[]);
         let Source::Members(chooser) = prepared.source else { panic!("{method:?}") };
         let picked = |client: [u8; 4], sequence| {
             let client = Client::new(client.into(), &geography);

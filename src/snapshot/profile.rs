@@ -85,8 +85,8 @@ impl ProfileTable {
         let members = members(&profile, &endpoints);
         let ttl = ttl(&profile, &endpoints);
         let families = Family::ALL.map(|family| {
-            let active = previous.and_then(|it| it.family(family).prepared.active);
-            let prepared = prepare(&profile, &members, geography, family, active);
+            let served = previous.map(|it| it.served(family, &profile)).unwrap_or_default();
+            let prepared = prepare(&profile, &members, geography, family, &served);
             let answer = |(it, state): (&Endpoint, &EndpointState)| {
                 Answer::new(state.addresses(it), family, state.ttl(it, ttl))
             };
@@ -106,27 +106,32 @@ impl ProfileTable {
         Self { profile, endpoints, status, ttl, is_alias, counters, families }
     }
 
-    /// The same, but as if these priorities had served until now.
-    pub fn resuming(mut self, serving: Serving, geography: &Geography) -> Self {
+    /// The same, but as if these endpoints had served until now.
+    pub fn resuming(mut self, serving: &Serving, geography: &Geography) -> Self {
         let members = members(&self.profile, &self.endpoints);
-        for (table, (family, active)) in
-            self.families.iter_mut().zip(Family::ALL.into_iter().zip(serving))
-        {
-            table.prepared = prepare(&self.profile, &members, geography, family, active);
+        for (family, names) in Family::ALL.into_iter().zip(serving) {
+            let served: Vec<usize> = names.iter().filter_map(|it| self.position(it)).collect();
+            let prepared = prepare(&self.profile, &members, geography, family, &served);
+            self.families[family.index()].prepared = prepared;
         }
         self
     }
 
+    /// Where those that serve are in what the profile has become.
+    fn served(&self, family: Family, profile: &Profile) -> Vec<usize> {
+        let served = self.family(family).prepared.serving.iter();
+        let named = served.filter_map(|at| Some((*at, &self.profile.endpoints.get(*at)?.name)));
+        named.filter_map(|(at, name)| position(profile, name, at)).collect()
+    }
+
     /// The state of the endpoint of this name, which is likely to be at `likely`.
     fn find(&self, name: &Ident, likely: usize) -> Option<&EndpointState> {
-        let is_it = |at: &usize| self.profile.endpoints.get(*at).is_some_and(|it| it.name == *name);
-        let at = Some(likely).filter(is_it).or_else(|| self.position(name));
-        self.endpoints.get(at?)
+        self.endpoints.get(position(&self.profile, name, likely)?)
     }
 
     /// Where in the profile the endpoint of this name is.
     pub fn position(&self, name: &Ident) -> Option<usize> {
-        self.profile.endpoints.iter().position(|it| it.name == *name)
+        position(&self.profile, name, 0)
     }
 
     /// What it is to a profile that it is nested in, when this is its slot.
@@ -175,13 +180,17 @@ impl ProfileTable {
     /// The priority that serves this family, or did while an endpoint was healthy last, with
     /// [`Method::Priority`](crate::model::Method::Priority).
     pub fn active_priority(&self, family: Family) -> Option<u16> {
-        self.family(family).prepared.active
+        let serving = self.family(family).prepared.serving.iter();
+        serving.filter_map(|it| self.endpoints.get(*it)).map(|it| it.priority).min()
     }
 
-    /// The priorities that serve, where what recovers waits for an operator's word.
+    /// The endpoints that serve, where what recovers waits for an operator's word.
     pub fn serving(&self) -> Option<Serving> {
-        let serving = Family::ALL.map(|it| self.active_priority(it));
-        (self.profile.fails_back_by_hand() && serving != [None; 2]).then_some(serving)
+        let name = |it: &usize| self.profile.endpoints.get(*it).map(|it| it.name.clone());
+        let serving = Family::ALL
+            .map(|it| self.family(it).prepared.serving.iter().filter_map(name).collect());
+        let is_kept = self.profile.fails_back_by_hand();
+        Some(serving).filter(|it: &Serving| is_kept && it.iter().any(|it| !it.is_empty()))
     }
 
     /// Whether an endpoint of higher priority has recovered and waits for an operator's word.
@@ -225,6 +234,12 @@ impl ProfileTable {
     pub(super) fn family(&self, family: Family) -> &FamilyTable {
         &self.families[family.index()]
     }
+}
+
+/// Where in a profile the endpoint of this name is, which is likely to be at `likely`.
+fn position(profile: &Profile, name: &Ident, likely: usize) -> Option<usize> {
+    let is_it = |at: &usize| profile.endpoints.get(*at).is_some_and(|it| it.name == *name);
+    Some(likely).filter(is_it).or_else(|| (0..profile.endpoints.len()).find(is_it))
 }
 
 fn members(profile: &Profile, endpoints: &[EndpointState]) -> Vec<Member> {
