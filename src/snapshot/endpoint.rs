@@ -202,7 +202,8 @@ impl EndpointState {
 
     /// How it starts, after it was in this state: slowly where it was out for its health or drained.
     fn ramp_after(&self, endpoint: &Endpoint, before: &Self, now: Moment) -> Option<Ramp> {
-        let was_out = matches!(before.status, EndpointStatus::Degraded | EndpointStatus::Drained);
+        use EndpointStatus::{Degraded, Drained, Stopped};
+        let was_out = matches!(before.status, Degraded | Drained | Stopped);
         let since = if was_out { Some(now) } else { before.ramp.map(|it| it.since) };
         let starts = self.status.is_healthy() && !endpoint.slow_start.is_zero();
         Ramp::at(since.filter(|_| starts)?, endpoint.slow_start, now)
