@@ -117,7 +117,7 @@ pub fn prepare(
 ) -> Prepared {
     let served = if profile.method == Method::Priority { served } else { &[] };
     let mut pool = pool::gather(profile, members);
-    if pool.basis == Basis::NoneHealthy {
+    if pool.basis == Basis::NoneHealthy && pool.candidates().next().is_none() {
         let source = match profile.when_none_healthy {
             WhenNoneHealthy::ServeAll | WhenNoneHealthy::LastHealthy => None,
             WhenNoneHealthy::Fallback(_) => Some(Source::Fallback),

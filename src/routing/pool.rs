@@ -1,5 +1,5 @@
 use super::{Member, Standing};
-use crate::model::{EndpointStatus, Family, Method, Profile, WhenNoneHealthy};
+use crate::model::{EndpointStatus, Family, Profile, WhenNoneHealthy};
 
 /// Whether the candidates are the healthy endpoints, and if not, why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,7 +8,7 @@ pub enum Basis {
     Healthy,
     /// Too few are healthy (`panic_threshold`): all are treated as healthy.
     Panic,
-    /// None is healthy, in any family: `when_none_healthy` decides.
+    /// None is healthy, in any family: `when_none_healthy` decides, unless the Degraded serve by `geo_failover = false`.
     NoneHealthy,
     /// No endpoint is in service: all are disabled, or there is none.
     NoneInService,
@@ -71,14 +71,19 @@ pub(super) fn gather(profile: &Profile, members: &[Member]) -> Pool {
     } else {
         Basis::NoneInService
     };
-    let standings = match basis {
-        Basis::Healthy | Basis::NoneInService => {
-            let leaves = profile.method != Method::Geographic || profile.geo_failover;
-            members.iter().map(|it| standing(it, !leaves)).collect()
+    let serves_degraded = match basis {
+        Basis::Healthy | Basis::NoneInService => profile.serves_degraded(),
+        Basis::Panic => true,
+        Basis::NoneHealthy => {
+            let is_degraded = |it: &Member| it.status == EndpointStatus::Degraded;
+            if !profile.serves_degraded() || !members.iter().any(is_degraded) {
+                let standings = revive(&profile.when_none_healthy, members);
+                return Pool { basis, standings };
+            }
+            true
         }
-        Basis::Panic => members.iter().map(|it| standing(it, true)).collect(),
-        Basis::NoneHealthy => revive(&profile.when_none_healthy, members),
     };
+    let standings = members.iter().map(|it| standing(it, serves_degraded)).collect();
     Pool { basis, standings }
 }
 

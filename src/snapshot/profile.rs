@@ -172,6 +172,17 @@ impl ProfileTable {
         self.family(family).prepared.basis
     }
 
+    /// The key that decides while no endpoint is healthy, with its value.
+    pub fn unhealthy_rule(&self) -> String {
+        let any_degraded = self.endpoints.iter().any(|it| it.status == EndpointStatus::Degraded);
+        match self.profile.when_none_healthy.label() {
+            _ if self.profile.serves_degraded() && any_degraded => {
+                "geo_failover = false".to_owned()
+            }
+            rule => format!("when_none_healthy = {rule}"),
+        }
+    }
+
     /// Whether health can't decide in either family, because none or too few endpoints are healthy.
     pub fn is_fail_open(&self) -> bool {
         Family::ALL.into_iter().any(|family| self.basis(family).is_fail_open())

@@ -241,8 +241,7 @@ fn outcome(level: &Level, family: Family) -> String {
     let health = unhealth(*basis).map(|it| format!("{it}; ")).unwrap_or_default();
     let answer = match choice {
         Choice::Endpoints(_) if *basis == Basis::NoneHealthy => {
-            let rule = profile.when_none_healthy.label();
-            format!("{record_type} all the same (when_none_healthy = {rule})")
+            format!("{record_type} all the same ({})", table.unhealthy_rule())
         }
         Choice::Endpoints(_) => format!("{record_type} by {}", profile.method.label()),
         Choice::Fallback => "the fallback addresses".to_owned(),
