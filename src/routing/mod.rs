@@ -47,6 +47,8 @@ pub struct Member {
     pub priority: u16,
     /// Whether it has an address, by [`Family::index`].
     pub families: [bool; 2],
+    /// Whether there is anything to answer with: of a name no address may be known yet.
+    pub resolved: bool,
     /// The part of its share that it takes while it starts slowly, from 0 to 1.
     pub ramp: f32,
     /// Tells it from other members, on every instance alike.
@@ -66,6 +68,8 @@ pub enum Standing {
     Drained,
     /// It fails its probes or is forced down.
     Degraded,
+    /// It stands for a name of which no address is known.
+    Unresolved,
     /// It was not among the last healthy ones.
     NotLastHealthy,
     /// It has no address of the type asked for.

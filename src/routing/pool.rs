@@ -63,7 +63,7 @@ impl Pool {
 
 /// Decides who is eligible, in any family: the healthy ones, unless there are none or too few.
 pub(super) fn gather(profile: &Profile, members: &[Member]) -> Pool {
-    let serving = |it: &Member| it.status.is_healthy();
+    let serving = |it: &Member| it.status.is_healthy() && it.resolved;
     let basis = if members.iter().any(serving) {
         if panics(profile.panic_threshold, members) { Basis::Panic } else { Basis::Healthy }
     } else if members.iter().any(in_service) {
@@ -75,8 +75,8 @@ pub(super) fn gather(profile: &Profile, members: &[Member]) -> Pool {
         Basis::Healthy | Basis::NoneInService => profile.serves_degraded(),
         Basis::Panic => true,
         Basis::NoneHealthy => {
-            let is_degraded = |it: &Member| it.status == EndpointStatus::Degraded;
-            if !profile.serves_degraded() || !members.iter().any(is_degraded) {
+            let has_degraded = members.iter().any(|it| standing(it, true) == Standing::Candidate);
+            if !(profile.serves_degraded() && has_degraded) {
                 let standings = revive(&profile.when_none_healthy, members);
                 return Pool { basis, standings };
             }
@@ -98,14 +98,17 @@ fn standing(member: &Member, degraded_serves: bool) -> Standing {
         EndpointStatus::Stopped => Standing::Stopped,
         EndpointStatus::Drained => Standing::Drained,
         EndpointStatus::Degraded if !degraded_serves => Standing::Degraded,
+        _ if !member.resolved => Standing::Unresolved,
         _ => Standing::Candidate,
     }
 }
 
 /// Whether less than `threshold` percent of the weight that is in service and not drained is healthy.
 fn panics(threshold: u8, members: &[Member]) -> bool {
-    let asked =
-        || members.iter().filter(|it| in_service(it) && it.status != EndpointStatus::Drained);
+    let asked = || {
+        let all = members.iter().filter(|it| in_service(it) && it.resolved);
+        all.filter(|it| it.status != EndpointStatus::Drained)
+    };
     let all_zero = asked().all(|it| it.weight == 0);
     let weight = |it: &Member| if all_zero { 1 } else { u64::from(it.weight) };
     let total: u64 = asked().map(weight).sum();
@@ -116,18 +119,18 @@ fn panics(threshold: u8, members: &[Member]) -> bool {
 /// Who serves although none is healthy. Drained ones do only when all in service are drained, and then those that would be
 /// healthy go first.
 fn revive(rule: &WhenNoneHealthy, members: &[Member]) -> Vec<Standing> {
+    let resolved = || members.iter().filter(|it| it.resolved);
     let all_drained =
-        members.iter().filter(|it| in_service(it)).all(|it| it.status == EndpointStatus::Drained);
-    let any_healthy = members.iter().any(|it| it.healthy);
-    let any_last =
-        members.iter().any(|it| it.last_healthy && it.status == EndpointStatus::Degraded);
+        resolved().filter(|it| in_service(it)).all(|it| it.status == EndpointStatus::Drained);
+    let any_healthy = resolved().any(|it| it.healthy);
+    let any_last = resolved().any(|it| it.last_healthy && it.status == EndpointStatus::Degraded);
     let of = |it: &Member| match (standing(it, true), rule) {
         (Standing::Drained | Standing::Candidate, rule)
             if !matches!(rule, WhenNoneHealthy::ServeAll | WhenNoneHealthy::LastHealthy) =>
         {
             Standing::NotAsked
         }
-        (Standing::Drained, _) if all_drained && (it.healthy || !any_healthy) => {
+        (Standing::Drained, _) if all_drained && it.resolved && (it.healthy || !any_healthy) => {
             Standing::Candidate
         }
         (Standing::Candidate, WhenNoneHealthy::LastHealthy) if any_last && !it.last_healthy => {

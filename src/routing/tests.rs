@@ -26,7 +26,7 @@ fn profile(method: Method) -> Profile {
 }
 
 /// Reads "status weight priority families", e.g. "Online 5 1 46": with a `!` behind, it was among the last healthy; with a
-/// `+`, it would be healthy if it were not drained.
+/// `+`, it would be healthy if it were not drained. The families of a name without an address are `-`.
 fn member(text: &str) -> Member {
     let words: Vec<&str> = text.split_whitespace().collect();
     let plain = words[0].trim_end_matches(['!', '+']);
@@ -40,6 +40,7 @@ fn member(text: &str) -> Member {
         ramp: 1.0,
         key: 0,
         families: [words[3].contains('4'), words[3].contains('6')],
+        resolved: words[3] != "-",
     }
 }
 
@@ -151,6 +152,37 @@ fn drained_endpoints_come_back_only_when_all_are_drained() {
     check(&profile, &["Drained+ 1 1 4", "Degraded 1 1 4"], "b:100", "nodata");
     check(&profile, &["Drained 1 1 4", "Drained+ 1 1 4", "Disabled 1 1 4"], "b:100", "nodata");
     check(&profile, &["Drained 1 1 4", "Drained 1 1 4"], "a:50 b:50", "nodata");
+}
+
+/// Who has nothing to answer with takes no traffic, by any method, and keeps nobody from failing open.
+#[test]
+fn a_name_without_an_address_is_no_candidate() {
+    for (members, expected) in [
+        (["Online 1 1 -", "Online 1 2 46"], "b:100"),
+        (["Unmonitored 9 1 -", "Degraded 1 2 46"], "b:100"),
+        (["CheckingEndpoint 1 1 -", "Drained+ 1 2 46"], "b:100"),
+        (["Drained+ 1 1 -", "Drained 1 2 46"], "b:100"),
+        (["Degraded! 1 1 -", "Degraded 1 2 46"], "b:100"),
+        (["Degraded 1 1 -", "CheckingEndpoint 1 2 -"], "nodata"),
+        (["Drained+ 1 1 -", "Disabled 1 2 46"], "nodata"),
+    ] {
+        for rule in [WhenNoneHealthy::ServeAll, WhenNoneHealthy::LastHealthy] {
+            for method in [Method::Weighted, Method::Priority] {
+                let mut profile = profile(method);
+                profile.when_none_healthy = rule.clone();
+                check(&profile, &members, expected, expected);
+            }
+        }
+    }
+    let mut profile = profile(Method::Priority);
+    profile.panic_threshold = 60;
+    check(&profile, &["Online 1 1 -", "Degraded 1 2 46", "Online 1 3 46"], "b:100", "b:100");
+    profile.when_none_healthy = WhenNoneHealthy::Fallback(Addresses::default());
+    check(&profile, &["CheckingEndpoint 1 1 -"], "fallback", "fallback");
+    let members = ["Online 1 1 -", "Degraded 1 1 -", "Online 1 1 4"].map(member);
+    let prepared = prepare(&profile, &members, &Geography::default(), Family::V4, &[]);
+    use Standing::*;
+    assert_eq!(*prepared.standings, [Unresolved, Degraded, Candidate]);
 }
 
 #[test]

@@ -172,6 +172,12 @@ impl EndpointState {
         }
     }
 
+    /// Whether there is something to answer with, in any family: of a name no address may be known yet.
+    pub(super) fn is_resolved(&self, endpoint: &Endpoint) -> bool {
+        !matches!(endpoint.target, Target::Resolved(_))
+            || self.addresses(endpoint).iter().next().is_some()
+    }
+
     /// Seconds that its answers may be kept, where the profile's are `ttl`.
     pub(super) fn ttl(&self, endpoint: &Endpoint, ttl: u32) -> u32 {
         match (&endpoint.target, &self.facts.host) {
@@ -224,6 +230,7 @@ impl EndpointState {
             weight: self.weight,
             priority: self.priority,
             families: Family::ALL.map(|family| self.has(endpoint, family)),
+            resolved: self.is_resolved(endpoint),
             ramp: self.part(),
             key: names.fold(0, |key, octet| mix(key ^ u64::from(octet))),
         }

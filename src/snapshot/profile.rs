@@ -79,8 +79,12 @@ impl ProfileTable {
         };
         let mut endpoints: Box<[EndpointState]> =
             profile.endpoints.iter().zip(facts).enumerate().map(state).collect();
-        if endpoints.iter().any(|it| it.status.is_healthy()) {
-            endpoints.iter_mut().for_each(|it| it.last_healthy = it.status.is_healthy());
+        let serves = |(it, state): (&Endpoint, &EndpointState)| {
+            state.status.is_healthy() && state.is_resolved(it)
+        };
+        let serving: Vec<bool> = profile.endpoints.iter().zip(&endpoints).map(serves).collect();
+        if serving.contains(&true) {
+            endpoints.iter_mut().zip(serving).for_each(|(it, serves)| it.last_healthy = serves);
         }
         let members = members(&profile, &endpoints);
         let ttl = ttl(&profile, &endpoints);
@@ -142,13 +146,14 @@ impl ProfileTable {
         Nested { slot, children, undrained, families, is_alias: self.is_alias }
     }
 
-    /// Its endpoints, counted as if each were in this status.
+    /// Its endpoints, counted as if each were in this status, but for those that have nothing to answer with.
     fn children(&self, status: impl Fn(&Endpoint, &EndpointState) -> EndpointStatus) -> Children {
         let pairs = || self.profile.endpoints.iter().zip(&self.endpoints);
         let all =
             profile_status(self.profile.enabled, pairs().map(|(it, state)| status(it, state)));
         let families = |it, state: &EndpointState| Family::ALL.map(|family| state.has(it, family));
-        Children::count(all, pairs().map(|(it, state)| (status(it, state), families(it, state))))
+        let counted = pairs().filter(|(it, state)| state.is_resolved(it));
+        Children::count(all, counted.map(|(it, state)| (status(it, state), families(it, state))))
     }
 
     /// Whether anything of this family may be answered.
