@@ -37,6 +37,8 @@ pub(super) struct FamilyTable {
     /// By endpoint.
     pub(super) answers: Box<[Answer]>,
     pub(super) fallback: Answer,
+    /// Whether an endpoint stands for a profile to which it may matter who the client is.
+    pub(super) leads_apart: bool,
 }
 
 /// What a profile's table follows from, beside what is known of its endpoints.
@@ -61,6 +63,8 @@ pub struct Nested {
     pub undrained: Children,
     /// Whether it has something to answer, by [`Family::index`].
     pub families: [bool; 2],
+    /// Whether it may matter who the client is, by [`Family::index`].
+    pub tells_clients_apart: [bool; 2],
     /// Whether that is CNAME records.
     pub is_alias: bool,
 }
@@ -98,8 +102,10 @@ impl ProfileTable {
                 WhenNoneHealthy::Fallback(addresses) => Answer::new(addresses, family, ttl),
                 _ => Answer::default(),
             };
+            let is_apart = |it: Nested| it.tells_clients_apart[family.index()];
             FamilyTable {
                 prepared,
+                leads_apart: endpoints.iter().any(|it| it.facts.nested.is_some_and(is_apart)),
                 answers: profile.endpoints.iter().zip(&endpoints).map(answer).collect(),
                 fallback,
             }
@@ -143,7 +149,9 @@ impl ProfileTable {
         let children = self.children(|_, state| state.status);
         let undrained = self.children(|endpoint, state| state.undrained(&self.profile, endpoint));
         let families = Family::ALL.map(|it| self.can_answer(it));
-        Nested { slot, children, undrained, families, is_alias: self.is_alias }
+        let tells_clients_apart = Family::ALL.map(|it| self.tells_clients_apart(it));
+        let is_alias = self.is_alias;
+        Nested { slot, children, undrained, families, tells_clients_apart, is_alias }
     }
 
     /// Its endpoints, counted as if each were in this status, but for those that have nothing to answer with.
@@ -169,6 +177,15 @@ impl ProfileTable {
             }
             Source::Fallback => fallback.count > 0,
             Source::NoData | Source::ServFail => false,
+        }
+    }
+
+    /// Whether it may matter who the client is, to it or to a profile that is nested in it.
+    fn tells_clients_apart(&self, family: Family) -> bool {
+        let FamilyTable { prepared, leads_apart, .. } = self.family(family);
+        match &prepared.source {
+            Source::Members(chooser) => *leads_apart || chooser.tells_clients_apart(),
+            Source::Fallback | Source::NoData | Source::ServFail => false,
         }
     }
 
