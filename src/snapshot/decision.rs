@@ -43,7 +43,7 @@ pub struct Decision<'s> {
     /// was found to have.
     pub ttl: u32,
     /// The length of the widest prefix around the client in which every client has the same candidates, of all profiles that
-    /// chance may lead to; 0 when the client doesn't matter.
+    /// chance may lead to, counted as the client's address is written; 0 when the client doesn't matter.
     pub scope: u8,
     /// Whether health was heeded by all profiles that had a say, or else why one didn't.
     pub basis: Basis,

@@ -86,7 +86,7 @@ fn method() -> impl Strategy<Value = &'static str> {
 }
 
 fn bits(address: IpAddr) -> (u128, u32) {
-    match address.to_canonical() {
+    match address {
         IpAddr::V4(it) => (it.to_bits().into(), 32),
         IpAddr::V6(it) => (it.to_bits(), 128),
     }
@@ -208,6 +208,35 @@ fn the_scope_is_of_all_that_chance_may_lead_to() {
     // While it starts slowly, `p` may leave a client to the next.
     bed.after(1, "p/o down\nhalf/o down").after(2, "p/o up\nhalf/o up");
     assert_eq!((ask(&bed, "p", "11.0.0.1"), ask(&bed, "half", "11.0.0.1")), (8, 0));
+}
+
+/// Where an IPv4 address that is written as IPv6 matters at all, so does it that it is one.
+#[test]
+fn the_scope_of_ipv4_that_is_written_as_ipv6_is_counted_in_ipv6() {
+    let bed = Bed::new(
+        "spot 16.0.0.0/8 US",
+        &[
+            "s subnet\n a net=0.0.0.0/0\n b",
+            "t subnet\n a net=10.0.0.0/8\n b",
+            "g geographic\n a geo=US\n b geo=WORLD",
+            "f weighted affinity=20/56\n a\n b",
+            "w weighted\n a\n b",
+        ],
+    );
+    for (name, client, expected) in [
+        ("s", "10.0.0.0", 0),
+        ("s", "::ffff:10.0.0.0", 96),
+        ("s", "2001:db8::", 3),
+        ("t", "10.0.0.0", 8),
+        ("t", "::ffff:10.0.0.0", 104),
+        ("g", "::ffff:16.0.0.0", 104),
+        ("f", "::ffff:10.0.0.0", 116),
+        ("w", "::ffff:10.0.0.0", 0),
+    ] {
+        let draw = Draw { seed: 1, sequence: 0 };
+        let scope = bed.ask(name, Family::V4, client.parse().unwrap(), draw).scope;
+        assert_eq!(scope, expected, "{name} {client}");
+    }
 }
 
 /// The widest prefix for `subnet` and `affinity`, the table's own range for the others, the narrowest of nested levels.
