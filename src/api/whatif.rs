@@ -145,7 +145,7 @@ fn refusal(error: WhatIfError) -> ApiError {
 }
 
 fn render(snapshot: &Snapshot, question: &Question, answer: WhatIf) -> view::WhatIf {
-    let warnings = answer.warnings.iter().map(|it| warning(snapshot, it)).collect();
+    let warnings = answer.warnings.iter().map(warning).collect();
     let endpoints = answer.endpoints.into_iter().map(|it| view::WhatIfEndpoint {
         name: it.path,
         now: it.now.label().to_owned(),
@@ -182,16 +182,12 @@ fn row(row: Row) -> view::WhatIfRow {
     view::WhatIfRow { clients: row.clients, networks: row.networks, shares }
 }
 
-fn warning(snapshot: &Snapshot, warning: &Warning) -> String {
+fn warning(warning: &Warning) -> String {
     match warning {
-        Warning::Unheeded { profile, basis, already } => {
-            let rule = snapshot.profile(profile).map(|it| it.profile.when_none_healthy.label());
+        Warning::Unheeded { profile, basis, rule, already } => {
             let when = if *already { "already now, " } else { "" };
             let what = match basis {
-                Basis::NoneHealthy => format!(
-                    "no endpoint is healthy, so when_none_healthy = {} decides",
-                    rule.unwrap_or_default()
-                ),
+                Basis::NoneHealthy => format!("no endpoint is healthy, so {rule} decides"),
                 Basis::Panic => {
                     "too few endpoints are healthy, so all are treated as healthy (panic_threshold)"
                         .to_owned()

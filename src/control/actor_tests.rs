@@ -451,7 +451,7 @@ async fn a_failover_is_kept_and_a_failback_on_the_disk_when_it_is_acknowledged()
     let running = Running::start_in(tempfile::tempdir().unwrap(), at_start);
     let stored = || {
         let path = running.dir.path().join("overrides.json");
-        std::fs::read_to_string(path).unwrap_or_default()
+        std::fs::read_to_string(path).unwrap_or_default().replace(char::is_whitespace, "")
     };
     let change = |say| {
         let table = running.live.load().profile(&app).unwrap().clone();
@@ -460,7 +460,7 @@ async fn a_failover_is_kept_and_a_failback_on_the_disk_when_it_is_acknowledged()
         VerdictChange { key, verdict: say, doubt: None, at, reason: None, probed }
     };
     running.verdicts.send(change(Verdict::Degraded)).await.unwrap();
-    while !stored().contains("\"a\":2") && !stored().contains("\"a\": 2") {
+    while !stored().contains(r#""a":["b"]"#) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     running.verdicts.send(change(Verdict::Online)).await.unwrap();
@@ -472,7 +472,7 @@ async fn a_failover_is_kept_and_a_failback_on_the_disk_when_it_is_acknowledged()
         running.handle.change(Change::FailBack(app.clone()), Condition::None, stamp()).await;
     assert_eq!(failed_back.unwrap().generation, running.live.load().generation);
     assert!(!waits());
-    assert!(!stored().contains("\"a\":2") && !stored().contains("\"a\": 2"), "{}", stored());
+    assert!(!stored().contains(r#"["b"]"#), "{}", stored());
     let www = Change::FailBack(key("www.z.", "a").profile);
     let refused = running.handle.change(www, Condition::None, stamp()).await.unwrap_err();
     assert!(refused.to_string().contains("fails back by itself"), "{refused}");

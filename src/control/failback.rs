@@ -1,4 +1,4 @@
-//! Manual failback. Which priority serves after a failover is for an operator to say, so it is kept on the disk like what
+//! Manual failback. Who serves after a failover is for an operator to say, so it is kept on the disk like what
 //! operators said.
 
 use std::collections::BTreeMap;
@@ -37,12 +37,12 @@ impl World {
         }
     }
 
-    /// Whether the priorities that serve have become others since this was asked last.
+    /// Whether those who serve have become others since this was asked last.
     pub(super) fn take_serving_changed(&mut self) -> bool {
         std::mem::take(&mut self.serving_changed)
     }
 
-    /// Notes the priorities that serve in every profile.
+    /// Notes who serves in every profile.
     pub(super) fn note_all_serving(&mut self) {
         let tables = self.snapshot.profiles.iter();
         let serving =
@@ -52,7 +52,7 @@ impl World {
     }
 }
 
-/// Notes the priorities that serve in one profile. Tells whether they are others than before.
+/// Notes who serves in one profile. Tells whether they are others than before.
 pub(super) fn note_serving(all: &mut BTreeMap<Name, Serving>, table: &ProfileTable) -> bool {
     let name = &table.profile.name;
     match table.serving() {
@@ -70,7 +70,8 @@ mod tests {
     use super::super::tests::{model, stamp, verdict};
     use super::super::{Change, Recall};
     use super::*;
-    use crate::model::{Family, Now, Verdict};
+    use crate::model::Change::Set;
+    use crate::model::{EndpointChange, EndpointKey, Family, Now, Verdict};
     use crate::routing::Standing;
 
     const CONFIG: &str = r#"
@@ -163,6 +164,66 @@ mod tests {
         after.reload(&model(&CONFIG.replace("failback = \"manual\"", "")), Now::at(3));
         assert_eq!(seen(&after), (Some(1), vec![0], false));
         assert!(after.overrides().serving.is_empty());
+    }
+
+    /// What an edit leaves of those who serve goes on: it is their names that count.
+    #[test]
+    fn neither_edits_nor_priorities_that_change_fail_back() {
+        let endpoints = |names: &str| -> String {
+            let entry = |words: &str| {
+                let (name, keys) = words.split_once(' ').unwrap_or((words, ""));
+                let last = name.as_bytes()[0] - b'a' + 1;
+                format!("{{ name = \"{name}\", target = \"127.0.0.{last}\"{keys} }}")
+            };
+            let all: Vec<String> = names.split(';').map(entry).collect();
+            let known = CONFIG.lines().find(|it| it.contains("\"b\"")).unwrap();
+            CONFIG.replace(known, &format!("endpoint = [{}]", all.join(", ")))
+        };
+        let serves = |world: &World| -> (Vec<String>, bool) {
+            let table = world.snapshot().profile(&app()).unwrap();
+            let serves = |at: usize| table.standing(Family::V6, at) == Some(Standing::Candidate);
+            let all = table.profile.endpoints.iter().enumerate().filter(|it| serves(it.0));
+            (all.map(|it| it.1.name.to_string()).collect(), table.awaits_failback())
+        };
+        let start = |names: &str, overrides| {
+            World::new(&model(&endpoints(names)), overrides, Recall::default(), 1, 7, Now::at(0))
+        };
+        let failed_over = || {
+            let mut world = start("a;b;c", Overrides::default());
+            say(&mut world, "a", Verdict::Degraded);
+            say(&mut world, "a", Verdict::Online);
+            assert_eq!(serves(&world), (vec!["b".to_owned()], true));
+            world
+        };
+        for (edited, serving, waits) in [
+            ("n , enabled = false;a;b;c", &["b"][..], true),
+            ("n;a;b;c", &["b"], true),
+            ("b;c", &["b"], false),
+            ("c;a;b", &["b"], true),
+            ("a;b , priority = 9;c , priority = 9", &["b", "c"], true),
+            ("a;c", &["a"], false),
+            ("b , enabled = false;a;c", &["a"], false),
+        ] {
+            let mut reloaded = failed_over();
+            let restarted = start(edited, reloaded.overrides().clone());
+            reloaded.reload(&model(&endpoints(edited)), Now::at(3));
+            for world in [reloaded, restarted] {
+                let expected = serving.iter().map(ToString::to_string).collect();
+                assert_eq!(serves(&world), (expected, waits), "{edited}");
+            }
+        }
+        for (endpoint, priority, serving) in
+            [("b", 5, &["b"][..]), ("a", 9, &["b"]), ("c", 1, &["b"]), ("c", 2, &["b", "c"])]
+        {
+            let mut world = failed_over();
+            let key = EndpointKey { profile: app(), endpoint: endpoint.parse().unwrap() };
+            let change = EndpointChange { priority: Set(priority), ..EndpointChange::default() };
+            let mut overrides = world.overrides().clone();
+            world.plan(&mut overrides, &Change::Endpoint(key, change), &stamp()).unwrap();
+            world.override_with(overrides);
+            world.publish(Now::at(2));
+            assert_eq!(serves(&world).0, serving, "{endpoint} {priority}");
+        }
     }
 
     #[test]

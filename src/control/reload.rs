@@ -145,7 +145,7 @@ impl World {
             let mut table = ProfileTable::new(profile.clone(), facts, counters, given);
             let stored = self.overrides.serving.get(&profile.name).filter(|_| old.is_none());
             if let Some(serving) = stored {
-                table = table.resuming(*serving, geography);
+                table = table.resuming(serving, geography);
             }
             note_ramp(&mut self.ramping, slot, &table);
             if let Some(room) = tables.get_mut(slot as usize) {

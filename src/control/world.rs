@@ -9,7 +9,7 @@ use super::{Change, ChangeError};
 use crate::health::Belief;
 use crate::model::{
     Endpoint, EndpointKey, EndpointStatus, Expired, Ident, Model, Name, Now, Overrides, Profile,
-    Protocol, Site, Stamp, Timestamp,
+    Protocol, Serving, Site, Stamp, Timestamp,
 };
 use crate::probe::{VerdictChange, Watch};
 use crate::snapshot::{EndpointFacts, EndpointState, Given, ProfileTable, SiteState, Snapshot};
@@ -30,7 +30,7 @@ pub struct World {
     pub(super) ramping: BTreeSet<u32>,
     /// The profiles that an operator lets fail back.
     pub(super) failing_back: BTreeSet<u32>,
-    /// Whether the priorities that serve are others than before.
+    /// Whether the endpoints that serve where failback is manual are others than before.
     pub(super) serving_changed: bool,
     /// When the first of the overrides ends.
     next_expiry: Option<Timestamp>,
@@ -289,7 +289,7 @@ impl World {
             let given = Given { previous: Some(before), geography, now };
             let mut after = ProfileTable::new(profile, facts, counters, given);
             if self.failing_back.remove(&slot) {
-                after = after.resuming([None; 2], geography);
+                after = after.resuming(&Serving::default(), geography);
             }
             changes.add(before, &after);
             let nested = after.nested(slot);

@@ -18,6 +18,14 @@ endpoint = [
     { name = "else", target = "192.0.2.2" },
 ]
 [[profile]]
+name = "four.z."
+method = "subnet"
+monitor = { protocol = "none" }
+endpoint = [
+    { name = "four", target = "192.0.2.4", subnets = "0.0.0.0/0" },
+    { name = "else", target = "192.0.2.6" },
+]
+[[profile]]
 name = "all.z."
 method = "priority"
 monitor = { protocol = "none" }
@@ -83,6 +91,28 @@ fn a_named_network_decides_and_the_scope_is_as_wide_as_the_answer_holds() {
     ] {
         let told = answer(&mut responder, "sub.z.", 1, Some(&option(network)));
         assert_eq!(told, (NOERROR, Some(address), Some(back.to_vec())), "{network:?}");
+    }
+}
+
+/// The answer to an IPv4 network that is written as IPv6 is none for IPv6, however wide it is (RFC 4291 2.5.5.2).
+#[test]
+fn a_scope_is_in_the_family_that_was_named() {
+    let mut responder = responder(None);
+    let mapped = |name: &str| {
+        let network = [0, 2, 120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0];
+        (name.to_owned(), network.to_vec())
+    };
+    for ((name, network), address, scope) in [
+        (mapped("four.z."), 4, 96),
+        (("four.z.".to_owned(), vec![0, 1, 24, 0, 10, 0, 0]), 4, 0),
+        (("four.z.".to_owned(), vec![0, 2, 24, 0, 0x20, 1, 0xd]), 6, 3),
+        (mapped("sub.z."), 2, 108),
+        (mapped("all.z."), 3, 0),
+    ] {
+        let told = answer(&mut responder, &name, 1, Some(&option(&network)));
+        let mut back = network.clone();
+        back[3] = scope;
+        assert_eq!(told, (NOERROR, Some(address), Some(back)), "{name} {network:?}");
     }
 }
 

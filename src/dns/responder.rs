@@ -179,7 +179,8 @@ impl Answering<'_> {
             let named = self.named(resolver, query.edns);
             let client = named.unwrap_or(resolver);
             if let Some(zone) = resolve(self.entered.snapshot(), worker, client, query, message) {
-                message.scope = named.map_or(0, |it| scope_of(it, message.scope));
+                // Of the resolver's own address nothing is said.
+                message.scope = named.map_or(0, |_| message.scope);
                 zone.responses.add(worker, message.rcode as usize, 1);
                 return;
             }
@@ -214,14 +215,6 @@ impl Answering<'_> {
         let owner = Placed { offset: HEADER, wire: query.name };
         let added = message.chaos_text(owner, &data);
         message.truncated = added.is_err();
-    }
-}
-
-/// A scope in terms of the network that was named: where that is an IPv4 one written as IPv6, its scope is that of the former.
-fn scope_of(named: IpAddr, scope: u8) -> u8 {
-    match named.to_canonical() {
-        canonical if canonical != named && scope > 0 => scope + 96,
-        _ => scope,
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{Forced, Ident, Name, Timestamp};
@@ -10,13 +10,14 @@ pub struct Overrides {
     pub endpoints: BTreeMap<EndpointKey, EndpointOverrides>,
     /// The sites that are drained.
     pub drained_sites: BTreeMap<Ident, Stamp>,
-    /// The priorities that serve, where what recovers waits for an operator's word. Not said by an operator, but kept like what
+    /// The endpoints that serve, where what recovers waits for an operator's word. Not said by an operator, but kept like what
     /// is: a restart must not fail back.
     pub serving: BTreeMap<Name, Serving>,
 }
 
-/// The priority that serves, by [`Family::index`](super::Family::index).
-pub type Serving = [Option<u16>; 2];
+/// The endpoints of the priority that serves, by [`Family::index`](super::Family::index). Their names, since priorities may
+/// become others.
+pub type Serving = [BTreeSet<Ident>; 2];
 
 /// Names one endpoint among all profiles.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -42,6 +42,11 @@ impl Profile {
         self.method == Method::Priority && self.failback == Failback::Manual
     }
 
+    /// Whether a Degraded endpoint serves its part of the world all the same.
+    pub fn serves_degraded(&self) -> bool {
+        self.method == Method::Geographic && !self.geo_failover
+    }
+
     /// Whether an endpoint of its own is answered with a CNAME record, so that no other record can be at its name.
     pub fn has_alias(&self) -> bool {
         self.endpoints.iter().any(|it| it.alias().is_some())

@@ -51,6 +51,24 @@ impl Order {
         }
     }
 
+    /// Tells the groups that a client may be left to: those that come first, and the next ones as long as all before may
+    /// decline. Gives the same as [`visit`](Self::visit).
+    fn reach<'s>(&'s self, client: &Client<'_>, tell: &mut impl FnMut(&'s Group)) -> u8 {
+        let mut take = |group: &'s Group, _: Rank| {
+            tell(group);
+            !group.may_decline()
+        };
+        match self {
+            Self::Ranked(groups) => {
+                let _ = groups.iter().any(|it| take(it, Rank::Sure));
+                0
+            }
+            Self::Nearest(nearest) => nearest.reach(client, tell),
+            Self::Regions(regions) => regions.visit(client, &mut take),
+            Self::Subnets(subnets) => subnets.visit(client, &mut take),
+        }
+    }
+
     /// The groups that come first, which share by weight.
     fn lead(&self, client: &Client<'_>) -> Vec<&Group> {
         let mut first = None;
@@ -135,6 +153,29 @@ impl Chooser {
             (pick.members[0], pick.count) = (member as u32, 1);
         }
         pick
+    }
+
+    /// Tells every member that chance may leave this client to. Gives the length of the prefix around the client in which they
+    /// are the same for every client.
+    pub fn reach(&self, client: &Client<'_>, mut tell: impl FnMut(usize)) -> u8 {
+        if self.affinity.is_some() {
+            // The client is left to the same one always.
+            let pick = self.pick(client, Draw { seed: 0, sequence: 0 });
+            pick.members().for_each(tell);
+            return pick.scope;
+        }
+        self.order.reach(client, &mut |group| group.members().for_each(&mut tell))
+    }
+
+    /// Whether it may matter who the client is.
+    pub fn tells_clients_apart(&self) -> bool {
+        self.affinity.is_some()
+            || match &self.order {
+                Order::Ranked(_) => false,
+                Order::Nearest(nearest) => nearest.tells_clients_apart(),
+                Order::Regions(regions) => regions.tells_clients_apart(),
+                Order::Subnets(subnets) => subnets.tells_clients_apart(),
+            }
     }
 
     /// The part of the picks, from 0 to 1, that names each of `members`: for this client, or over all clients; none where it

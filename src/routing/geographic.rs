@@ -42,6 +42,10 @@ impl Regions {
         scope
     }
 
+    pub(super) fn tells_clients_apart(&self) -> bool {
+        self.territories.tell_clients_apart()
+    }
+
     /// The same for people: who comes before whom, and by which code.
     pub(super) fn trace(&self, client: &Client<'_>) -> Trace {
         let tells_apart = self.territories.tell_clients_apart();

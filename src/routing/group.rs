@@ -101,6 +101,11 @@ impl Group {
         self.is_ramping
     }
 
+    /// Whether all of its members may.
+    pub(super) fn may_decline(&self) -> bool {
+        self.is_ramping && self.seats.iter().all(|it| it.ramp < 1.0)
+    }
+
     /// How many members there are to choose from.
     pub(super) fn len(&self) -> usize {
         self.shares.len()

@@ -35,7 +35,7 @@ pub const MAX_RETURN: usize = 16;
 /// What routing looks at of one endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
-    /// Its status, with overrides and drains.
+    /// Its status, with overrides and drains; Drained too where it stands for a profile in which all that is in service is.
     pub status: EndpointStatus,
     /// Whether it would be healthy if it were not drained.
     pub healthy: bool,
@@ -49,6 +49,8 @@ pub struct Member {
     pub families: [bool; 2],
     /// Whether it stands for a profile that has SERVFAIL to answer, and nothing else.
     pub fails: bool,
+    /// Whether there is anything to answer with: of a name no address may be known yet.
+    pub resolved: bool,
     /// The part of its share that it takes while it starts slowly, from 0 to 1.
     pub ramp: f32,
     /// Tells it from other members, on every instance alike.
@@ -68,6 +70,8 @@ pub enum Standing {
     Drained,
     /// It fails its probes or is forced down.
     Degraded,
+    /// It stands for a name of which no address is known.
+    Unresolved,
     /// It was not among the last healthy ones.
     NotLastHealthy,
     /// It has no address of the type asked for.
@@ -104,21 +108,22 @@ pub struct Prepared {
     pub source: Source,
     /// Why each member is in or out, in the members' order.
     pub standings: Box<[Standing]>,
-    /// The priority that serves, with [`Method::Priority`].
-    pub active: Option<u16>,
+    /// The members of the priority that serves, or did while one was healthy last, with [`Method::Priority`].
+    pub serving: Box<[usize]>,
 }
 
 /// Decides everything about a profile's answers to one family that does not need the query. `members` are the profile's
-/// endpoints in its order; `active` is the priority that served until now.
+/// endpoints in its order; `served` are those that served until now.
 pub fn prepare(
     profile: &Profile,
     members: &[Member],
     geography: &Geography,
     family: Family,
-    active: Option<u16>,
+    served: &[usize],
 ) -> Prepared {
+    let served = if profile.method == Method::Priority { served } else { &[] };
     let mut pool = pool::gather(profile, members);
-    if pool.basis == Basis::NoneHealthy {
+    if pool.basis == Basis::NoneHealthy && pool.candidates().next().is_none() {
         let source = match profile.when_none_healthy {
             WhenNoneHealthy::ServeAll | WhenNoneHealthy::LastHealthy => None,
             WhenNoneHealthy::Fallback(_) => Some(Source::Fallback),
@@ -130,7 +135,7 @@ pub fn prepare(
                 basis: pool.basis,
                 source,
                 standings: pool.standings.into(),
-                active,
+                serving: served.into(),
             };
         }
     }
@@ -139,20 +144,23 @@ pub fn prepare(
     {
         pool.keep_family(members, family);
     }
-    let keep = active.filter(|_| profile.failback == Failback::Manual);
+    let kept = if profile.failback == Failback::Manual { served } else { &[] };
     let order = match profile.method {
-        Method::Priority => priority::order(&mut pool, members, profile.affinity.is_some(), keep),
+        Method::Priority => priority::order(&mut pool, members, profile.affinity.is_some(), kept),
         Method::Weighted | Method::Multivalue => weighted::order(&mut pool, members, profile),
         Method::Performance => performance::order(&pool, members, profile, geography),
         Method::Geographic => geographic::order(&pool, members, profile),
         Method::Subnet => subnet::order(&pool, members, profile),
     };
-    let first = pool.candidates().next().filter(|_| profile.method == Method::Priority);
-    let serves = first.and_then(|it| members.get(it)).map(|it| it.priority);
-    let source = order.map_or(Source::NoData, |it| Source::Members(Chooser::new(it, profile)));
     // While none is healthy the failover has not ended.
-    let active = if pool.basis == Basis::Healthy { serves.or(active) } else { active };
-    Prepared { basis: pool.basis, source, standings: pool.standings.into(), active }
+    let serving = match order {
+        Some(_) if profile.method == Method::Priority && pool.basis == Basis::Healthy => {
+            pool.first_tier().collect()
+        }
+        _ => served.into(),
+    };
+    let source = order.map_or(Source::NoData, |it| Source::Members(Chooser::new(it, profile)));
+    Prepared { basis: pool.basis, source, standings: pool.standings.into(), serving }
 }
 
 #[cfg(test)]

@@ -59,6 +59,20 @@ impl<'s, T: FnMut(&'s Group, Rank) -> bool> Listener<'s> for Offer<'_, T> {
     }
 }
 
+/// Tells the groups at the nearest places, and those that are left to whom they may decline.
+struct Reach<'t, T>(&'t mut T);
+
+impl<'s, T: FnMut(&'s Group)> Listener<'s> for Reach<'_, T> {
+    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
+        let mut is_taken = false;
+        for group in nearest.at(&here) {
+            (self.0)(group);
+            is_taken |= !group.may_decline();
+        }
+        is_taken
+    }
+}
+
 /// Writes the nearest down.
 struct Lead<'s>(Vec<&'s Group>);
 
@@ -138,6 +152,24 @@ impl Nearest {
             self.walk(&ranking, &mut Offer { chance, take });
         }
         scope
+    }
+
+    /// Tells the groups that a client may be left to. Gives the same as [`visit`](Self::visit).
+    pub(super) fn reach<'s>(&'s self, client: &Client<'_>, tell: &mut impl FnMut(&'s Group)) -> u8 {
+        if let [only] = &*self.places {
+            tell(&only.group);
+            return 0;
+        }
+        let mut scope = 0;
+        match self.ranking(client, &mut scope).0 {
+            Ranking::Unknown => tell(&self.everyone),
+            ranking => self.walk(&ranking, &mut Reach(tell)),
+        }
+        scope
+    }
+
+    pub(super) fn tells_clients_apart(&self) -> bool {
+        self.places.len() > 1
     }
 
     /// The groups at the nearest places, one of which is drawn by weight.
@@ -298,6 +330,16 @@ impl Nearest {
         listener.hear(self, |place| !known(place));
     }
 
+    /// The groups at these places, of which those without weight are left out unless none has any.
+    fn at<'s>(&'s self, here: &impl Fn(usize) -> bool) -> impl Iterator<Item = &'s Group> {
+        let near = move || {
+            let places = self.places.iter().enumerate();
+            places.filter(|(at, _)| here(*at)).map(|(_, it)| &it.group)
+        };
+        let any_weight = near().any(Group::has_weight);
+        near().filter(move |it| it.has_weight() || !any_weight)
+    }
+
     /// Offers the groups at these places, which share by weight.
     fn offer<'s>(
         &'s self,
@@ -305,20 +347,14 @@ impl Nearest {
         here: impl Fn(usize) -> bool,
         take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> bool {
-        let near = || {
-            let places = self.places.iter().enumerate();
-            places.filter(|(at, _)| here(*at)).map(|(_, it)| &it.group)
-        };
-        let any_weight = near().any(Group::has_weight);
-        let groups = || near().filter(|it| it.has_weight() || !any_weight);
-        let mut several = groups();
+        let mut several = self.at(&here);
         let (Some(first), second) = (several.next(), several.next()) else { return false };
         if second.is_none() {
             return take(first, Rank::Sure);
         }
         let mut last = f64::NEG_INFINITY;
         loop {
-            let turns = groups().map(|it| (it.turn(chance), it)).filter(|it| it.0 > last);
+            let turns = self.at(&here).map(|it| (it.turn(chance), it)).filter(|it| it.0 > last);
             let Some((turn, group)) = turns.min_by(|a, b| a.0.total_cmp(&b.0)) else {
                 return false;
             };

@@ -1,5 +1,5 @@
 use super::{Member, Standing};
-use crate::model::{EndpointStatus, Family, Method, Profile, WhenNoneHealthy};
+use crate::model::{EndpointStatus, Family, Profile, WhenNoneHealthy};
 
 /// Whether the candidates are the healthy endpoints, and if not, why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,7 +8,7 @@ pub enum Basis {
     Healthy,
     /// Too few are healthy (`panic_threshold`): all are treated as healthy.
     Panic,
-    /// None is healthy, in any family: `when_none_healthy` decides.
+    /// None is healthy, in any family: `when_none_healthy` decides, unless the Degraded serve by `geo_failover = false`.
     NoneHealthy,
     /// No endpoint is in service: all are disabled, or there is none.
     NoneInService,
@@ -36,6 +36,14 @@ impl Pool {
             .map(|(member, _)| member)
     }
 
+    /// Those of the first tier, who serve or would if others of it didn't.
+    pub(super) fn first_tier(&self) -> impl Iterator<Item = usize> {
+        let standings = self.standings.iter().enumerate();
+        standings
+            .filter(|it| matches!(it.1, Standing::Candidate | Standing::ZeroWeight))
+            .map(|it| it.0)
+    }
+
     /// Takes those out that are in but not wanted.
     pub(super) fn retain(&mut self, wanted: impl Fn(usize) -> bool, otherwise: Standing) {
         for (member, standing) in self.standings.iter_mut().enumerate() {
@@ -57,7 +65,7 @@ impl Pool {
 
 /// Decides who is eligible, in any family: the healthy ones, unless there are none or too few.
 pub(super) fn gather(profile: &Profile, members: &[Member]) -> Pool {
-    let serving = |it: &Member| it.status.is_healthy();
+    let serving = |it: &Member| it.status.is_healthy() && it.resolved;
     let basis = if members.iter().any(serving) {
         if panics(profile.panic_threshold, members) { Basis::Panic } else { Basis::Healthy }
     } else if members.iter().any(in_service) {
@@ -65,14 +73,19 @@ pub(super) fn gather(profile: &Profile, members: &[Member]) -> Pool {
     } else {
         Basis::NoneInService
     };
-    let standings = match basis {
-        Basis::Healthy | Basis::NoneInService => {
-            let leaves = profile.method != Method::Geographic || profile.geo_failover;
-            members.iter().map(|it| standing(it, !leaves)).collect()
+    let serves_degraded = match basis {
+        Basis::Healthy | Basis::NoneInService => profile.serves_degraded(),
+        Basis::Panic => true,
+        Basis::NoneHealthy => {
+            let has_degraded = members.iter().any(|it| standing(it, true) == Standing::Candidate);
+            if !(profile.serves_degraded() && has_degraded) {
+                let standings = revive(&profile.when_none_healthy, members);
+                return Pool { basis, standings };
+            }
+            true
         }
-        Basis::Panic => members.iter().map(|it| standing(it, true)).collect(),
-        Basis::NoneHealthy => revive(&profile.when_none_healthy, members),
     };
+    let standings = members.iter().map(|it| standing(it, serves_degraded)).collect();
     Pool { basis, standings }
 }
 
@@ -87,14 +100,17 @@ fn standing(member: &Member, degraded_serves: bool) -> Standing {
         EndpointStatus::Stopped => Standing::Stopped,
         EndpointStatus::Drained => Standing::Drained,
         EndpointStatus::Degraded if !degraded_serves => Standing::Degraded,
+        _ if !member.resolved => Standing::Unresolved,
         _ => Standing::Candidate,
     }
 }
 
 /// Whether less than `threshold` percent of the weight that is in service and not drained is healthy.
 fn panics(threshold: u8, members: &[Member]) -> bool {
-    let asked =
-        || members.iter().filter(|it| in_service(it) && it.status != EndpointStatus::Drained);
+    let asked = || {
+        let all = members.iter().filter(|it| in_service(it) && it.resolved);
+        all.filter(|it| it.status != EndpointStatus::Drained)
+    };
     let all_zero = asked().all(|it| it.weight == 0);
     let weight = |it: &Member| if all_zero { 1 } else { u64::from(it.weight) };
     let total: u64 = asked().map(weight).sum();
@@ -105,18 +121,18 @@ fn panics(threshold: u8, members: &[Member]) -> bool {
 /// Who serves although none is healthy. Drained ones do only when all in service are drained, and then those that would be
 /// healthy go first.
 fn revive(rule: &WhenNoneHealthy, members: &[Member]) -> Vec<Standing> {
+    let resolved = || members.iter().filter(|it| it.resolved);
     let all_drained =
-        members.iter().filter(|it| in_service(it)).all(|it| it.status == EndpointStatus::Drained);
-    let any_healthy = members.iter().any(|it| it.healthy);
-    let any_last =
-        members.iter().any(|it| it.last_healthy && it.status == EndpointStatus::Degraded);
+        resolved().filter(|it| in_service(it)).all(|it| it.status == EndpointStatus::Drained);
+    let any_healthy = resolved().any(|it| it.healthy);
+    let any_last = resolved().any(|it| it.last_healthy && it.status == EndpointStatus::Degraded);
     let of = |it: &Member| match (standing(it, true), rule) {
         (Standing::Drained | Standing::Candidate, rule)
             if !matches!(rule, WhenNoneHealthy::ServeAll | WhenNoneHealthy::LastHealthy) =>
         {
             Standing::NotAsked
         }
-        (Standing::Drained, _) if all_drained && (it.healthy || !any_healthy) => {
+        (Standing::Drained, _) if all_drained && it.resolved && (it.healthy || !any_healthy) => {
             Standing::Candidate
         }
         (Standing::Candidate, WhenNoneHealthy::LastHealthy) if any_last && !it.last_healthy => {

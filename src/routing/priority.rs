@@ -6,18 +6,18 @@ use super::group::Group;
 use super::pool::Pool;
 use super::{Member, Standing, weighted};
 
-/// Puts the candidates into tiers. `keep` is the priority that stays in force although a lower number has recovered, as long
-/// as it has a candidate itself.
+/// Puts the candidates into tiers. The lowest priority of those of `kept` that are candidates stays in force although a lower
+/// number has recovered.
 pub(super) fn order(
     pool: &mut Pool,
     members: &[Member],
     keyed: bool,
-    keep: Option<u16>,
+    kept: &[usize],
 ) -> Option<Order> {
     let priority = |member: usize| members.get(member).map_or(u16::MAX, |it| it.priority);
-    let has_candidate = |tier: u16| pool.candidates().any(|it| priority(it) == tier);
-    if let Some(keep) = keep.filter(|it| has_candidate(*it)) {
-        pool.retain(|it| priority(it) >= keep, Standing::AwaitsFailback);
+    let in_force = pool.candidates().filter(|it| kept.contains(it)).map(priority).min();
+    if let Some(in_force) = in_force {
+        pool.retain(|it| priority(it) >= in_force, Standing::AwaitsFailback);
     }
     let mut later: Vec<usize> = pool.candidates().collect();
     later.sort_by_key(|it| priority(*it));

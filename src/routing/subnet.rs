@@ -51,6 +51,10 @@ impl Subnets {
         scope
     }
 
+    pub(super) fn tells_clients_apart(&self) -> bool {
+        !self.ranges.is_empty()
+    }
+
     /// The same for people: who comes before whom.
     pub(super) fn trace(&self, client: &Client<'_>) -> Trace {
         let mut trace = Trace::default();

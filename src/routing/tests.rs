@@ -25,8 +25,8 @@ fn profile(method: Method) -> Profile {
     }
 }
 
-/// Reads "status weight priority families", e.g. "Online 5 1 46", or "x" where all that there is is SERVFAIL: with a `!` behind,
-/// it was among the last healthy; with a `+`, it would be healthy if it were not drained.
+/// Reads "status weight priority families", e.g. "Online 5 1 46", "x" where all that there is is SERVFAIL, or "-" for a name
+/// without an address: with a `!` behind, it was among the last healthy; with a `+`, it would be healthy if it were not drained.
 fn member(text: &str) -> Member {
     let words: Vec<&str> = text.split_whitespace().collect();
     let plain = words[0].trim_end_matches(['!', '+']);
@@ -41,13 +41,14 @@ fn member(text: &str) -> Member {
         key: 0,
         families: [words[3].contains('4'), words[3].contains('6')],
         fails: words[3] == "x",
+        resolved: words[3] != "-",
     }
 }
 
 /// Names what is answered in a family: "a:80 b:20" (percent), or "fallback", "nodata", "servfail".
 fn answered(profile: &Profile, members: &[&str], family: Family) -> String {
     let members: Vec<Member> = members.iter().map(|it| member(it)).collect();
-    let prepared = prepare(profile, &members, &Geography::default(), family, None);
+    let prepared = prepare(profile, &members, &Geography::default(), family, &[]);
     match prepared.source {
         Source::Fallback => "fallback".to_owned(),
         Source::NoData => "nodata".to_owned(),
@@ -157,6 +158,37 @@ fn drained_endpoints_come_back_only_when_all_are_drained() {
     check(&profile, &["Drained 1 1 4", "Drained 1 1 4"], "a:50 b:50", "nodata");
 }
 
+/// Who has nothing to answer with takes no traffic, by any method, and keeps nobody from failing open.
+#[test]
+fn a_name_without_an_address_is_no_candidate() {
+    for (members, expected) in [
+        (["Online 1 1 -", "Online 1 2 46"], "b:100"),
+        (["Unmonitored 9 1 -", "Degraded 1 2 46"], "b:100"),
+        (["CheckingEndpoint 1 1 -", "Drained+ 1 2 46"], "b:100"),
+        (["Drained+ 1 1 -", "Drained 1 2 46"], "b:100"),
+        (["Degraded! 1 1 -", "Degraded 1 2 46"], "b:100"),
+        (["Degraded 1 1 -", "CheckingEndpoint 1 2 -"], "nodata"),
+        (["Drained+ 1 1 -", "Disabled 1 2 46"], "nodata"),
+    ] {
+        for rule in [WhenNoneHealthy::ServeAll, WhenNoneHealthy::LastHealthy] {
+            for method in [Method::Weighted, Method::Priority] {
+                let mut profile = profile(method);
+                profile.when_none_healthy = rule.clone();
+                check(&profile, &members, expected, expected);
+            }
+        }
+    }
+    let mut profile = profile(Method::Priority);
+    profile.panic_threshold = 60;
+    check(&profile, &["Online 1 1 -", "Degraded 1 2 46", "Online 1 3 46"], "b:100", "b:100");
+    profile.when_none_healthy = WhenNoneHealthy::Fallback(Addresses::default());
+    check(&profile, &["CheckingEndpoint 1 1 -"], "fallback", "fallback");
+    let members = ["Online 1 1 -", "Degraded 1 1 -", "Online 1 1 4"].map(member);
+    let prepared = prepare(&profile, &members, &Geography::default(), Family::V4, &[]);
+    use Standing::*;
+    assert_eq!(*prepared.standings, [Unresolved, Degraded, Candidate]);
+}
+
 #[test]
 fn nothing_in_service_is_nodata_whatever_the_rule() {
     for rule in [WhenNoneHealthy::ServeAll, WhenNoneHealthy::ServFail] {
@@ -200,7 +232,7 @@ fn every_endpoint_is_told_why_it_is_out() {
     ];
     profile.family = FamilyRule::Any;
     let members: Vec<Member> = members.into_iter().map(member).collect();
-    let prepared = prepare(&profile, &members, &Geography::default(), Family::V6, None);
+    let prepared = prepare(&profile, &members, &Geography::default(), Family::V6, &[]);
     use Standing::*;
     let expected = [Candidate, ZeroWeight, LowerPriority, Degraded, Drained, Disabled, NoAddress];
     assert_eq!(*prepared.standings, expected);
@@ -216,7 +248,7 @@ fn affinity_keeps_clients_together_in_every_method() {
         let members = ["Online 3 1 4", "Online 2 1 4", "Online 1 1 4"].map(member);
         let members = [0, 1, 2].map(|at: usize| Member { key: mix(at as u64), ..members[at] });
         profile.endpoints = ["a", "b", "c"].map(|it| endpoint(it, "WORLD")).into();
-        let prepared = prepare(&profile, &members, &geography, Family::V4, None);
+        let prepared = prepare(&profile, &members, &geography, Family::V4, &[]);
         let Source::Members(chooser) = prepared.source else { panic!("{method:?}") };
         let picked = |client: [u8; 4], sequence| {
             let client = Client::new(client.into(), &geography);

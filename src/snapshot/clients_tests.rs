@@ -147,6 +147,21 @@ fn geographic_without_failover_serves_a_degraded_match_all_the_same() {
     bed.after(1, "g/wa down").check("g", "20.1.0.1", "wa");
     bed.after(2, "g/wa drained").check("g", "20.1.0.1", "us");
     bed.after(3, "g/us off").check("g", "20.1.0.1", "na");
+    // Also where none is healthy, whatever the profile says of that.
+    for rule in ["serve_all", "last_healthy", "fallback", "nodata", "servfail"] {
+        let text = REGIONS.replace("c\n", &format!("c stay none={rule}\n"));
+        let mut bed = Bed::new("spot 20.1.0.0/16 US-WA", &[&text]);
+        bed.after(1, "g/wa down\ng/us down").after(2, "g/na down\ng/world down");
+        bed.check("g", "20.1.0.1", "wa").check("g", "9.9.9.9", "world");
+        let table = bed.table("g");
+        assert!(table.is_fail_open() && table.unhealthy_rule() == "geo_failover = false");
+        bed.after(3, "g/wa drained").check("g", "20.1.0.1", "us");
+        // Where there is nothing but drained ones, the profile's word counts again.
+        bed.after(4, "g/us off\ng/na drained\ng/world off");
+        assert_eq!(bed.table("g").unhealthy_rule(), format!("when_none_healthy = {rule}"));
+        let expected = if ["serve_all", "last_healthy"].contains(&rule) { "wa" } else { rule };
+        bed.check_family("g", Family::V4, "20.1.0.1", expected);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use super::Snapshot;
 use super::answer::Answer;
 use super::profile::ProfileTable;
+use super::reach::Reach;
 use crate::model::{Family, Name, RecordType};
 use crate::routing::{Basis, Client, Draw, Pick, Source};
 
@@ -41,8 +42,8 @@ pub struct Decision<'s> {
     /// Seconds that a resolver may keep the answer: the least of all profiles that had a say, and of the addresses that a name
     /// was found to have.
     pub ttl: u32,
-    /// The length of the widest prefix around the client in which every client has the same candidates; 0 when the client
-    /// doesn't matter.
+    /// The length of the widest prefix around the client in which every client has the same candidates, of all profiles that
+    /// chance may lead to, counted as the client's address is written; 0 when the client doesn't matter.
     pub scope: u8,
     /// Whether health was heeded by all profiles that had a say, or else why one didn't.
     pub basis: Basis,
@@ -68,7 +69,11 @@ impl Snapshot {
         let family = family_of(record_type);
         let choice = Choice::NoData;
         let basis = Basis::Healthy;
-        let mut decision = Decision { table, choice, ttl: u32::MAX, scope: 0, basis, family };
+        let scope = match table.family(family).leads_apart {
+            true => Reach::new(self, &client, family).scope(table, 0),
+            false => 0,
+        };
+        let mut decision = Decision { table, choice, ttl: u32::MAX, scope, basis, family };
         for _ in 0..=MAX_DEPTH {
             let table = decision.table;
             decision.ttl = decision.ttl.min(table.ttl);

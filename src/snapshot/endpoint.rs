@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::profile::Nested;
-use crate::health::{Evidence, Probed, Remembered, Resolution, Resolved, endpoint_status};
+use crate::health::{
+    Children, Evidence, Probed, Remembered, Resolution, Resolved, endpoint_status,
+};
 use crate::model::{
     Addresses, Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Moment, Monitor, Now,
     Profile, Protocol, Target, Timestamp, Verdict,
@@ -113,7 +115,8 @@ impl EndpointState {
             ramp: None,
             facts,
         };
-        state.status = state.status_if(profile, endpoint, state.facts.drained);
+        let children = state.facts.nested.map(|it| it.children);
+        state.status = state.status_if(profile, endpoint, state.facts.drained, children);
         match before {
             Some(before) if before.status == state.status => state.since = before.since,
             Some(_) => {
@@ -169,6 +172,12 @@ impl EndpointState {
         }
     }
 
+    /// Whether there is something to answer with, in any family: of a name no address may be known yet.
+    pub(super) fn is_resolved(&self, endpoint: &Endpoint) -> bool {
+        !matches!(endpoint.target, Target::Resolved(_))
+            || self.addresses(endpoint).iter().next().is_some()
+    }
+
     /// Seconds that its answers may be kept, where the profile's are `ttl`.
     pub(super) fn ttl(&self, endpoint: &Endpoint, ttl: u32) -> u32 {
         match (&endpoint.target, &self.facts.host) {
@@ -177,9 +186,20 @@ impl EndpointState {
         }
     }
 
-    fn status_if(&self, profile: &Profile, endpoint: &Endpoint, drained: bool) -> EndpointStatus {
-        let evidence = match (endpoint.child(), self.facts.nested) {
-            (Some((_, min)), Some(nested)) => Evidence::Children(nested.children, min),
+    /// What it would be if neither it nor anything in the profile that it stands for were drained.
+    pub(super) fn undrained(&self, profile: &Profile, endpoint: &Endpoint) -> EndpointStatus {
+        self.status_if(profile, endpoint, false, self.facts.nested.map(|it| it.undrained))
+    }
+
+    fn status_if(
+        &self,
+        profile: &Profile,
+        endpoint: &Endpoint,
+        drained: bool,
+        children: Option<Children>,
+    ) -> EndpointStatus {
+        let evidence = match (endpoint.child(), children) {
+            (Some((_, min)), Some(children)) => Evidence::Children(children, min),
             _ if endpoint.probe.monitor.protocol == Protocol::None => Evidence::None,
             _ => Evidence::Probes(self.facts.verdict),
         };
@@ -189,8 +209,8 @@ impl EndpointState {
     /// How it starts, after it was in this state: slowly where it was out for its health, drained or disabled. With its profile
     /// all that share with it were out.
     fn ramp_after(&self, endpoint: &Endpoint, before: &Self, now: Moment) -> Option<Ramp> {
-        use EndpointStatus::{Degraded, Disabled, Drained};
-        let was_out = matches!(before.status, Degraded | Drained | Disabled);
+        use EndpointStatus::{Degraded, Disabled, Drained, Stopped};
+        let was_out = matches!(before.status, Degraded | Drained | Disabled | Stopped);
         let since = if was_out { Some(now) } else { before.ramp.map(|it| it.since) };
         let starts = self.status.is_healthy() && !endpoint.slow_start.is_zero();
         Ramp::at(since.filter(|_| starts)?, endpoint.slow_start, now)
@@ -199,14 +219,20 @@ impl EndpointState {
     pub(super) fn member(&self, profile: &Profile, endpoint: &Endpoint) -> Member {
         // Profiles that are nested in each other choose apart, also between endpoints of equal names.
         let names = profile.name.as_wire().iter().copied().chain(endpoint.name.as_str().bytes());
+        let undrained = self.undrained(profile, endpoint);
         Member {
-            status: self.status,
-            healthy: self.status_if(profile, endpoint, false).is_healthy(),
+            // Where everything in its profile is drained, it is as one that is drained itself.
+            status: match self.status {
+                EndpointStatus::Stopped if undrained.is_in_service() => EndpointStatus::Drained,
+                status => status,
+            },
+            healthy: undrained.is_healthy(),
             last_healthy: self.last_healthy,
             weight: self.weight,
             priority: self.priority,
             families: Family::ALL.map(|family| self.has(endpoint, family)),
             fails: self.facts.nested.is_some_and(|it| it.fails),
+            resolved: self.is_resolved(endpoint),
             ramp: self.part(),
             key: names.fold(0, |key, octet| mix(key ^ u64::from(octet))),
         }

@@ -174,6 +174,28 @@ fn one_healthy_family_keeps_the_other_from_failing_open() {
 }
 
 #[test]
+fn a_name_without_an_address_takes_no_traffic_in_any_method() {
+    let first = ["p=1", "w=99", "site=a at=0,10", "geo=US-WA", "net=10.0.0.0/8", "w=99"];
+    for ((method, [_, b, c]), a) in METHODS.into_iter().zip(first) {
+        for word in ["", "unmonitored"] {
+            let text = format!("p {method}\n a flat {word} {a}\n b {b}\n c {c}");
+            let mut bed = Bed::new(GEO, &[&text, "up priority\n p child=p\n d"]);
+            let next = match method {
+                "weighted" => "b:50 c:50",
+                "multivalue" => "b c",
+                "subnet" => "c",
+                _ => "b",
+            };
+            bed.check("p", CLIENT, next);
+            bed.after(1, "p/b down\np/c down");
+            assert!(bed.table("p").is_fail_open(), "{method}");
+            bed.check("p", CLIENT, next).check("up", CLIENT, "d");
+            bed.after(2, "p/a resolved").check("p", CLIENT, "a").check("up", CLIENT, "p/a");
+        }
+    }
+}
+
+#[test]
 fn panic_treats_all_as_healthy_below_the_threshold_in_every_method() {
     for (method, mut bed) in beds("panic=50") {
         bed.after(1, "p/a down");

@@ -8,6 +8,7 @@ mod endpoint;
 mod explain;
 mod live;
 mod profile;
+mod reach;
 mod slots;
 mod whatif;
 mod zone;

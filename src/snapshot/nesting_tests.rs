@@ -129,6 +129,55 @@ fn drains_inside_a_nested_profile_act_on_it() {
     bed.after(4, "p/c drained").check("p", CLIENT, "d");
 }
 
+/// Whatever is drained, profiles in profiles answer as one would that had all their endpoints.
+#[test]
+fn drained_endpoints_come_back_as_if_they_were_not_nested() {
+    let profiles = [
+        "flat priority\n a\n b",
+        "x weighted\n a",
+        "y weighted\n b",
+        "nest priority\n a child=x\n b child=y",
+        "half priority\n a child=x\n b",
+        "deep priority\n nest child=nest",
+    ];
+    for (a, b, expected) in [
+        ("drained", "drained", "a"),
+        ("drained down", "drained", "b"),
+        ("drained down", "drained down", "a"),
+        ("drained", "down", "b"),
+        ("drained", "off", "a"),
+        ("off", "drained down", "b"),
+        ("off", "off", "nodata"),
+    ] {
+        let mut bed = Bed::new("", &profiles);
+        bed.set(&format!("flat/a {a}\nx/a {a}\nflat/b {b}\ny/b {b}\nhalf/b {b}")).publish(1);
+        let fails_open = bed.table("flat").is_fail_open();
+        assert_eq!(fails_open, expected != "nodata", "{a}, {b}");
+        for name in ["flat", "nest", "half", "deep"] {
+            let shares = bed.shares(name, Family::V4, CLIENT);
+            let places: Vec<&str> = shares.keys().filter_map(|it| it.rsplit('/').next()).collect();
+            assert_eq!(places, [expected], "{name} {a}, {b}");
+            assert_eq!(bed.table(name).is_fail_open(), fails_open, "{name} {a}, {b}");
+        }
+        let is_drained = a.starts_with("drained") || a == "off";
+        assert_eq!(status(&bed, "nest", 0) == EndpointStatus::Stopped, is_drained, "{a}");
+    }
+}
+
+/// A nested profile needs as many to be passing as it needs to serve.
+#[test]
+fn a_drained_profile_that_passes_its_probes_comes_back_first() {
+    for (min, expected) in [(1, "x/a"), (2, "y/a")] {
+        let parent = format!("p priority\n x child=x min={min}/0/0\n y child=y");
+        let mut bed = Bed::new("", &["x priority\n a\n b", "y weighted\n a", &parent]);
+        bed.after(1, "x/a drained\nx/b drained down\ny/a drained").check("p", CLIENT, expected);
+    }
+    // What is drained itself stands for what would answer.
+    let mut bed = Bed::new("", &["x weighted\n a", "p priority\n x child=x\n b"]);
+    bed.after(1, "x/a drained\np/x drained\np/b drained").check("p", CLIENT, "x/a");
+    bed.after(2, "x/a off").check("p", CLIENT, "b");
+}
+
 #[test]
 fn none_healthy_inside_is_what_the_inner_profile_says() {
     for (rule, expected) in [

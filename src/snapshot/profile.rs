@@ -6,7 +6,8 @@ use super::counters::AnswerCounters;
 use super::endpoint::{EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
 use crate::model::{
-    Endpoint, Family, Geography, Ident, Now, Profile, ProfileStatus, Serving, WhenNoneHealthy,
+    Endpoint, EndpointStatus, Family, Geography, Ident, Now, Profile, ProfileStatus, Serving,
+    WhenNoneHealthy,
 };
 use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, Trace, prepare};
 
@@ -36,6 +37,8 @@ pub(super) struct FamilyTable {
     /// By endpoint.
     pub(super) answers: Box<[Answer]>,
     pub(super) fallback: Answer,
+    /// Whether an endpoint stands for a profile to which it may matter who the client is.
+    pub(super) leads_apart: bool,
 }
 
 /// What a profile's table follows from, beside what is known of its endpoints.
@@ -56,10 +59,14 @@ pub struct Nested {
     pub slot: u32,
     /// Its endpoints, counted.
     pub children: Children,
+    /// The same if nothing in it were drained.
+    pub undrained: Children,
     /// Whether it has something to answer, by [`Family::index`].
     pub families: [bool; 2],
     /// Whether it has SERVFAIL to answer where it has nothing else.
     pub fails: bool,
+    /// Whether it may matter who the client is, by [`Family::index`].
+    pub tells_clients_apart: [bool; 2],
     /// Whether that is CNAME records.
     pub is_alias: bool,
 }
@@ -78,14 +85,18 @@ impl ProfileTable {
         };
         let mut endpoints: Box<[EndpointState]> =
             profile.endpoints.iter().zip(facts).enumerate().map(state).collect();
-        if endpoints.iter().any(|it| it.status.is_healthy()) {
-            endpoints.iter_mut().for_each(|it| it.last_healthy = it.status.is_healthy());
+        let serves = |(it, state): (&Endpoint, &EndpointState)| {
+            state.status.is_healthy() && state.is_resolved(it)
+        };
+        let serving: Vec<bool> = profile.endpoints.iter().zip(&endpoints).map(serves).collect();
+        if serving.contains(&true) {
+            endpoints.iter_mut().zip(serving).for_each(|(it, serves)| it.last_healthy = serves);
         }
         let members = members(&profile, &endpoints);
         let ttl = ttl(&profile, &endpoints);
         let families = Family::ALL.map(|family| {
-            let active = previous.and_then(|it| it.family(family).prepared.active);
-            let prepared = prepare(&profile, &members, geography, family, active);
+            let served = previous.map(|it| it.served(family, &profile)).unwrap_or_default();
+            let prepared = prepare(&profile, &members, geography, family, &served);
             let answer = |(it, state): (&Endpoint, &EndpointState)| {
                 Answer::new(state.addresses(it), family, state.ttl(it, ttl))
             };
@@ -93,8 +104,10 @@ impl ProfileTable {
                 WhenNoneHealthy::Fallback(addresses) => Answer::new(addresses, family, ttl),
                 _ => Answer::default(),
             };
+            let is_apart = |it: Nested| it.tells_clients_apart[family.index()];
             FamilyTable {
                 prepared,
+                leads_apart: endpoints.iter().any(|it| it.facts.nested.is_some_and(is_apart)),
                 answers: profile.endpoints.iter().zip(&endpoints).map(answer).collect(),
                 fallback,
             }
@@ -105,39 +118,53 @@ impl ProfileTable {
         Self { profile, endpoints, status, ttl, is_alias, counters, families }
     }
 
-    /// The same, but as if these priorities had served until now.
-    pub fn resuming(mut self, serving: Serving, geography: &Geography) -> Self {
+    /// The same, but as if these endpoints had served until now.
+    pub fn resuming(mut self, serving: &Serving, geography: &Geography) -> Self {
         let members = members(&self.profile, &self.endpoints);
-        for (table, (family, active)) in
-            self.families.iter_mut().zip(Family::ALL.into_iter().zip(serving))
-        {
-            table.prepared = prepare(&self.profile, &members, geography, family, active);
+        for (family, names) in Family::ALL.into_iter().zip(serving) {
+            let served: Vec<usize> = names.iter().filter_map(|it| self.position(it)).collect();
+            let prepared = prepare(&self.profile, &members, geography, family, &served);
+            self.families[family.index()].prepared = prepared;
         }
         self
     }
 
+    /// Where those that serve are in what the profile has become.
+    fn served(&self, family: Family, profile: &Profile) -> Vec<usize> {
+        let served = self.family(family).prepared.serving.iter();
+        let named = served.filter_map(|at| Some((*at, &self.profile.endpoints.get(*at)?.name)));
+        named.filter_map(|(at, name)| position(profile, name, at)).collect()
+    }
+
     /// The state of the endpoint of this name, which is likely to be at `likely`.
     fn find(&self, name: &Ident, likely: usize) -> Option<&EndpointState> {
-        let is_it = |at: &usize| self.profile.endpoints.get(*at).is_some_and(|it| it.name == *name);
-        let at = Some(likely).filter(is_it).or_else(|| self.position(name));
-        self.endpoints.get(at?)
+        self.endpoints.get(position(&self.profile, name, likely)?)
     }
 
     /// Where in the profile the endpoint of this name is.
     pub fn position(&self, name: &Ident) -> Option<usize> {
-        self.profile.endpoints.iter().position(|it| it.name == *name)
+        position(&self.profile, name, 0)
     }
 
     /// What it is to a profile that it is nested in, when this is its slot.
     pub fn nested(&self, slot: u32) -> Nested {
-        let families = |(endpoint, state): (&Endpoint, &EndpointState)| {
-            (state.status, Family::ALL.map(|it| state.has(endpoint, it)))
-        };
-        let endpoints = self.profile.endpoints.iter().zip(&self.endpoints).map(families);
-        let children = Children::count(self.status, endpoints);
+        let children = self.children(|_, state| state.status);
+        let undrained = self.children(|endpoint, state| state.undrained(&self.profile, endpoint));
         let families = Family::ALL.map(|it| self.can_answer(it));
         let fails = families == [false; 2] && Family::ALL.into_iter().any(|it| self.can_fail(it));
-        Nested { slot, children, families, fails, is_alias: self.is_alias }
+        let tells_clients_apart = Family::ALL.map(|it| self.tells_clients_apart(it));
+        let is_alias = self.is_alias;
+        Nested { slot, children, undrained, families, fails, tells_clients_apart, is_alias }
+    }
+
+    /// Its endpoints, counted as if each were in this status, but for those that have nothing to answer with.
+    fn children(&self, status: impl Fn(&Endpoint, &EndpointState) -> EndpointStatus) -> Children {
+        let pairs = || self.profile.endpoints.iter().zip(&self.endpoints);
+        let all =
+            profile_status(self.profile.enabled, pairs().map(|(it, state)| status(it, state)));
+        let families = |it, state: &EndpointState| Family::ALL.map(|family| state.has(it, family));
+        let counted = pairs().filter(|(it, state)| state.is_resolved(it));
+        Children::count(all, counted.map(|(it, state)| (status(it, state), families(it, state))))
     }
 
     /// Whether anything of this family may be answered.
@@ -169,9 +196,29 @@ impl ProfileTable {
         endpoints.zip(standings).filter(|it| *it.1 == Standing::Candidate).map(|it| it.0)
     }
 
+    /// Whether it may matter who the client is, to it or to a profile that is nested in it.
+    fn tells_clients_apart(&self, family: Family) -> bool {
+        let FamilyTable { prepared, leads_apart, .. } = self.family(family);
+        match &prepared.source {
+            Source::Members(chooser) => *leads_apart || chooser.tells_clients_apart(),
+            Source::Fallback | Source::NoData | Source::ServFail => false,
+        }
+    }
+
     /// Whether answers to this family heed health, and if not, why not.
     pub fn basis(&self, family: Family) -> Basis {
         self.family(family).prepared.basis
+    }
+
+    /// The key that decides while no endpoint is healthy, with its value.
+    pub fn unhealthy_rule(&self) -> String {
+        let any_degraded = self.endpoints.iter().any(|it| it.status == EndpointStatus::Degraded);
+        match self.profile.when_none_healthy.label() {
+            _ if self.profile.serves_degraded() && any_degraded => {
+                "geo_failover = false".to_owned()
+            }
+            rule => format!("when_none_healthy = {rule}"),
+        }
     }
 
     /// Whether health can't decide in either family, because none or too few endpoints are healthy.
@@ -182,13 +229,17 @@ impl ProfileTable {
     /// The priority that serves this family, or did while an endpoint was healthy last, with
     /// [`Method::Priority`](crate::model::Method::Priority).
     pub fn active_priority(&self, family: Family) -> Option<u16> {
-        self.family(family).prepared.active
+        let serving = self.family(family).prepared.serving.iter();
+        serving.filter_map(|it| self.endpoints.get(*it)).map(|it| it.priority).min()
     }
 
-    /// The priorities that serve, where what recovers waits for an operator's word.
+    /// The endpoints that serve, where what recovers waits for an operator's word.
     pub fn serving(&self) -> Option<Serving> {
-        let serving = Family::ALL.map(|it| self.active_priority(it));
-        (self.profile.fails_back_by_hand() && serving != [None; 2]).then_some(serving)
+        let name = |it: &usize| self.profile.endpoints.get(*it).map(|it| it.name.clone());
+        let serving = Family::ALL
+            .map(|it| self.family(it).prepared.serving.iter().filter_map(name).collect());
+        let is_kept = self.profile.fails_back_by_hand();
+        Some(serving).filter(|it: &Serving| is_kept && it.iter().any(|it| !it.is_empty()))
     }
 
     /// Whether an endpoint of higher priority has recovered and waits for an operator's word.
@@ -232,6 +283,12 @@ impl ProfileTable {
     pub(super) fn family(&self, family: Family) -> &FamilyTable {
         &self.families[family.index()]
     }
+}
+
+/// Where in a profile the endpoint of this name is, which is likely to be at `likely`.
+fn position(profile: &Profile, name: &Ident, likely: usize) -> Option<usize> {
+    let is_it = |at: &usize| profile.endpoints.get(*at).is_some_and(|it| it.name == *name);
+    Some(likely).filter(is_it).or_else(|| (0..profile.endpoints.len()).find(is_it))
 }
 
 fn members(profile: &Profile, endpoints: &[EndpointState]) -> Vec<Member> {

@@ -86,7 +86,7 @@ pub(super) fn method() -> impl Strategy<Value = &'static str> {
 }
 
 fn bits(address: IpAddr) -> (u128, u32) {
-    match address.to_canonical() {
+    match address {
         IpAddr::V4(it) => (it.to_bits().into(), 32),
         IpAddr::V6(it) => (it.to_bits(), 128),
     }
@@ -112,6 +112,7 @@ proptest! {
         [first, second] in subnets(),
         (outer, outer_rule) in (method(), rule()),
         (inner, inner_rule) in (method(), rule()),
+        (other, other_rule) in (method(), rule()),
         changes in prop::sample::select(vec!["", "in/a down", "in/b down", "in/c down\nin/a down", "out/a down", "out/b down"]),
         ramps: bool,
         client in client(),
@@ -119,23 +120,26 @@ proptest! {
         seed: u64,
     ) {
         let slow = if ramps { "slow=90" } else { "" };
-        let endpoints = |c: &str| format!(
-            "\na w=2 p=1 site=x geo=US-WA net={first} {slow}\nb w=1 p=1 site=y geo=GEO-EU,US net={second}\nc w=3 p=2 site=z geo=WORLD {c}"
+        let endpoints = |b: &str, c: &str| format!(
+            "\na w=2 p=1 site=x geo=US-WA net={first} {slow}\nb w=1 p=1 site=y geo=GEO-EU,US net={second} {b}\nc w=3 p=2 site=z geo=WORLD {c}"
         );
         let outer = if outer == "multivalue" { "weighted" } else { outer };
-        let inner = format!("in {inner} {inner_rule}{}", endpoints(""));
-        let outer = format!("out {outer} {outer_rule}{}", endpoints("child=in"));
-        let mut bed = Bed::new(&geography, &[&inner, &outer]);
+        let inner = format!("in {inner} {inner_rule}{}", endpoints("", ""));
+        let other = format!("other {other} {other_rule}{}", endpoints("", "child=in"));
+        let outer = format!("out {outer} {outer_rule}{}", endpoints("child=other", "child=in"));
+        let mut bed = Bed::new(&geography, &[&inner, &other, &outer]);
         bed.after(1, "in/a down\nout/a down").after(2, "in/a up\nout/a up").after(30, changes);
         for name in ["in", "out"] {
-            for sequence in 0..3 {
-                let draw = Draw { seed, sequence };
-                let mine = bed.ask(name, Family::V4, client, draw);
-                prop_assert!(u32::from(mine.scope) <= bits(client).1);
+            let ask = |client, sequence| bed.ask(name, Family::V4, client, Draw { seed, sequence });
+            let scope = ask(client, 0).scope;
+            prop_assert!(u32::from(scope) <= bits(client).1);
+            for sequence in 0..12 {
+                // A resolver keeps any of these for all of them.
+                let mine = ask(client, sequence);
+                prop_assert_eq!(mine.scope, scope);
                 for other in &others {
-                    let other = inside(client, mine.scope, *other);
-                    let theirs = bed.ask(name, Family::V4, other, draw);
-                    prop_assert_eq!(&mine, &theirs, "{} and {}", client, other);
+                    let other = inside(client, scope, *other);
+                    prop_assert_eq!(&mine, &ask(other, sequence), "{} and {}", client, other);
                 }
             }
         }
@@ -159,6 +163,79 @@ fn the_scope_is_0_when_the_client_does_not_matter() {
         let scope =
             bed.ask("p", Family::V4, [16, 1, 1, 1].into(), Draw { seed: 1, sequence: 0 }).scope;
         assert_eq!(scope, 0, "{profile}");
+    }
+}
+
+/// Whatever chance might have chosen counts, but nothing else.
+#[test]
+fn the_scope_is_of_all_that_chance_may_lead_to() {
+    let geo = "spot 16.0.0.0/8 US";
+    let mut bed = Bed::new(
+        geo,
+        &[
+            "ns subnet\n a net=10.0.0.0/8",
+            "ng geographic\n a geo=US\n b geo=WORLD",
+            "w weighted\n s child=ns\n o",
+            "deep weighted\n w child=w\n o",
+            "p priority\n o p=1 slow=90\n s p=2 child=ns\n g p=3 child=ng",
+            "half priority\n o p=1 slow=90\n x p=1\n s p=2 child=ns",
+            "zero weighted\n s w=0 child=ns\n o",
+            "kept weighted affinity=4/4\n s child=ns\n o",
+        ],
+    );
+    let ask = |bed: &Bed, name: &str, client: &str| {
+        let ask = |sequence| {
+            bed.ask(name, Family::V4, client.parse().unwrap(), Draw { seed: 1, sequence }).scope
+        };
+        let first = ask(0);
+        assert!((1..64).all(|it| ask(it) == first), "{name} {client}");
+        first
+    };
+    for (name, client, expected) in [
+        ("w", "11.0.0.1", 8),
+        ("w", "10.0.0.1", 8),
+        ("w", "200.0.0.1", 1),
+        ("deep", "11.0.0.1", 8),
+        ("p", "11.0.0.1", 0),
+        ("half", "11.0.0.1", 0),
+        ("zero", "11.0.0.1", 0),
+    ] {
+        assert_eq!(ask(&bed, name, client), expected, "{name} {client}");
+    }
+    let kept: Vec<u8> =
+        (0..16).map(|it| ask(&bed, "kept", &format!("{}.0.0.1", 16 * it))).collect();
+    assert!(kept.contains(&4) && kept.iter().all(|it| [4, 5].contains(it)), "{kept:?}");
+    // While it starts slowly, `p` may leave a client to the next.
+    bed.after(1, "p/o down\nhalf/o down").after(2, "p/o up\nhalf/o up");
+    assert_eq!((ask(&bed, "p", "11.0.0.1"), ask(&bed, "half", "11.0.0.1")), (8, 0));
+}
+
+/// Where an IPv4 address that is written as IPv6 matters at all, so does it that it is one.
+#[test]
+fn the_scope_of_ipv4_that_is_written_as_ipv6_is_counted_in_ipv6() {
+    let bed = Bed::new(
+        "spot 16.0.0.0/8 US",
+        &[
+            "s subnet\n a net=0.0.0.0/0\n b",
+            "t subnet\n a net=10.0.0.0/8\n b",
+            "g geographic\n a geo=US\n b geo=WORLD",
+            "f weighted affinity=20/56\n a\n b",
+            "w weighted\n a\n b",
+        ],
+    );
+    for (name, client, expected) in [
+        ("s", "10.0.0.0", 0),
+        ("s", "::ffff:10.0.0.0", 96),
+        ("s", "2001:db8::", 3),
+        ("t", "10.0.0.0", 8),
+        ("t", "::ffff:10.0.0.0", 104),
+        ("g", "::ffff:16.0.0.0", 104),
+        ("f", "::ffff:10.0.0.0", 116),
+        ("w", "::ffff:10.0.0.0", 0),
+    ] {
+        let draw = Draw { seed: 1, sequence: 0 };
+        let scope = bed.ask(name, Family::V4, client.parse().unwrap(), draw).scope;
+        assert_eq!(scope, expected, "{name} {client}");
     }
 }
 

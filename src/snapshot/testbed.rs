@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AnswerCounters, Asker, Choice, EndpointFacts, Given, ProfileTable, Snapshot};
+use super::{AnswerCounters, Asker, Choice, EndpointFacts, Given, Host, ProfileTable, Snapshot};
 use crate::model::{
     Addresses, Affinity, Child, ClientNetwork, DefaultLocation, Endpoint, Failback, Family,
     FamilyRule, Flap, Forced, Geography, Latencies, Location, Method, MinChildren, Monitor, Now,
@@ -51,7 +51,8 @@ fn point(text: &str) -> Location {
 }
 
 /// An endpoint by its words: `NAME [4] [6] [w=WEIGHT] [p=PRIORITY] [site=SITE] [at=NORTH,EAST] [geo=CODE,…] [net=NETWORK,…]
-/// [slow=SECONDS] [child=PROFILE] [min=ANY/IPV4/IPV6] [unmonitored] [off]`; it is probed every 10 s, and every 5 s in doubt.
+/// [slow=SECONDS] [child=PROFILE] [min=ANY/IPV4/IPV6] [flat] [unmonitored] [off]`, where one that is `flat` has no address
+/// until it is `resolved`; it is probed every 10 s, and every 5 s in doubt.
 fn endpoint(number: usize, text: &str) -> Endpoint {
     let words = Words(text.split_whitespace().collect());
     let flap =
@@ -83,6 +84,9 @@ fn endpoint(number: usize, text: &str) -> Endpoint {
                 .collect();
             let min = MinChildren { any: min[0], v4: min[1], v6: min[2] };
             Target::Profile(Child { profile: format!("{child}.z.").parse().unwrap(), min })
+        }
+        None if words.has("flat") => {
+            Target::Resolved(format!("{}.example.", words.0[0]).parse().unwrap())
         }
         None => Target::Addresses(addresses.into_iter().collect::<Addresses>()),
     };
@@ -252,7 +256,7 @@ impl Bed {
     }
 
     /// Changes facts, in lines of `PROFILE/ENDPOINT WORD…`: `up`, `down`, `new`, `drained`, `undrained`, `off`, `on`,
-    /// `forced-up`, `forced-down`, `unforced`, `doubt=N`, `w=N`.
+    /// `forced-up`, `forced-down`, `unforced`, `resolved`, `doubt=N`, `w=N`.
     pub(crate) fn set(&mut self, text: &str) -> &mut Self {
         fn by<T>(value: T) -> Option<Stamped<T>> {
             let stamp =
@@ -278,6 +282,15 @@ impl Bed {
                     "forced-up" => facts.overrides.forced = by(Forced::Up),
                     "forced-down" => facts.overrides.forced = by(Forced::Down),
                     "unforced" => facts.overrides.forced = None,
+                    "resolved" => {
+                        let addresses = Arc::new(
+                            ["192.0.2.9", "2001:db8::9"]
+                                .map(|it| it.parse::<IpAddr>().unwrap())
+                                .into_iter()
+                                .collect(),
+                        );
+                        facts.host = Some(Host { addresses, ttl: 60, ..Host::default() });
+                    }
                     _ => match word.split_once('=').unwrap() {
                         ("w", it) => facts.overrides.weight = by(it.parse().unwrap()),
                         ("doubt", it) => facts.doubt = it.parse().ok(),

@@ -86,6 +86,24 @@ fn slow_start_is_of_recoveries_undrains_and_enabling_alone() {
     assert!(!ramps(next.publish(1)), "not with its profile");
 }
 
+/// What stands for a profile starts slowly however that went out of service.
+#[test]
+fn slow_start_is_of_nested_profiles_too() {
+    for (leaves, returns) in [
+        ("us/a drained", "us/a undrained"),
+        ("us/a down", "us/a up"),
+        ("us/a off", "us/a on"),
+        ("p/us drained", "p/us undrained"),
+        ("us/a drained\np/us drained", "us/a undrained\np/us undrained"),
+    ] {
+        let parent = "p weighted\n us child=us slow=90\n eu";
+        let mut bed = Bed::new("", &["us weighted\n a", parent]);
+        bed.after(1, leaves).check("p", CLIENT, "eu");
+        bed.after(2, returns).check("p", CLIENT, "us/a:5 eu:95");
+        bed.publish(92).check("p", CLIENT, "us/a:50 eu:50");
+    }
+}
+
 #[test]
 fn slow_start_is_cut_short_by_a_new_failure_and_begins_anew() {
     let mut bed = Bed::new("", &["p weighted\n a slow=90\n b"]);

@@ -1,13 +1,15 @@
 //! The overrides as JSON. These types are the file's; nothing outside knows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Damage;
 use super::time::Time;
-use crate::model::{EndpointKey, EndpointOverrides, Forced, Name, Overrides, Stamp, Stamped};
+use crate::model::{
+    EndpointKey, EndpointOverrides, Forced, Ident, Name, Overrides, Stamp, Stamped,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,15 +20,15 @@ struct Document {
     serving: Vec<ServingEntry>,
 }
 
-/// The priorities that a profile with manual failback answers A and AAAA by.
+/// The endpoints that a profile with manual failback answers A and AAAA with.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ServingEntry {
     profile: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    a: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aaaa: Option<u16>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    a: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    aaaa: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,8 +95,8 @@ pub(super) fn to_json(overrides: &Overrides) -> serde_json::Result<String> {
     let serving = overrides.serving.iter();
     let serving = serving.map(|(profile, [a, aaaa])| ServingEntry {
         profile: profile.to_string(),
-        a: *a,
-        aaaa: *aaaa,
+        a: a.iter().map(ToString::to_string).collect(),
+        aaaa: aaaa.iter().map(ToString::to_string).collect(),
     });
     let document = Document {
         endpoints: endpoints.collect(),
@@ -133,7 +135,8 @@ pub(super) fn from_json(payload: &str) -> Result<Overrides, Damage> {
     }
     for entry in document.serving {
         let profile: Name = name("profile", &entry.profile)?;
-        unique(&mut overrides.serving, profile, [entry.a, entry.aaaa], &entry.profile)?;
+        let serving = [names(&entry.a)?, names(&entry.aaaa)?];
+        unique(&mut overrides.serving, profile, serving, &entry.profile)?;
     }
     Ok(overrides)
 }
@@ -143,6 +146,10 @@ pub(super) fn name<T: FromStr<Err: std::fmt::Display>>(
     text: &str,
 ) -> Result<T, Damage> {
     text.parse().map_err(|error| Damage::Value(format!("the {what} `{text}` is no name: {error}")))
+}
+
+fn names(texts: &[String]) -> Result<BTreeSet<Ident>, Damage> {
+    texts.iter().map(|it| name("endpoint", it)).collect()
 }
 
 fn unique<K: Ord, V>(
@@ -200,8 +207,8 @@ impl From<ForcedWord> for Forced {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{Ident, Timestamp};
-    use proptest::collection::{btree_map, vec};
+    use crate::model::Timestamp;
+    use proptest::collection::{btree_map, btree_set, vec};
     use proptest::option;
     use proptest::prelude::*;
 
@@ -248,7 +255,7 @@ pub(super) mod tests {
                 })
                 .prop_filter("overrides something", |it| !it.is_empty());
         let serving =
-            btree_map(dns_name(), [option::of(any::<u16>()), option::of(any::<u16>())], 0..3);
+            btree_map(dns_name(), [btree_set(ident(), 0..3), btree_set(ident(), 0..3)], 0..3);
         (btree_map(key, changes, 0..6), btree_map(ident(), stamp(), 0..4), serving).prop_map(
             |(endpoints, drained_sites, serving)| Overrides { endpoints, drained_sites, serving },
         )

@@ -253,8 +253,7 @@ fn outcome(level: &Level, record_type: RecordType) -> String {
     let health = unhealth(*basis).map(|it| format!("{it}; ")).unwrap_or_default();
     let answer = match choice {
         Choice::Endpoints(_) if *basis == Basis::NoneHealthy => {
-            let rule = profile.when_none_healthy.label();
-            format!("{record_type} all the same (when_none_healthy = {rule})")
+            format!("{record_type} all the same ({})", table.unhealthy_rule())
         }
         Choice::Endpoints(_) => format!("{record_type} by {}", profile.method.label()),
         Choice::Fallback => "the fallback addresses".to_owned(),
@@ -308,8 +307,14 @@ fn scope_reason(snapshot: &Snapshot, levels: &[Level], asking: Asking, scope: u8
         .iter()
         .filter_map(|it| it.table.profile.affinity)
         .any(|it| scope == if asking.address.is_ipv4() { it.prefix4 } else { it.prefix6 });
+    let drawn = levels.iter().map(|it| match it.choice {
+        Choice::Endpoints(pick) => pick.scope,
+        Choice::Fallback | Choice::NoData | Choice::ServFail => scope,
+    });
+    let by_chance = drawn.max().is_some_and(|it| it < scope);
     let by_subnet = levels.iter().any(|it| it.table.profile.method == Method::Subnet);
     let reason = match told {
+        _ if by_chance => "by another draw the client would matter so far".to_owned(),
         Some(told) => format!("the range of the {} around the client", words(told.table)),
         None if sticks => "affinity keeps its clients at one endpoint".to_owned(),
         None if by_subnet => "the same subnets match in all of it".to_owned(),

@@ -60,10 +60,14 @@ fn out(endpoint: &Endpoint, state: &EndpointState, standing: Standing) -> String
         Standing::AwaitsFailback => {
             "has recovered, and waits for an operator's failback".to_owned()
         }
+        Standing::Drained if state.status == EndpointStatus::Stopped => {
+            "all that its profile has in service is drained".to_owned()
+        }
         Standing::Drained => {
             site.map_or_else(|| "drained".to_owned(), |it| format!("drained, with site {it}"))
         }
         Standing::Degraded => degraded(endpoint, state),
+        Standing::Unresolved => "no address of its name is known".to_owned(),
         Standing::NotLastHealthy => "was not among the last healthy ones".to_owned(),
         Standing::NoAddress => "has no address of this type".to_owned(),
         Standing::ZeroWeight => "has weight 0, and others have more".to_owned(),

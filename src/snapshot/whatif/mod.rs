@@ -135,6 +135,8 @@ pub enum Warning {
         profile: Name,
         /// Why.
         basis: Basis,
+        /// What decides while none is healthy.
+        rule: String,
         /// Whether it is so already.
         already: bool,
     },
@@ -210,7 +212,8 @@ fn warnings(
         if basis != Basis::Healthy {
             let already = now.basis(family) == basis;
             let profile = then.profile.name.clone();
-            warnings.push(Warning::Unheeded { profile, basis, already });
+            let rule = then.unhealthy_rule();
+            warnings.push(Warning::Unheeded { profile, basis, rule, already });
         }
     }
     for (now, then) in before.endpoints.iter().zip(&after.endpoints) {
