@@ -26,6 +26,7 @@ mod http1;
 mod http2;
 mod line;
 mod reason;
+mod programs;
 mod reports;
 mod scheduler;
 mod shares;
