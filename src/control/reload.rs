@@ -6,7 +6,6 @@ use super::geography::in_force;
 use super::names::Names;
 use super::nesting::Nesting;
 use super::world::{Changes, World, key, note_ramp};
-use crate::health::Probed;
 use crate::metrics::COUNTED_RCODES;
 use crate::model::{
     Endpoint, EndpointOverrides, Geography, Model, Name, Now, Override, Profile, Verdict, Zone,
@@ -153,9 +152,8 @@ impl World {
         tables.into_iter().flatten().collect()
     }
 
-    /// What is known of an endpoint that may have been configured otherwise before. Where it is probed at the same place but
-    /// otherwise, the verdict holds until the new probes say more: an endpoint that is down must not be served for a change
-    /// of its interval.
+    /// What is known of an endpoint that may have been configured otherwise before. Where it is probed at the same place, all
+    /// of it holds, however it is probed there: an endpoint that is down must not be served for a change of its interval.
     fn facts(
         &self,
         profile: &Profile,
@@ -167,23 +165,14 @@ impl World {
             Some((&table.profile.endpoints.get(at)?.probe, &table.endpoints.get(at)?.facts))
         });
         let key = key(profile, endpoint);
-        let mut doubt = None;
-        let (verdict, remembered, probed) = match known {
-            Some((probe, known)) if *probe == endpoint.probe => {
-                doubt = known.doubt;
-                (known.verdict, known.remembered, known.probed.clone())
-            }
-            Some((probe, known))
-                if probe.addresses == endpoint.probe.addresses
-                    && probe.host == endpoint.probe.host =>
-            {
-                let probed = Arc::new(Probed::continuing(&known.probed));
-                (known.verdict, known.remembered, probed)
+        let (verdict, doubt, remembered, probed) = match known {
+            Some((probe, known)) if probe.is_at(&endpoint.probe) => {
+                (known.verdict, known.doubt, known.remembered, known.probed.clone())
             }
             _ => {
                 let remembered = self.recall.of(&key, &endpoint.probe.addresses);
                 let verdict = remembered.map_or(Verdict::Unknown, |it| it.verdict);
-                (verdict, remembered, Arc::default())
+                (verdict, None, remembered, Arc::default())
             }
         };
         EndpointFacts {

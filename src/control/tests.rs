@@ -250,6 +250,9 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
 fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
     let mut world = world();
     world.observe(&verdict(&world, "www.z.", "a", Verdict::Degraded));
+    let record =
+        |world: &World| world.snapshot().profiles.get(1).unwrap().endpoints[0].facts.probed.clone();
+    let before = record(&world);
     world.reload(&model(&CONFIG.replace("port = 9", "port = 9\ninterval = \"1m\"")), Now::at(1));
     assert_eq!(statuses(world.snapshot(), "www.z."), "D");
     let watch = world.watches().into_iter().find(|it| it.key == key("www.z.", "a")).unwrap();
@@ -257,6 +260,7 @@ fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
         (watch.belief, watch.target.monitor.interval),
         (Belief::fresh(Verdict::Degraded), Duration::from_secs(60))
     );
+    assert!(Arc::ptr_eq(&watch.probed, &before), "by which the prober knows what it knew");
 }
 
 /// The overrides after `change`, which ends at `expires`.

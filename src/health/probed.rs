@@ -124,12 +124,6 @@ pub struct ProbeTally {
 }
 
 impl Probed {
-    /// A record for probes of another kind at the same place: when they were last heard counts on.
-    pub fn continuing(before: &Probed) -> Self {
-        let latest = Latest { heard: before.heard(), ..Latest::default() };
-        Self { latest: Mutex::new(latest), ..Self::default() }
-    }
-
     /// Takes over the last word of a record of the same probes; what was counted stays.
     pub fn follow(&self, other: &Probed) {
         let latest = other.latest().clone();
@@ -213,9 +207,7 @@ mod tests {
         assert_eq!(probed.heard(), Some(at(2)));
         assert_eq!(probed.last().map(|it| it.outcome), Some(Outcome::Void));
         assert_eq!(probed.held_down_until(), Some(at(9)));
-        let next = Probed::continuing(&probed);
-        assert_eq!((next.heard(), next.tally()), (Some(at(2)), ProbeTally::default()));
-        assert_eq!((next.last(), next.held_down_until()), (None, None));
+        let next = Probed::default();
         next.follow(&probed);
         assert_eq!((next.last(), next.heard()), (probed.last(), Some(at(2))));
         assert_eq!((next.tally(), next.held_down_until()), (ProbeTally::default(), Some(at(9))));

@@ -241,3 +241,10 @@ pub struct ProbeTarget {
     /// How each address is probed.
     pub monitor: Arc<Monitor>,
 }
+
+impl ProbeTarget {
+    /// Whether it is where the other one is, however either is probed.
+    pub fn is_at(&self, other: &Self) -> bool {
+        self.addresses == other.addresses && self.host == other.host
+    }
+}
