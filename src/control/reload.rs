@@ -166,11 +166,11 @@ impl World {
         });
         let key = key(profile, endpoint);
         let (verdict, doubt, remembered, probed) = match known {
-            Some((probe, known)) if probe.is_at(&endpoint.probe) => {
+            Some((probe, known)) if probe.tells_of(&endpoint.probe, known.verdict) => {
                 (known.verdict, known.doubt, known.remembered, known.probed.clone())
             }
             _ => {
-                let remembered = self.recall.of(&key, &endpoint.probe.addresses);
+                let remembered = self.recall.of(&key, &endpoint.probe);
                 let verdict = remembered.map_or(Verdict::Unknown, |it| it.verdict);
                 (verdict, None, remembered, Arc::default())
             }
