@@ -325,7 +325,8 @@ pub(super) fn status(
                 status.degraded.push(name(forced.or_else(probed)));
             }
             if state.is_stale(&endpoint.probe.monitor, now.moment) {
-                status.stale.push(name(None));
+                let why = state.facts.probed.void_reason();
+                status.stale.push(name(why.as_deref().map(str::to_owned)));
             }
             let expiring = certificate(endpoint, state, now).filter(|it| it.expires_soon);
             if let Some(certificate) = expiring {

@@ -6,6 +6,7 @@ use super::geography::in_force;
 use super::names::Names;
 use super::nesting::Nesting;
 use super::world::{Changes, World, key, note_ramp};
+use crate::health::Probed;
 use crate::metrics::COUNTED_RCODES;
 use crate::model::{
     Endpoint, EndpointOverrides, Geography, Model, Name, Now, Override, Profile, Verdict, Zone,
@@ -133,10 +134,10 @@ impl World {
                 Some(tables.get(slot as usize)?.as_ref()?.nested(slot))
             };
             let old = before.profile(&profile.name);
-            let facts = profile
-                .endpoints
-                .iter()
-                .map(|it| EndpointFacts { nested: nested(it), ..self.facts(profile, it, old) });
+            let facts = profile.endpoints.iter().map(|it| EndpointFacts {
+                nested: nested(it),
+                ..self.facts(profile, it, old, now)
+            });
             let (facts, counters) = (facts.collect(), self.counters(profile, old));
             let given = Given { previous: old.map(|it| &**it), geography, now };
             let mut table = ProfileTable::new(profile.clone(), facts, counters, given);
@@ -159,6 +160,7 @@ impl World {
         profile: &Profile,
         endpoint: &Endpoint,
         before: Option<&Arc<ProfileTable>>,
+        now: Now,
     ) -> EndpointFacts {
         let known = before.and_then(|table| {
             let at = table.position(&endpoint.name)?;
@@ -172,7 +174,7 @@ impl World {
             _ => {
                 let remembered = self.recall.of(&key, &endpoint.probe);
                 let verdict = remembered.map_or(Verdict::Unknown, |it| it.verdict);
-                (verdict, None, remembered, Arc::default())
+                (verdict, None, remembered, Arc::new(Probed::since(now.moment)))
             }
         };
         EndpointFacts {

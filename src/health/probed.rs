@@ -97,6 +97,8 @@ pub struct ProbeResult {
 /// What probing knows about one endpoint: written by the prober alone, read by whoever shows it.
 #[derive(Debug, Default)]
 pub struct Probed {
+    /// When it began.
+    since: Moment,
     passed: AtomicU64,
     failed: AtomicU64,
     void: AtomicU64,
@@ -124,6 +126,11 @@ pub struct ProbeTally {
 }
 
 impl Probed {
+    /// The record of an endpoint that is watched from then on.
+    pub fn since(since: Moment) -> Self {
+        Self { since, ..Self::default() }
+    }
+
     /// Takes over the last word of a record of the same probes; what was counted stays.
     pub fn follow(&self, other: &Probed) {
         let latest = other.latest().clone();
@@ -170,6 +177,16 @@ impl Probed {
         self.latest().heard
     }
 
+    /// Since when nothing has been heard: since a probe last said something, or since the record began.
+    pub fn silent_since(&self) -> Moment {
+        self.heard().unwrap_or(self.since)
+    }
+
+    /// Why the last probe said nothing, where it didn't.
+    pub fn void_reason(&self) -> Option<Arc<str>> {
+        self.last().filter(|it| it.outcome == Outcome::Void)?.reason.clone()
+    }
+
     /// When a flapping endpoint that passes its probes may be Online again.
     pub fn held_down_until(&self) -> Option<Moment> {
         self.latest().held_down_until
@@ -186,7 +203,9 @@ mod tests {
 
     #[test]
     fn void_probes_are_counted_but_are_no_word_on_the_endpoint() {
-        let probed = Probed::default();
+        let probed = Probed::since(Moment(Duration::from_millis(500)));
+        let silent_since = |probed: &Probed| probed.silent_since().0.as_millis();
+        assert_eq!(silent_since(&probed), 500);
         let result = |outcome| {
             Arc::new(ProbeResult {
                 at: Timestamp(1),
@@ -204,7 +223,7 @@ mod tests {
         probed.record(result(Outcome::Failed), at(2), None);
         probed.record(result(Outcome::Void), at(3), Some(at(9)));
         assert_eq!(probed.tally(), ProbeTally { passed: 1, failed: 1, void: 1 });
-        assert_eq!(probed.heard(), Some(at(2)));
+        assert_eq!((probed.heard(), silent_since(&probed)), (Some(at(2)), 2000));
         assert_eq!(probed.last().map(|it| it.outcome), Some(Outcome::Void));
         assert_eq!(probed.held_down_until(), Some(at(9)));
         let next = Probed::default();

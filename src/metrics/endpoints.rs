@@ -105,7 +105,7 @@ pub(super) static FAMILIES: [Family; 15] = [
     Family::new(
         "farol_endpoint_verdict_stale",
         Kind::Gauge,
-        "Whether the verdict on an endpoint is older than three of its intervals.",
+        "Whether no probe has said anything about an endpoint for three of its intervals.",
         stale,
     ),
     Family::new(

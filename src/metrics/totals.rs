@@ -81,7 +81,7 @@ impl Totals {
         }
         out.gauge(
             "farol_verdicts_stale",
-            "Endpoints whose verdict is older than three of their intervals.",
+            "Endpoints about which no probe has said anything for three of their intervals.",
             self.stale,
         );
         let mut overrides = out.family(gauge(

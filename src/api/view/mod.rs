@@ -278,7 +278,8 @@ pub struct Endpoint {
     /// The certificate that it last showed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
-    /// Whether the last result is older than three intervals: probing has stopped.
+    /// Whether no probe has said anything for three intervals: probing has stopped, or says nothing. The verdict stays in force;
+    /// without one it is served.
     pub stale: bool,
     /// When an endpoint that keeps failing, and passes its probes now, may be Online again.
     #[schema(format = DateTime)]
