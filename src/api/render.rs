@@ -170,7 +170,7 @@ fn certificate(
 ) -> Option<view::Certificate> {
     let warns_from = state.certificate_warns_from(&endpoint.probe.monitor);
     Some(view::Certificate {
-        expires: rfc3339(state.facts.probed.certificate_expires()?),
+        expires: rfc3339(state.certificate_expires(&endpoint.probe.monitor)?),
         expires_soon: warns_from.is_some_and(|it| it < now.time),
     })
 }

@@ -112,6 +112,8 @@ struct Latest {
     /// When a probe last said something, for or against the endpoint.
     heard: Option<Moment>,
     held_down_until: Option<Moment>,
+    /// Of the last certificate that was shown, which may be longer ago than the last result.
+    certificate_expires: Option<Timestamp>,
 }
 
 /// How many probes ended how, since the start.
@@ -150,6 +152,7 @@ impl Probed {
             latest.heard = Some(now);
         }
         latest.held_down_until = held_down_until;
+        latest.certificate_expires = result.certificate_expires.or(latest.certificate_expires);
         latest.result = Some(result);
     }
 
@@ -169,7 +172,7 @@ impl Probed {
 
     /// When the certificate that the endpoint last showed expires.
     pub fn certificate_expires(&self) -> Option<Timestamp> {
-        self.latest().result.as_ref()?.certificate_expires
+        self.latest().certificate_expires
     }
 
     /// When a probe last said something; none before the first verdict.
@@ -202,22 +205,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_certificate_is_known_until_another_one_is_shown() {
+        let probed = Probed::default();
+        for (shown, known) in
+            [(None, None), (Some(5), Some(5)), (None, Some(5)), (Some(3), Some(3))]
+        {
+            let certificate_expires = shown.map(Timestamp);
+            let result = ProbeResult { certificate_expires, ..result(Outcome::Failed) };
+            probed.record(Arc::new(result), Moment::default(), None);
+            assert_eq!(probed.certificate_expires(), known.map(Timestamp));
+        }
+    }
+
+    fn result(outcome: Outcome) -> ProbeResult {
+        ProbeResult {
+            at: Timestamp(1),
+            outcome,
+            phase: Phase::Connect,
+            elapsed: Duration::ZERO,
+            phases: PhaseTimes::default(),
+            reason: None,
+            refused: false,
+            certificate_expires: None,
+        }
+    }
+
+    #[test]
     fn void_probes_are_counted_but_are_no_word_on_the_endpoint() {
         let probed = Probed::since(Moment(Duration::from_millis(500)));
         let silent_since = |probed: &Probed| probed.silent_since().0.as_millis();
         assert_eq!(silent_since(&probed), 500);
-        let result = |outcome| {
-            Arc::new(ProbeResult {
-                at: Timestamp(1),
-                outcome,
-                phase: Phase::Connect,
-                elapsed: Duration::ZERO,
-                phases: PhaseTimes::default(),
-                reason: None,
-                refused: false,
-                certificate_expires: None,
-            })
-        };
+        let result = |outcome| Arc::new(result(outcome));
         let at = |seconds| Moment(Duration::from_secs(seconds));
         probed.record(result(Outcome::Passed), at(1), None);
         probed.record(result(Outcome::Failed), at(2), None);

@@ -240,7 +240,7 @@ fn probes(row: &Row<'_>, out: &mut Samples<'_>) {
 
 fn expiry(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
-        if let Some(expires) = state.facts.probed.certificate_expires() {
+        if let Some(expires) = state.certificate_expires(&endpoint.probe.monitor) {
             out.add(&row.place(endpoint), expires.0 as f64 / 1000.0);
         }
     }

@@ -57,7 +57,7 @@ impl Totals {
             for kind in state.facts.overrides.kinds() {
                 bump(&mut self.overrides, OVERRIDES.iter().position(|it| *it == kind));
             }
-            let expires = state.facts.probed.certificate_expires();
+            let expires = state.certificate_expires(&endpoint.probe.monitor);
             self.earliest_expiry = [self.earliest_expiry, expires].into_iter().flatten().min();
             let warns = state.certificate_warns_from(&endpoint.probe.monitor);
             self.earliest_warning = [self.earliest_warning, warns].into_iter().flatten().min();

@@ -138,9 +138,14 @@ impl EndpointState {
             && now.since(self.facts.probed.silent_since()) > 3 * monitor.interval
     }
 
-    /// From when on the certificate that the endpoint last showed has fewer days left than the monitor demands.
+    /// When the certificate that the endpoint last showed expires, if the monitor looks at any.
+    pub fn certificate_expires(&self, monitor: &Monitor) -> Option<Timestamp> {
+        monitor.protocol.tls().and(self.facts.probed.certificate_expires())
+    }
+
+    /// From when on that certificate has fewer days left than the monitor demands.
     pub fn certificate_warns_from(&self, monitor: &Monitor) -> Option<Timestamp> {
-        monitor.protocol.tls()?.warns_from(self.facts.probed.certificate_expires()?)
+        monitor.protocol.tls()?.warns_from(self.certificate_expires(monitor)?)
     }
 
     /// The part of its share that it takes, from 0 to 1.

@@ -275,7 +275,7 @@ pub struct Endpoint {
     pub monitor: Monitor,
     /// The last probe's result.
     pub last_probe: Option<LastProbe>,
-    /// The certificate that it last showed.
+    /// The certificate that it last showed, also while probes don't get as far as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
     /// Whether no probe has said anything for three intervals: probing has stopped, or says nothing. The verdict stays in force;
