@@ -178,7 +178,7 @@ fn certificate(
 ) -> Option<view::Certificate> {
     let warns_from = state.certificate_warns_from(&endpoint.probe.monitor);
     Some(view::Certificate {
-        expires: rfc3339(state.facts.probed.certificate_expires()?),
+        expires: rfc3339(state.certificate_expires(&endpoint.probe.monitor)?),
         expires_soon: warns_from.is_some_and(|it| it < now.time),
     })
 }
@@ -333,7 +333,8 @@ pub(super) fn status(
                 status.degraded.push(name(forced.or_else(probed)));
             }
             if state.is_stale(&endpoint.probe.monitor, now.moment) {
-                status.stale.push(name(None));
+                let why = state.facts.probed.void_reason();
+                status.stale.push(name(why.as_deref().map(str::to_owned)));
             }
             let expiring = certificate(endpoint, state, now).filter(|it| it.expires_soon);
             if let Some(certificate) = expiring {

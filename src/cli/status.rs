@@ -117,7 +117,10 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
         status.failing_open.join("\n"),
     );
     section("Degraded:", endpoints(&status.degraded, "REASON"));
-    section("Nothing is heard of, for probing has stopped:", endpoints(&status.stale, "REASON"));
+    section(
+        "Nothing is heard of, for probes have stopped or say nothing:",
+        endpoints(&status.stale, "REASON"),
+    );
     section("Certificates that expire soon:", endpoints(&status.certificates, "REASON"));
     if let Some(refused) = &status.refused_reload {
         let title =
@@ -325,6 +328,18 @@ mod tests {
             files: vec![file],
             set_aside: vec!["/s/overrides.json.damaged-1".to_owned()],
         };
+        let stale = vec![endpoint("rio", "connect: this machine has no address 192.0.2.9")];
+        let lines = [
+            HEAD,
+            COUNTS,
+            "",
+            "Nothing is heard of, for probes have stopped or say nothing:",
+            "  PROFILE           ENDPOINT  REASON",
+            "  app.gtm.example.  rio       connect: this machine has no address 192.0.2.9",
+            "",
+            "The answers are well; what stands above is not.",
+        ];
+        check(&view::Status { stale, ..status() }, &lines);
         let ill = view::Status { state, ..status() };
         assert_eq!(Health::of(&ill), Health::Degraded);
         let lines = [

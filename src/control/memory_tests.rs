@@ -109,6 +109,17 @@ fn what_was_found_elsewhere_is_not_remembered() {
 }
 
 #[test]
+fn what_failed_is_remembered_while_an_address_of_it_is_left() {
+    use Verdict::{Degraded, Online};
+    for (verdict, is_remembered) in [(Degraded, "D"), (Online, "C")] {
+        let mut memory = memory(verdict, Degraded, 0);
+        let known = memory.endpoints[0].known.as_mut().unwrap();
+        known.probed = ["127.0.0.9:9", "127.0.0.1:9"].map(|it| it.parse().unwrap()).into();
+        assert_eq!(statuses(&start(&memory)), format!("{is_remembered}D"));
+    }
+}
+
+#[test]
 fn what_is_remembered_counts_at_the_start_only() {
     let mut world = start(&memory(Verdict::Degraded, Verdict::Degraded, 0));
     assert_eq!(statuses(&world), "DD");

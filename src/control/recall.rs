@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::health::Remembered;
-use crate::model::{EndpointKey, Timestamp};
+use crate::model::{EndpointKey, ProbeTarget, Timestamp};
 use crate::store::Memory;
 
 /// What the verdicts from before the start are worth now.
@@ -23,9 +23,10 @@ impl Recall {
         Self(judged.collect())
     }
 
-    /// What is remembered of an endpoint that is probed at these addresses: what was found elsewhere says nothing.
-    pub(super) fn of(&self, key: &EndpointKey, addresses: &[SocketAddr]) -> Option<Remembered> {
-        let (remembered, probed) = self.0.get(key)?;
-        (**probed == *addresses).then_some(*remembered)
+    /// What is remembered of an endpoint that is probed like this: what was found elsewhere says nothing.
+    pub(super) fn of(&self, key: &EndpointKey, probe: &ProbeTarget) -> Option<Remembered> {
+        let (remembered, addresses) = self.0.get(key)?;
+        let probed = ProbeTarget { addresses: addresses.clone(), ..probe.clone() };
+        probed.tells_of(probe, remembered.verdict).then_some(*remembered)
     }
 }

@@ -136,10 +136,10 @@ impl World {
                 Some(tables.get(slot as usize)?.as_ref()?.nested(slot))
             };
             let old = before.profile(&profile.name);
-            let facts = profile
-                .endpoints
-                .iter()
-                .map(|it| EndpointFacts { nested: nested(it), ..self.facts(profile, it, old) });
+            let facts = profile.endpoints.iter().map(|it| EndpointFacts {
+                nested: nested(it),
+                ..self.facts(profile, it, old, now)
+            });
             let (facts, counters) = (facts.collect(), self.counters(profile, old));
             let given = Given { previous: old.map(|it| &**it), geography, now };
             let mut table = ProfileTable::new(profile.clone(), facts, counters, given);
@@ -155,37 +155,28 @@ impl World {
         tables.into_iter().flatten().collect()
     }
 
-    /// What is known of an endpoint that may have been configured otherwise before. Where it is probed at the same place but
-    /// otherwise, the verdict holds until the new probes say more: an endpoint that is down must not be served for a change
-    /// of its interval.
+    /// What is known of an endpoint that may have been configured otherwise before. Where it is probed at the same place, all
+    /// of it holds, however it is probed there: an endpoint that is down must not be served for a change of its interval.
     fn facts(
         &self,
         profile: &Profile,
         endpoint: &Endpoint,
         before: Option<&Arc<ProfileTable>>,
+        now: Now,
     ) -> EndpointFacts {
         let known = before.and_then(|table| {
             let at = table.position(&endpoint.name)?;
             Some((&table.profile.endpoints.get(at)?.probe, &table.endpoints.get(at)?.facts))
         });
         let key = key(profile, endpoint);
-        let mut doubt = None;
-        let (verdict, remembered, probed) = match known {
-            Some((probe, known)) if *probe == endpoint.probe => {
-                doubt = known.doubt;
-                (known.verdict, known.remembered, known.probed.clone())
-            }
-            Some((probe, known))
-                if probe.addresses == endpoint.probe.addresses
-                    && probe.host == endpoint.probe.host =>
-            {
-                let probed = Arc::new(Probed::continuing(&known.probed));
-                (known.verdict, known.remembered, probed)
+        let (verdict, doubt, remembered, probed) = match known {
+            Some((probe, known)) if probe.tells_of(&endpoint.probe, known.verdict) => {
+                (known.verdict, known.doubt, known.remembered, known.probed.clone())
             }
             _ => {
-                let remembered = self.recall.of(&key, &endpoint.probe.addresses);
+                let remembered = self.recall.of(&key, &endpoint.probe);
                 let verdict = remembered.map_or(Verdict::Unknown, |it| it.verdict);
-                (verdict, remembered, Arc::default())
+                (verdict, None, remembered, Arc::new(Probed::since(now.moment)))
             }
         };
         EndpointFacts {

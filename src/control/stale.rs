@@ -1,4 +1,5 @@
-//! Looks for verdicts that no probe confirms any more. They stay in force, but not in silence.
+//! Looks for verdicts that no probe confirms any more, and endpoints that none says anything about. They stay as they are, but
+//! not in silence.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::world::key;
 use crate::clock::Clock;
-use crate::model::{EndpointKey, Moment};
-use crate::snapshot::{Live, ProfileTable};
+use crate::model::{EndpointKey, Moment, Verdict};
+use crate::snapshot::{Live, ProfileTable, Snapshot};
 
 /// From one look at all endpoints to the next. The shortest of intervals gets by with one look in three.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -36,9 +37,7 @@ async fn sweep(live: &Live, clock: Clock, before: &BTreeSet<EndpointKey>) -> BTr
         stale.extend(stale_of(table, now));
     }
     let became: Vec<_> = stale.difference(before).collect();
-    for EndpointKey { profile, endpoint } in became.iter().take(NAMED) {
-        tracing::warn!(event = "verdict_stale", %profile, %endpoint, "no probe of {profile} {endpoint} has said anything for three intervals; its last verdict stays in force");
-    }
+    became.iter().take(NAMED).for_each(|it| became_stale(&snapshot, it));
     if became.len() > NAMED {
         let (count, named) = (became.len(), NAMED);
         tracing::warn!(
@@ -63,6 +62,20 @@ async fn sweep(live: &Live, clock: Clock, before: &BTreeSet<EndpointKey>) -> BTr
     stale
 }
 
+fn became_stale(snapshot: &Snapshot, key: &EndpointKey) {
+    let EndpointKey { profile, endpoint } = key;
+    let state = |table: &ProfileTable| table.endpoints.get(table.position(endpoint)?).cloned();
+    let Some(state) = snapshot.profile(profile).and_then(|it| state(it)) else { return };
+    let so = match state.facts.verdict {
+        Verdict::Unknown => "it has no verdict, and is served without one",
+        Verdict::Online | Verdict::Degraded => "its last verdict stays in force",
+    };
+    let reason = state.facts.probed.void_reason();
+    let reason = reason.as_deref().unwrap_or_default();
+    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    tracing::warn!(event = "verdict_stale", %profile, %endpoint, reason, "no probe of {profile} {endpoint} has said anything for three intervals; {so}{because}");
+}
+
 fn stale_of(table: &ProfileTable, now: Moment) -> impl Iterator<Item = EndpointKey> {
     let endpoints = table.profile.endpoints.iter().zip(&table.endpoints);
     let stale = endpoints.filter(move |(it, state)| state.is_stale(&it.probe.monitor, now));
@@ -78,7 +91,7 @@ mod tests {
     use super::super::World;
     use super::*;
     use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult};
-    use crate::model::{Now, Overrides, Timestamp, Verdict};
+    use crate::model::{Now, Overrides, Timestamp};
     use crate::probe::VerdictChange;
     use crate::settings::load_text;
 
@@ -181,13 +194,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_verdict_that_becomes_stale_is_told_once_and_so_is_its_end() {
-        // Of e2 there is no verdict, so none is stale.
+        // Of e2 there is never a verdict.
         run(world(3), 2, async |log, world, clock| {
             tokio::time::sleep(Duration::from_secs(29)).await;
             assert_eq!(log.take(), [""; 0], "three intervals are not over");
             hear(world, 1, clock.now());
             tokio::time::sleep(Duration::from_secs(25)).await;
-            assert_eq!(log.take(), ["verdict_stale e0"]);
+            assert_eq!(log.take(), ["verdict_stale e0", "verdict_stale e2"]);
             hear(world, 0, clock.now());
             hear(world, 1, clock.now());
             tokio::time::sleep(SWEEP).await;

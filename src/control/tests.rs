@@ -250,6 +250,9 @@ fn a_reload_keeps_what_is_known_of_what_stays() {
 fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
     let mut world = world();
     world.observe(&verdict(&world, "www.z.", "a", Verdict::Degraded));
+    let record =
+        |world: &World| world.snapshot().profiles.get(1).unwrap().endpoints[0].facts.probed.clone();
+    let before = record(&world);
     world.reload(&model(&CONFIG.replace("port = 9", "port = 9\ninterval = \"1m\"")), Now::at(1));
     assert_eq!(statuses(world.snapshot(), "www.z."), "D");
     let watch = world.watches().into_iter().find(|it| it.key == key("www.z.", "a")).unwrap();
@@ -257,6 +260,30 @@ fn probing_otherwise_at_the_same_place_keeps_the_verdict() {
         (watch.belief, watch.target.monitor.interval),
         (Belief::fresh(Verdict::Degraded), Duration::from_secs(60))
     );
+    assert!(Arc::ptr_eq(&watch.probed, &before), "by which the prober knows what it knew");
+}
+
+#[test]
+fn what_is_known_of_addresses_is_known_in_any_order() {
+    use Verdict::{Degraded, Online};
+    let endpoint = |target: &str| CONFIG.replace("\"127.0.0.2\" }", &format!("{target} }}"));
+    let two = "[\"127.0.0.2\", \"127.0.0.3\"]";
+    for (before, after, say, expected) in [
+        (two, "[\"127.0.0.3\", \"127.0.0.2\"]", Degraded, 'D'),
+        (two, "[\"127.0.0.3\", \"127.0.0.2\"]", Online, 'O'),
+        (two, "\"127.0.0.3\"", Degraded, 'D'),
+        (two, "\"127.0.0.3\"", Online, 'C'),
+        ("\"127.0.0.2\"", two, Degraded, 'D'),
+        ("\"127.0.0.2\"", two, Online, 'C'),
+        ("\"127.0.0.2\"", "\"127.0.0.3\"", Degraded, 'C'),
+    ] {
+        let none = Overrides::default();
+        let before = model(&endpoint(before));
+        let mut world = World::new(&before, none, Recall::default(), 1, 7, Now::at(0));
+        world.observe(&verdict(&world, "app.z.", "b", say));
+        world.reload(&model(&endpoint(after)), Now::at(1));
+        assert_eq!(statuses(world.snapshot(), "app.z.").chars().nth(1), Some(expected), "{after}");
+    }
 }
 
 /// The overrides after `change`, which ends at `expires`.

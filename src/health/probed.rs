@@ -97,6 +97,8 @@ pub struct ProbeResult {
 /// What probing knows about one endpoint: written by the prober alone, read by whoever shows it.
 #[derive(Debug, Default)]
 pub struct Probed {
+    /// When it began.
+    since: Moment,
     passed: AtomicU64,
     failed: AtomicU64,
     void: AtomicU64,
@@ -110,6 +112,8 @@ struct Latest {
     /// When a probe last said something, for or against the endpoint.
     heard: Option<Moment>,
     held_down_until: Option<Moment>,
+    /// Of the last certificate that was shown, which may be longer ago than the last result.
+    certificate_expires: Option<Timestamp>,
 }
 
 /// How many probes ended how, since the start.
@@ -124,10 +128,9 @@ pub struct ProbeTally {
 }
 
 impl Probed {
-    /// A record for probes of another kind at the same place: when they were last heard counts on.
-    pub fn continuing(before: &Probed) -> Self {
-        let latest = Latest { heard: before.heard(), ..Latest::default() };
-        Self { latest: Mutex::new(latest), ..Self::default() }
+    /// The record of an endpoint that is watched from then on.
+    pub fn since(since: Moment) -> Self {
+        Self { since, ..Self::default() }
     }
 
     /// Takes over the last word of a record of the same probes; what was counted stays.
@@ -149,6 +152,7 @@ impl Probed {
             latest.heard = Some(now);
         }
         latest.held_down_until = held_down_until;
+        latest.certificate_expires = result.certificate_expires.or(latest.certificate_expires);
         latest.result = Some(result);
     }
 
@@ -168,12 +172,22 @@ impl Probed {
 
     /// When the certificate that the endpoint last showed expires.
     pub fn certificate_expires(&self) -> Option<Timestamp> {
-        self.latest().result.as_ref()?.certificate_expires
+        self.latest().certificate_expires
     }
 
     /// When a probe last said something; none before the first verdict.
     pub fn heard(&self) -> Option<Moment> {
         self.latest().heard
+    }
+
+    /// Since when nothing has been heard: since a probe last said something, or since the record began.
+    pub fn silent_since(&self) -> Moment {
+        self.heard().unwrap_or(self.since)
+    }
+
+    /// Why the last probe said nothing, where it didn't.
+    pub fn void_reason(&self) -> Option<Arc<str>> {
+        self.last().filter(|it| it.outcome == Outcome::Void)?.reason.clone()
     }
 
     /// When a flapping endpoint that passes its probes may be Online again.
@@ -191,31 +205,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn void_probes_are_counted_but_are_no_word_on_the_endpoint() {
+    fn a_certificate_is_known_until_another_one_is_shown() {
         let probed = Probed::default();
-        let result = |outcome| {
-            Arc::new(ProbeResult {
-                at: Timestamp(1),
-                outcome,
-                phase: Phase::Connect,
-                elapsed: Duration::ZERO,
-                phases: PhaseTimes::default(),
-                reason: None,
-                refused: false,
-                certificate_expires: None,
-            })
-        };
+        for (shown, known) in
+            [(None, None), (Some(5), Some(5)), (None, Some(5)), (Some(3), Some(3))]
+        {
+            let certificate_expires = shown.map(Timestamp);
+            let result = ProbeResult { certificate_expires, ..result(Outcome::Failed) };
+            probed.record(Arc::new(result), Moment::default(), None);
+            assert_eq!(probed.certificate_expires(), known.map(Timestamp));
+        }
+    }
+
+    fn result(outcome: Outcome) -> ProbeResult {
+        ProbeResult {
+            at: Timestamp(1),
+            outcome,
+            phase: Phase::Connect,
+            elapsed: Duration::ZERO,
+            phases: PhaseTimes::default(),
+            reason: None,
+            refused: false,
+            certificate_expires: None,
+        }
+    }
+
+    #[test]
+    fn void_probes_are_counted_but_are_no_word_on_the_endpoint() {
+        let probed = Probed::since(Moment(Duration::from_millis(500)));
+        let silent_since = |probed: &Probed| probed.silent_since().0.as_millis();
+        assert_eq!(silent_since(&probed), 500);
+        let result = |outcome| Arc::new(result(outcome));
         let at = |seconds| Moment(Duration::from_secs(seconds));
         probed.record(result(Outcome::Passed), at(1), None);
         probed.record(result(Outcome::Failed), at(2), None);
         probed.record(result(Outcome::Void), at(3), Some(at(9)));
         assert_eq!(probed.tally(), ProbeTally { passed: 1, failed: 1, void: 1 });
-        assert_eq!(probed.heard(), Some(at(2)));
+        assert_eq!((probed.heard(), silent_since(&probed)), (Some(at(2)), 2000));
         assert_eq!(probed.last().map(|it| it.outcome), Some(Outcome::Void));
         assert_eq!(probed.held_down_until(), Some(at(9)));
-        let next = Probed::continuing(&probed);
-        assert_eq!((next.heard(), next.tally()), (Some(at(2)), ProbeTally::default()));
-        assert_eq!((next.last(), next.held_down_until()), (None, None));
+        let next = Probed::default();
         next.follow(&probed);
         assert_eq!((next.last(), next.heard()), (probed.last(), Some(at(2))));
         assert_eq!((next.tally(), next.held_down_until()), (ProbeTally::default(), Some(at(9))));

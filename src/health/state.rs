@@ -62,6 +62,16 @@ impl Health {
         self.verdict
     }
 
+    /// What is believed, without the evidence.
+    pub fn belief(&self) -> Belief {
+        if self.is_aged { Belief::aged(self.verdict) } else { Belief::fresh(self.verdict) }
+    }
+
+    /// How long a flapping endpoint must pass its probes before it is Online again.
+    pub fn hold_down(&self) -> Duration {
+        self.hold_down
+    }
+
     /// When a flapping endpoint that passes its probes may be Online again.
     pub fn held_down_until(&self) -> Option<Moment> {
         self.held_until

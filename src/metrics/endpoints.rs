@@ -105,7 +105,7 @@ pub(super) static FAMILIES: [Family; 16] = [
     Family::new(
         "farol_endpoint_verdict_stale",
         Kind::Gauge,
-        "Whether the verdict on an endpoint is older than three of its intervals.",
+        "Whether no probe has said anything about an endpoint for three of its intervals.",
         stale,
     ),
     Family::new(
@@ -246,7 +246,7 @@ fn probes(row: &Row<'_>, out: &mut Samples<'_>) {
 
 fn expiry(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
-        if let Some(expires) = state.facts.probed.certificate_expires() {
+        if let Some(expires) = state.certificate_expires(&endpoint.probe.monitor) {
             out.add(&row.place(endpoint), expires.0 as f64 / 1000.0);
         }
     }

@@ -138,7 +138,7 @@ fn totals_stay_when_series_of_endpoints_are_off() {
         "farol_profiles_fail_open 0",
         "farol_site_endpoints{site=\"west\",status=\"Degraded\"} 1000",
         "farol_site_endpoints{site=\"west\",status=\"Online\"} 0",
-        "farol_verdicts_stale 1000",
+        "farol_verdicts_stale 2000",
         "farol_targets_unresolved 900",
         "farol_overrides{kind=\"weight\"} 0",
         "farol_ready 1",

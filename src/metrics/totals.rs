@@ -61,7 +61,7 @@ impl Totals {
             for kind in state.facts.overrides.kinds() {
                 bump(&mut self.overrides, OVERRIDES.iter().position(|it| *it == kind));
             }
-            let expires = state.facts.probed.certificate_expires();
+            let expires = state.certificate_expires(&endpoint.probe.monitor);
             self.earliest_expiry = [self.earliest_expiry, expires].into_iter().flatten().min();
             let warns = state.certificate_warns_from(&endpoint.probe.monitor);
             self.earliest_warning = [self.earliest_warning, warns].into_iter().flatten().min();
@@ -85,7 +85,7 @@ impl Totals {
         }
         out.gauge(
             "farol_verdicts_stale",
-            "Endpoints whose verdict is older than three of their intervals.",
+            "Endpoints about which no probe has said anything for three of their intervals.",
             self.stale,
         );
         out.gauge(

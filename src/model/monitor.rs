@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BodyCheck, Name, TlsCheck};
+use super::{BodyCheck, Name, TlsCheck, Verdict};
 
 /// How an endpoint is probed, with every default filled in. Endpoints that are probed alike have equal monitors.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -240,4 +240,16 @@ pub struct ProbeTarget {
     pub host: Option<Arc<ProbeHost>>,
     /// How each address is probed.
     pub monitor: Arc<Monitor>,
+}
+
+impl ProbeTarget {
+    /// Whether what was found here, with this verdict, says something of the other one, however either is probed: at the same
+    /// addresses, in any order, everything does; what failed stays so while any address of it is left, since it may be the one.
+    pub fn tells_of(&self, other: &Self, verdict: Verdict) -> bool {
+        let is_in_other = |it: &SocketAddr| other.addresses.contains(it);
+        let is_same =
+            self.addresses.len() == other.addresses.len() && self.addresses.iter().all(is_in_other);
+        let is_part = verdict == Verdict::Degraded && self.addresses.iter().any(is_in_other);
+        self.host == other.host && (is_same || is_part)
+    }
 }

@@ -7,8 +7,8 @@ use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::exec::Reaper;
 use super::line::{self, End};
+use super::programs::Programs;
 use super::reason::{self, Failure};
 use super::scheduler::World;
 use super::trail::Trail;
@@ -21,7 +21,7 @@ use crate::model::{Monitor, ProbeTarget, Protocol};
 #[derive(Debug, Default)]
 pub(super) struct Network {
     trust: Trust,
-    reaper: Arc<Reaper>,
+    pub(super) programs: Arc<Programs>,
 }
 
 impl World for Network {
@@ -49,14 +49,14 @@ impl World for Network {
             None => None,
         };
         if let [address] = *target.addresses {
-            return probe_address(address, &target.monitor, tls, &self.reaper, late).await;
+            return probe_address(address, &target.monitor, tls, &self.programs, late).await;
         }
         let mut probes = JoinSet::new();
         for &address in target.addresses.iter() {
             let (monitor, tls) = (Arc::clone(&target.monitor), tls.clone());
-            let reaper = Arc::clone(&self.reaper);
+            let programs = Arc::clone(&self.programs);
             probes.spawn(async move {
-                (address, probe_address(address, &monitor, tls, &reaper, late).await)
+                (address, probe_address(address, &monitor, tls, &programs, late).await)
             });
         }
         sum_up(&target.addresses, probes.join_all().await)
@@ -75,12 +75,12 @@ async fn probe_address(
     address: SocketAddr,
     monitor: &Monitor,
     tls: Option<Arc<ClientConfig>>,
-    reaper: &Arc<Reaper>,
+    programs: &Arc<Programs>,
     late: Duration,
 ) -> ProbeResult {
     let mut trail = Trail::start();
     let deadline = trail.started + monitor.timeout;
-    let walked = timeout_at(deadline, walk(address, monitor, tls, reaper, &mut trail)).await;
+    let walked = timeout_at(deadline, walk(address, monitor, tls, programs, &mut trail)).await;
     let refused = matches!(&walked, Ok(Err(failure)) if failure.is_refusal());
     let (outcome, reason) = match walked {
         Ok(Ok(())) => (Outcome::Passed, None),
@@ -90,7 +90,7 @@ async fn probe_address(
         }
         Err(_) => {
             let overdue = Instant::now().saturating_duration_since(deadline);
-            let (outcome, reason) = time_out(trail.phase, monitor.timeout, late, overdue);
+            let (outcome, reason) = time_out(&trail, monitor.timeout, late, overdue);
             (outcome, Some(reason))
         }
     };
@@ -109,13 +109,17 @@ fn tell(failure: Failure, phase: Phase) -> (Outcome, String) {
 /// What a time-out says: nothing, when Farol started the probe `late` or served its deadline `overdue` by more than a
 /// quarter of the timeout, because then the time may have been lost here.
 fn time_out(
-    phase: Phase,
+    trail: &Trail,
     timeout: Duration,
     late: Duration,
     overdue: Duration,
 ) -> (Outcome, String) {
     let allowance = timeout / 4;
-    let told = format!("{}: timed out after {}", phase.label(), reason::duration(timeout));
+    let (phase, stuck, after) = (trail.phase.label(), trail.stuck, reason::duration(timeout));
+    let told = match stuck {
+        Some(stuck) => format!("{phase}: {stuck}: timed out after {after}"),
+        None => format!("{phase}: timed out after {after}"),
+    };
     let void = |how: &str, by: Duration| {
         (Outcome::Void, format!("{told}, but Farol itself {how} {} late", reason::duration(by)))
     };
@@ -183,7 +187,9 @@ mod tests {
             (beyond, Duration::ZERO, Outcome::Void, ", but Farol itself started 1001 ms late"),
             (Duration::ZERO, beyond, Outcome::Void, ", but Farol itself looked 1001 ms late"),
         ] {
-            let told = time_out(Phase::Tls, 4 * SECOND, late, overdue);
+            let mut trail = Trail::start();
+            trail.phase = Phase::Tls;
+            let told = time_out(&trail, 4 * SECOND, late, overdue);
             assert_eq!(told, (outcome, format!("tls: timed out after 4 s{reason}")));
         }
     }
@@ -193,14 +199,14 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let tcp = monitor(Protocol::Tcp);
-        let (late, reaper) = (9 * tcp.timeout, Arc::default());
+        let (late, programs) = (9 * tcp.timeout, Arc::default());
         assert_eq!(
-            probe_address(address, &tcp, None, &reaper, late).await.outcome,
+            probe_address(address, &tcp, None, &programs, late).await.outcome,
             Outcome::Passed
         );
         drop(listener);
         assert_eq!(
-            probe_address(address, &tcp, None, &reaper, late).await.outcome,
+            probe_address(address, &tcp, None, &programs, late).await.outcome,
             Outcome::Failed
         );
         let own = tell(Failure::Machine("no sockets".to_owned()), Phase::Connect);

@@ -6,16 +6,16 @@ use std::net::SocketAddr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::pin::pin;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
-use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::{JoinSet, spawn_blocking};
 
+use super::programs::Programs;
 use super::reason::Failure;
+use super::trail::Trail;
 use crate::model::ExecCheck;
 
 /// Where a program finds others.
@@ -29,13 +29,14 @@ const SHOWN: usize = 200;
 pub(super) async fn run(
     check: &ExecCheck,
     address: SocketAddr,
-    reaper: &Arc<Reaper>,
+    programs: &Arc<Programs>,
+    trail: &mut Trail,
 ) -> Result<(), Failure> {
-    let (own, reaper) = (check.clone(), Arc::clone(reaper));
-    // Loading a program may take as long as its disk likes.
-    let started = spawn_blocking(move || start(&own, address, reaper)).await;
-    let started = started.map_err(|error| Failure::Machine(error.to_string()))?;
-    let (mut group, output) = started.map_err(|error| not_started(&error))?;
+    let (own, keeper) = (check.clone(), Arc::clone(programs));
+    trail.stuck = Some("the program can't be loaded");
+    let started = programs.start((check.clone(), address), move || start(&own, address, keeper));
+    let (mut group, output) = started.await.map_err(|error| not_started(&error))?;
+    trail.stuck = None;
     let (status, said) = group
         .end(output)
         .await
@@ -46,7 +47,7 @@ pub(super) async fn run(
 fn start(
     check: &ExecCheck,
     address: SocketAddr,
-    reaper: Arc<Reaper>,
+    programs: Arc<Programs>,
 ) -> io::Result<(Group, PipeReader)> {
     let mut words = check.command.iter().map(|it| &**it);
     let mut command = Command::new(words.next().ok_or(ErrorKind::InvalidInput)?);
@@ -59,7 +60,7 @@ fn start(
     command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
     let child = command.spawn()?;
     let pid = Pid::from_child(&child);
-    Ok((Group { pid, child: Some(child), reaper }, output))
+    Ok((Group { pid, child: Some(child), programs }, output))
 }
 
 /// A program, and all processes that it has started and that are in no group of their own.
@@ -67,7 +68,7 @@ struct Group {
     pid: Pid,
     /// None once its status is known: then the process is gone, and its number may be another's.
     child: Option<Child>,
-    reaper: Arc<Reaper>,
+    programs: Arc<Programs>,
 }
 
 impl Group {
@@ -102,38 +103,20 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
+        let Some(child) = self.child.take() else { return };
         let _ = kill_process_group(self.pid, Signal::KILL);
-        // What hangs in a system call dies only after it, and nobody is to wait for that.
-        if let (Ok(None), Ok(runtime)) = (child.try_wait(), Handle::try_current()) {
-            let mut dying = self.reaper.dying.lock().unwrap_or_else(PoisonError::into_inner);
-            while dying.try_join_next().is_some() {}
-            dying.spawn_on(reap(child, self.pid), &runtime);
-        }
+        self.programs.let_go(child, self.pid);
     }
 }
 
-/// Lets programs go that were killed, also when nobody waits for them any more.
-#[derive(Debug, Default)]
-pub(super) struct Reaper {
-    dying: Mutex<JoinSet<()>>,
-}
-
 /// Waits until a process has ended. It is not reaped, so its number stays its own.
-async fn exit(pid: Pid) -> io::Result<()> {
+pub(super) async fn exit(pid: Pid) -> io::Result<()> {
     let mut ends = signal(SignalKind::child())?;
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     while waitid(WaitId::Pid(pid), look)?.is_none() {
         ends.recv().await;
     }
     Ok(())
-}
-
-/// Lets a process go that was killed.
-async fn reap(mut child: Child, pid: Pid) {
-    if exit(pid).await.is_ok() {
-        let _ = child.wait();
-    }
 }
 
 fn keep(said: &mut Vec<u8>, piece: &[u8]) {

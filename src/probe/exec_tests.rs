@@ -113,6 +113,23 @@ async fn what_cant_be_started_fails_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_program_that_is_not_loaded_is_told_at_the_timeout() {
+    let network = Network::default();
+    let (hung, well) = (["/bin/true", "hung"], ["/bin/true"]);
+    let check = ExecCheck { command: hung.map(Box::from).into() };
+    let (end, hang) = std::sync::mpsc::channel::<()>();
+    let start = move || hang.recv().map_err(io::Error::other);
+    let mut first = pin!(network.programs.start((check, "192.0.2.1:8443".parse().unwrap()), start));
+    assert!(tokio::time::timeout(Duration::ZERO, &mut first).await.is_err());
+    let reason = "exec: the program can't be loaded: timed out after 500 ms";
+    assert_told(&probe(&network, &hung, SHORT).await, Outcome::Failed, Some(reason));
+    assert_told(&probe(&network, &well, LONG).await, Outcome::Passed, None);
+    end.send(()).unwrap();
+    first.await.unwrap();
+    assert_told(&probe(&network, &hung, LONG).await, Outcome::Passed, None);
+}
+
+#[tokio::test]
 async fn a_time_out_kills_all_that_the_program_started() {
     let directory = tempfile::tempdir().unwrap();
     let (own, other) = (directory.path().join("own"), directory.path().join("other"));

@@ -19,12 +19,14 @@ mod certificates;
 mod draws;
 mod exec;
 mod grpc;
+mod heritage;
 #[cfg(test)]
 mod hostile_tests;
 mod http;
 mod http1;
 mod http2;
 mod line;
+mod programs;
 mod reason;
 mod reports;
 mod scheduler;
@@ -143,6 +145,8 @@ impl ProbeHandle {
     /// - A target that one of its endpoints has been listening to, with the same record, goes on: what is believed of it, its
     ///   next probe's time and the probe under way stay. Endpoints that join it are told at once what is known; those
     ///   that leave it disturb nobody.
+    /// - A target that has an endpoint with the same record as before, when that had another target, goes on from what is
+    ///   known of that one: it is the same place, probed otherwise. Its next probe keeps its time.
     /// - Any other target starts afresh, from what its endpoints believe: who believes nothing is told what the others do;
     ///   where they contradict each other, each keeps its own until the first result, which is the verdict for all.
     /// - A target that is missing is probed no more, and a probe of it that is under way has no result.

@@ -1,3 +1,4 @@
+mod groups;
 mod lines;
 mod pushed;
 
@@ -10,11 +11,13 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::groups::{Group, by_target, group};
 use self::pushed::Pushed;
 use super::agenda::{Agenda, Id};
 use super::aim::{Next, unresolved};
 use super::certificates::Certificates;
 use super::draws::Draws;
+use super::heritage::Heritage;
 use super::line::End;
 use super::shares::{Due, SiteId, SocketShares};
 use super::target::{Outbox, Target};
@@ -264,6 +267,8 @@ impl<W: World> Scheduler<W> {
             .collect();
         // Everything about sockets is counted anew, since sites may be others.
         self.sockets.clear().for_each(|due| self.agenda.add(due.at, due.id));
+        let mut heritage = Heritage::default();
+        former.values().for_each(|(_, it)| it.bequeath(&mut heritage, now));
         let mut needed = 0;
         for (group, watches) in by_target(wanted) {
             needed += group.0.addresses.len().max(1);
@@ -278,15 +283,16 @@ impl<W: World> Scheduler<W> {
                         self.sockets.take(site, target.sockets());
                     }
                     target.is_asking = false; // who did is in the agenda again
-                    target.go_on(what, site, watches, &mut self.outbox);
+                    target.go_on(what, site, watches, &heritage, &mut self.outbox);
                     self.insert(id, target);
                 }
                 other => {
                     if let Some((_, target)) = other {
                         self.give_up(target);
                     }
-                    let target = Target::new(what, site, watches, &mut self.outbox);
-                    self.add(target, now);
+                    let due = heritage.due(&watches);
+                    let target = Target::new(what, site, watches, &heritage, &mut self.outbox);
+                    self.add(target, due, now);
                 }
             }
         }
@@ -299,15 +305,20 @@ impl<W: World> Scheduler<W> {
         self.warn_of_limit(needed);
     }
 
-    fn add(&mut self, target: Target, now: Moment) {
+    /// Watches a target from now on, of which a probe is `due` if its endpoints have been probed there before.
+    fn add(&mut self, target: Target, due: Option<Moment>, now: Moment) {
         self.last_id += 1;
         let id = Id(self.last_id);
         let interval = target.what.monitor.interval;
         let is_pushed = matches!(target.what.monitor.protocol, Protocol::Push(_));
-        // A site has its whole interval to report.
-        let delay = if is_pushed { interval } else { first_delay(interval, self.draws.next()) };
+        let due = match due {
+            Some(due) => due.min(now + if is_pushed { interval } else { target.interval() }),
+            // A site has its whole interval to report.
+            None if is_pushed => now + interval,
+            None => now + first_delay(interval, self.draws.next()),
+        };
         self.insert(id, target);
-        self.schedule(id, now + delay);
+        self.schedule(id, due);
     }
 
     fn insert(&mut self, id: Id, target: Target) {
@@ -343,25 +354,6 @@ impl<W: World> Scheduler<W> {
             );
         }
     }
-}
-
-/// What is shared: a target, and for one that is reported of, whose it is, since each site reports for its own endpoint.
-type Group = (ProbeTarget, Option<EndpointKey>);
-
-fn group(target: &ProbeTarget, key: &EndpointKey) -> Group {
-    let is_pushed = matches!(target.monitor.protocol, Protocol::Push(_));
-    (target.clone(), is_pushed.then(|| key.clone()))
-}
-
-/// The endpoints of each target, except those that are not probed.
-fn by_target(wanted: Vec<Watch>) -> HashMap<Group, Vec<Watch>> {
-    let mut groups: HashMap<Group, Vec<Watch>> = HashMap::new();
-    for watch in wanted {
-        if watch.target.monitor.protocol != Protocol::None {
-            groups.entry(group(&watch.target, &watch.key)).or_default().push(watch);
-        }
-    }
-    groups
 }
 
 /// The result of a probe that panicked: a fault of ours, which says nothing of the endpoint.

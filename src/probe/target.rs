@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::aim::{Aim, Next};
+use super::heritage::{Heritage, Share};
 use super::line::Line;
 use super::shares::SiteId;
 use super::{VerdictChange, Watch};
 use crate::clock::Clock;
-use crate::health::{Belief, Health, Outcome, ProbeResult, Probed};
+use crate::health::{Health, Outcome, ProbeResult, Probed};
 use crate::model::{EndpointKey, Moment, ProbeTarget, Verdict};
 
 /// Changes that are to be told, in order.
@@ -54,18 +55,19 @@ impl Listener {
 }
 
 impl Target {
-    /// A target that nobody has probed yet. Its endpoints start from what they believe together, and where they contradict
-    /// each other, each from its own until the first result. All of `watches` have this target.
+    /// A target that nobody has probed yet. Its endpoints start from what they believe together and what is known of them, and
+    /// where they contradict each other, each from its own until the first result. All of `watches` have this target.
     pub(super) fn new(
         what: ProbeTarget,
         site: SiteId,
         watches: Vec<Watch>,
+        heritage: &Heritage,
         out: &mut Outbox,
     ) -> Self {
         let aim = Aim::of(&what, &watches);
-        let health = Health::believing(Belief::merged(watches.iter().map(|it| it.belief)));
+        let health = heritage.health(&watches);
         let listener = |it: Watch| {
-            let told = it.belief.verdict();
+            let told = heritage.told(&it);
             Listener::new(it, told)
         };
         let listeners = watches.into_iter().map(listener).collect();
@@ -95,12 +97,23 @@ impl Target {
         watches.iter().any(|it| known.contains_key(&Arc::as_ptr(&it.probed)))
     }
 
+    /// Leaves to its endpoints what is known of them.
+    pub(super) fn bequeath(&self, heritage: &mut Heritage, now: Moment) {
+        // A probe that is under way gives no result any more, so it is made again.
+        let due = if self.probe.is_some() { now } else { self.due };
+        for listener in &self.listeners {
+            let share = Share { health: self.health.clone(), told: listener.told, due };
+            heritage.leave(Arc::as_ptr(&listener.probed), share);
+        }
+    }
+
     /// Goes on for these endpoints instead. Who is new is told at once what is known.
     pub(super) fn go_on(
         &mut self,
         what: ProbeTarget,
         site: SiteId,
         watches: Vec<Watch>,
+        heritage: &Heritage,
         out: &mut Outbox,
     ) {
         (self.what, self.site) = (what, site);
@@ -118,7 +131,7 @@ impl Target {
                 if let Some(latest) = latest.as_ref().filter(|it| it.last().is_some()) {
                     it.probed.follow(latest);
                 }
-                it.belief.verdict()
+                heritage.told(&it)
             });
             Listener::new(it, told)
         };

@@ -14,6 +14,8 @@ pub(super) struct Trail {
     /// The phase that is running or was the last.
     pub(super) phase: Phase,
     entered: Instant,
+    /// What is wrong if the phase ends no more, where its name doesn't say so.
+    pub(super) stuck: Option<&'static str>,
     pub(super) times: PhaseTimes,
     pub(super) certificate_expires: Option<Timestamp>,
 }
@@ -26,6 +28,7 @@ impl Trail {
             started: now,
             phase: Phase::Connect,
             entered: now,
+            stuck: None,
             times: PhaseTimes::default(),
             certificate_expires: None,
         }

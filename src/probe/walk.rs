@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use tokio_rustls::client::TlsStream;
 
-use super::exec::Reaper;
+use super::programs::Programs;
 use super::reason::Failure;
 use super::trail::Trail;
 use super::wire::Wire;
@@ -22,12 +22,12 @@ pub(super) async fn walk(
     address: SocketAddr,
     monitor: &Monitor,
     tls: Option<Arc<ClientConfig>>,
-    reaper: &Arc<Reaper>,
+    programs: &Arc<Programs>,
     trail: &mut Trail,
 ) -> Result<(), Failure> {
     if let Protocol::Exec(check) = &monitor.protocol {
         trail.phase = Phase::Exec;
-        exec::run(check, address, reaper).await?;
+        exec::run(check, address, programs, trail).await?;
         trail.complete();
         return Ok(());
     }

@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use super::problem::{Log, Problem};
 use super::reader::Section;
 use super::secret::Secrets;
-use super::tree::{Node, Value, quoted};
+use super::tree::{Node, Value};
 use crate::model::Header;
 
 const MAX_PATH: usize = 2048;
@@ -52,7 +52,7 @@ pub(super) fn statuses(node: &Node) -> Result<RangeInclusive<u16>, &'static str>
     }
 }
 
-/// The table `headers`. Its values may be credentials, so no complaint shows one.
+/// The table `headers`. Its values may be credentials, and so may what stands where a name should, so no complaint shows one.
 pub(super) fn headers(
     section: &Section<'_>,
     secrets: &Secrets<'_>,
@@ -64,8 +64,10 @@ pub(super) fn headers(
     })?;
     let mut headers: Vec<Header> = Vec::with_capacity(table.0.len());
     for (name, node) in &table.0 {
-        let header = header(name, node, secrets, &headers);
-        let path = format!("{}.{}", section.key("headers"), name.escape_debug());
+        let (header, mut path) = (header(name, node, secrets, &headers), section.key("headers"));
+        if is_name(name) {
+            path = format!("{path}.{name}");
+        }
         headers.extend(header.map_err(|why| log.error(Problem::at(&node.place, path, why))).ok());
     }
     // A partial list is harmless: whoever complained keeps the configuration from being used.
@@ -78,9 +80,8 @@ fn header(
     secrets: &Secrets<'_>,
     others: &[Header],
 ) -> Result<Header, String> {
-    let is_token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return Err(format!("{} is no header name; write letters, digits and `-`", quoted(name)));
+    if !is_name(name) {
+        return Err("one of its keys is no header name; write letters, digits and `-`".to_owned());
     }
     let lower = name.to_ascii_lowercase();
     match lower.as_str() {
@@ -99,6 +100,12 @@ fn header(
         }
         _ => Err("write the value as a text of visible ASCII and spaces".to_owned()),
     }
+}
+
+/// Whether a header may be called so (RFC 9110 5.6.2).
+fn is_name(text: &str) -> bool {
+    let is_token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
+    !text.is_empty() && text.bytes().all(is_token)
 }
 
 #[cfg(test)]

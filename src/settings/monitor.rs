@@ -149,8 +149,8 @@ impl Draft {
                 None => Err(String::new()),
             });
             draft.tls_anchors = tls.written("ca_file", authorities);
-            draft.tls_client_cert = tls.written("client_cert", file(section, "client_cert"));
-            draft.tls_client_key = tls.written("client_key", file(section, "client_key"));
+            draft.tls_client_cert = tls.written("client_cert", file(section, "client_cert", log));
+            draft.tls_client_key = tls.written("client_key", file(section, "client_key", log));
             draft.tls_min_days_left =
                 tls.written("min_days_left", section.integer("min_days_left"));
         }
@@ -291,8 +291,15 @@ fn sources(section: &Section<'_>) -> Option<Sources> {
     Some(sources)
 }
 
-/// The path of a file, which starts at the directory of the one that names it.
-fn file(section: &Section<'_>, name: &str) -> Option<PathBuf> {
+/// The path of a file, which starts at the directory of the one that names it. What a file has in it instead may be a key, so
+/// it is not shown.
+fn file(section: &Section<'_>, name: &str, log: &Log) -> Option<PathBuf> {
+    let node = section.find(name)?;
+    if text(node).is_some_and(|it| it.contains(char::is_control) || it.contains("-----BEGIN")) {
+        let why = "is what the file should have in it; write the file's path";
+        log.error(Problem::at(&node.place, section.key(name), why));
+        return None;
+    }
     section.read(name, |node, _| match text(node) {
         Some(file) if !file.is_empty() => Ok(node.place.resolve(file)),
         _ => Err(""),

@@ -29,9 +29,20 @@ impl<'a> Section<'a> {
         schema: &'static Schema,
         log: &'a Log,
     ) -> Option<Self> {
+        Self::open_showing(node, path, schema, log, Some(node.shown()))
+    }
+
+    /// The same, with what a complaint shows where it is no table.
+    fn open_showing(
+        node: &'a Node,
+        path: String,
+        schema: &'static Schema,
+        log: &'a Log,
+        found: Option<String>,
+    ) -> Option<Self> {
         let Value::Table(table) = &node.value else {
             let message = format!("write a table with keys of `{}`", schema.heading);
-            log.error(Problem::at(&node.place, path, message).found(node.shown()));
+            log.error(Problem { found, ..Problem::at(&node.place, path, message) });
             return None;
         };
         let section = Self { place: &node.place, path, table, schema, log };
@@ -62,8 +73,14 @@ impl<'a> Section<'a> {
     /// Complains about what was written for a key, or about the table where the key is absent.
     pub(super) fn wrong(&self, name: &str, message: impl fmt::Display) {
         let problem = Problem::at(self.place_of(name), self.key(name), message.to_string());
-        let found = self.find(name).map(Node::shown);
+        let found = self.find(name).and_then(|node| self.shown(name, node));
         self.log.error(Problem { found, ..problem });
+    }
+
+    /// What a complaint about a key shows of what was written; nothing where that may be a secret.
+    fn shown(&self, name: &str, node: &Node) -> Option<String> {
+        let is_secret = self.schema.find(name).is_some_and(|it| it.is_secret);
+        (!is_secret).then(|| node.shown())
     }
 
     /// Complains unless the key was written.
@@ -99,7 +116,8 @@ impl<'a> Section<'a> {
             why if why.is_empty() => format!("write {accepts}"),
             why => format!("{why}; write {accepts}"),
         };
-        self.log.error(Problem::at(&node.place, self.key(name), message).found(node.shown()));
+        let problem = Problem::at(&node.place, self.key(name), message);
+        self.log.error(Problem { found: self.shown(name, node), ..problem });
     }
 
     pub(super) fn boolean(&self, name: &str) -> Option<bool> {
@@ -215,7 +233,9 @@ impl<'a> Section<'a> {
 
     /// A table of this kind under a key that may have other values too.
     pub(super) fn table_of(&self, name: &str, schema: &'static Schema) -> Option<Section<'a>> {
-        Section::open(self.find(name)?, self.key(name), schema, self.log)
+        let node = self.find(name)?;
+        let found = self.shown(name, node);
+        Section::open_showing(node, self.key(name), schema, self.log, found)
     }
 
     /// The tables of a list under a key, each called by its `name`.

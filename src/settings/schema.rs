@@ -31,6 +31,8 @@ pub(super) struct Key {
     pub(super) default: Default,
     /// One sentence.
     pub(super) meaning: &'static str,
+    /// Whether what is written may be a secret, so that no message shows any of it, not even the names of keys in it.
+    pub(super) is_secret: bool,
 }
 
 /// What holds where a key is not written.
@@ -111,7 +113,7 @@ impl Key {
         example: &'static str,
         meaning: &'static str,
     ) -> Self {
-        Self { name, accepts, default: Default::Required(example), meaning }
+        Self { name, accepts, default: Default::Required(example), meaning, is_secret: false }
     }
 
     pub(super) const fn value(
@@ -120,7 +122,7 @@ impl Key {
         default: &'static str,
         meaning: &'static str,
     ) -> Self {
-        Self { name, accepts, default: Default::Value(default), meaning }
+        Self { name, accepts, default: Default::Value(default), meaning, is_secret: false }
     }
 
     pub(super) const fn derived(
@@ -130,12 +132,23 @@ impl Key {
         example: &'static str,
         meaning: &'static str,
     ) -> Self {
-        Self { name, accepts, default: Default::Derived(default, example), meaning }
+        Self {
+            name,
+            accepts,
+            default: Default::Derived(default, example),
+            meaning,
+            is_secret: false,
+        }
     }
 
     /// A key whose value is tables, which the reference shows under their own header.
     pub(super) const fn table(name: &'static str, accepts: Accepts) -> Self {
-        Self { name, accepts, default: Default::Value(""), meaning: "" }
+        Self { name, accepts, default: Default::Value(""), meaning: "", is_secret: false }
+    }
+
+    /// The same key, of which no message shows what was written.
+    pub(super) const fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
     }
 }
 

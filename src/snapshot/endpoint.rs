@@ -134,16 +134,21 @@ impl EndpointState {
         self.facts.overrides.forced.as_ref().map(|it| it.value)
     }
 
-    /// Whether probing has stopped: the verdict is older than three of the monitor's intervals. One that no probe has confirmed
-    /// since the process started is as old as the process.
+    /// Whether probing has stopped, or says nothing: for three of the monitor's intervals no probe has said anything. Before the
+    /// first word that counts from when the endpoint was first watched.
     pub fn is_stale(&self, monitor: &Monitor, now: Moment) -> bool {
-        self.facts.verdict != Verdict::Unknown
-            && now.since(self.facts.probed.heard().unwrap_or_default()) > 3 * monitor.interval
+        monitor.protocol != Protocol::None
+            && now.since(self.facts.probed.silent_since()) > 3 * monitor.interval
     }
 
-    /// From when on the certificate that the endpoint last showed has fewer days left than the monitor demands.
+    /// When the certificate that the endpoint last showed expires, if the monitor looks at any.
+    pub fn certificate_expires(&self, monitor: &Monitor) -> Option<Timestamp> {
+        monitor.protocol.tls().and(self.facts.probed.certificate_expires())
+    }
+
+    /// From when on that certificate has fewer days left than the monitor demands.
     pub fn certificate_warns_from(&self, monitor: &Monitor) -> Option<Timestamp> {
-        monitor.protocol.tls()?.warns_from(self.facts.probed.certificate_expires()?)
+        monitor.protocol.tls()?.warns_from(self.certificate_expires(monitor)?)
     }
 
     /// The part of its share that it takes, from 0 to 1.

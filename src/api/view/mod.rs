@@ -262,10 +262,11 @@ pub struct Endpoint {
     pub monitor: Monitor,
     /// The last probe's result.
     pub last_probe: Option<LastProbe>,
-    /// The certificate that it last showed.
+    /// The certificate that it last showed, also while probes don't get as far as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
-    /// Whether the last result is older than three intervals: probing has stopped.
+    /// Whether no probe has said anything for three intervals: probing has stopped, or says nothing. The verdict stays in force;
+    /// without one it is served.
     pub stale: bool,
     /// When an endpoint that keeps failing, and passes its probes now, may be Online again.
     #[schema(format = DateTime)]

@@ -82,7 +82,7 @@ fn note(endpoint: &view::Endpoint) -> String {
         notes.push(format!("certificate expires {}", certificate.expires));
     }
     if endpoint.stale {
-        notes.push("stale: probing has stopped".to_owned());
+        notes.push("stale: probes have stopped or say nothing".to_owned());
     }
     notes.join("; ")
 }

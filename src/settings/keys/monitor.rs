@@ -64,7 +64,8 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
             r#"{ Authorization = "Bearer ${file:/run/secrets/probe}" }"#,
             "Further request headers. Their values are never shown. A file is one line, and is read again when it changes; a \
              relative path starts at this file's directory.",
-        ),
+        )
+        .secret(),
         Key::value(
             "expected_status",
             Texts(
@@ -141,9 +142,9 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
             "2",
             "Successes in a row that turn it Online again.",
         ),
-        Key::table("tls", Table(&TLS)),
+        Key::table("tls", Table(&TLS)).secret(),
         Key::table("grpc", Table(&GRPC)),
-        Key::table("push", Table(&PUSH)),
+        Key::table("push", Table(&PUSH)).secret(),
         Key::table("flap", Table(&FLAP)),
     ],
 };
@@ -181,7 +182,8 @@ static TLS: Schema = Schema {
             "none",
             "\"probe.key\"",
             "The key to `client_cert`. It is never shown.",
-        ),
+        )
+        .secret(),
         Key::derived(
             "min_days_left",
             Integer(0, 365),
@@ -224,7 +226,8 @@ static PUSH: Schema = Schema {
         "none; push needs it",
         "\"${file:/run/secrets/report}\"",
         "The token of the reports. It allows nothing else, and is never shown.",
-    )],
+    )
+    .secret()],
 };
 
 static FLAP: Schema = Schema {
