@@ -1,5 +1,5 @@
-//! The lowest latency to the client's network serves: by the latency table, or else by distance. Endpoints that are equally
-//! near share by weight.
+//! The lowest latency to the client's network serves: by the latency table, or else by distance. Those that the table doesn't
+//! know come after those that it does. Endpoints that are equally near share by weight.
 
 use std::ops::Range;
 
@@ -30,15 +30,27 @@ struct Place {
 }
 
 /// What tells which place is nearest to a client.
-enum Ranking<'g> {
-    /// Those in the site at these places are; the others follow by their distance to it.
+struct Ranking<'g> {
+    /// Those in the sites that come first in a row of the latency table, before all that it doesn't know.
+    row: Option<&'g Latencies>,
+    /// What ranks the others.
+    origin: Origin,
+}
+
+/// Where a client is thought to be.
+enum Origin {
+    /// In the site at these places: they are the nearest, and the others follow by their distance to it.
     Site(Range<u16>, Option<Point>),
-    /// Those in the sites that come first in a row of the latency table.
-    Row(&'g Latencies),
-    /// Those that are least far away.
+    /// Here: what is least far away is nearest.
     Point(Point),
-    /// Nothing does.
+    /// Nobody knows.
     Unknown,
+}
+
+impl Ranking<'_> {
+    fn knows_nothing(&self) -> bool {
+        self.row.is_none() && matches!(self.origin, Origin::Unknown)
+    }
 }
 
 /// Hears of places that are equally near.
@@ -146,7 +158,7 @@ impl Nearest {
         }
         let mut scope = 0;
         let (ranking, _) = self.ranking(client, &mut scope);
-        if let Ranking::Unknown = ranking {
+        if ranking.knows_nothing() {
             take(&self.everyone, Rank::Sure);
         } else {
             self.walk(&ranking, &mut Offer { chance, take });
@@ -161,9 +173,11 @@ impl Nearest {
             return 0;
         }
         let mut scope = 0;
-        match self.ranking(client, &mut scope).0 {
-            Ranking::Unknown => tell(&self.everyone),
-            ranking => self.walk(&ranking, &mut Reach(tell)),
+        let (ranking, _) = self.ranking(client, &mut scope);
+        if ranking.knows_nothing() {
+            tell(&self.everyone);
+        } else {
+            self.walk(&ranking, &mut Reach(tell));
         }
         scope
     }
@@ -178,7 +192,7 @@ impl Nearest {
             return vec![&only.group];
         }
         let (ranking, _) = self.ranking(client, &mut 0);
-        if let Ranking::Unknown = ranking {
+        if ranking.knows_nothing() {
             return vec![&self.everyone];
         }
         let mut lead = Lead(Vec::new());
@@ -193,7 +207,10 @@ impl Nearest {
             trace.add(&only.group, None);
             return trace;
         }
-        let (ranking, sighting) = self.ranking(client, &mut 0);
+        let (mut ranking, sighting) = self.ranking(client, &mut 0);
+        if ranking.row.is_some() {
+            ranking.origin = self.origin(client, &mut 0).0;
+        }
         trace.located = Some(Located::new(client, sighting));
         let mut tiers = Tiers(Vec::new());
         self.walk(&ranking, &mut tiers);
@@ -211,37 +228,31 @@ impl Nearest {
 
     fn relation(&self, ranking: &Ranking<'_>, at: usize, place: &Place) -> Option<Relation> {
         let away = |from: &Point| Some(Relation::Kilometres(place.point?.distance_km(from)));
-        match ranking {
-            Ranking::Row(row) => {
-                let here = |it: &&(u16, f32)| self.in_column(it.0).contains(&(at as u16));
-                row.cells().iter().find(here).map(|it| Relation::Milliseconds(it.1))
-            }
-            Ranking::Site(site, _) if site.contains(&(at as u16)) => Some(Relation::NearestSite),
-            Ranking::Site(_, point) => away(point.as_ref()?),
-            Ranking::Point(point) => away(point),
-            Ranking::Unknown => None,
+        if let Some(cell) = ranking.row.and_then(|it| self.cell(it, at)) {
+            return Some(Relation::Milliseconds(cell));
+        }
+        match &ranking.origin {
+            Origin::Site(site, _) if site.contains(&(at as u16)) => Some(Relation::NearestSite),
+            Origin::Site(_, point) => away(point.as_ref()?),
+            Origin::Point(point) => away(point),
+            Origin::Unknown => None,
         }
     }
 
     /// Tells the places, the nearest first and equally near ones together, until it is enough.
     fn walk<'s>(&'s self, ranking: &Ranking<'_>, listener: &mut impl Listener<'s>) {
-        match ranking {
-            Ranking::Row(row) => self.by_row(row, listener),
-            Ranking::Site(site, point) => {
-                let score = |place: usize| match (site.contains(&(place as u16)), point) {
-                    (true, _) => -1.0,
-                    (false, Some(point)) => self.distance(place, point),
-                    (false, None) => f32::INFINITY,
-                };
-                self.by_score(score, listener);
-            }
-            Ranking::Point(point) => {
-                self.by_score(|place| self.distance(place, point), listener);
-            }
-            Ranking::Unknown => {
-                listener.hear(self, |_| true);
-            }
+        let Ranking { row, origin } = ranking;
+        if row.is_some_and(|it| self.by_row(it, listener)) {
+            return;
         }
+        let is_told = |place: usize| row.is_some_and(|it| self.cell(it, place).is_some());
+        let score = |place: usize| match origin {
+            _ if is_told(place) => f32::NEG_INFINITY,
+            Origin::Site(site, _) if site.contains(&(place as u16)) => -1.0,
+            Origin::Site(_, Some(point)) | Origin::Point(point) => self.distance(place, point),
+            Origin::Site(_, None) | Origin::Unknown => f32::INFINITY,
+        };
+        self.by_score(score, listener);
     }
 
     /// What ranks the places, and which table it is from.
@@ -251,10 +262,11 @@ impl Nearest {
         if !geography.networks.is_empty() {
             let (network, found) = geography.networks.find(address);
             widest(found);
-            if let Some(ranking) =
+            if let Some(origin) =
                 network.and_then(|it| self.near_site(it.site.as_ref()?, geography))
             {
-                return (ranking, Sighting { table: Table::ClientNetwork, prefix: found });
+                let sighting = Sighting { table: Table::ClientNetwork, prefix: found };
+                return (Ranking { row: None, origin }, sighting);
             }
         }
         if !geography.latencies.is_empty() {
@@ -263,38 +275,55 @@ impl Nearest {
             if let Some(row) =
                 row.filter(|it| it.cells().iter().any(|it| !self.in_column(it.0).is_empty()))
             {
-                return (Ranking::Row(row), Sighting { table: Table::LatencyTable, prefix: found });
+                let sighting = Sighting { table: Table::LatencyTable, prefix: found };
+                // Only who may come to those that the row doesn't know has to be placed.
+                let ends = self.by_row(row, &mut Reach(&mut |_: &Group| {}));
+                let origin = if ends { Origin::Unknown } else { self.origin(client, scope).0 };
+                return (Ranking { row: Some(row), origin }, sighting);
             }
         }
+        let (origin, sighting) = self.origin(client, scope);
+        (Ranking { row: None, origin }, sighting)
+    }
+
+    /// Where the client is by the database, or else by default.
+    fn origin(&self, client: &Client<'_>, scope: &mut u8) -> (Origin, Sighting) {
+        let geography = client.geography;
         if !geography.database.is_empty() {
-            let (spot, found) = geography.database.find(address);
-            widest(found);
+            let (spot, found) = geography.database.find(client.network());
+            *scope = found.max(*scope);
             if let Some(point) = spot.and_then(|it| it.point) {
-                return (Ranking::Point(point), Sighting { table: Table::Database, prefix: found });
+                return (Origin::Point(point), Sighting { table: Table::Database, prefix: found });
             }
         }
         let default = match &geography.location_default {
             Some(DefaultLocation::Site(site)) => self.near_site(site, geography),
-            Some(DefaultLocation::Point(point)) => Some(Ranking::Point(*point)),
+            Some(DefaultLocation::Point(point)) => Some(Origin::Point(*point)),
             None => None,
         };
         match default {
-            Some(ranking) => (ranking, Sighting { table: Table::LocationDefault, prefix: 0 }),
-            None => (Ranking::Unknown, Sighting::NONE),
+            Some(origin) => (origin, Sighting { table: Table::LocationDefault, prefix: 0 }),
+            None => (Origin::Unknown, Sighting::NONE),
         }
     }
 
     /// None where neither the site's candidates nor its location are known.
-    fn near_site<'g>(&self, site: &Ident, geography: &Geography) -> Option<Ranking<'g>> {
+    fn near_site(&self, site: &Ident, geography: &Geography) -> Option<Origin> {
         let at = self.sites.binary_search_by(|(name, _)| name.cmp(site)).ok();
         let places = at.and_then(|it| self.sites.get(it)).map(|it| it.1.clone());
         let point = geography.sites.get(site).copied();
         (places.is_some() || point.is_some())
-            .then(|| Ranking::Site(places.unwrap_or_default(), point))
+            .then(|| Origin::Site(places.unwrap_or_default(), point))
     }
 
     fn in_column(&self, column: u16) -> Range<u16> {
         self.columns.get(usize::from(column)).cloned().unwrap_or_default()
+    }
+
+    /// The milliseconds to a place, where the row knows them.
+    fn cell(&self, row: &Latencies, place: usize) -> Option<f32> {
+        let here = |it: &&(u16, f32)| self.in_column(it.0).contains(&(place as u16));
+        row.cells().iter().find(here).map(|it| it.1)
     }
 
     fn distance(&self, place: usize, from: &Point) -> f32 {
@@ -314,20 +343,14 @@ impl Nearest {
         }
     }
 
-    /// Tells the cells of a row, those with the same latency together, and then the places that it knows nothing of.
-    fn by_row<'s>(&'s self, row: &Latencies, listener: &mut impl Listener<'s>) {
-        for equal in row.cells().chunk_by(|a, b| a.1 == b.1) {
+    /// Tells the cells of a row, those with the same latency together. Gives whether it is enough.
+    fn by_row<'s>(&'s self, row: &Latencies, listener: &mut impl Listener<'s>) -> bool {
+        row.cells().chunk_by(|a, b| a.1 == b.1).any(|equal| {
             let here = |place: usize| {
                 equal.iter().any(|it| self.in_column(it.0).contains(&(place as u16)))
             };
-            if listener.hear(self, here) {
-                return;
-            }
-        }
-        let known = |place: usize| {
-            row.cells().iter().any(|it| self.in_column(it.0).contains(&(place as u16)))
-        };
-        listener.hear(self, |place| !known(place));
+            listener.hear(self, here)
+        })
     }
 
     /// The groups at these places, of which those without weight are left out unless none has any.

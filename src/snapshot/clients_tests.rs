@@ -49,6 +49,34 @@ fn performance_takes_the_lowest_latency_of_the_table_before_distance() {
 }
 
 #[test]
+fn performance_goes_by_distance_among_those_that_the_row_does_not_know() {
+    let known = "spot 30.0.0.0/8 FR at=48.9,2.4\n ms 30.5.0.0/16 20 -";
+    let profile = "p performance\n s site=seattle slow=90\n o site=orlando\n d site=dublin";
+    for (geo, next, scope) in [
+        (format!("{WORLD}\n{known}"), "d", 16),
+        (format!("{WORLD}\n{known}\n spot 30.5.6.0/24 FR at=48.8,2.3"), "d", 24),
+        (format!("{WORLD}\n ms 30.5.0.0/16 20 -\n default orlando"), "o", 16),
+        (format!("{WORLD}\n ms 30.5.0.0/16 20 -\n default 28.0,-80.0"), "o", 16),
+        (format!("{WORLD}\n ms 30.5.0.0/16 20 -"), "o:50 d:50", 16),
+    ] {
+        let mut bed = Bed::new(&geo, &[profile]);
+        let scope_of = |bed: &Bed| bed.ask("p", Family::V4, [30, 5, 6, 7].into(), DRAW).scope;
+        bed.check("p", "30.5.6.7", "s");
+        assert_eq!(scope_of(&bed), 16, "nobody has to be placed");
+        bed.after(1, "p/s down").after(2, "p/s up");
+        assert_eq!(scope_of(&bed), scope, "{geo}");
+        let others = next.split(' ').map(|it| match it.split_once(':') {
+            Some((name, _)) => format!("{name}:45"),
+            None => format!("{it}:90"),
+        });
+        let expected = others.chain(["s:10".to_owned()]).collect::<Vec<_>>().join(" ");
+        bed.check("p", "30.5.6.7", &expected);
+        // Now the row knows none of those that are left.
+        bed.after(3, "p/s down").check("p", "30.5.6.7", next);
+    }
+}
+
+#[test]
 fn performance_takes_the_least_distance_where_no_table_knows() {
     let mut bed = Bed::new(WORLD, &[SITES]);
     bed.check("p", "20.1.0.1", "s").check("p", "20.2.0.1", "d");

@@ -166,6 +166,16 @@ pub(crate) fn scenes() -> Vec<Scene> {
     });
     nested += &profile("a.z.", "method = 'weighted'", 2, |_| "profile = 'b.z.'".to_owned());
     add("nested, 3 deep".to_owned(), &nested, &geography(0, 4096), Some(300.0));
+    let mut apart =
+        profile("c.z.", "method = 'subnet'", 4, |it| format!("subnets = '{}.0.0.0/8'", it + 1));
+    apart += &profile("b.z.", "method = 'geographic'", 8, |it| {
+        let below = if it % 2 == 0 { "" } else { "\nprofile = 'c.z.'" };
+        format!("geo = '{}'{below}", CODES[it])
+    });
+    apart += &profile("a.z.", "method = 'weighted'", 3, |it| {
+        ["profile = 'b.z.'", "profile = 'c.z.'", ""][it].to_owned()
+    });
+    add("nested, telling clients apart".to_owned(), &apart, &geography(0, 4096), Some(600.0));
     scenes
 }
 
