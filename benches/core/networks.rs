@@ -46,13 +46,13 @@ fn find(bencher: Bencher<'_, '_>, rows: u32, at: fn(u32) -> IpNet) {
 }
 
 /// Finding the network around an IPv4 address.
-#[divan::bench(args = [10, 10_000, 500_000])]
+#[divan::bench(args = [10, 10_000, 500_000], sample_size = 10_000)]
 fn find_v4(bencher: Bencher<'_, '_>, rows: u32) {
     find(bencher, rows, v4);
 }
 
 /// Finding the network around an IPv6 address.
-#[divan::bench(args = [10, 10_000, 500_000])]
+#[divan::bench(args = [10, 10_000, 500_000], sample_size = 10_000)]
 fn find_v6(bencher: Bencher<'_, '_>, rows: u32) {
     find(bencher, rows, v6);
 }

@@ -8,8 +8,8 @@ use super::error::ApiError;
 use super::render::percent;
 use super::view;
 use crate::model::{
-    Endpoint, Family, Geography, Ident, Method, Name, RecordType, WhenNoneHealthy, canonical_network,
-    network_around, parse_network,
+    Endpoint, Family, Geography, Ident, Method, Name, RecordType, WhenNoneHealthy,
+    canonical_network, network_around, parse_network,
 };
 use crate::routing::{Basis, Draw, Located, Pick, Relation, Standing, Table};
 use crate::snapshot::{Choice, Explained, Level, Query, Snapshot, Weighed, explain};

@@ -6,6 +6,10 @@ pub(super) trait Key: Copy + Ord {
     fn after(self) -> Option<Self>;
     /// How many of the first bits are the same.
     fn common(self, other: Self) -> u8;
+    /// How many bits the difference to a smaller number has.
+    fn bits_from(self, base: Self) -> u32;
+    /// The bucket of a guide that begins at `base`. None below it.
+    fn bucket(self, base: Self, shift: u32) -> Option<usize>;
 }
 
 macro_rules! key {
@@ -26,6 +30,15 @@ macro_rules! key {
                 // At most 128.
                 (self ^ other).leading_zeros() as u8
             }
+
+            fn bits_from(self, base: Self) -> u32 {
+                <$type>::BITS - (self - base).leading_zeros()
+            }
+
+            fn bucket(self, base: Self, shift: u32) -> Option<usize> {
+                let distance = self.checked_sub(base)?;
+                Some(usize::try_from(distance >> shift).unwrap_or(usize::MAX))
+            }
         }
     };
 }
@@ -41,36 +54,61 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Segments<K> {
     /// Ascending; the first is 0, unless there are none at all.
     starts: Box<[K]>,
-    /// What leads to them, the smallest first: each has every [`NODE`]th number of the next one, and the last of the starts. So
-    /// a search reads one node at each level, wherever addresses lie close together, and of a million segments all levels but
-    /// two fit a core's cache.
-    levels: Box<[Box<[K]>]>,
     /// The index of each segment's value, or [`NONE`].
     values: Box<[u32]>,
+    guide: Option<Guide<K>>,
     /// How many have a value.
     valued: usize,
 }
 
-/// How many numbers are compared at once: those of IPv4 fill one cache line.
-const NODE: usize = 16;
-
 impl<K> Default for Segments<K> {
     fn default() -> Self {
-        Self { starts: Box::default(), levels: Box::default(), values: Box::default(), valued: 0 }
+        Self { starts: Box::default(), values: Box::default(), guide: None, valued: 0 }
     }
 }
 
-/// What leads to these numbers.
-fn levels<K: Copy>(starts: &[K]) -> Box<[Box<[K]>]> {
-    let every_nth = |it: &[K]| it.iter().copied().step_by(NODE).collect::<Box<[K]>>();
-    let mut levels = Vec::new();
-    let mut below = starts;
-    while below.len() > NODE {
-        levels.push(every_nth(below));
-        below = levels.last().map_or(&[], |it| it);
+/// Fewer segments are found faster without a guide.
+const GUIDED: usize = 16;
+/// The guide of the largest tables has so many buckets, which still fit a core's cache.
+const MOST_BUCKETS: usize = 1 << 16;
+
+/// Where to search: a table on the first bits in which starts differ. It begins at the first segment that has a value, as
+/// addresses in use lie close together in all that could be.
+#[derive(PartialEq)]
+struct Guide<K> {
+    base: K,
+    shift: u32,
+    /// For each bucket, and for the end of the last one, how many segments start before it.
+    starts: Box<[u32]>,
+}
+
+impl<K: Key> Guide<K> {
+    fn of(starts: &[K]) -> Option<Self> {
+        // The segment at 0 is around everything below the base.
+        let (base, last) = (*starts.get(1)?, *starts.last()?);
+        if starts.len() < GUIDED {
+            return None;
+        }
+        let buckets = starts.len().next_power_of_two().min(MOST_BUCKETS);
+        let shift = last.bits_from(base).saturating_sub(buckets.ilog2());
+        let mut guide = Vec::with_capacity(buckets + 1);
+        for (index, start) in (0..).zip(starts) {
+            let bucket = start.bucket(base, shift).map_or(0, |it| it + 1);
+            while guide.len() < bucket {
+                guide.push(index);
+            }
+        }
+        guide.push(starts.len() as u32);
+        Some(Self { base, shift, starts: guide.into() })
     }
-    levels.reverse();
-    levels.into()
+
+    /// Between which segments the one around an address begins: more than the first, no more than the second start at or
+    /// below it.
+    fn search(&self, address: K, segments: usize) -> (usize, usize) {
+        let Some(bucket) = address.bucket(self.base, self.shift) else { return (0, 1) };
+        let at = |index: usize| self.starts.get(index).map(|it| *it as usize);
+        (at(bucket).unwrap_or(segments), at(bucket.saturating_add(1)).unwrap_or(segments))
+    }
 }
 
 impl<K: Key> Segments<K> {
@@ -81,8 +119,8 @@ impl<K: Key> Segments<K> {
         let starts: Box<[K]> = pairs().map(|it| it.0).collect();
         let values = pairs().map(|it| it.1.unwrap_or(NONE)).collect();
         let valued = pairs().filter(|it| it.1.is_some()).count();
-        let levels = levels(&starts);
-        Self { starts, levels, values, valued }
+        let guide = Guide::of(&starts);
+        Self { starts, values, guide, valued }
     }
 
     /// How many have a value.
@@ -92,18 +130,15 @@ impl<K: Key> Segments<K> {
 
     /// The index of the value at an address, and the length of the widest prefix around it in the same segment.
     pub(super) fn find(&self, address: K) -> (Option<u32>, u8) {
-        let levels = self.levels.iter().chain([&self.starts]);
-        let last = levels.fold(Some(0), |node, level| {
-            let from = node? * NODE;
-            let node = level.get(from..level.len().min(from + NODE))?;
-            // Counting all costs less than a branch that nobody can foresee.
-            let passed = node.iter().filter(|it| **it <= address).count();
-            (from + passed).checked_sub(1)
-        });
-        let Some(index) = last else { return (None, 0) };
+        let segments = self.starts.len();
+        let (from, to) =
+            self.guide.as_ref().map_or((0, segments), |it| it.search(address, segments));
+        let within = self.starts.get(from..to).unwrap_or_default();
+        let next = from + within.partition_point(|it| *it <= address);
+        let Some(index) = next.checked_sub(1) else { return (None, 0) };
         let length = |neighbour: Option<K>| neighbour.map_or(0, |it| address.common(it) + 1);
         let before = self.starts.get(index).and_then(|it| it.before());
-        let scope = length(before).max(length(self.starts.get(index + 1).copied()));
+        let scope = length(before).max(length(self.starts.get(next).copied()));
         (self.values.get(index).copied().filter(|it| *it != NONE), scope)
     }
 
@@ -116,7 +151,7 @@ impl<K: Key> Segments<K> {
 
     /// In octets.
     pub(super) fn memory(&self) -> usize {
-        let levels: usize = self.levels.iter().map(|it| size_of_val(&**it)).sum();
-        size_of_val(&*self.starts) + size_of_val(&*self.values) + levels
+        let guide = self.guide.as_ref().map_or(0, |it| size_of_val(&*it.starts));
+        size_of_val(&*self.starts) + size_of_val(&*self.values) + guide
     }
 }
