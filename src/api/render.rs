@@ -206,11 +206,12 @@ pub(super) fn timeline(timeline: &Timeline) -> view::Timeline {
 }
 
 fn turn(turn: &Turn) -> view::Turn {
-    let (mut phase, mut change, mut by, mut reason) = (None, None, None, None);
+    let (mut phase, mut profile, mut change, mut by, mut reason) = (None, None, None, None, None);
     match turn.cause.clone() {
         Cause::Probe { phase: at, reason: why } => {
             (phase, reason) = (at.map(|it| it.label().to_owned()), why);
         }
+        Cause::Profile { profile: which, reason: why } => (profile, reason) = (Some(which), why),
         Cause::Change { change: what, by: who, reason: why } => {
             (change, by, reason) = (Some(what), Some(who), why);
         }
@@ -219,7 +220,7 @@ fn turn(turn: &Turn) -> view::Turn {
     }
     let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
     let cause = turn.cause.label().to_owned();
-    view::Turn { at: rfc3339(turn.at), from, to, cause, phase, change, by, reason }
+    view::Turn { at: rfc3339(turn.at), from, to, cause, phase, profile, change, by, reason }
 }
 
 /// Every site, and the version of them all.

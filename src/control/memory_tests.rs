@@ -162,13 +162,15 @@ async fn what_no_probe_says_is_not_kept_and_a_timeline_is() {
     for state in &table.endpoints {
         state.facts.probed.record(Arc::new(passed()), keeper.clock.now(), None);
     }
-    let turn = crate::health::Turn {
+    let turned = super::world::Transition {
+        key: key("b"),
+        site: None,
+        child: None,
         at: NOW,
         from: crate::model::EndpointStatus::Degraded,
         to: crate::model::EndpointStatus::Online,
-        cause: Cause::Reload,
     };
-    keeper.timelines.add([(key("b"), turn)].into_iter());
+    keeper.timelines.add([(&turned, Cause::Reload)].into_iter());
     let probed = table.endpoints[0].facts.probed.clone();
     let verdict = Verdict::Degraded;
     world.observe(&VerdictChange {

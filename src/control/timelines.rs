@@ -43,7 +43,9 @@ impl Timelines {
                 let last = timeline.last().filter(|it| it.to != state.status).map(|it| it.to);
                 if let Some(from) = last {
                     let (site, to) = (endpoint.site.clone(), state.status);
-                    let transition = Transition { key: key.clone(), site, at: now, from, to };
+                    let child = endpoint.child().map(|(child, _)| child.clone());
+                    let transition =
+                        Transition { key: key.clone(), site, child, at: now, from, to };
                     let cause = why.cause_of(&transition).unwrap_or(Cause::Start);
                     Arc::make_mut(&mut timeline).push(Turn { at: now, from, to, cause });
                 }
@@ -59,12 +61,13 @@ impl Timelines {
     }
 
     /// Adds turns. The first good word of an endpoint's probes is none.
-    pub(super) fn add(&self, turns: impl Iterator<Item = (EndpointKey, Turn)>) {
+    pub(super) fn add<'a>(&self, caused: impl Iterator<Item = (&'a Transition, Cause)>) {
         let mut by_endpoint = self.lock();
-        for (key, turn) in turns {
-            let is_new = turn.is_first_good_word() && !by_endpoint.contains_key(&key);
+        for (it, cause) in caused {
+            let turn = Turn { at: it.at, from: it.from, to: it.to, cause };
+            let is_new = turn.is_first_good_word() && !by_endpoint.contains_key(&it.key);
             if !is_new {
-                Arc::make_mut(by_endpoint.entry(key).or_default()).push(turn);
+                Arc::make_mut(by_endpoint.entry(it.key.clone()).or_default()).push(turn);
             }
         }
     }

@@ -62,6 +62,7 @@ impl Changes {
             (old.status != state.status).then(|| Transition {
                 key: key(&after.profile, endpoint),
                 site: endpoint.site.clone(),
+                child: endpoint.child().map(|(child, _)| child.clone()),
                 at: state.since,
                 from: old.status,
                 to: state.status,
@@ -84,6 +85,8 @@ pub struct Transition {
     pub key: EndpointKey,
     /// Its site.
     pub site: Option<Ident>,
+    /// The profile that it stands for.
+    pub child: Option<Name>,
     /// When.
     pub at: Timestamp,
     /// What it was.

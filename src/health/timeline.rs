@@ -30,6 +30,13 @@ pub enum Cause {
         /// What was wrong, if something was: "connect: refused".
         reason: Option<String>,
     },
+    /// What the endpoint stands for.
+    Profile {
+        /// The nested profile.
+        profile: String,
+        /// What turned in it, and why: "dublin is Degraded: connect: refused".
+        reason: Option<String>,
+    },
     /// An operator's change.
     Change {
         /// The change in words.
@@ -64,10 +71,30 @@ impl Cause {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Probe { .. } => "probe",
+            Self::Profile { .. } => "profile",
             Self::Change { .. } => "change",
             Self::Expiry { .. } => "expiry",
             Self::Reload => "reload",
             Self::Start => "start",
+        }
+    }
+
+    /// The cause in one line for people, where its word doesn't say it all.
+    pub fn in_words(&self) -> Option<String> {
+        let and = |words: String, reason: &Option<String>| match reason {
+            Some(reason) => format!("{words}: {reason}"),
+            None => words,
+        };
+        match self {
+            Self::Probe { reason, .. } => reason.clone(),
+            Self::Profile { profile, reason } => Some(and(profile.clone(), reason)),
+            Self::Change { change, by, reason } => {
+                Some(and(format!("{by} changed {change}"), reason))
+            }
+            Self::Expiry { change, by } => {
+                Some(format!("the time of {by}'s change was over: {change}"))
+            }
+            Self::Reload | Self::Start => None,
         }
     }
 }

@@ -101,6 +101,11 @@ enum CauseEntry {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    Profile {
+        profile: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     Change {
         change: String,
         by: String,
@@ -210,6 +215,7 @@ impl CauseEntry {
             Cause::Probe { phase, reason } => {
                 Self::Probe { phase: phase.map(|it| it.label().to_owned()), reason }
             }
+            Cause::Profile { profile, reason } => Self::Profile { profile, reason },
             Cause::Change { change, by, reason } => Self::Change { change, by, reason },
             Cause::Expiry { change, by } => Self::Expiry { change, by },
             Cause::Reload => Self::Reload,
@@ -226,6 +232,7 @@ impl CauseEntry {
             Self::Probe { phase: word, reason } => {
                 Cause::Probe { phase: word.map(phase).transpose()?, reason }
             }
+            Self::Profile { profile, reason } => Cause::Profile { profile, reason },
             Self::Change { change, by, reason } => Cause::Change { change, by, reason },
             Self::Expiry { change, by } => Cause::Expiry { change, by },
             Self::Reload => Cause::Reload,

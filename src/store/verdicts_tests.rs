@@ -19,6 +19,7 @@ pub(in crate::store) fn memory() -> Memory {
     let causes = [
         Cause::Probe { phase: Some(Phase::Tls), reason: text("tls: expired") },
         Cause::Probe { phase: None, reason: None },
+        Cause::Profile { profile: "eu.z.".to_owned(), reason: text("b is Degraded") },
         Cause::Change { change: "weight 5".to_owned(), by: "ann".to_owned(), reason: text("why") },
         Cause::Expiry { change: "weight 5".to_owned(), by: "ann".to_owned() },
         Cause::Reload,

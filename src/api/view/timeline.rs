@@ -18,18 +18,21 @@ pub struct Turn {
     pub from: String,
     /// What it became.
     pub to: String,
-    /// Why: `probe`, `change`, `expiry`, `reload`, or `start` where another status is known from before.
+    /// Why: `probe`, `profile` where what it stands for turned, `change`, `expiry`, `reload`, or `start` where another status is known from before.
     pub cause: String,
     /// Where the probe ended that decided: `connect`, `tls`, `first_byte` or `body`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
+    /// The nested profile that turned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// The operator's change in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
     /// Who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// What the probe complained of, or why the operator made the change.
+    /// What the probe complained of, what turned in the nested profile and why, or why the operator made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -16,6 +16,7 @@ fn why(turn: &view::Turn) -> String {
     let reason = turn.reason.as_deref().map(|it| format!(": {it}")).unwrap_or_default();
     let words = match turn.cause.as_str() {
         "probe" => format!("probe{reason}"),
+        "profile" => format!("{}{reason}", turn.profile.as_deref().unwrap_or_default()),
         "change" => format!("{by} changed {change}{reason}"),
         "expiry" => format!("the time of {by}'s change was over: {change}"),
         "start" => "found at the daemon's start".to_owned(),
@@ -37,6 +38,7 @@ mod tests {
             to: to.to_owned(),
             cause: cause.to_owned(),
             phase: None,
+            profile: None,
             change: None,
             by: None,
             reason: None,
@@ -50,12 +52,18 @@ mod tests {
                 ..turn("Degraded", "Drained", "change")
             },
             turn("Drained", "Online", "reload"),
+            view::Turn {
+                profile: text("eu.z."),
+                reason: text("rio is Degraded: status 503, expected 200"),
+                ..turn("Online", "Degraded", "profile")
+            },
         ];
         let lines = [
             "TIME                  FROM      TO        WHY",
             "2026-05-01T12:00:00Z  Online    Degraded  probe: connect: refused",
             "2026-05-01T12:00:00Z  Degraded  Drained   ann changed site sea: drained: new firewall",
             "2026-05-01T12:00:00Z  Drained   Online    reload",
+            "2026-05-01T12:00:00Z  Online    Degraded  eu.z.: rio is Degraded: status 503, expected 200",
         ];
         assert_eq!(history(&view::Timeline { turns }), lines.join("\n"));
         assert!(history(&view::Timeline { turns: Vec::new() }).starts_with("It has been"));
