@@ -218,9 +218,18 @@ fn turn(turn: &Turn) -> view::Turn {
         Cause::Expiry { change: what, by: who } => (change, by) = (Some(what), Some(who)),
         Cause::Reload | Cause::Start => {}
     }
-    let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
-    let cause = turn.cause.label().to_owned();
-    view::Turn { at: rfc3339(turn.at), from, to, cause, phase, profile, change, by, reason }
+    view::Turn {
+        at: rfc3339(turn.at),
+        from: turn.from.label().to_owned(),
+        lasted_seconds: turn.lasted().map(|it| it.as_secs_f64()),
+        to: turn.to.label().to_owned(),
+        cause: turn.cause.label().to_owned(),
+        phase,
+        profile,
+        change,
+        by,
+        reason,
+    }
 }
 
 /// Every site, and the version of them all.

@@ -71,7 +71,15 @@ mod tests {
         let key =
             EndpointKey { profile: profile.parse().unwrap(), endpoint: endpoint.parse().unwrap() };
         let child = child.map(|it| it.parse().unwrap());
-        Transition { key, site: None, child, at: Timestamp(0), from: Online, to }
+        Transition {
+            key,
+            site: None,
+            child,
+            at: Timestamp(0),
+            from: Online,
+            since: Timestamp(0),
+            to,
+        }
     }
 
     #[test]

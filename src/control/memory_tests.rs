@@ -162,12 +162,13 @@ async fn what_no_probe_says_is_not_kept_and_a_timeline_is() {
     for state in &table.endpoints {
         state.facts.probed.record(Arc::new(passed()), keeper.clock.now(), None);
     }
-    let turned = super::world::Transition {
+    let turned = world::Transition {
         key: key("b"),
         site: None,
         child: None,
         at: NOW,
         from: crate::model::EndpointStatus::Degraded,
+        since: NOW,
         to: crate::model::EndpointStatus::Online,
     };
     keeper.timelines.add([(&turned, Cause::Reload)].into_iter());
@@ -195,6 +196,7 @@ fn an_endpoint_that_is_another_one_after_the_start_has_turned() {
         let turn = crate::health::Turn {
             at: Timestamp(5),
             from: crate::model::EndpointStatus::Degraded,
+            since: None,
             to: crate::model::EndpointStatus::Online,
             cause: Cause::Reload,
         };
@@ -202,7 +204,8 @@ fn an_endpoint_that_is_another_one_after_the_start_has_turned() {
     }
     let timelines = Timelines::resume(memory.clone(), &start(&memory), NOW);
     let last = |name| timelines.get(&key(name)).unwrap().last().unwrap().clone();
-    assert_eq!((last("a").at, last("a").cause), (NOW, Cause::Start));
+    assert_eq!((last("a").at, last("a").since), (NOW, Some(Timestamp(5))));
+    assert_eq!(last("a").cause, Cause::Start);
     assert_eq!((last("b").at, last("b").cause), (Timestamp(5), Cause::Reload));
 }
 

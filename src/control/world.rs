@@ -65,6 +65,7 @@ impl Changes {
                 child: endpoint.child().map(|(child, _)| child.clone()),
                 at: state.since,
                 from: old.status,
+                since: old.since,
                 to: state.status,
             })
         };
@@ -91,6 +92,8 @@ pub struct Transition {
     pub at: Timestamp,
     /// What it was.
     pub from: EndpointStatus,
+    /// Since when it had been so, or since the start.
+    pub since: Timestamp,
     /// What it is.
     pub to: EndpointStatus,
 }

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::Phase;
 use crate::model::{EndpointStatus, Timestamp};
@@ -14,6 +15,8 @@ pub struct Turn {
     pub at: Timestamp,
     /// What it was.
     pub from: EndpointStatus,
+    /// Since when it had been so, where that is known.
+    pub since: Option<Timestamp>,
     /// What it became.
     pub to: EndpointStatus,
     /// Why.
@@ -60,6 +63,12 @@ pub enum Cause {
 }
 
 impl Turn {
+    /// How long it had been what it was; nothing where the time of day went back.
+    pub fn lasted(&self) -> Option<Duration> {
+        let milliseconds = self.at.0.saturating_sub(self.since?.0).max(0);
+        Some(Duration::from_millis(milliseconds.unsigned_abs()))
+    }
+
     /// Whether probes found good what they had not yet looked at: no news, after a start.
     pub fn is_first_good_word(&self) -> bool {
         (self.from, self.to) == (EndpointStatus::CheckingEndpoint, EndpointStatus::Online)
@@ -145,6 +154,7 @@ mod tests {
         let turn = |at| Turn {
             at: Timestamp(at),
             from: EndpointStatus::Online,
+            since: None,
             to: EndpointStatus::Degraded,
             cause: Cause::Reload,
         };
@@ -152,5 +162,9 @@ mod tests {
         let ends = (timeline.iter().next().map(|it| it.at), timeline.last().map(|it| it.at));
         assert_eq!(timeline.iter().len(), 100);
         assert_eq!(ends, (Some(Timestamp(150)), Some(Timestamp(249))));
+        for (since, lasted) in [(None, None), (Some(1500), Some(500)), (Some(2500), Some(0))] {
+            let turn = Turn { since: since.map(Timestamp), ..turn(2000) };
+            assert_eq!(turn.lasted(), lasted.map(Duration::from_millis));
+        }
     }
 }

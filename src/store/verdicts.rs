@@ -88,6 +88,8 @@ enum VerdictWord {
 struct TurnEntry {
     at: Time,
     from: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Time>,
     to: String,
     cause: CauseEntry,
 }
@@ -195,12 +197,14 @@ impl KnownEntry {
 impl TurnEntry {
     fn of(turn: &Turn) -> Self {
         let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
-        Self { at: Time::of(turn.at), from, to, cause: CauseEntry::of(&turn.cause) }
+        let (at, since) = (Time::of(turn.at), turn.since.map(Time::of));
+        Self { at, from, since, to, cause: CauseEntry::of(&turn.cause) }
     }
 
     fn turn(self) -> Result<Turn, Damage> {
         let (from, to) = (status(&self.from)?, status(&self.to)?);
-        Ok(Turn { at: self.at.timestamp()?, from, to, cause: self.cause.cause()? })
+        let since = self.since.map(|it| it.timestamp()).transpose()?;
+        Ok(Turn { at: self.at.timestamp()?, from, since, to, cause: self.cause.cause()? })
     }
 }
 

@@ -12,6 +12,7 @@ pub(in crate::store) fn memory() -> Memory {
     let turn = |cause| Turn {
         at: Timestamp(1_767_323_045_250),
         from: EndpointStatus::Online,
+        since: Some(Timestamp(1_767_323_000_125)),
         to: EndpointStatus::Degraded,
         cause,
     };

@@ -291,7 +291,7 @@ pub struct Endpoint {
 /// How an endpoint is probed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Monitor {
-    /// `http`, `https`, `tcp`, `tls`, `grpc` or `none`.
+    /// `http`, `https`, `tcp`, `tls`, `grpc`, `exec`, `push` or `none`.
     pub protocol: String,
     /// Where the probes go.
     pub addresses: Vec<String>,
@@ -321,7 +321,7 @@ pub struct LastProbe {
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
-    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte` or `body`.
+    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte`, `body`, `exec` or `report`.
     pub phase: String,
     /// How long it took.
     pub seconds: f64,
