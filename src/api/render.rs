@@ -11,8 +11,8 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Stamp,
-    Timestamp, WhenNoneHealthy,
+    self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Protocol, Stamp,
+    Timestamp, Verdict, WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, Host, ProfileTable, SiteState, Snapshot};
 use crate::store::{Report, StateFile};
@@ -110,6 +110,7 @@ fn endpoint(
         status: state.status.label().to_owned(),
         since: rfc3339(state.since),
         forced: state.forced().map(|it| it.label().to_owned()),
+        verdict: verdict(endpoint, state),
         drained: state.facts.drained,
         effective_weight: state.effective_weight(),
         share: share.map(percent),
@@ -120,6 +121,17 @@ fn endpoint(
         held_down_until: held_down_until.map(|it| time_at(it, now)),
         overrides: overrides(state),
     }
+}
+
+/// What its probes say, if it is probed.
+fn verdict(endpoint: &model::Endpoint, state: &EndpointState) -> Option<String> {
+    let is_probed = endpoint.probe.monitor.protocol != Protocol::None;
+    let word = match state.facts.verdict {
+        Verdict::Unknown => return None,
+        Verdict::Online => EndpointStatus::Online,
+        Verdict::Degraded => EndpointStatus::Degraded,
+    };
+    is_probed.then(|| word.label().to_owned())
 }
 
 fn resolved(host: &Host) -> view::Resolved {

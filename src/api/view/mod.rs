@@ -264,6 +264,10 @@ pub struct Endpoint {
     pub since: String,
     /// The operator's word on its health: `up`, `down` or none.
     pub forced: Option<String>,
+    /// What its probes say, whatever its status is: `Online` or `Degraded`; null before the first result, and where nothing is
+    /// probed.
+    #[serde(default)]
+    pub verdict: Option<String>,
     /// Whether it, or its site, is drained.
     pub drained: bool,
     /// The weight that routing uses.
