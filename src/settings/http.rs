@@ -7,7 +7,7 @@ use rustls::pki_types::ServerName;
 
 use super::problem::{Log, Problem};
 use super::reader::Section;
-use super::secret::Secrets;
+use super::secret::{Secrets, references};
 use super::tree::{Node, Value};
 use crate::model::Header;
 
@@ -95,9 +95,11 @@ fn header(
         return Err("is written twice; names of headers are the same in either case".to_owned());
     }
     match &node.value {
-        Value::Text(text) => {
-            Ok(Header { name: name.to_owned(), value: secrets.fill(text, &node.place)? })
-        }
+        Value::Text(text) => Ok(Header {
+            name: name.to_owned(),
+            value: secrets.fill(text, &node.place)?,
+            references: references(text),
+        }),
         _ => Err("write the value as a text of visible ASCII and spaces".to_owned()),
     }
 }
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn headers_may_not_break_the_request_nor_show_their_value() {
-        let other = Header { name: "X-A".to_owned(), value: String::new() };
+        let other = Header { name: "X-A".to_owned(), value: String::new(), references: [].into() };
         let library = Library::new(&|_, _| Err(std::io::ErrorKind::NotFound.into()));
         let secrets = Secrets::new(&library, &[]);
         let check = |name: &str, value: Value| {

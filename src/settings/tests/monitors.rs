@@ -28,7 +28,11 @@ fn every_key_is_read() {
         method: HttpMethod::Head,
         host: "app.z".into(),
         path: "/healthz?x=1".into(),
-        headers: vec![Header { name: "X-Key".to_owned(), value: "secret".to_owned() }],
+        headers: vec![Header {
+            name: "X-Key".to_owned(),
+            value: "secret".to_owned(),
+            references: [].into(),
+        }],
         expected_status: vec![204..=204, 300..=399],
         body: None,
     };
