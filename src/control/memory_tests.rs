@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::health::{Belief, Cause, Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::StateMetrics;
-use crate::model::{Model, Moment, Now, Overrides, Timestamp, Verdict};
+use crate::model::{Model, Moment, Now, Overrides, ProbeHost, Timestamp, Verdict};
 use crate::probe::VerdictChange;
 use crate::settings::load_text;
 use crate::snapshot::Live;
@@ -41,7 +41,7 @@ fn memory(a: Verdict, b: Verdict, age: i64) -> Memory {
     let as_of = Timestamp(NOW.0 - age * 1000);
     let kept = |name: &str, address: &str, verdict| {
         let probed = [address.parse().unwrap()].into();
-        let known = Some(Known { verdict, as_of, probed });
+        let known = Some(Known { verdict, as_of, probed, host: None });
         Kept { key: key(name), known, timeline: Arc::default() }
     };
     Memory {
@@ -106,6 +106,27 @@ fn what_was_found_elsewhere_is_not_remembered() {
     let known = memory.endpoints[0].known.as_mut().unwrap();
     known.probed = ["127.0.0.1:10".parse().unwrap()].into();
     assert_eq!(statuses(&start(&memory)), "CD");
+}
+
+#[test]
+fn what_was_found_under_another_name_is_not_remembered() {
+    let text = CONFIG.replace("app.z.\"", "app.z.\"\nflatten = true");
+    let model = |name: &str| {
+        let text = text.replace("127.0.0.1", name);
+        load_text(Path::new("farol.toml"), &text).unwrap().model
+    };
+    for (name, port, expected) in
+        [("a.example.", 9, "DD"), ("b.example.", 9, "CD"), ("a.example.", 8, "CD")]
+    {
+        let mut memory = memory(Verdict::Degraded, Verdict::Degraded, 0);
+        let known = memory.endpoints[0].known.as_mut().unwrap();
+        known.probed = [].into();
+        known.host = Some(Arc::new(ProbeHost { name: "a.example.".parse().unwrap(), port }));
+        let recall = Recall::new(&memory, NOW, MINUTE);
+        let none = Overrides::default();
+        let world = World::new(&model(name), none, recall, 1, 7, Now::at(NOW.0));
+        assert_eq!(statuses(&world), expected, "{name} {port}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::envelope::Damage;
 use super::overrides::name;
 use super::time::Time;
 use crate::health::{Cause, Phase, Timeline, Turn};
-use crate::model::{EndpointKey, EndpointStatus, Name, Timestamp, Verdict};
+use crate::model::{EndpointKey, EndpointStatus, Name, ProbeHost, Timestamp, Verdict};
 
 /// What is kept of the endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Known {
     pub as_of: Timestamp,
     /// Where the probes went.
     pub probed: Arc<[SocketAddr]>,
+    /// The name whose addresses they went to instead.
+    pub host: Option<Arc<ProbeHost>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,7 +75,17 @@ struct KnownEntry {
     verdict: VerdictWord,
     /// Seconds from when it was true to when the file was written.
     age: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     probed: Vec<SocketAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host: Option<HostEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HostEntry {
+    name: String,
+    port: u16,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -167,7 +179,7 @@ impl EndpointEntry {
             self.timeline.into_iter().map(TurnEntry::turn).collect();
         Ok(Kept {
             key: EndpointKey { profile: profile.clone(), endpoint },
-            known: self.known.map(|it| it.known(written)),
+            known: self.known.map(|it| it.known(written)).transpose()?,
             timeline: Arc::new(timeline?),
         })
     }
@@ -181,16 +193,21 @@ impl KnownEntry {
             Verdict::Degraded => VerdictWord::Degraded,
         };
         let age = written.0.saturating_sub(known.as_of.0).div_euclid(1000);
-        Some(Self { verdict, age, probed: known.probed.to_vec() })
+        let host = known.host.as_ref();
+        let host = host.map(|it| HostEntry { name: it.name.to_string(), port: it.port });
+        Some(Self { verdict, age, probed: known.probed.to_vec(), host })
     }
 
-    fn known(self, written: Timestamp) -> Known {
+    fn known(self, written: Timestamp) -> Result<Known, Damage> {
         let verdict = match self.verdict {
             VerdictWord::Online => Verdict::Online,
             VerdictWord::Degraded => Verdict::Degraded,
         };
         let as_of = Timestamp(written.0.saturating_sub(self.age.saturating_mul(1000)));
-        Known { verdict, as_of, probed: self.probed.into() }
+        let host = self.host.map(|it| -> Result<_, Damage> {
+            Ok(Arc::new(ProbeHost { name: name("host", &it.name)?, port: it.port }))
+        });
+        Ok(Known { verdict, as_of, probed: self.probed.into(), host: host.transpose()? })
     }
 }
 
