@@ -253,7 +253,7 @@ pub struct ProbeHost {
 /// One thing to probe: where, and how. Endpoints with equal targets share their probes. Clones share their memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeTarget {
-    /// Every address is probed; one failure fails the probe. Never empty, unless there is a `host`.
+    /// Every address is probed; one failure fails the probe. In ascending order, and never empty, unless there is a `host`.
     pub addresses: Arc<[SocketAddr]>,
     /// The name whose addresses are probed instead.
     pub host: Option<Arc<ProbeHost>>,

@@ -58,6 +58,27 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn endpoints_with_the_same_addresses_share_their_probes_in_any_order() {
+    let endpoint = |name: &str, target: &str| format!("{{ name = '{name}', target = {target} }}");
+    let endpoints = [
+        endpoint("a", "['192.0.2.9', '2001:db8::1', '192.0.2.10']"),
+        endpoint("b", "['2001:db8::1', '192.0.2.10', '192.0.2.9']"),
+        endpoint("c", "['192.0.2.9', '192.0.2.10']"),
+    ];
+    let text = format!(
+        "[[zone]]\nname = 'z.'\nnameservers = 'ns.example.'\n[[profile]]\nname = 'a.z.'\nmethod = 'weighted'\n\
+         monitor = {{ protocol = 'tcp', port = 9 }}\nendpoint = [{}]\n",
+        endpoints.join(", ")
+    );
+    let settings = load_one(&text).unwrap();
+    let [a, b, c] = &settings.model.profiles[0].endpoints[..] else { panic!("three") };
+    assert_eq!(a.probe, b.probe);
+    assert_ne!(a.probe, c.probe);
+    let probed: Vec<_> = a.probe.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(probed, ["192.0.2.9:9", "192.0.2.10:9", "[2001:db8::1]:9"]);
+}
+
+#[test]
 fn values_are_held_to_their_ranges() {
     for (keys, expected) in [
         (
