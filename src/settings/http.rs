@@ -38,7 +38,8 @@ pub(super) fn path(text: &str) -> Result<Arc<str>, &'static str> {
 /// A status, or a range of them.
 pub(super) fn statuses(node: &Node) -> Result<RangeInclusive<u16>, &'static str> {
     let status = |text: &str| match text.parse() {
-        Ok(status @ 100..=599) if text.len() == 3 => Ok(status),
+        Ok(status @ 200..=599) if text.len() == 3 => Ok(status),
+        Ok(100..=199) => Err("an interim status is never the last word of an answer"),
         _ => Err(""),
     };
     match &node.value {
@@ -156,6 +157,8 @@ mod tests {
             (Value::Text("299-200".to_owned()), None),
             (Value::Text("2xx".to_owned()), None),
             (Value::Text("+20".to_owned()), None),
+            (Value::Integer(100), None),
+            (Value::Text("100-599".to_owned()), None),
             (Value::Integer(99), None),
             (Value::Integer(600), None),
             (Value::Integer(-200), None),

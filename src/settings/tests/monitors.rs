@@ -94,6 +94,10 @@ fn values_are_held_to_their_ranges() {
         ("headers = { Host = 'x' }", "monitor.headers.Host: write the host under the key `host`"),
         ("expected_status = []", "found a list of 0; write a list of 1 to 8"),
         ("expected_status = [1,2,3,4,5,6,7,8,9]", "found a list of 9; write"),
+        (
+            "expected_status = ['100']",
+            "found \"100\"; an interim status is never the last word of an answer; write a list of 1 to 8 statuses from 200",
+        ),
         ("expected_status = ['2xx']", "monitor.expected_status: found \"2xx\"; write"),
         ("interval = '99ms'", r#"write a duration from "100ms" to "1h""#),
         ("interval = '2h'", r#"found "2h"; write a duration from "100ms" to "1h""#),
