@@ -54,6 +54,10 @@ fn a_program_decides() {
     assert_eq!(last["phase"], "exec");
     fs::write(&gate, "").unwrap();
     wait_to_see(&vec!["192.0.2.1".to_owned()], || answers(&daemon));
+
+    let endpoint = "/v1/profiles/app.gtm.example/endpoints/a";
+    let forced = daemon.api.must("PATCH", endpoint, r#"{"forced": "down"}"#);
+    assert!(forced["status"] == "Degraded" && forced["verdict"] == "Online", "{forced}");
     daemon.stop();
 }
 

@@ -51,9 +51,12 @@ fn a_site_says_how_it_is_and_its_token_opens_nothing_else() {
     let last = daemon.endpoint("app.gtm.example.", "seattle")["last_probe"].clone();
     assert_eq!(last["reason"], "reported: no lease");
 
-    for (body, status) in
-        [("{}", 400), (r#"{"healthy": 1}"#, 400), (r#"{"healthy": true, "reason": "a\nb"}"#, 400)]
-    {
+    for (body, status) in [
+        ("{}", 400),
+        (r#"{"healthy": 1}"#, 400),
+        (r#"{"healthy": true, "reason": "a\nb"}"#, 400),
+        (r#"{"healthy": true, "reason": "a\u202eb"}"#, 400),
+    ] {
         assert_eq!(site.post(REPORT, body).status, status, "{body}");
     }
     for path in [REPORT.replace("seattle", "orlando"), REPORT.replace("app", "none")] {

@@ -12,8 +12,8 @@ use crate::clock::rfc3339;
 use crate::control::{Refusal, Version};
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Stamp,
-    Timestamp, WhenNoneHealthy,
+    self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Protocol, Stamp,
+    Timestamp, Verdict, WhenNoneHealthy,
 };
 use crate::snapshot::{EndpointState, Host, ProfileTable, SiteState, Snapshot};
 use crate::store::{Report, StateFile};
@@ -111,6 +111,7 @@ fn endpoint(
         status: state.status.label().to_owned(),
         since: rfc3339(state.since),
         forced: state.forced().map(|it| it.label().to_owned()),
+        verdict: verdict(endpoint, state),
         drained: state.facts.drained,
         effective_weight: state.effective_weight(),
         share: share.map(percent),
@@ -121,6 +122,17 @@ fn endpoint(
         held_down_until: held_down_until.map(|it| time_at(it, now)),
         overrides: overrides(state),
     }
+}
+
+/// What its probes say, if it is probed.
+fn verdict(endpoint: &model::Endpoint, state: &EndpointState) -> Option<String> {
+    let is_probed = endpoint.probe.monitor.protocol != Protocol::None;
+    let word = match state.facts.verdict {
+        Verdict::Unknown => return None,
+        Verdict::Online => EndpointStatus::Online,
+        Verdict::Degraded => EndpointStatus::Degraded,
+    };
+    is_probed.then(|| word.label().to_owned())
 }
 
 fn resolved(host: &Host, now: Now) -> view::Resolved {
@@ -214,20 +226,30 @@ pub(super) fn timeline(timeline: &Timeline) -> view::Timeline {
 }
 
 fn turn(turn: &Turn) -> view::Turn {
-    let (mut phase, mut change, mut by, mut reason) = (None, None, None, None);
+    let (mut phase, mut profile, mut change, mut by, mut reason) = (None, None, None, None, None);
     match turn.cause.clone() {
         Cause::Probe { phase: at, reason: why } => {
             (phase, reason) = (at.map(|it| it.label().to_owned()), why);
         }
+        Cause::Profile { profile: which, reason: why } => (profile, reason) = (Some(which), why),
         Cause::Change { change: what, by: who, reason: why } => {
             (change, by, reason) = (Some(what), Some(who), why);
         }
         Cause::Expiry { change: what, by: who } => (change, by) = (Some(what), Some(who)),
         Cause::Reload | Cause::Start => {}
     }
-    let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
-    let cause = turn.cause.label().to_owned();
-    view::Turn { at: rfc3339(turn.at), from, to, cause, phase, change, by, reason }
+    view::Turn {
+        at: rfc3339(turn.at),
+        from: turn.from.label().to_owned(),
+        lasted_seconds: turn.lasted().map(|it| it.as_secs_f64()),
+        to: turn.to.label().to_owned(),
+        cause: turn.cause.label().to_owned(),
+        phase,
+        profile,
+        change,
+        by,
+        reason,
+    }
 }
 
 /// Every site, and the version of them all.

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::names::find_key;
 use super::openapi::{Guarded, Reporting};
 use super::{Api, FromPath, Refused, view};
-use crate::model::{EndpointKey, Protocol, TokenHash};
+use crate::model::{EndpointKey, Protocol, TokenHash, is_hidden};
 use crate::probe::{Report, Unheard};
 use crate::snapshot::Snapshot;
 
@@ -78,8 +78,8 @@ fn token_of<'s>(snapshot: &'s Snapshot, key: &EndpointKey) -> Option<&'s TokenHa
 
 fn reason(request: view::ReportRequest) -> Result<Option<Arc<str>>, ApiError> {
     let reason = request.reason.as_deref().map(str::trim).filter(|it| !it.is_empty());
-    if reason.is_some_and(|it| it.chars().count() > REASON_MOST || it.contains(char::is_control)) {
-        let told = format!("reason: write up to {REASON_MOST} characters on one line");
+    if reason.is_some_and(|it| it.chars().count() > REASON_MOST || it.contains(is_hidden)) {
+        let told = format!("reason: write up to {REASON_MOST} visible characters on one line");
         return Err(ApiError::bad_request(told));
     }
     Ok(reason.map(Arc::from))

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::client::Output;
 use super::say;
 use crate::api::view;
+use crate::model::is_hidden;
 
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
@@ -198,9 +199,9 @@ pub(super) fn by(author: &str, at: &str, expires: Option<&str>, reason: Option<&
     format!("by {author}, {}{until}{reason}", ago(at))
 }
 
-/// Text of others, which may hold anything, on one line and without control characters.
+/// Text of others, which may hold anything, on one line and without what is not to be seen.
 pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+    text.chars().map(|it| if is_hidden(it) { ' ' } else { it }).collect()
 }
 
 /// How a change that was made ends its report.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use self::loading::{Loading, Relook};
+use super::causes::{Causes, Heard};
 use super::time_of_day::TimeOfDay;
 use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
@@ -18,9 +19,9 @@ use super::{
     refresh_state_metrics,
 };
 use crate::clock::{Clock, reached};
-use crate::health::{Cause, Phase, Turn};
+use crate::health::Cause;
 use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
-use crate::model::{EndpointKey, Name, Overrides, Stamp, Timestamp, Verdict};
+use crate::model::{EndpointKey, Name, Overrides, Stamp, Timestamp};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::resolve::Wanted;
 use crate::settings::Reading;
@@ -100,13 +101,6 @@ pub struct Control {
     relook: Option<Relook>,
     /// The last reload, if it was refused.
     refused: Arc<Mutex<Option<Refusal>>>,
-}
-
-/// The probes' last word on an endpoint.
-struct Heard {
-    verdict: Verdict,
-    phase: Option<Phase>,
-    reason: Option<Arc<str>>,
 }
 
 /// Overrides that are being written to the disk: with changes, or without those that have ended.
@@ -345,26 +339,16 @@ impl Control {
         self.retired.push(self.parts.live.publish(self.world.snapshot().clone()));
         self.free_retired();
         self.parts.metrics.published(started.elapsed());
-        self.parts.timelines.add(changes.transitions.iter().map(|it| self.turn(it, why)));
+        let causes = Causes { transitions: &changes.transitions, why, heard: &self.heard };
+        let caused = changes.transitions.iter().map(|it| (it, causes.of(it)));
+        let caused: Vec<(&Transition, Cause)> = caused.collect();
+        journal::published(changes, &caused);
+        caused.iter().for_each(|(it, _)| drop(self.heard.remove(&it.key)));
+        self.parts.timelines.add(caused.into_iter());
         self.parts.timelines.notify();
-        journal::published(changes, |key| self.heard.remove(key)?.reason);
         for (key, heard) in self.heard.drain() {
             journal::verdict(&key, heard.verdict, heard.reason.as_deref().unwrap_or_default());
         }
-    }
-
-    fn turn(&self, it: &Transition, why: &Why<'_>) -> (EndpointKey, Turn) {
-        let heard = self.heard.get(&it.key);
-        let probe = || {
-            let (phase, reason) = heard.map(|it| (it.phase, it.reason.clone())).unwrap_or_default();
-            Cause::Probe { phase, reason: reason.as_deref().map(str::to_owned) }
-        };
-        let cause = match (why, heard) {
-            // What was heard just before a reload is published with it.
-            (Why::Reload, Some(_)) => probe(),
-            _ => why.cause_of(it).unwrap_or_else(probe),
-        };
-        (it.key.clone(), Turn { at: it.at, from: it.from, to: it.to, cause })
     }
 
     fn free_retired(&mut self) {

@@ -1,10 +1,9 @@
 //! What the control task says in the log. Each event has a stable name and fields (docs/OPERATING.md), and a sentence.
 
-use std::sync::Arc;
-
 use super::reload::Diff;
 use super::world::{Changes, Transition};
 use super::{Change, ReloadError};
+use crate::health::Cause;
 use crate::model::{EndpointKey, EndpointStatus, Expired, Geography, Ident, Stamp, Verdict};
 
 /// An operator's change that is on the disk.
@@ -35,13 +34,10 @@ pub(super) fn expiry_unwritten(error: &str) {
     );
 }
 
-/// What a publication changed. `reason` takes what the probes said of an endpoint since the last one.
-pub(super) fn published(
-    changes: &Changes,
-    mut reason: impl FnMut(&EndpointKey) -> Option<Arc<str>>,
-) {
-    for it in &changes.transitions {
-        transition(it, reason(&it.key).as_deref().unwrap_or_default());
+/// What a publication changed, with the causes of its transitions.
+pub(super) fn published(changes: &Changes, caused: &[(&Transition, Cause)]) {
+    for (it, cause) in caused {
+        transition(it, &cause.in_words().unwrap_or_default());
     }
     for (profile, fails_open) in &changes.fail_open {
         if *fails_open {

@@ -126,7 +126,8 @@ fn known(
         // The word of another endpoint that shares its probes, which was not borne out yet either.
         (None, None) => return None,
     };
-    Some(Known { verdict: facts.verdict, as_of, probed: endpoint.probe.addresses.clone() })
+    let (probed, host) = (endpoint.probe.addresses.clone(), endpoint.probe.host.clone());
+    Some(Known { verdict: facts.verdict, as_of, probed, host })
 }
 
 #[cfg(test)]

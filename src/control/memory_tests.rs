@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::health::{Belief, Cause, Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::StateMetrics;
-use crate::model::{Model, Moment, Now, Overrides, Timestamp, Verdict};
+use crate::model::{Model, Moment, Now, Overrides, ProbeHost, Timestamp, Verdict};
 use crate::probe::VerdictChange;
 use crate::settings::load_text;
 use crate::snapshot::Live;
@@ -41,7 +41,7 @@ fn memory(a: Verdict, b: Verdict, age: i64) -> Memory {
     let as_of = Timestamp(NOW.0 - age * 1000);
     let kept = |name: &str, address: &str, verdict| {
         let probed = [address.parse().unwrap()].into();
-        let known = Some(Known { verdict, as_of, probed });
+        let known = Some(Known { verdict, as_of, probed, host: None });
         Kept { key: key(name), known, timeline: Arc::default() }
     };
     Memory {
@@ -109,6 +109,27 @@ fn what_was_found_elsewhere_is_not_remembered() {
 }
 
 #[test]
+fn what_was_found_under_another_name_is_not_remembered() {
+    let text = CONFIG.replace("app.z.\"", "app.z.\"\nflatten = true");
+    let model = |name: &str| {
+        let text = text.replace("127.0.0.1", name);
+        load_text(Path::new("farol.toml"), &text).unwrap().model
+    };
+    for (name, port, expected) in
+        [("a.example.", 9, "DD"), ("b.example.", 9, "CD"), ("a.example.", 8, "CD")]
+    {
+        let mut memory = memory(Verdict::Degraded, Verdict::Degraded, 0);
+        let known = memory.endpoints[0].known.as_mut().unwrap();
+        known.probed = [].into();
+        known.host = Some(Arc::new(ProbeHost { name: "a.example.".parse().unwrap(), port }));
+        let recall = Recall::new(&memory, NOW, MINUTE);
+        let none = Overrides::default();
+        let world = World::new(&model(name), none, recall, 1, 7, Now::at(NOW.0));
+        assert_eq!(statuses(&world), expected, "{name} {port}");
+    }
+}
+
+#[test]
 fn what_failed_is_remembered_while_an_address_of_it_is_left() {
     use Verdict::{Degraded, Online};
     for (verdict, is_remembered) in [(Degraded, "D"), (Online, "C")] {
@@ -162,13 +183,16 @@ async fn what_no_probe_says_is_not_kept_and_a_timeline_is() {
     for state in &table.endpoints {
         state.facts.probed.record(Arc::new(passed()), keeper.clock.now(), None);
     }
-    let turn = crate::health::Turn {
+    let turned = world::Transition {
+        key: key("b"),
+        site: None,
+        child: None,
         at: NOW,
         from: crate::model::EndpointStatus::Degraded,
+        since: NOW,
         to: crate::model::EndpointStatus::Online,
-        cause: Cause::Reload,
     };
-    keeper.timelines.add([(key("b"), turn)].into_iter());
+    keeper.timelines.add([(&turned, Cause::Reload)].into_iter());
     let probed = table.endpoints[0].facts.probed.clone();
     let verdict = Verdict::Degraded;
     world.observe(&VerdictChange {
@@ -193,6 +217,7 @@ fn an_endpoint_that_is_another_one_after_the_start_has_turned() {
         let turn = crate::health::Turn {
             at: Timestamp(5),
             from: crate::model::EndpointStatus::Degraded,
+            since: None,
             to: crate::model::EndpointStatus::Online,
             cause: Cause::Reload,
         };
@@ -200,7 +225,8 @@ fn an_endpoint_that_is_another_one_after_the_start_has_turned() {
     }
     let timelines = Timelines::resume(memory.clone(), &start(&memory), NOW);
     let last = |name| timelines.get(&key(name)).unwrap().last().unwrap().clone();
-    assert_eq!((last("a").at, last("a").cause), (NOW, Cause::Start));
+    assert_eq!((last("a").at, last("a").since), (NOW, Some(Timestamp(5))));
+    assert_eq!(last("a").cause, Cause::Start);
     assert_eq!((last("b").at, last("b").cause), (Timestamp(5), Cause::Reload));
 }
 

@@ -6,6 +6,7 @@
 //! clock.
 
 mod actor;
+mod causes;
 mod failback;
 mod geography;
 mod journal;

@@ -217,7 +217,7 @@ impl Day {
         let told = [first.publish(times[0]), second.publish(times[1])];
         let mut second_told = told[1].clone();
         let transitions = second_told.transitions.iter_mut().zip(&told[0].transitions);
-        transitions.for_each(|(it, first)| it.at = first.at);
+        transitions.for_each(|(it, first)| (it.at, it.since) = (first.at, first.since));
         assert_eq!(told[0], second_told, "the time of day decided something");
         assert_eq!(first.snapshot().generation, before + 1);
         let [told, _] = told;

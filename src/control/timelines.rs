@@ -40,12 +40,15 @@ impl Timelines {
             for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
                 let key = key(&table.profile, endpoint);
                 let Some(mut timeline) = by_endpoint.remove(&key) else { continue };
-                let last = timeline.last().filter(|it| it.to != state.status).map(|it| it.to);
-                if let Some(from) = last {
+                let last = timeline.last().filter(|it| it.to != state.status);
+                if let Some((from, since)) = last.map(|it| (it.to, it.at)) {
                     let (site, to) = (endpoint.site.clone(), state.status);
-                    let transition = Transition { key: key.clone(), site, at: now, from, to };
+                    let child = endpoint.child().map(|(child, _)| child.clone());
+                    let transition =
+                        Transition { key: key.clone(), site, child, at: now, from, since, to };
                     let cause = why.cause_of(&transition).unwrap_or(Cause::Start);
-                    Arc::make_mut(&mut timeline).push(Turn { at: now, from, to, cause });
+                    let since = Some(since);
+                    Arc::make_mut(&mut timeline).push(Turn { at: now, from, since, to, cause });
                 }
                 known.insert(key, timeline);
             }
@@ -59,12 +62,16 @@ impl Timelines {
     }
 
     /// Adds turns. The first good word of an endpoint's probes is none.
-    pub(super) fn add(&self, turns: impl Iterator<Item = (EndpointKey, Turn)>) {
+    pub(super) fn add<'a>(&self, caused: impl Iterator<Item = (&'a Transition, Cause)>) {
         let mut by_endpoint = self.lock();
-        for (key, turn) in turns {
-            let is_new = turn.is_first_good_word() && !by_endpoint.contains_key(&key);
-            if !is_new {
-                Arc::make_mut(by_endpoint.entry(key).or_default()).push(turn);
+        for (it, cause) in caused {
+            // What it was at the start it may have been for longer.
+            let last = by_endpoint.get(&it.key).and_then(|it| it.last());
+            let since = last.filter(|last| last.to == it.from).map_or(it.since, |it| it.at);
+            let (is_new, since) = (last.is_none(), Some(since));
+            let turn = Turn { at: it.at, from: it.from, since, to: it.to, cause };
+            if !(is_new && turn.is_first_good_word()) {
+                Arc::make_mut(by_endpoint.entry(it.key.clone()).or_default()).push(turn);
             }
         }
     }
@@ -114,5 +121,27 @@ impl Why<'_> {
                 Some(Cause::Expiry { change: expired.to_string(), by: expired.stamp.by.clone() })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::EndpointStatus::{self, Degraded, Drained, Online};
+
+    #[test]
+    fn a_status_lasts_from_its_turn_on_also_over_a_restart() {
+        let timelines = Timelines::default();
+        let key = EndpointKey { profile: "a.z.".parse().unwrap(), endpoint: "e".parse().unwrap() };
+        let turn = |at, from: EndpointStatus, since, to| {
+            let (at, since) = (Timestamp(at), Timestamp(since));
+            let key = key.clone();
+            let transition = Transition { key, site: None, child: None, at, from, since, to };
+            timelines.add([(&transition, Cause::Reload)].into_iter());
+            timelines.get(&transition.key).unwrap().last().unwrap().since
+        };
+        assert_eq!(turn(500, Online, 100, Degraded), Some(Timestamp(100)), "the first one");
+        assert_eq!(turn(900, Degraded, 700, Online), Some(Timestamp(500)), "started again at 700");
+        assert_eq!(turn(950, Drained, 910, Online), Some(Timestamp(910)), "not known before");
     }
 }

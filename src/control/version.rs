@@ -11,7 +11,8 @@ use crate::model::{EndpointKey, EndpointOverrides, Overrides, Profile, Site, Sta
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 
 /// The configuration and the overrides of something, digested. Health is no part of it, so a version is another one exactly
-/// when somebody has changed something. Of certificate authorities it has the file's name, not what is in it.
+/// when somebody has changed something. Of certificate authorities it has the file's name, not what is in it, and of
+/// secrets only what they refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version([u8; 16]);
 

@@ -62,8 +62,10 @@ impl Changes {
             (old.status != state.status).then(|| Transition {
                 key: key(&after.profile, endpoint),
                 site: endpoint.site.clone(),
+                child: endpoint.child().map(|(child, _)| child.clone()),
                 at: state.since,
                 from: old.status,
+                since: old.since,
                 to: state.status,
             })
         };
@@ -84,10 +86,14 @@ pub struct Transition {
     pub key: EndpointKey,
     /// Its site.
     pub site: Option<Ident>,
+    /// The profile that it stands for.
+    pub child: Option<Name>,
     /// When.
     pub at: Timestamp,
     /// What it was.
     pub from: EndpointStatus,
+    /// Since when it had been so, or since the start.
+    pub since: Timestamp,
     /// What it is.
     pub to: EndpointStatus,
 }

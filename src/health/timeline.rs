@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::Phase;
 use crate::model::{EndpointStatus, Timestamp};
@@ -14,6 +15,8 @@ pub struct Turn {
     pub at: Timestamp,
     /// What it was.
     pub from: EndpointStatus,
+    /// Since when it had been so, where that is known.
+    pub since: Option<Timestamp>,
     /// What it became.
     pub to: EndpointStatus,
     /// Why.
@@ -28,6 +31,13 @@ pub enum Cause {
         /// Where the probe ended that decided.
         phase: Option<Phase>,
         /// What was wrong, if something was: "connect: refused".
+        reason: Option<String>,
+    },
+    /// What the endpoint stands for.
+    Profile {
+        /// The nested profile.
+        profile: String,
+        /// What turned in it, and why: "dublin is Degraded: connect: refused".
         reason: Option<String>,
     },
     /// An operator's change.
@@ -53,6 +63,12 @@ pub enum Cause {
 }
 
 impl Turn {
+    /// How long it had been what it was; nothing where the time of day went back.
+    pub fn lasted(&self) -> Option<Duration> {
+        let milliseconds = self.at.0.saturating_sub(self.since?.0).max(0);
+        Some(Duration::from_millis(milliseconds.unsigned_abs()))
+    }
+
     /// Whether probes found good what they had not yet looked at: no news, after a start.
     pub fn is_first_good_word(&self) -> bool {
         (self.from, self.to) == (EndpointStatus::CheckingEndpoint, EndpointStatus::Online)
@@ -64,10 +80,30 @@ impl Cause {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Probe { .. } => "probe",
+            Self::Profile { .. } => "profile",
             Self::Change { .. } => "change",
             Self::Expiry { .. } => "expiry",
             Self::Reload => "reload",
             Self::Start => "start",
+        }
+    }
+
+    /// The cause in one line for people, where its word doesn't say it all.
+    pub fn in_words(&self) -> Option<String> {
+        let and = |words: String, reason: &Option<String>| match reason {
+            Some(reason) => format!("{words}: {reason}"),
+            None => words,
+        };
+        match self {
+            Self::Probe { reason, .. } => reason.clone(),
+            Self::Profile { profile, reason } => Some(and(profile.clone(), reason)),
+            Self::Change { change, by, reason } => {
+                Some(and(format!("{by} changed {change}"), reason))
+            }
+            Self::Expiry { change, by } => {
+                Some(format!("the time of {by}'s change was over: {change}"))
+            }
+            Self::Reload | Self::Start => None,
         }
     }
 }
@@ -118,6 +154,7 @@ mod tests {
         let turn = |at| Turn {
             at: Timestamp(at),
             from: EndpointStatus::Online,
+            since: None,
             to: EndpointStatus::Degraded,
             cause: Cause::Reload,
         };
@@ -125,5 +162,9 @@ mod tests {
         let ends = (timeline.iter().next().map(|it| it.at), timeline.last().map(|it| it.at));
         assert_eq!(timeline.iter().len(), 100);
         assert_eq!(ends, (Some(Timestamp(150)), Some(Timestamp(249))));
+        for (since, lasted) in [(None, None), (Some(1500), Some(500)), (Some(2500), Some(0))] {
+            let turn = Turn { since: since.map(Timestamp), ..turn(2000) };
+            assert_eq!(turn.lasted(), lasted.map(Duration::from_millis));
+        }
     }
 }

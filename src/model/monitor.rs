@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -171,12 +172,21 @@ impl HttpMethod {
 }
 
 /// A request header. Its value may be a credential, so it is never shown.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     /// The header's name, a valid HTTP token.
     pub name: String,
     /// The header's value, visible ASCII and spaces.
     pub value: String,
+    /// What the value referred to as it was written: "file:token".
+    pub references: Box<[Box<str>]>,
+}
+
+impl Hash for Header {
+    /// Without the value: what is made of hashes is shown, and a weak secret could be guessed by it.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.name, &self.references).hash(state);
+    }
 }
 
 impl fmt::Debug for Header {
@@ -193,14 +203,23 @@ pub struct ExecCheck {
 }
 
 /// Whose reports of a site are believed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushCheck {
     /// Of the token that reports are sent with.
     pub token: TokenHash,
+    /// What it referred to as it was written: "env:TOKEN".
+    pub references: Box<[Box<str>]>,
+}
+
+impl Hash for PushCheck {
+    /// Without the token, as [`Header`].
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.references.hash(state);
+    }
 }
 
 /// The SHA-256 of a token, which is never shown.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TokenHash(pub [u8; 32]);
 
 impl fmt::Debug for TokenHash {
@@ -234,7 +253,7 @@ pub struct ProbeHost {
 /// One thing to probe: where, and how. Endpoints with equal targets share their probes. Clones share their memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeTarget {
-    /// Every address is probed; one failure fails the probe. Never empty, unless there is a `host`.
+    /// Every address is probed; one failure fails the probe. In ascending order, and never empty, unless there is a `host`.
     pub addresses: Arc<[SocketAddr]>,
     /// The name whose addresses are probed instead.
     pub host: Option<Arc<ProbeHost>>,

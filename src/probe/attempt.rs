@@ -145,7 +145,7 @@ fn result(trail: &Trail, outcome: Outcome, reason: Option<String>) -> ProbeResul
     }
 }
 
-/// One result for all addresses: a failure of any is the endpoint's, told of the first in the configured order;
+/// One result for all addresses: a failure of any is the endpoint's, told of the first in their order;
 /// otherwise what says nothing, otherwise the slowest.
 fn sum_up(addresses: &[SocketAddr], mut results: Vec<(SocketAddr, ProbeResult)>) -> ProbeResult {
     let rank = |it: &ProbeResult| match it.outcome {
@@ -155,7 +155,7 @@ fn sum_up(addresses: &[SocketAddr], mut results: Vec<(SocketAddr, ProbeResult)>)
     };
     let elapsed = results.iter().map(|(_, it)| it.elapsed).max();
     let certificate_expires = results.iter().filter_map(|(_, it)| it.certificate_expires).min();
-    // The last of equals is the greatest, so the first in the configured order must come last.
+    // The last of equals is the greatest, so the first in their order must come last.
     results.sort_by_key(|(address, _)| Reverse(addresses.iter().position(|it| it == address)));
     let Some((address, result)) = results.into_iter().max_by_key(|(_, it)| rank(it)) else {
         return untried(Failure::Machine("there is no address to probe".to_owned()));

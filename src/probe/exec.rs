@@ -16,12 +16,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::programs::Programs;
 use super::reason::Failure;
 use super::trail::Trail;
-use crate::model::ExecCheck;
+use crate::model::{ExecCheck, is_hidden};
 
 /// Where a program finds others.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The octets of output that are looked at; the rest is read and forgotten, so that no program waits for its reader.
 const KEPT: usize = 4096;
+/// The octets that are read. Then the pipe is closed, so that a program that writes without end gets SIGPIPE, and not our time.
+const MOST: usize = 1024 * 1024;
 /// The characters of output that a reason has.
 const SHOWN: usize = 200;
 
@@ -72,18 +74,18 @@ struct Group {
 }
 
 impl Group {
-    /// Waits for the program's end, and ends what it has left behind. Gives the first octets of output too.
-    async fn end(&mut self, output: PipeReader) -> io::Result<(ExitStatus, Vec<u8>)> {
-        let mut output = pipe::Receiver::from_owned_fd(output.into())?;
+    /// Waits for the program's end, and ends what it has left behind. Gives its output too.
+    async fn end(&mut self, output: PipeReader) -> io::Result<(ExitStatus, Said)> {
+        let mut output = Some(pipe::Receiver::from_owned_fd(output.into())?);
         let mut exit = pin!(exit(self.pid));
-        let (mut said, mut piece, mut is_open) = (Vec::new(), [0; KEPT], true);
+        let (mut said, mut piece) = (Said::default(), [0; KEPT]);
         loop {
             tokio::select! {
                 biased; // the program may have ended while others write on
                 ended = &mut exit => break ended?,
-                read = output.read(&mut piece), if is_open => match read {
-                    Ok(count @ 1..) => keep(&mut said, &piece[..count]),
-                    _ => is_open = false,
+                read = read(output.as_mut(), &mut piece), if output.is_some() => match read {
+                    Ok(count @ 1..) if said.hear(&piece[..count]) => {}
+                    _ => output = None,
                 },
             }
         }
@@ -92,12 +94,37 @@ impl Group {
         let child = self.child.as_mut().ok_or(ErrorKind::NotFound)?;
         let status = child.wait()?;
         self.child = None;
-        while let (true, Ok(count @ 1..)) =
-            (said.len() < KEPT, rustix::io::read(&output, &mut piece))
-        {
-            keep(&mut said, &piece[..count]);
+        let rest = |piece: &mut [u8]| rustix::io::read(output.as_ref()?, piece).ok();
+        while let (true, Some(count @ 1..)) = (said.first.len() < KEPT, rest(&mut piece)) {
+            said.hear(&piece[..count]);
         }
         Ok((status, said))
+    }
+}
+
+async fn read(output: Option<&mut pipe::Receiver>, piece: &mut [u8]) -> io::Result<usize> {
+    match output {
+        Some(output) => output.read(piece).await,
+        None => Ok(0),
+    }
+}
+
+/// The output of a program.
+#[derive(Debug, Default)]
+struct Said {
+    /// The first octets of it.
+    first: Vec<u8>,
+    /// How many there were.
+    octets: usize,
+}
+
+impl Said {
+    /// Takes in some more. Tells whether any more is wanted.
+    fn hear(&mut self, piece: &[u8]) -> bool {
+        let room = KEPT.saturating_sub(self.first.len()).min(piece.len());
+        self.first.extend_from_slice(&piece[..room]);
+        self.octets = self.octets.saturating_add(piece.len());
+        self.octets < MOST
     }
 }
 
@@ -119,11 +146,6 @@ pub(super) async fn exit(pid: Pid) -> io::Result<()> {
     Ok(())
 }
 
-fn keep(said: &mut Vec<u8>, piece: &[u8]) {
-    let room = KEPT.saturating_sub(said.len()).min(piece.len());
-    said.extend_from_slice(&piece[..room]);
-}
-
 fn not_started(error: &io::Error) -> Failure {
     let exhausted = [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM];
     if error.raw_os_error().is_some_and(|code| exhausted.contains(&code)) {
@@ -139,15 +161,16 @@ fn not_started(error: &io::Error) -> Failure {
     })
 }
 
-fn judge(status: ExitStatus, said: &[u8]) -> Result<(), Failure> {
+fn judge(status: ExitStatus, said: &Said) -> Result<(), Failure> {
     let how = match (status.code(), status.signal()) {
         (Some(0), _) => return Ok(()),
+        (None, Some(libc::SIGPIPE)) if said.octets >= MOST => "wrote more than 1 MiB".to_owned(),
         (Some(code), _) => format!("exit status {code}"),
         (None, signal) => format!("killed by signal {}", signal.unwrap_or_default()),
     };
-    let said = String::from_utf8_lossy(said);
+    let said = String::from_utf8_lossy(&said.first);
     let line = said.lines().map(str::trim).find(|it| !it.is_empty()).unwrap_or_default();
-    let plain = |it: char| if it.is_control() { char::REPLACEMENT_CHARACTER } else { it };
+    let plain = |it: char| if is_hidden(it) { char::REPLACEMENT_CHARACTER } else { it };
     let line: String = line.chars().take(SHOWN).map(plain).collect();
     Err(Failure::Answer(if line.is_empty() { how } else { format!("{how}: {line}") }))
 }

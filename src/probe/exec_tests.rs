@@ -64,6 +64,7 @@ async fn the_exit_status_decides_and_the_first_line_says_why() {
         ("echo; echo ' no lease '; echo more; exit 1", "exit status 1: no lease"),
         ("echo no lease >&2; exit 1", "exit status 1: no lease"),
         ("printf 'a\\033[31mb\\377'; exit 1", "exit status 1: a\u{fffd}[31mb\u{fffd}"),
+        ("printf 'a\\342\\200\\256b'; exit 1", "exit status 1: a\u{fffd}b"),
         ("kill -9 $$", "killed by signal 9"),
     ] {
         assert_told(&shell(script).await, Outcome::Failed, Some(reason));
@@ -174,7 +175,13 @@ async fn a_probe_that_is_given_up_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn output_without_end_is_forgotten_while_the_time_runs() {
-    let result = probe(&Network::default(), &["/usr/bin/yes"], SHORT).await;
+async fn output_without_end_is_cut_off() {
+    let result = probe(&Network::default(), &["/usr/bin/yes", "no lease"], LONG).await;
+    assert_told(&result, Outcome::Failed, Some("wrote more than 1 MiB: no lease"));
+    // Who doesn't mind passes.
+    assert_told(&shell("yes; exit 0").await, Outcome::Passed, None);
+    // Who ignores it writes into the void, and does not take our time.
+    let script = "trap '' PIPE; yes 2>/dev/null; sleep 3000";
+    let result = probe(&Network::default(), &["/bin/sh", "-c", script], SHORT).await;
     assert_told(&result, Outcome::Failed, Some("exec: timed out after 500 ms"));
 }

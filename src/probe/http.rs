@@ -102,7 +102,11 @@ mod tests {
 
     #[test]
     fn configured_headers_replace_our_manners_but_not_the_host() {
-        let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
+        let header = |name: &str, value: &str| Header {
+            name: name.into(),
+            value: value.into(),
+            references: [].into(),
+        };
         let check = HttpCheck {
             method: HttpMethod::Head,
             host: "app.example".into(),

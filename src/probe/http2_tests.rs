@@ -80,7 +80,11 @@ async fn the_endpoint_picks_the_version() {
         }
     })
     .await;
-    let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
+    let header = |name: &str, value: &str| Header {
+        name: name.into(),
+        value: value.into(),
+        references: [].into(),
+    };
     let headers = vec![header("X-Token", "a"), header("Upgrade", "h2c"), header("Keep-Alive", "9")];
     let result = ask_for(HttpCheck { headers, ..http_check("app.example") }, &site).await;
     assert_told(&result, Outcome::Passed, None);

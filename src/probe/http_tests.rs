@@ -1,15 +1,22 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use rustls::AlertDescription;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{advance, pause};
 
 use super::super::attempt::Network;
+use super::super::http;
+use super::super::reason::Failure;
 use super::super::scheduler::World;
 use super::super::testbed::{
     Server, TIMEOUT, assert_told, body, http_check, probe, read_head, target,
 };
+use super::super::trail::Trail;
 use crate::health::{Outcome, Phase, ProbeResult};
 use crate::model::{HttpCheck, Protocol};
 
@@ -221,4 +228,44 @@ async fn endless_bodies_and_heads_end() {
     });
     let told = "first_byte: sends more than any answer takes";
     assert_told(&ask(&interim.await).await, Outcome::Failed, Some(told));
+}
+
+/// A server that has refused us before the request is on its way, as those do that want a client's certificate.
+struct Refusing;
+
+impl AsyncRead for Refusing {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let alert = rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, alert)))
+    }
+}
+
+impl AsyncWrite for Refusing {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn why_a_connection_ended_is_told_also_before_the_request_was_sent() {
+    let (check, mut trail) = (http_check("app.example"), Trail::start());
+    let request = http::request(&check, "192.0.2.1:80".parse().unwrap(), 80).unwrap();
+    let failure = super::ask(Refusing, request, &check, &mut trail).await.unwrap_err();
+    assert_eq!(failure, Failure::endpoint("server refused: certificate required"));
 }

@@ -5,7 +5,7 @@ use crate::probe::{Report, Unheard};
 /// An endpoint whose site reports every ten seconds at the latest; two failures are tolerated.
 fn pushed(name: &str) -> Watch {
     let mut watch = watch(name, 0);
-    let protocol = Protocol::Push(PushCheck { token: TokenHash([7; 32]) });
+    let protocol = Protocol::Push(PushCheck { token: TokenHash([7; 32]), references: [].into() });
     let what = Monitor { tolerated_failures: 2, ..monitor(protocol) };
     watch.target.monitor = Arc::new(what);
     watch

@@ -72,7 +72,9 @@ pub(super) fn of_io(error: &io::Error) -> Failure {
 
 /// What an error of hyper says of the endpoint.
 pub(super) fn of_http(error: &hyper::Error) -> Failure {
-    let io = error.source().and_then(|it| it.downcast_ref::<io::Error>());
+    // A request that was still to be sent is cancelled with the connection's error, which has the socket's in it.
+    let mut causes = std::iter::successors(error.source(), |it| (*it).source());
+    let io = causes.find_map(|it| it.downcast_ref::<io::Error>());
     if let Some(io) = io.filter(|it| it.kind() != ErrorKind::UnexpectedEof) {
         return of_io(io);
     }

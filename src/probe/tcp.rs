@@ -35,7 +35,18 @@ pub(super) async fn connect(
     if let Some(source) = source {
         bind(&socket, source).map_err(|error| unbound(source, &error))?;
     }
-    open(socket, address).await.map_err(|error| reason::of_io(&error))
+    open(socket, address).await.map_err(|error| unopened(source, address, &error))
+}
+
+/// Why a connection doesn't stand. That there is no way from its source to where it goes is this machine's fault.
+fn unopened(source: Option<IpAddr>, address: SocketAddr, error: &io::Error) -> Failure {
+    match (source, error.raw_os_error()) {
+        (Some(source), Some(libc::EINVAL)) => {
+            let to = address.ip();
+            Failure::Machine(format!("{to} can't be reached from {source}; change `source`"))
+        }
+        _ => reason::of_io(error),
+    }
 }
 
 fn bind(socket: &TcpSocket, source: IpAddr) -> io::Result<()> {

@@ -1,3 +1,4 @@
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use tokio::sync::mpsc;
 use tokio::time::{advance, pause};
 
 use super::super::attempt::Network;
+use super::super::reason::Failure;
 use super::super::scheduler::World;
 use super::super::testbed::{Server, TIMEOUT, assert_told, monitor, probe};
-use super::bind;
+use super::{bind, unopened};
 use crate::health::{Outcome, Phase, ProbeResult};
 use crate::model::{Monitor, ProbeTarget, Protocol, Sources};
 
@@ -110,6 +112,19 @@ async fn a_source_that_this_machine_lacks_is_our_fault() {
     let result = probe_from(Ipv4Addr::new(192, 0, 2, 1), server.address).await;
     let told = "connect: this machine has no address 192.0.2.1; give it one, or change `source`";
     assert_told(&result, Outcome::Void, Some(told));
+}
+
+#[test]
+fn a_source_that_leads_nowhere_is_our_fault() {
+    let (source, address) =
+        (Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), "192.0.2.1:80".parse().unwrap());
+    let error = |code| io::Error::from_raw_os_error(code);
+    let told = "192.0.2.1 can't be reached from 127.0.0.1; change `source`";
+    assert_eq!(unopened(source, address, &error(libc::EINVAL)), Failure::Machine(told.to_owned()));
+    let refused = Failure::endpoint("refused");
+    assert_eq!(unopened(source, address, &error(libc::ECONNREFUSED)), refused);
+    let invalid = unopened(None, address, &error(libc::EINVAL));
+    assert!(matches!(invalid, Failure::Endpoint(_)), "{invalid:?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use super::Ecs;
 use crate::model::{DefaultLocation, Geography, Model, Monitor, Site, TrustAnchors};
 
 /// Digests what a configuration says about names and places, to 52 bits, which a 64-bit float holds exactly. How it is written
-/// does not count, the order of zones, sites and profiles does. Another release of Farol may come to another number.
+/// does not count, the order of zones, sites and profiles does. Of secrets it has what they refer to and never a value, which could be
+/// guessed by it, and may well differ between instances. Another release of Farol may come to another number.
 pub(super) fn digest(model: &Model, ecs: &Ecs) -> u64 {
     // Every field is named here, so that none is forgotten.
     let Model { zones, sites, profiles, geography } = model;
@@ -65,6 +66,30 @@ mod tests {
         monitor = { protocol = 'https', tls = { ca_file = 'ca.pem' } }
         endpoint = [{ name = 'e', site = 'west', target = '192.0.2.1', weight = 5 }]
     ";
+
+    #[test]
+    fn secrets_are_no_part_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let digest = |monitor: &str, secret: &str| {
+            fs::write(directory.path().join("one"), secret).unwrap();
+            fs::write(directory.path().join("two"), secret).unwrap();
+            let monitor = format!("monitor = {{ {monitor} }}");
+            let from = "monitor = { protocol = 'https', tls = { ca_file = 'ca.pem' } }";
+            let text = CONFIG.replace(from, &monitor);
+            load_text(&directory.path().join("farol.toml"), &text).unwrap().digest
+        };
+        let (one, other) = ("0123456789abcdef", "fedcba9876543210");
+        let header = |value: &str| format!("headers = {{ Authorization = '{value}' }}");
+        let push = |token: &str| format!("protocol = 'push', push = {{ token = '{token}' }}");
+        for keys in [&header as &dyn Fn(&str) -> String, &push] {
+            assert_eq!(digest(&keys(one), ""), digest(&keys(other), ""));
+            let first = digest(&keys("${file:one}"), one);
+            assert_eq!(digest(&keys("${file:one}"), other), first);
+            assert_ne!(digest(&keys("${file:two}"), one), first, "who reads it elsewhere differs");
+        }
+        let other_name = header(one).replace("Authorization", "X-Key");
+        assert_ne!(digest(&other_name, one), digest(&header(one), one));
+    }
 
     #[test]
     fn it_differs_with_what_is_configured_and_not_with_how_it_is_written_or_where_it_listens() {

@@ -7,7 +7,7 @@ use rustls::pki_types::ServerName;
 
 use super::problem::{Log, Problem};
 use super::reader::Section;
-use super::secret::Secrets;
+use super::secret::{Secrets, references};
 use super::tree::{Node, Value};
 use crate::model::Header;
 
@@ -38,7 +38,8 @@ pub(super) fn path(text: &str) -> Result<Arc<str>, &'static str> {
 /// A status, or a range of them.
 pub(super) fn statuses(node: &Node) -> Result<RangeInclusive<u16>, &'static str> {
     let status = |text: &str| match text.parse() {
-        Ok(status @ 100..=599) if text.len() == 3 => Ok(status),
+        Ok(status @ 200..=599) if text.len() == 3 => Ok(status),
+        Ok(100..=199) => Err("an interim status is never the last word of an answer"),
         _ => Err(""),
     };
     match &node.value {
@@ -95,9 +96,11 @@ fn header(
         return Err("is written twice; names of headers are the same in either case".to_owned());
     }
     match &node.value {
-        Value::Text(text) => {
-            Ok(Header { name: name.to_owned(), value: secrets.fill(text, &node.place)? })
-        }
+        Value::Text(text) => Ok(Header {
+            name: name.to_owned(),
+            value: secrets.fill(text, &node.place)?,
+            references: references(text),
+        }),
         _ => Err("write the value as a text of visible ASCII and spaces".to_owned()),
     }
 }
@@ -154,6 +157,8 @@ mod tests {
             (Value::Text("299-200".to_owned()), None),
             (Value::Text("2xx".to_owned()), None),
             (Value::Text("+20".to_owned()), None),
+            (Value::Integer(100), None),
+            (Value::Text("100-599".to_owned()), None),
             (Value::Integer(99), None),
             (Value::Integer(600), None),
             (Value::Integer(-200), None),
@@ -165,7 +170,7 @@ mod tests {
 
     #[test]
     fn headers_may_not_break_the_request_nor_show_their_value() {
-        let other = Header { name: "X-A".to_owned(), value: String::new() };
+        let other = Header { name: "X-A".to_owned(), value: String::new(), references: [].into() };
         let library = Library::new(&|_, _| Err(std::io::ErrorKind::NotFound.into()));
         let secrets = Secrets::new(&library, &[]);
         let check = |name: &str, value: Value| {

@@ -13,7 +13,7 @@ use super::reader::{Section, text};
 use super::secret::Secrets;
 use super::tree::Node;
 use super::{exec, http, push};
-use crate::model::{ExpectedBody, Header, HttpMethod, Sources, TokenHash, TrustAnchors};
+use crate::model::{ExpectedBody, Header, HttpMethod, PushCheck, Sources, TrustAnchors};
 
 /// Where to probe: an address, and a port if it differs from the monitor's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(super) struct Draft {
     pub(super) body_limit: Option<Written<usize>>,
     pub(super) source: Option<Written<Sources>>,
     pub(super) command: Option<Written<Arc<[Box<str>]>>>,
-    pub(super) push_token: Option<Written<TokenHash>>,
+    pub(super) push_token: Option<Written<PushCheck>>,
     pub(super) watch_connection: Option<Written<bool>>,
     pub(super) interval: Option<Written<Duration>>,
     pub(super) timeout: Option<Written<Duration>>,

@@ -267,7 +267,8 @@ impl<'a> World<'a> {
         let addresses: Option<Arc<[SocketAddr]>> = match (address.or(resolved.address), target) {
             (Some(elsewhere), _) => socket(elsewhere).map(|it| [it].into()),
             (None, Written::Addresses(target)) => {
-                target.iter().map(|ip| socket(ProbeAddress { ip, port: None })).collect()
+                let addresses = target.iter().map(|ip| socket(ProbeAddress { ip, port: None }));
+                addresses.collect::<Option<Vec<_>>>().map(in_order)
             }
             (None, Written::Name(name)) => port.map(|port| {
                 host = Some(Arc::new(ProbeHost { name: name.clone(), port }));
@@ -298,6 +299,12 @@ impl<'a> World<'a> {
         }
         Some(ProbeTarget { addresses: addresses?, host, monitor: resolved.monitor.clone() })
     }
+}
+
+/// Addresses in an order of their own, so that endpoints share their probes in whatever order theirs are written.
+fn in_order(mut addresses: Vec<SocketAddr>) -> Arc<[SocketAddr]> {
+    addresses.sort_unstable();
+    addresses.into()
 }
 
 /// What the endpoints of one profile have in common.

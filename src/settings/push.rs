@@ -4,14 +4,14 @@ use ring::digest::{SHA256, digest};
 
 use super::problem::{Log, Problem};
 use super::reader::{Section, text};
-use super::secret::Secrets;
-use crate::model::TokenHash;
+use super::secret::{Secrets, references};
+use crate::model::{PushCheck, TokenHash};
 
 /// Shorter ones are guessed.
 const LEAST: usize = 16;
 
 /// The key `token`, of which no complaint shows the value.
-pub(super) fn token(section: &Section<'_>, secrets: &Secrets<'_>, log: &Log) -> Option<TokenHash> {
+pub(super) fn token(section: &Section<'_>, secrets: &Secrets<'_>, log: &Log) -> Option<PushCheck> {
     let node = section.find("token")?;
     let filled = match text(node) {
         Some(text) => secrets.fill(text, &node.place),
@@ -25,7 +25,8 @@ pub(super) fn token(section: &Section<'_>, secrets: &Secrets<'_>, log: &Log) -> 
         }
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        Ok(TokenHash(hash))
+        let references = text(node).map(references).unwrap_or_default();
+        Ok(PushCheck { token: TokenHash(hash), references })
     });
     let complain = |why| log.error(Problem::at(&node.place, section.key("token"), why));
     checked.map_err(complain).ok()

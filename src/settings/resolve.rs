@@ -16,7 +16,7 @@ use super::problem::{Log, Problem};
 use super::reader::Section;
 use crate::model::{
     BodyCheck, ClientIdentity, ExecCheck, Flap, GrpcCheck, HttpCheck, HttpMethod, Monitor, Name,
-    ProbeTarget, Protocol, PushCheck, Sources, TlsCheck,
+    ProbeTarget, Protocol, Sources, TlsCheck,
 };
 
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ impl<'a> Resolver<'a> {
             }
             Kind::Push => {
                 let token = self.demand(value(&draft.push_token), "push.token", kind, owner)?;
-                Protocol::Push(PushCheck { token })
+                Protocol::Push(token)
             }
             Kind::None => Protocol::None,
         };

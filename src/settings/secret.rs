@@ -82,6 +82,21 @@ impl<'a> Secrets<'a> {
     }
 }
 
+/// What a text refers to, as it is written: "file:token". That is no secret, whatever stands around it.
+pub(super) fn references(text: &str) -> Box<[Box<str>]> {
+    let (mut found, mut rest) = (Vec::new(), text);
+    while let Some((before, after)) = rest.split_once("${") {
+        rest = after;
+        if before.ends_with('$') {
+            continue;
+        }
+        let Some((inner, after)) = after.split_once('}') else { break };
+        found.push(Box::from(inner));
+        rest = after;
+    }
+    found.into()
+}
+
 /// The one line of a file, without its end.
 fn of_file(path: &Path, content: Vec<u8>) -> Result<Arc<str>, String> {
     let text = String::from_utf8(content).unwrap_or_else(|_| "\u{fffd}".to_owned());
@@ -103,6 +118,18 @@ mod tests {
     use super::*;
     use std::cell::Cell;
     use std::os::unix::ffi::OsStringExt;
+
+    #[test]
+    fn references_are_told_without_what_stands_around_them() {
+        for (text, expected) in [
+            ("hush", &[][..]),
+            ("Bearer ${file:a}${env:B} hush", &["file:a", "env:B"]),
+            ("$${file:hush} ${env:B", &[]),
+        ] {
+            let found: Vec<String> = references(text).iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 
     #[test]
     fn values_are_filled_in_from_files_and_variables() {

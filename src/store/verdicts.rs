@@ -10,7 +10,7 @@ use super::envelope::Damage;
 use super::overrides::name;
 use super::time::Time;
 use crate::health::{Cause, Phase, Timeline, Turn};
-use crate::model::{EndpointKey, EndpointStatus, Name, Timestamp, Verdict};
+use crate::model::{EndpointKey, EndpointStatus, Name, ProbeHost, Timestamp, Verdict};
 
 /// What is kept of the endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Known {
     pub as_of: Timestamp,
     /// Where the probes went.
     pub probed: Arc<[SocketAddr]>,
+    /// The name whose addresses they went to instead.
+    pub host: Option<Arc<ProbeHost>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,7 +75,17 @@ struct KnownEntry {
     verdict: VerdictWord,
     /// Seconds from when it was true to when the file was written.
     age: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     probed: Vec<SocketAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host: Option<HostEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HostEntry {
+    name: String,
+    port: u16,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -88,6 +100,8 @@ enum VerdictWord {
 struct TurnEntry {
     at: Time,
     from: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Time>,
     to: String,
     cause: CauseEntry,
 }
@@ -98,6 +112,11 @@ enum CauseEntry {
     Probe {
         #[serde(skip_serializing_if = "Option::is_none")]
         phase: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    Profile {
+        profile: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
@@ -160,7 +179,7 @@ impl EndpointEntry {
             self.timeline.into_iter().map(TurnEntry::turn).collect();
         Ok(Kept {
             key: EndpointKey { profile: profile.clone(), endpoint },
-            known: self.known.map(|it| it.known(written)),
+            known: self.known.map(|it| it.known(written)).transpose()?,
             timeline: Arc::new(timeline?),
         })
     }
@@ -174,28 +193,35 @@ impl KnownEntry {
             Verdict::Degraded => VerdictWord::Degraded,
         };
         let age = written.0.saturating_sub(known.as_of.0).div_euclid(1000);
-        Some(Self { verdict, age, probed: known.probed.to_vec() })
+        let host = known.host.as_ref();
+        let host = host.map(|it| HostEntry { name: it.name.to_string(), port: it.port });
+        Some(Self { verdict, age, probed: known.probed.to_vec(), host })
     }
 
-    fn known(self, written: Timestamp) -> Known {
+    fn known(self, written: Timestamp) -> Result<Known, Damage> {
         let verdict = match self.verdict {
             VerdictWord::Online => Verdict::Online,
             VerdictWord::Degraded => Verdict::Degraded,
         };
         let as_of = Timestamp(written.0.saturating_sub(self.age.saturating_mul(1000)));
-        Known { verdict, as_of, probed: self.probed.into() }
+        let host = self.host.map(|it| -> Result<_, Damage> {
+            Ok(Arc::new(ProbeHost { name: name("host", &it.name)?, port: it.port }))
+        });
+        Ok(Known { verdict, as_of, probed: self.probed.into(), host: host.transpose()? })
     }
 }
 
 impl TurnEntry {
     fn of(turn: &Turn) -> Self {
         let (from, to) = (turn.from.label().to_owned(), turn.to.label().to_owned());
-        Self { at: Time::of(turn.at), from, to, cause: CauseEntry::of(&turn.cause) }
+        let (at, since) = (Time::of(turn.at), turn.since.map(Time::of));
+        Self { at, from, since, to, cause: CauseEntry::of(&turn.cause) }
     }
 
     fn turn(self) -> Result<Turn, Damage> {
         let (from, to) = (status(&self.from)?, status(&self.to)?);
-        Ok(Turn { at: self.at.timestamp()?, from, to, cause: self.cause.cause()? })
+        let since = self.since.map(|it| it.timestamp()).transpose()?;
+        Ok(Turn { at: self.at.timestamp()?, from, since, to, cause: self.cause.cause()? })
     }
 }
 
@@ -210,6 +236,7 @@ impl CauseEntry {
             Cause::Probe { phase, reason } => {
                 Self::Probe { phase: phase.map(|it| it.label().to_owned()), reason }
             }
+            Cause::Profile { profile, reason } => Self::Profile { profile, reason },
             Cause::Change { change, by, reason } => Self::Change { change, by, reason },
             Cause::Expiry { change, by } => Self::Expiry { change, by },
             Cause::Reload => Self::Reload,
@@ -226,6 +253,7 @@ impl CauseEntry {
             Self::Probe { phase: word, reason } => {
                 Cause::Probe { phase: word.map(phase).transpose()?, reason }
             }
+            Self::Profile { profile, reason } => Cause::Profile { profile, reason },
             Self::Change { change, by, reason } => Cause::Change { change, by, reason },
             Self::Expiry { change, by } => Cause::Expiry { change, by },
             Self::Reload => Cause::Reload,

@@ -251,6 +251,10 @@ pub struct Endpoint {
     pub since: String,
     /// The operator's word on its health: `up`, `down` or none.
     pub forced: Option<String>,
+    /// What its probes say, whatever its status is: `Online` or `Degraded`; null before the first result, and where nothing is
+    /// probed.
+    #[serde(default)]
+    pub verdict: Option<String>,
     /// Whether it, or its site, is drained.
     pub drained: bool,
     /// The weight that routing uses.
@@ -278,7 +282,7 @@ pub struct Endpoint {
 /// How an endpoint is probed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Monitor {
-    /// `http`, `https`, `tcp`, `tls`, `grpc` or `none`.
+    /// `http`, `https`, `tcp`, `tls`, `grpc`, `exec`, `push` or `none`.
     pub protocol: String,
     /// Where the probes go.
     pub addresses: Vec<String>,
@@ -308,7 +312,7 @@ pub struct LastProbe {
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
-    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte` or `body`.
+    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte`, `body`, `exec` or `report`.
     pub phase: String,
     /// How long it took.
     pub seconds: f64,

@@ -163,6 +163,7 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
         ("last failure", name(last_failure).unwrap_or_default()),
         ("needs", children(endpoint)),
         ("status", format!("{} for {}{note}", endpoint.status, lasting(&endpoint.since))),
+        ("verdict", endpoint.verdict.clone().unwrap_or_default()),
         ("enabled", endpoint.enabled.to_string()),
         ("drained", if endpoint.drained { "drained" } else { "" }.to_owned()),
         ("weight", endpoint.weight.to_string()),
@@ -243,6 +244,7 @@ mod tests {
                        down after 4 failures, up after 2 successes\n";
         assert!(text.contains(monitor), "{text}");
         assert!(text.contains(" in 1.5 ms: connect: refused\n"), "{text}");
+        assert!(text.contains("verdict     Degraded\n"), "{text}");
         assert!(!text.contains("certificate"), "{text}");
         for (expires_soon, times) in [(false, 1), (true, 2)] {
             let expires = "2026-12-01T00:00:00Z".to_owned();

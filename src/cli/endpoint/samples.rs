@@ -28,6 +28,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
         status: "Online".to_owned(),
         since: TIME.to_owned(),
         forced: None,
+        verdict: Some("Online".to_owned()),
         drained: false,
         effective_weight: 60.0,
         share: Some(60.0),
@@ -54,6 +55,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
 pub(in crate::cli) fn profile() -> view::Profile {
     let failing = view::Endpoint {
         status: "Degraded".to_owned(),
+        verdict: Some("Degraded".to_owned()),
         last_probe: Some(view::LastProbe {
             at: TIME.to_owned(),
             result: "failed".to_owned(),

@@ -69,7 +69,7 @@ pub(in crate::settings) static MONITOR: Schema = Schema {
         Key::value(
             "expected_status",
             Texts(
-                "a list of 1 to 8 statuses from 100 to 599, or ranges of them such as \"200-299\"",
+                "a list of 1 to 8 statuses from 200 to 599, or ranges of them such as \"200-299\"",
             ),
             r#"["200"]"#,
             "The statuses that pass. Any other fails, redirects too.",

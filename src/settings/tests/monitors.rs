@@ -28,7 +28,11 @@ fn every_key_is_read() {
         method: HttpMethod::Head,
         host: "app.z".into(),
         path: "/healthz?x=1".into(),
-        headers: vec![Header { name: "X-Key".to_owned(), value: "secret".to_owned() }],
+        headers: vec![Header {
+            name: "X-Key".to_owned(),
+            value: "secret".to_owned(),
+            references: [].into(),
+        }],
         expected_status: vec![204..=204, 300..=399],
         body: None,
     };
@@ -54,6 +58,27 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn endpoints_with_the_same_addresses_share_their_probes_in_any_order() {
+    let endpoint = |name: &str, target: &str| format!("{{ name = '{name}', target = {target} }}");
+    let endpoints = [
+        endpoint("a", "['192.0.2.9', '2001:db8::1', '192.0.2.10']"),
+        endpoint("b", "['2001:db8::1', '192.0.2.10', '192.0.2.9']"),
+        endpoint("c", "['192.0.2.9', '192.0.2.10']"),
+    ];
+    let text = format!(
+        "[[zone]]\nname = 'z.'\nnameservers = 'ns.example.'\n[[profile]]\nname = 'a.z.'\nmethod = 'weighted'\n\
+         monitor = {{ protocol = 'tcp', port = 9 }}\nendpoint = [{}]\n",
+        endpoints.join(", ")
+    );
+    let settings = load_one(&text).unwrap();
+    let [a, b, c] = &settings.model.profiles[0].endpoints[..] else { panic!("three") };
+    assert_eq!(a.probe, b.probe);
+    assert_ne!(a.probe, c.probe);
+    let probed: Vec<_> = a.probe.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(probed, ["192.0.2.9:9", "192.0.2.10:9", "[2001:db8::1]:9"]);
+}
+
+#[test]
 fn values_are_held_to_their_ranges() {
     for (keys, expected) in [
         (
@@ -69,6 +94,10 @@ fn values_are_held_to_their_ranges() {
         ("headers = { Host = 'x' }", "monitor.headers.Host: write the host under the key `host`"),
         ("expected_status = []", "found a list of 0; write a list of 1 to 8"),
         ("expected_status = [1,2,3,4,5,6,7,8,9]", "found a list of 9; write"),
+        (
+            "expected_status = ['100']",
+            "found \"100\"; an interim status is never the last word of an answer; write a list of 1 to 8 statuses from 200",
+        ),
         ("expected_status = ['2xx']", "monitor.expected_status: found \"2xx\"; write"),
         ("interval = '99ms'", r#"write a duration from "100ms" to "1h""#),
         ("interval = '2h'", r#"found "2h"; write a duration from "100ms" to "1h""#),
