@@ -1,6 +1,9 @@
 //! The lowest latency to the client's network serves: by the latency table, or else by distance. Those that the table doesn't
 //! know come after those that it does. Endpoints that are equally near share by weight.
 
+mod listener;
+
+use std::array;
 use std::ops::Range;
 
 use super::chooser::{Order, Rank};
@@ -9,6 +12,10 @@ use super::pool::Pool;
 use super::trace::{Located, Relation, Sighting, Table, Trace};
 use super::{Client, Member};
 use crate::model::{DefaultLocation, Geography, Ident, Latencies, Point, Profile};
+use listener::{Lead, Listener, Offer, Places, Reach, Tiers};
+
+/// How many distances are remembered while they are compared.
+const FEW: usize = 16;
 
 /// The places where candidates are.
 #[derive(Debug)]
@@ -18,6 +25,8 @@ pub(super) struct Nearest {
     everyone: Group,
     /// The places in each site; by name.
     sites: Box<[(Ident, Range<u16>)]>,
+    /// Whether a candidate may leave a query to those that follow.
+    is_ramping: bool,
     /// The places by the latency table's columns.
     columns: Box<[Range<u16>]>,
 }
@@ -50,60 +59,6 @@ enum Origin {
 impl Ranking<'_> {
     fn knows_nothing(&self) -> bool {
         self.row.is_none() && matches!(self.origin, Origin::Unknown)
-    }
-}
-
-/// Hears of places that are equally near.
-trait Listener<'s> {
-    /// Whether it is enough.
-    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool;
-}
-
-/// Offers the groups of places until one is taken.
-struct Offer<'t, T> {
-    chance: Chance,
-    take: &'t mut T,
-}
-
-impl<'s, T: FnMut(&'s Group, Rank) -> bool> Listener<'s> for Offer<'_, T> {
-    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
-        nearest.offer(self.chance, here, self.take)
-    }
-}
-
-/// Tells the groups at the nearest places, and those that are left to whom they may decline.
-struct Reach<'t, T>(&'t mut T);
-
-impl<'s, T: FnMut(&'s Group)> Listener<'s> for Reach<'_, T> {
-    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
-        let mut is_taken = false;
-        for group in nearest.at(&here) {
-            (self.0)(group);
-            is_taken |= !group.may_decline();
-        }
-        is_taken
-    }
-}
-
-/// Writes the nearest down.
-struct Lead<'s>(Vec<&'s Group>);
-
-impl<'s> Listener<'s> for Lead<'s> {
-    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
-        let places = nearest.places.iter().enumerate();
-        self.0.extend(places.filter(|(at, _)| here(*at)).map(|(_, it)| &it.group));
-        !self.0.is_empty()
-    }
-}
-
-/// Writes all of them down.
-struct Tiers(Vec<Vec<usize>>);
-
-impl<'s> Listener<'s> for Tiers {
-    fn hear(&mut self, nearest: &'s Nearest, here: impl Fn(usize) -> bool) -> bool {
-        let places: Vec<usize> = (0..nearest.places.len()).filter(|it| here(*it)).collect();
-        self.0.extend(Some(places).filter(|it| !it.is_empty()));
-        false
     }
 }
 
@@ -140,7 +95,9 @@ pub(super) fn order(
     let table = geography.latencies.iter().next().map(|(_, _, row)| row.sites());
     let columns = table.into_iter().flat_map(|it| it.iter());
     let columns = columns.map(|it| in_site(it).unwrap_or_default()).collect();
-    let nearest = Nearest { places: places.into(), everyone, sites: sites.into(), columns };
+    let is_ramping = places.iter().any(|it: &Place| it.group.is_ramping());
+    let nearest =
+        Nearest { places: places.into(), everyone, is_ramping, sites: sites.into(), columns };
     Some(Order::Nearest(Box::new(nearest)))
 }
 
@@ -277,7 +234,7 @@ impl Nearest {
             {
                 let sighting = Sighting { table: Table::LatencyTable, prefix: found };
                 // Only who may come to those that the row doesn't know has to be placed.
-                let ends = self.by_row(row, &mut Reach(&mut |_: &Group| {}));
+                let ends = !self.is_ramping || self.by_row(row, &mut Reach(&mut |_: &Group| {}));
                 let origin = if ends { Origin::Unknown } else { self.origin(client, scope).0 };
                 return (Ranking { row: Some(row), origin }, sighting);
             }
@@ -333,51 +290,53 @@ impl Nearest {
 
     /// Tells one score after the other, the lowest first.
     fn by_score<'s>(&'s self, score: impl Fn(usize) -> f32, listener: &mut impl Listener<'s>) {
+        let all = 0..self.places.len();
+        // Of few places, as there are mostly, no distance is worked out twice.
+        let first: [f32; FEW] =
+            array::from_fn(|it| if it < all.end { score(it) } else { f32::INFINITY });
+        let score = |it: usize| first.get(it).copied().unwrap_or_else(|| score(it));
         let mut last = f32::NEG_INFINITY;
         loop {
-            let scores = (0..self.places.len()).map(&score).filter(|it| *it > last);
-            match scores.min_by(f32::total_cmp) {
-                Some(lowest) if !listener.hear(self, |it| score(it) == lowest) => last = lowest,
-                _ => return,
+            let scores = all.clone().map(score).filter(|it| *it > last);
+            let Some(lowest) = scores.min_by(f32::total_cmp) else { return };
+            if listener.hear(self, all.clone().filter(|it| score(*it) == lowest)) {
+                return;
             }
+            last = lowest;
         }
     }
 
     /// Tells the cells of a row, those with the same latency together. Gives whether it is enough.
     fn by_row<'s>(&'s self, row: &Latencies, listener: &mut impl Listener<'s>) -> bool {
         row.cells().chunk_by(|a, b| a.1 == b.1).any(|equal| {
-            let here = |place: usize| {
-                equal.iter().any(|it| self.in_column(it.0).contains(&(place as u16)))
-            };
-            listener.hear(self, here)
+            let places = equal.iter().flat_map(|it| self.in_column(it.0)).map(usize::from);
+            listener.hear(self, places)
         })
     }
 
     /// The groups at these places, of which those without weight are left out unless none has any.
-    fn at<'s>(&'s self, here: &impl Fn(usize) -> bool) -> impl Iterator<Item = &'s Group> {
-        let near = move || {
-            let places = self.places.iter().enumerate();
-            places.filter(|(at, _)| here(*at)).map(|(_, it)| &it.group)
-        };
-        let any_weight = near().any(Group::has_weight);
-        near().filter(move |it| it.has_weight() || !any_weight)
+    fn at<'s>(&'s self, places: impl Places) -> impl Iterator<Item = &'s Group> {
+        let near = places.filter_map(|it| self.places.get(it)).map(|it| &it.group);
+        let any_weight = near.clone().any(Group::has_weight);
+        near.filter(move |it| it.has_weight() || !any_weight)
     }
 
     /// Offers the groups at these places, which share by weight.
     fn offer<'s>(
         &'s self,
         chance: Chance,
-        here: impl Fn(usize) -> bool,
+        places: impl Places,
         take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> bool {
-        let mut several = self.at(&here);
+        let mut several = self.at(places.clone());
         let (Some(first), second) = (several.next(), several.next()) else { return false };
         if second.is_none() {
             return take(first, Rank::Sure);
         }
         let mut last = f64::NEG_INFINITY;
         loop {
-            let turns = self.at(&here).map(|it| (it.turn(chance), it)).filter(|it| it.0 > last);
+            let turns =
+                self.at(places.clone()).map(|it| (it.turn(chance), it)).filter(|it| it.0 > last);
             let Some((turn, group)) = turns.min_by(|a, b| a.0.total_cmp(&b.0)) else {
                 return false;
             };
