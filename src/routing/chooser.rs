@@ -104,8 +104,9 @@ pub struct Pick {
 
 impl Pick {
     /// The members, in the order of the answer.
-    pub fn members(self) -> impl Iterator<Item = usize> {
-        self.members.into_iter().take(self.count.into()).map(|it| it as usize)
+    pub fn members(&self) -> impl Iterator<Item = usize> {
+        let members = self.members.get(..self.count.into()).unwrap_or_default();
+        members.iter().map(|it| *it as usize)
     }
 }
 

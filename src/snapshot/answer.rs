@@ -1,4 +1,17 @@
-use crate::model::{Addresses, Family};
+use crate::model::{Addresses, Family, Name};
+
+/// Where choosing an endpoint leads: all that a decision looks at of it, in one place.
+#[derive(Clone, Debug)]
+pub(super) enum Destination {
+    /// To its addresses, of which there is one at least.
+    Addresses(Answer),
+    /// To its name, by a CNAME record.
+    Alias(Name),
+    /// To the profile in this slot.
+    Profile(u32),
+    /// To nothing of this family.
+    Nothing,
+}
 
 /// Address records ready to be copied into an answer: each starts with a pointer to the name of the question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 
 use super::Snapshot;
-use super::answer::Answer;
-use super::profile::ProfileTable;
+use super::answer::{Answer, Destination};
+use super::profile::{FamilyTable, ProfileTable};
 use super::reach::Reach;
 use crate::model::{Family, Name, RecordType};
 use crate::routing::{Basis, Client, Draw, Pick, Source};
@@ -83,14 +83,16 @@ impl Snapshot {
             let (choice, scope) = table.choose(record_type, &client, asker);
             (decision.choice, decision.scope) = (choice, decision.scope.max(scope));
             asker.chose(table, choice);
-            match table.child_of(choice).and_then(|it| self.profiles.get(it)) {
-                Some(child) => decision.table = child,
-                None => {
-                    let ttls = decision.answers().map(|it| it.ttl);
-                    decision.ttl = ttls.fold(decision.ttl, u32::min);
-                    return decision;
-                }
-            }
+            let child = match decision.destination() {
+                Some(Destination::Profile(slot)) => self.profiles.get(*slot),
+                _ => None,
+            };
+            let Some(child) = child else {
+                let ttls = decision.answers().map(|it| it.ttl);
+                decision.ttl = ttls.fold(decision.ttl, u32::min);
+                return decision;
+            };
+            decision.table = child;
         }
         // Profiles that lead back to themselves are never configured.
         decision.choice = Choice::NoData;
@@ -116,18 +118,9 @@ impl ProfileTable {
         match &table.prepared.source {
             Source::Members(chooser) => {
                 let pick = chooser.pick(client, asker.draw(self, family));
-                let has_answer = |it: usize| {
-                    let nested =
-                        || self.endpoints.get(it).is_some_and(|it| it.facts.nested.is_some());
-                    table.answers.get(it).is_some_and(|it| it.count > 0)
-                        || nested()
-                        || self.alias_of(it).is_some()
-                };
-                let choice = if pick.members().any(has_answer) {
-                    Choice::Endpoints(pick)
-                } else {
-                    Choice::NoData
-                };
+                let leads_somewhere =
+                    table.destinations(&pick).any(|it| !matches!(it, Destination::Nothing));
+                let choice = if leads_somewhere { Choice::Endpoints(pick) } else { Choice::NoData };
                 (choice, pick.scope)
             }
             // Where an alias is missing, addresses take its place, and there are no other records.
@@ -138,37 +131,44 @@ impl ProfileTable {
             Source::ServFail => (Choice::ServFail, 0),
         }
     }
+}
 
-    /// The name that an endpoint's CNAME record leads to.
-    fn alias_of(&self, endpoint: usize) -> Option<&Name> {
-        self.profile.endpoints.get(endpoint)?.alias()
-    }
-
-    /// The profile that a choice leads to.
-    fn child_of(&self, choice: Choice) -> Option<u32> {
-        let Choice::Endpoints(pick) = choice else { return None };
-        let endpoint = self.endpoints.get(pick.members().next()?)?;
-        endpoint.facts.nested.map(|it| it.slot)
+impl FamilyTable {
+    /// Where those that were picked lead.
+    fn destinations(&self, pick: &Pick) -> impl Iterator<Item = &Destination> {
+        pick.members().filter_map(|it| self.destinations.get(it))
     }
 }
 
 impl<'s> Decision<'s> {
     /// The name that the answer's CNAME record leads to, where it is one.
     pub fn alias(&self) -> Option<&'s Name> {
-        let Choice::Endpoints(pick) = self.choice else { return None };
-        self.table.alias_of(pick.members().next()?)
+        match self.destination()? {
+            Destination::Alias(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Where the first of those that were chosen leads.
+    fn destination(&self) -> Option<&'s Destination> {
+        let Choice::Endpoints(pick) = &self.choice else { return None };
+        self.table.family(self.family).destinations.get(pick.members().next()?)
     }
 
     /// The records of the answer: none, one endpoint's, or those of several in this order.
     pub fn answers(&self) -> impl Iterator<Item = &'s Answer> {
         let table = self.table.family(self.family);
-        let (pick, fallback) = match self.choice {
+        let (pick, fallback) = match &self.choice {
             Choice::Endpoints(pick) => (Some(pick), None),
             Choice::Fallback => (None, Some(&table.fallback)),
             Choice::NoData | Choice::ServFail => (None, None),
         };
-        let members = pick.into_iter().flat_map(Pick::members);
-        members.filter_map(|it| table.answers.get(it)).chain(fallback)
+        let destinations = pick.into_iter().flat_map(|it| table.destinations(it));
+        let addresses = destinations.filter_map(|it| match it {
+            Destination::Addresses(answer) => Some(answer),
+            _ => None,
+        });
+        addresses.chain(fallback)
     }
 }
 

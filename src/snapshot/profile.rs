@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::Answer;
+use super::answer::{Answer, Destination};
 use super::counters::AnswerCounters;
 use super::endpoint::{EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
@@ -35,7 +35,7 @@ pub struct ProfileTable {
 pub(super) struct FamilyTable {
     pub(super) prepared: Prepared,
     /// By endpoint.
-    pub(super) answers: Box<[Answer]>,
+    pub(super) destinations: Box<[Destination]>,
     pub(super) fallback: Answer,
     /// Whether an endpoint stands for a profile to which it may matter who the client is.
     pub(super) leads_apart: bool,
@@ -97,9 +97,17 @@ impl ProfileTable {
         let families = Family::ALL.map(|family| {
             let served = previous.map(|it| it.served(family, &profile)).unwrap_or_default();
             let prepared = prepare(&profile, &members, geography, family, &served);
-            let answer = |(it, state): (&Endpoint, &EndpointState)| {
-                Answer::new(state.addresses(it), family, state.ttl(it, ttl))
-            };
+            let destination =
+                |(it, state): (&Endpoint, &EndpointState)| match (state.facts.nested, it.alias()) {
+                    (Some(nested), _) => Destination::Profile(nested.slot),
+                    (None, Some(name)) => Destination::Alias(name.clone()),
+                    (None, None) => {
+                        match Answer::new(state.addresses(it), family, state.ttl(it, ttl)) {
+                            answer if answer.count > 0 => Destination::Addresses(answer),
+                            _ => Destination::Nothing,
+                        }
+                    }
+                };
             let fallback = match &profile.when_none_healthy {
                 WhenNoneHealthy::Fallback(addresses) => Answer::new(addresses, family, ttl),
                 _ => Answer::default(),
@@ -108,7 +116,7 @@ impl ProfileTable {
             FamilyTable {
                 prepared,
                 leads_apart: endpoints.iter().any(|it| it.facts.nested.is_some_and(is_apart)),
-                answers: profile.endpoints.iter().zip(&endpoints).map(answer).collect(),
+                destinations: profile.endpoints.iter().zip(&endpoints).map(destination).collect(),
                 fallback,
             }
         });

@@ -192,7 +192,7 @@ fn rounded(number: f64, digits: i32) -> f64 {
 
 /// The endpoints that a profile chose.
 fn chosen(level: &Level) -> impl Iterator<Item = &Endpoint> {
-    let pick = match level.choice {
+    let pick = match &level.choice {
         Choice::Endpoints(pick) => Some(pick),
         Choice::Fallback | Choice::NoData | Choice::ServFail => None,
     };
