@@ -1,11 +1,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use super::counters::WorkerCounters;
 use crate::model::{MAX_NAME, Name, Profile, RecordSet, RecordType, Zone, suffixes};
 
 /// The most labels that a name of 255 octets can have, and the root.
 const MAX_LABELS: usize = MAX_NAME / 2 + 1;
+
+/// Whoever writes the configuration chooses the names, and no stranger does: so a hash that costs little is good enough.
+type Names<T> = HashMap<Name, T, FixedState>;
 
 /// A zone made ready for lookups: every name that exists, empty non-terminals too, with its record sets and its profile.
 #[derive(Debug)]
@@ -14,7 +19,7 @@ pub struct ZoneTable {
     pub zone: Arc<Zone>,
     /// Answers by rcode.
     pub responses: Arc<WorkerCounters>,
-    nodes: HashMap<Name, Node>,
+    nodes: Names<Node>,
 }
 
 /// What exists at one name.
@@ -24,6 +29,8 @@ pub struct Node {
     pub sets: Box<[RecordSet]>,
     /// The slot of the profile that owns A and AAAA here, or everything where it answers with CNAME.
     pub profile: Option<u32>,
+    /// Whether all of it is seen: it is no delegation, and below no delegation and no DNAME.
+    is_in_sight: bool,
 }
 
 impl Node {
@@ -63,7 +70,7 @@ impl ZoneTable {
         profiles: impl IntoIterator<Item = (u32, &'p Profile)>,
         responses: Arc<WorkerCounters>,
     ) -> Self {
-        let mut nodes: HashMap<Name, Node> = HashMap::new();
+        let mut nodes: Names<Node> = HashMap::default();
         for (owner, sets) in zone.records() {
             nodes.entry(owner.clone()).or_default().sets = sets.clone().into();
         }
@@ -82,7 +89,16 @@ impl ZoneTable {
             }
         }
         nodes.shrink_to_fit();
-        Self { zone, responses, nodes }
+        let names: Vec<Name> = nodes.keys().cloned().collect();
+        let mut table = Self { zone, responses, nodes };
+        for name in names {
+            let is_in_sight =
+                matches!(table.descend(name.as_wire(), RecordType::A), Found::Node(_));
+            if let Some(node) = table.nodes.get_mut(&name) {
+                node.is_in_sight = is_in_sight;
+            }
+        }
+        table
     }
 
     /// What exists at exactly this name (wire format, lower case), whether or not a delegation hides it.
@@ -95,9 +111,16 @@ impl ZoneTable {
         self.node(self.zone.name().as_wire())
     }
 
-    /// Looks a name of this zone up (wire format, lower case), by RFC 1034 4.3.2 and RFC 4592: from the apex down, until a
-    /// delegation, a DNAME, the name itself or the first label that doesn't exist.
+    /// Looks a name of this zone up (wire format, lower case), by RFC 1034 4.3.2 and RFC 4592.
     pub fn find(&self, name: &[u8], record_type: RecordType) -> Found<'_> {
+        match self.nodes.get(name) {
+            Some(node) if node.is_in_sight => Found::Node(node),
+            _ => self.descend(name, record_type),
+        }
+    }
+
+    /// Looks from the apex down, until a delegation, a DNAME, the name itself or the first label that doesn't exist.
+    fn descend(&self, name: &[u8], record_type: RecordType) -> Found<'_> {
         let apex = self.zone.name().as_wire();
         let below = name.len().saturating_sub(apex.len());
         let mut starts = [0_u8; MAX_LABELS];
@@ -147,7 +170,7 @@ impl ZoneTable {
 /// Every zone by its apex. The deepest one that holds a name answers for it.
 #[derive(Debug, Default)]
 pub struct Zones {
-    tables: HashMap<Name, Arc<ZoneTable>>,
+    tables: Names<Arc<ZoneTable>>,
     most_labels: usize,
 }
 
@@ -155,7 +178,7 @@ impl Zones {
     /// Gathers the zones.
     pub fn new(tables: impl IntoIterator<Item = ZoneTable>) -> Self {
         let by_apex = |it: ZoneTable| (it.zone.name().clone(), Arc::new(it));
-        let tables: HashMap<_, _> = tables.into_iter().map(by_apex).collect();
+        let tables: Names<_> = tables.into_iter().map(by_apex).collect();
         let most_labels = tables.keys().map(|it| it.labels().count()).max().unwrap_or_default();
         Self { tables, most_labels }
     }
