@@ -4,6 +4,7 @@ import re
 import statistics
 import subprocess
 import threading
+import time
 
 import daemon
 
@@ -43,21 +44,21 @@ def disturb_during(load, disturb, times):
         times.append(disturb())
 
 
-def compare(server, names, options, disturb, flags=()):
-    """Asks for these names, and calls `disturb` for as long as every second run lasts. It returns after each time that it did what it
-    does, and says how many seconds that took. Gives p99 with it by p99 without."""
+def compare(server, names, options, disturbances, flags=()):
+    """Asks for these names in turns: with nothing else, and with each of these going on. Each returns after every time that it did what
+    it does, and says how many seconds that took. Gives each one's p99 by that of nothing else."""
     queries = server.path / "queries"
     queries.write_text("".join(f"{name}.gtm.example. A\n" for name in names))
-    p99 = {"idle": [], "meanwhile": []}
+    kinds = {"idle": None, **disturbances}
+    p99 = {kind: [] for kind in kinds}
     print(f"{'':<12}{'p50 ms':>10}{'p99 ms':>10}{'p99.9 ms':>10}{'worst ms':>10}{'lost':>8}{'times':>10}{'each ms':>10}")
-    for run in range(options.runs * 2):
-        kind, times = list(p99)[run % 2], []
-        load = Load(server, queries, options, flags)
+    for kind, disturb in list(kinds.items()) * options.runs:
+        load, times = Load(server, queries, options, flags), []
         thread = threading.Thread(target=disturb_during, args=(load, disturb, times))
-        if kind == "meanwhile":
+        if disturb:
             thread.start()
         latencies, lost = load.latencies()
-        if kind == "meanwhile":
+        if disturb:
             thread.join()
         p99[kind].append(percentile(latencies, 0.99))
         each = statistics.median(times) * 1000 if times else 0
@@ -65,6 +66,14 @@ def compare(server, names, options, disturb, flags=()):
             f"{kind:<12}{percentile(latencies, 0.5):>10.3f}{p99[kind][-1]:>10.3f}{percentile(latencies, 0.999):>10.3f}"
             f"{latencies[-1]:>10.2f}{lost:>8}{len(times):>10}{each:>10.0f}"
         )
-    idle, meanwhile = (statistics.median(it) for it in p99.values())
-    print(f"p99 meanwhile: {meanwhile / idle:.2f} × idle (medians)")
-    return meanwhile / idle
+    medians = {kind: statistics.median(it) for kind, it in p99.items()}
+    ratios = {kind: medians[kind] / medians["idle"] for kind in disturbances}
+    print("p99 by that of idle (medians): " + ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in ratios.items()))
+    return ratios
+
+
+def busy():
+    """A core that somebody else is busy on, as much in the background as the daemon's own loading."""
+    started = time.monotonic()
+    subprocess.run(["nice", "-n", "5", "timeout", "1", "sh", "-c", "while :; do :; done"])
+    return time.monotonic() - started

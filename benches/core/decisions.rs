@@ -18,15 +18,13 @@ use farol::settings::load_text;
 use farol::snapshot::{Asker, Choice, ProfileTable, Snapshot, Worker};
 use ipnet::IpNet;
 
-use crate::networks::{inside, v4, v6, wander};
+use crate::networks::{clients, inside, v4, v6, wander};
 
 /// How many other profiles there are.
 const OTHERS: u32 = 10_000;
 /// Networks in the latency table and in the database, half of each family.
 const ROWS: u32 = 500_000;
 const SITES: u32 = 8;
-/// The networks of clients that ask warm profiles.
-const CLIENTS: u32 = 1000;
 /// More than a core's caches hold, and those that it shares.
 const BALLAST: usize = 96 << 20;
 
@@ -162,10 +160,8 @@ fn warm(bencher: Bencher<'_, '_>, case: &str) {
     let snapshot = snapshot(case);
     let table = snapshot.profile(&format!("{case}.z.").parse().unwrap()).unwrap();
     let mut state = 1;
-    bencher.bench_local(|| {
-        let row = wander(&mut state, CLIENTS) * (ROWS / CLIENTS + 1);
-        decide(snapshot, table, inside(network(row % ROWS)));
-    });
+    let mut clients = clients(|| network(wander(&mut state, ROWS)));
+    bencher.bench_local(|| decide(snapshot, table, clients()));
 }
 
 #[divan::bench(args = CASES.iter().map(|it| it.name), sample_count = 200, sample_size = 1)]

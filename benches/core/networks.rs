@@ -40,9 +40,23 @@ pub(crate) fn inside(network: IpNet) -> IpAddr {
     }
 }
 
+/// How many clients there are.
+const CLIENTS: usize = 1000;
+
+/// Addresses in these networks, one after the other and then again.
+pub(crate) fn clients(mut network: impl FnMut() -> IpNet) -> impl FnMut() -> IpAddr {
+    let clients: Vec<IpAddr> = (0..CLIENTS).map(|_| inside(network())).collect();
+    let mut next = 0;
+    move || {
+        next = (next + 1) % CLIENTS;
+        clients[next]
+    }
+}
+
 fn find(bencher: Bencher<'_, '_>, rows: u32, at: fn(u32) -> IpNet) {
     let (ranges, mut state) = (networks(rows, at), 1);
-    bencher.bench_local(|| black_box(ranges.find(inside(at(wander(&mut state, rows)))).1));
+    let mut clients = clients(|| at(wander(&mut state, rows)));
+    bencher.bench_local(|| black_box(ranges.find(clients()).1));
 }
 
 /// Finding the network around an IPv4 address.
