@@ -35,7 +35,7 @@ pub use monitor::{
     ExecCheck, Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeHost, ProbeTarget,
     Protocol, PushCheck, Sources, TokenHash,
 };
-pub use name::{MAX_NAME, Name, NameError, suffixes};
+pub use name::{MAX_NAME, Name, NameError, suffixes, unescape, wire_below};
 pub use network::{NetworkError, network_around, parse_network};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,

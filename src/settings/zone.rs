@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::files::{Library, ZONE_FILE_MOST, decode};
+use super::files::Library;
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
 use super::tree::{Node, quoted};
-use super::zone_file::{self, Line};
+use super::zone_file::{Line, Spot, ZoneFile};
 use crate::model::{Name, NameError, Record, RecordType, Zone, ZoneError};
 
 const MAX_NAMESERVERS: usize = 32;
@@ -21,7 +21,7 @@ pub(super) struct ZoneDraft<'a> {
     pub(super) name: Name,
     pub(super) section: Section<'a>,
     apex: Option<Apex>,
-    file: Option<File>,
+    file: Option<ZoneFile>,
     /// Something was wrong, so nothing can be said about what is missing.
     broken: bool,
 }
@@ -38,15 +38,9 @@ struct Apex {
     times: [u32; 4],
 }
 
-/// The static records.
-struct File {
-    place: Place,
-    records: Vec<Line<Record>>,
-}
-
 /// The last line that has a record of this owner and type, or of this owner: of two things that exclude each other, more
 /// often the newer is the slip.
-type Lines<'a> = HashMap<(&'a Name, Option<RecordType>), usize>;
+type Lines<'a> = HashMap<(&'a Name, Option<RecordType>), Spot>;
 
 impl<'a> ZoneDraft<'a> {
     /// Reads one `[[zone]]`. None without a usable name; what else is wrong is only told to the log.
@@ -84,7 +78,7 @@ impl<'a> ZoneDraft<'a> {
                 line.value.record_type,
                 section.place_of("nameservers"),
             );
-            log.error(Problem::at(&file.at(line.line), section.path.as_str(), message));
+            log.error(Problem::at(&file.at(line.spot), section.path.as_str(), message));
         }
     }
 
@@ -107,7 +101,7 @@ impl<'a> ZoneDraft<'a> {
         match Zone::new(self.name.clone(), records) {
             Ok(zone) => Some(zone),
             Err(errors) => {
-                let lines = self.file.as_ref().map(File::lines).unwrap_or_default();
+                let lines = self.file.as_ref().map(lines).unwrap_or_default();
                 for error in errors {
                     let place = self.place_of(&error, &lines);
                     log.error(Problem::at(&place, self.section.path.as_str(), error.to_string()));
@@ -143,25 +137,19 @@ impl<'a> ZoneDraft<'a> {
             | ZoneError::TooLarge { owner, record_type, .. }
             | ZoneError::MetaType { owner, record_type } => (owner, Some(*record_type)),
             ZoneError::ManySoa(_) | ZoneError::BrokenSoa => (&self.name, Some(RecordType::SOA)),
-            _ => return file.place.clone(),
+            _ => return file.place(),
         };
-        Place { line: lines.get(&(owner, record_type)).copied(), ..file.place.clone() }
+        lines.get(&(owner, record_type)).map_or_else(|| file.place(), |spot| file.at(*spot))
     }
 }
 
-impl File {
-    fn lines(&self) -> Lines<'_> {
-        let mut lines = Lines::new();
-        for Line { line, value } in &self.records {
-            lines.insert((&value.owner, Some(value.record_type)), *line);
-            lines.insert((&value.owner, None), *line);
-        }
-        lines
+fn lines(file: &ZoneFile) -> Lines<'_> {
+    let mut lines = Lines::new();
+    for Line { spot, value } in &file.records {
+        lines.insert((&value.owner, Some(value.record_type)), *spot);
+        lines.insert((&value.owner, None), *spot);
     }
-
-    fn at(&self, line: usize) -> Place {
-        Place { line: Some(line), ..self.place.clone() }
-    }
+    lines
 }
 
 impl Apex {
@@ -219,17 +207,13 @@ fn mailbox(text: &str) -> Result<Name, String> {
     text.parse().map_err(|it: NameError| it.to_string())
 }
 
-fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) -> Option<File> {
-    let (place, text) = section.read("file", |node, _| {
+fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) -> Option<ZoneFile> {
+    let mut file = section.read("file", |node, _| {
         let path = node.place.resolve(text(node).ok_or_else(String::new)?);
-        let text = decode(library.read(&path, ZONE_FILE_MOST)?)
-            .map_err(|_| format!("{path:?} is not UTF-8"))?;
-        Ok::<_, String>((Place::file(&path), text))
+        ZoneFile::read(&path, zone, library)
     })?;
-    let (records, bad) = zone_file::parse(&text, zone);
-    let file = File { place, records };
-    for Line { line, value } in bad {
-        let problem = Problem::at(&file.at(line), section.path.as_str(), value.why);
+    for Line { spot, value } in std::mem::take(&mut file.bad) {
+        let problem = Problem::at(&file.at(spot), section.path.as_str(), value.why);
         log.error(problem.found(quoted(&value.text)));
     }
     Some(file)
