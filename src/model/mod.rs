@@ -21,6 +21,7 @@ mod subnet;
 mod time;
 mod tls;
 mod zone;
+mod zone_doubts;
 
 pub use body::{BodyCheck, ExpectedBody, ExpectedBodyError};
 pub use countries::Country;
@@ -53,6 +54,7 @@ pub use subnet::{Subnet, SubnetError};
 pub use time::{Moment, Now, Timestamp};
 pub use tls::{ClientIdentity, TlsCheck, TrustAnchors};
 pub use zone::{Record, Soa, Zone, ZoneError};
+pub use zone_doubts::ZoneDoubt;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

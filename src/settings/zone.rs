@@ -1,6 +1,6 @@
 //! Zones: their own records, made or from a file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::files::Library;
 use super::problem::{Log, Place, Problem};
@@ -10,6 +10,8 @@ use super::zone_file::{Line, Spot, ZoneFile};
 use crate::model::{Name, NameError, Record, RecordType, Zone, ZoneError};
 
 const MAX_NAMESERVERS: usize = 32;
+/// How many warnings one zone may have: who meant a thing so a thousand times, meant it.
+const MOST_WARNINGS: usize = 100;
 const TTL: u32 = 3600;
 const REFRESH: u32 = 3600;
 const RETRY: u32 = 600;
@@ -111,6 +113,28 @@ impl<'a> ZoneDraft<'a> {
         }
     }
 
+    /// Warns of what is allowed in a zone but hardly meant. `profiles` are the names of its profiles.
+    pub(super) fn warn(&self, zone: &Zone, profiles: &BTreeSet<Name>, log: &Log) {
+        let (doubts, lines) = (zone.doubts(profiles), self.file.as_ref().map(lines));
+        let place = |owner: &Name, record_type| {
+            let spot = lines.as_ref().and_then(|it| it.get(&(owner, Some(record_type))));
+            let at = self.file.as_ref().zip(spot).map(|(file, spot)| file.at(*spot));
+            at.unwrap_or_else(|| self.section.place_of("nameservers").clone())
+        };
+        let doubts = doubts.into_iter().map(|it| (place(&it.owner, it.record_type), it.what));
+        let repeated = self.file.iter().flat_map(|file| {
+            repetitions(&file.records).into_iter().map(|(spot, what)| (file.at(spot), what))
+        });
+        let warnings: Vec<(Place, String)> = doubts.chain(repeated).collect();
+        for (place, what) in warnings.iter().take(MOST_WARNINGS) {
+            log.warning(Problem::at(place, self.section.path.as_str(), what));
+        }
+        if let Some(more) = warnings.len().checked_sub(MOST_WARNINGS).filter(|it| *it > 0) {
+            let what = format!("and {more} warnings more");
+            log.warning(Problem::at(self.section.place, self.section.path.as_str(), what));
+        }
+    }
+
     /// Equal for equal zones, whatever the order of records, so that instances with one configuration agree; never 0.
     fn hash(&self, apex: &Apex, records: &[Record], profiles: &[&Name]) -> u32 {
         let mut lines: Vec<Vec<u8>> = records.iter().map(canonical).collect();
@@ -136,6 +160,9 @@ impl<'a> ZoneDraft<'a> {
             ZoneError::Several { owner, record_type }
             | ZoneError::TooLarge { owner, record_type, .. }
             | ZoneError::MetaType { owner, record_type } => (owner, Some(*record_type)),
+            ZoneError::WildcardNs { owner } => (owner, Some(RecordType::NS)),
+            ZoneError::ApexDs => (&self.name, Some(RecordType::DS)),
+            ZoneError::AliasedNs(owner) => (owner, Some(RecordType::CNAME)),
             ZoneError::ManySoa(_) | ZoneError::BrokenSoa => (&self.name, Some(RecordType::SOA)),
             _ => return file.place(),
         };
@@ -217,6 +244,35 @@ fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) ->
         log.error(problem.found(quoted(&value.text)));
     }
     Some(file)
+}
+
+/// Records that are written twice, and TTLs that differ from those of their set, of which the lowest counts.
+fn repetitions(records: &[Line<Record>]) -> Vec<(Spot, String)> {
+    let mut sorted: Vec<&Line<Record>> = records.iter().collect();
+    // Stable, so that the first of equals stays the first.
+    sorted.sort_by_key(|it| (&it.value.owner, it.value.record_type));
+    let same = |a: &&Line<Record>, b: &&Line<Record>| {
+        (&a.value.owner, a.value.record_type) == (&b.value.owner, b.value.record_type)
+    };
+    let mut found = Vec::new();
+    for set in sorted.chunk_by(same).filter(|it| it.len() > 1) {
+        let mut seen = HashSet::new();
+        let first = set.first().map(|it| it.value.ttl);
+        for Line { spot, value: Record { owner, record_type, ttl, data } } in set {
+            if !seen.insert(data) {
+                found.push((
+                    *spot,
+                    format!("this {record_type} of `{owner}` is written twice; it counts once"),
+                ));
+            } else if Some(*ttl) != first {
+                let lowest = set.iter().map(|it| it.value.ttl).min().unwrap_or_default();
+                found.push((*spot, format!(
+                    "{record_type} of `{owner}` have different TTLs; all get the lowest, {lowest} (RFC 2181 5.2)"
+                )));
+            }
+        }
+    }
+    found
 }
 
 /// One record as octets that sort and compare.
