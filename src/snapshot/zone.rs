@@ -85,6 +85,21 @@ impl ZoneTable {
         Self { zone, responses, nodes }
     }
 
+    /// Whether a zone with these profiles would be made ready as this one is.
+    pub fn is_of<'p>(
+        &self,
+        zone: &Zone,
+        profiles: impl IntoIterator<Item = (u32, &'p Profile)>,
+    ) -> bool {
+        let has = |(slot, profile): (u32, &Profile)| {
+            self.node(profile.name.as_wire()).is_some_and(|it| it.profile == Some(slot))
+        };
+        let mut expected = 0;
+        let all = profiles.into_iter().inspect(|_| expected += 1).all(has);
+        let had = self.nodes.values().filter(|it| it.profile.is_some()).count();
+        all && had == expected && *self.zone == *zone
+    }
+
     /// What exists at exactly this name (wire format, lower case), whether or not a delegation hides it.
     pub fn node(&self, name: &[u8]) -> Option<&Node> {
         self.nodes.get(name)
@@ -153,9 +168,9 @@ pub struct Zones {
 
 impl Zones {
     /// Gathers the zones.
-    pub fn new(tables: impl IntoIterator<Item = ZoneTable>) -> Self {
-        let by_apex = |it: ZoneTable| (it.zone.name().clone(), Arc::new(it));
-        let tables: HashMap<_, _> = tables.into_iter().map(by_apex).collect();
+    pub fn new(tables: impl IntoIterator<Item = impl Into<Arc<ZoneTable>>>) -> Self {
+        let by_apex = |it: Arc<ZoneTable>| (it.zone.name().clone(), it);
+        let tables: HashMap<_, _> = tables.into_iter().map(|it| by_apex(it.into())).collect();
         let most_labels = tables.keys().map(|it| it.labels().count()).max().unwrap_or_default();
         Self { tables, most_labels }
     }
