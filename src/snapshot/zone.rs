@@ -183,12 +183,13 @@ impl Zones {
     }
 
     /// The zone that answers a question: the deepest that holds the name, but for DS at a zone's apex the zone above it, if
-    /// that is ours (RFC 4035 3.1.4.1).
+    /// that is ours and knows the name (RFC 4035 3.1.4.1); else it would say that the whole zone doesn't exist.
     pub fn find_for(&self, name: &[u8], record_type: RecordType) -> Option<&Arc<ZoneTable>> {
         let zone = self.find(name)?;
         let asks_parent = record_type == RecordType::DS && zone.zone.name().as_wire() == name;
         let above = suffixes(name).nth(1).filter(|_| asks_parent);
-        Some(above.and_then(|it| self.find(it)).unwrap_or(zone))
+        let parent = above.and_then(|it| self.find(it)).filter(|it| it.node(name).is_some());
+        Some(parent.unwrap_or(zone))
     }
 
     /// The zone of exactly this apex.
