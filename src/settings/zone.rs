@@ -115,7 +115,8 @@ impl<'a> ZoneDraft<'a> {
 
     /// Warns of what is allowed in a zone but hardly meant. `profiles` are the names of its profiles.
     pub(super) fn warn(&self, zone: &Zone, profiles: &BTreeSet<Name>, log: &Log) {
-        let (doubts, lines) = (zone.doubts(profiles), self.file.as_ref().map(lines));
+        let doubts = zone.doubts(profiles);
+        let lines = self.file.as_ref().filter(|_| !doubts.is_empty()).map(lines);
         let place = |owner: &Name, record_type| {
             let spot = lines.as_ref().and_then(|it| it.get(&(owner, Some(record_type))));
             let at = self.file.as_ref().zip(spot).map(|(file, spot)| file.at(*spot));
