@@ -50,13 +50,12 @@ impl<'z> Examiner<'z> {
         let has = |record_type| sets.iter().any(|it| it.record_type == record_type);
         let is_cut = owner != self.zone.name() && has(RecordType::NS);
         let above = owner.parent().and_then(|it| self.cut_around(&it));
-        if owner.labels().skip(1).any(|it| it == b"*") {
-            if let Some(set) = sets.first() {
-                let what = format!(
-                    "`{owner}` has a `*` that is not its first label; it stands for no other name (RFC 4592 2.1.2)"
-                );
-                doubt(set.record_type, what);
-            }
+        let is_inner = owner.labels().skip(1).any(|it| it == b"*");
+        if let Some(set) = sets.first().filter(|_| is_inner) {
+            let what = format!(
+                "`{owner}` has a `*` that is not its first label; it stands for no other name (RFC 4592 2.1.2)"
+            );
+            doubt(set.record_type, what);
         }
         for set in sets {
             let record_type = set.record_type;
@@ -218,9 +217,9 @@ fn targets(set: &RecordSet) -> Vec<Name> {
         RecordType::SRV => 6,
         _ => return Vec::new(),
     };
-    let target = |data: &Box<[u8]>| Name::from_wire(data.get(skipped..)?).ok();
+    let target = |data: &[u8]| Name::from_wire(data.get(skipped..)?).ok();
     // The root says that there is no such service (RFC 2782, RFC 7505).
-    set.data.iter().filter_map(target).filter(|it| it.labels().next().is_some()).collect()
+    set.data.iter().filter_map(|it| target(it)).filter(|it| it.labels().next().is_some()).collect()
 }
 
 /// Whether labels have only letters, digits, and hyphens inside (RFC 952, RFC 1123 2.1).

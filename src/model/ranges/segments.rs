@@ -56,7 +56,12 @@ const NODE: usize = 16;
 
 impl<K> Default for Segments<K> {
     fn default() -> Self {
-        Self { starts: Box::default(), levels: Box::default(), values: Box::default(), valued: 0 }
+        Self {
+            starts: Box::default(),
+            levels: Box::default(),
+            values: Box::default(),
+            valued: 0,
+        }
     }
 }
 

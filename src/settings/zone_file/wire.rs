@@ -24,7 +24,7 @@ impl Field {
             V6 => fixed(16),
             Eui(length) => fixed(length),
             Name => Some(at + name(rest)?),
-            Names => whole(data, at, |rest| name(rest)),
+            Names => whole(data, at, name),
             Text => fixed(1 + usize::from(*rest.first()?)),
             Texts => {
                 let end = whole(data, at, |rest| Some(1 + usize::from(*rest.first()?)))?;
