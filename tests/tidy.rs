@@ -113,7 +113,6 @@ fn the_core_has_no_world_of_its_own() {
 fn libraries_have_their_places() {
     let places = [
         ("csv::", "settings"),
-        ("domain::", "settings"),
         ("hickory", "resolve"),
         ("axum::", "api"),
         ("clap::", "cli"),

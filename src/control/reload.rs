@@ -98,11 +98,16 @@ impl World {
         let profiles = self.tables(model, &before, &geography, now);
         let by_zone = profiles_by_zone(model);
         let zone = |zone: &Arc<Zone>| {
-            let responses = before.zones.get(zone.name()).map(|it| it.responses.clone());
+            let old = before.zones.get(zone.name());
+            let profiles =
+                by_zone.get(zone.name().as_wire()).map(Vec::as_slice).unwrap_or_default();
+            if let Some(same) = old.filter(|it| it.is_of(zone, profiles.iter().copied())) {
+                return same.clone();
+            }
+            let responses = old.map(|it| it.responses.clone());
             let responses = responses
                 .unwrap_or_else(|| Arc::new(WorkerCounters::new(self.workers, COUNTED_RCODES)));
-            let profiles = by_zone.get(zone.name().as_wire()).cloned().unwrap_or_default();
-            ZoneTable::new(zone.clone(), profiles, responses)
+            Arc::new(ZoneTable::new(zone.clone(), profiles.iter().copied(), responses))
         };
         self.snapshot = Arc::new(Snapshot {
             generation: before.generation + 1,

@@ -343,3 +343,42 @@ fn a_doubt_alone_shortens_the_ttl_and_is_no_news() {
         assert_eq!(world.watches()[0].doubt, Some(doubt), "another prober goes on from it");
     }
 }
+
+#[test]
+fn a_reload_makes_only_those_zones_anew_that_changed() {
+    let zone = |name: &str, ttl: u32| {
+        format!("[[zone]]\nname = '{name}'\nnameservers = 'ns.elsewhere.'\nttl = {ttl}\n")
+    };
+    let profile = "[[profile]]\nname = 'new.y.'\nmethod = 'weighted'\nmonitor = 'tcp'\nendpoint = [{ name = 'a', target = '127.0.0.1' }]\n";
+    let text =
+        |y: u32, x: u32, more: &str| format!("{CONFIG}{}{}{more}", zone("y.", y), zone("x.", x));
+    let mut world = world();
+    world.reload(&model(&text(60, 60, "")), Now::at(1));
+    for (again, kept) in [
+        (text(60, 60, ""), ["z.", "y.", "x."].as_slice()),
+        (text(61, 60, ""), &["z.", "x."]),
+        (text(61, 61, ""), &["z.", "y."]),
+        (text(61, 61, profile), &["z.", "x."]),
+        // The profiles of z. move up.
+        (
+            text(61, 61, "").replacen(
+                "[[profile]]\nname = \"app.z.\"",
+                &format!("{profile}[[profile]]\nname = \"app.z.\""),
+                1,
+            ),
+            &["x."],
+        ),
+        (CONFIG.to_owned(), &[]),
+        (CONFIG.to_owned(), &["z."]),
+    ] {
+        let before = world.snapshot().zones.clone();
+        world.reload(&model(&again), Now::at(2));
+        let is_same = |name: &&&str| {
+            let name = name.parse().unwrap();
+            let after = world.snapshot().zones.get(&name);
+            after.zip(before.get(&name)).is_some_and(|(after, before)| Arc::ptr_eq(after, before))
+        };
+        let same: Vec<&str> = ["z.", "y.", "x."].iter().filter(is_same).copied().collect();
+        assert_eq!(same, kept, "{again}");
+    }
+}

@@ -108,7 +108,8 @@ impl<'s> Chase<'_, 's, '_> {
     fn node(&mut self, node: &'s Node) -> Result<Next, Full> {
         let profile = node.profile.and_then(|slot| self.snapshot.profiles.get(slot));
         match node.find(RecordType::CNAME) {
-            Some(set) if self.record_type != RecordType::CNAME => return self.alias(set),
+            // Beside it a signature and the next name may stand (RFC 4034 3 and 4).
+            Some(set) if node.find(self.record_type).is_none() => return self.alias(set),
             _ => {}
         }
         if let Some(profile) = profile.filter(|it| it.answers(self.record_type)) {

@@ -23,6 +23,7 @@ mod text;
 mod time;
 mod tls;
 mod zone;
+mod zone_doubts;
 
 pub use body::{BodyCheck, ExpectedBody, ExpectedBodyError};
 pub use countries::Country;
@@ -38,7 +39,7 @@ pub use monitor::{
     ExecCheck, Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeHost, ProbeTarget,
     Protocol, PushCheck, Sources, TokenHash,
 };
-pub use name::{MAX_NAME, Name, NameError, suffixes};
+pub use name::{MAX_NAME, Name, NameError, suffixes, unescape, wire_below};
 pub use network::{NetworkError, canonical_network, network_around, parse_network};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,
@@ -57,6 +58,7 @@ pub use text::is_hidden;
 pub use time::{Moment, Now, Timestamp};
 pub use tls::{ClientIdentity, TlsCheck, TrustAnchors};
 pub use zone::{Record, Soa, Zone, ZoneError};
+pub use zone_doubts::ZoneDoubt;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

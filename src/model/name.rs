@@ -125,29 +125,41 @@ impl FromStr for Name {
 
     /// Reads master-file text (RFC 1035 5.1); a missing dot at the end is added.
     fn from_str(text: &str) -> Result<Self, NameError> {
-        match text {
-            "" => return Err(NameError::Empty),
-            "." => return Ok(Self::root()),
-            _ if !text.is_ascii() => return Err(NameError::NotAscii),
-            _ => {}
-        }
-        let mut wire = Vec::with_capacity(text.len() + 2);
-        let mut label = Vec::new();
-        let mut rest = text.as_bytes();
-        while let Some((&octet, tail)) = rest.split_first() {
-            rest = tail;
-            match octet {
-                b'.' => push_label(&mut wire, &mut label)?,
-                b'\\' => label.push(unescape(&mut rest)?),
-                _ => label.push(octet.to_ascii_lowercase()),
-            }
-        }
-        if !label.is_empty() {
-            push_label(&mut wire, &mut label)?;
-        }
-        wire.push(0);
-        if wire.len() > MAX_NAME { Err(NameError::TooLong) } else { Ok(Self(wire.into())) }
+        let mut wire = wire_below(text, &[0])?;
+        wire.make_ascii_lowercase();
+        Ok(Self(wire.into()))
     }
+}
+
+/// Reads master-file text (RFC 1035 5.1) as an uncompressed name in wire format, letters as they are written. A name without
+/// a dot at the end is below `origin`, which is in wire format too.
+///
+/// # Errors
+/// When it is no domain name, or too long with its origin.
+pub fn wire_below(text: &str, origin: &[u8]) -> Result<Vec<u8>, NameError> {
+    match text {
+        "" => return Err(NameError::Empty),
+        "." => return Ok(vec![0]),
+        _ if !text.is_ascii() => return Err(NameError::NotAscii),
+        _ => {}
+    }
+    let mut wire = Vec::with_capacity(text.len() + 1 + origin.len());
+    let mut label = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&octet, tail)) = rest.split_first() {
+        rest = tail;
+        match octet {
+            b'.' => push_label(&mut wire, &mut label)?,
+            b'\\' => label.push(unescape(&mut rest)?),
+            _ => label.push(octet),
+        }
+    }
+    let is_absolute = label.is_empty();
+    if !is_absolute {
+        push_label(&mut wire, &mut label)?;
+    }
+    wire.extend_from_slice(if is_absolute { &[0] } else { origin });
+    if wire.len() > MAX_NAME { Err(NameError::TooLong) } else { Ok(wire) }
 }
 
 fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
@@ -162,18 +174,23 @@ fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> 
     }
 }
 
-/// Takes what follows a backslash: three digits for an octet, or the character itself.
-fn unescape(rest: &mut &[u8]) -> Result<u8, NameError> {
+/// Takes what follows a backslash (RFC 1035 5.1): three digits for an octet, or the character itself.
+///
+/// # Errors
+/// When nothing follows, or digits that are no octet.
+pub fn unescape(rest: &mut &[u8]) -> Result<u8, NameError> {
     let (&first, tail) = rest.split_first().ok_or(NameError::BadEscape)?;
     if !first.is_ascii_digit() {
         *rest = tail;
-        return Ok(first.to_ascii_lowercase());
+        return Ok(first);
     }
-    let digits =
-        rest.get(..3).and_then(|it| std::str::from_utf8(it).ok()).ok_or(NameError::BadEscape)?;
-    let octet: u8 = digits.parse().map_err(|_| NameError::BadEscape)?;
-    *rest = &rest[3..];
-    Ok(octet.to_ascii_lowercase())
+    let (digits, tail) = rest.split_first_chunk::<3>().ok_or(NameError::BadEscape)?;
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(NameError::BadEscape);
+    }
+    let number = digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    *rest = tail;
+    u8::try_from(number).map_err(|_| NameError::BadEscape)
 }
 
 impl fmt::Display for Name {

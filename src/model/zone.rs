@@ -7,6 +7,8 @@ use super::{Family, MAX_NAME, Name, Profile, RecordSet, RecordType, suffixes};
 const MAX_SET: usize = 65_535 - 12 - (MAX_NAME + 4) - 64;
 /// What a record takes beside its data: a pointer to its owner, type, class, TTL and length.
 const RECORD_OVERHEAD: usize = 12;
+/// What a name with a CNAME may have (RFC 4034 3 and 4).
+const BESIDE_CNAME: [RecordType; 3] = [RecordType::CNAME, RecordType::RRSIG, RecordType::NSEC];
 
 /// A DNS apex that Farol is authoritative for, with its static records. Built only by [`Zone::new`], so it always has one
 /// SOA and a nameserver at the apex and no record that the RFCs forbid.
@@ -57,6 +59,14 @@ pub enum ZoneError {
     MisplacedSoa { owner: Name },
     #[error("`{owner}` has CNAME and {other}; a CNAME stands alone (RFC 1034 3.6.2)")]
     CnameAndOther { owner: Name, other: RecordType },
+    #[error(
+        "`{owner}` is a wildcard with NS, which delegates nothing that resolvers agree on (RFC 4592 4.2)"
+    )]
+    WildcardNs { owner: Name },
+    #[error("DS at the apex; it goes into the zone above")]
+    ApexDs,
+    #[error("nameserver `{0}` is a CNAME (RFC 2181 10.3); name what that leads to")]
+    AliasedNs(Name),
     #[error("`{owner}` has several {record_type} records; it may have one")]
     Several { owner: Name, record_type: RecordType },
     #[error("`{owner}` lies below the DNAME at `{dname}` (RFC 6672 2.4)")]
@@ -212,6 +222,16 @@ fn check_apex(
     if find(RecordType::NS).is_none() {
         errors.push(ZoneError::NoNs);
     }
+    if find(RecordType::DS).is_some() {
+        errors.push(ZoneError::ApexDs);
+    }
+    let servers = find(RecordType::NS).map(|it| &*it.data).unwrap_or_default();
+    let is_alias = |it: &Name| {
+        let sets = records.get(it).map(Vec::as_slice).unwrap_or_default();
+        sets.iter().any(|it| it.record_type == RecordType::CNAME)
+    };
+    let servers = servers.iter().filter_map(|it| Name::from_wire(it).ok());
+    errors.extend(servers.filter(is_alias).map(ZoneError::AliasedNs));
     let Some(set) = find(RecordType::SOA) else {
         errors.push(ZoneError::NoSoa);
         return None;
@@ -257,12 +277,16 @@ fn check_nodes(zone: &Name, records: &BTreeMap<Name, Vec<RecordSet>>, errors: &m
             if matches!(record_type, RecordType::CNAME | RecordType::DNAME) && set.data.len() > 1 {
                 errors.push(ZoneError::Several { owner: owner(), record_type });
             }
+            if record_type == RecordType::NS && owner().is_wildcard() {
+                errors.push(ZoneError::WildcardNs { owner: owner() });
+            }
             if record_type == RecordType::SOA && owner() != *zone {
                 errors.push(ZoneError::MisplacedSoa { owner: owner() });
             }
         }
-        if sets.len() > 1 && sets.iter().any(|it| it.record_type == RecordType::CNAME) {
-            let others = sets.iter().map(|it| it.record_type).filter(|it| *it != RecordType::CNAME);
+        if sets.iter().any(|it| it.record_type == RecordType::CNAME) {
+            let others =
+                sets.iter().map(|it| it.record_type).filter(|it| !BESIDE_CNAME.contains(it));
             errors.extend(others.map(|other| ZoneError::CnameAndOther { owner: owner(), other }));
         }
     }
@@ -324,6 +348,9 @@ mod tests {
                 "below the DNAME",
             ),
             (vec![record("a.z.", RecordType::ANY, b"")], "only questions have"),
+            (vec![record("*.z.", RecordType::NS, cname)], "`*.z.` is a wildcard with NS"),
+            (vec![record("z.", RecordType::DS, b"\x00")], "DS at the apex"),
+            (vec![record("ns.z.", RecordType::CNAME, cname)], "nameserver `ns.z.` is a CNAME"),
             (vec![record("z.", RecordType::SOA, &SOA[..25])], "2 SOA records"),
         ] {
             let errors = zone(more).unwrap_err();

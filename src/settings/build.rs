@@ -186,6 +186,7 @@ fn finish(
         .collect();
     targets::check_kinds(&placed, log);
     for ((draft, zone), profiles) in drafts.iter().zip(&zones).zip(&homes.profiles) {
+        zone.iter().for_each(|it| draft.warn(it, profiles, log));
         for server in zone.iter().flat_map(|it| it.nameservers_without_address(profiles)) {
             let section = &draft.section;
             let message = format!(

@@ -1,15 +1,17 @@
 //! Zones: their own records, made or from a file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::files::{Library, ZONE_FILE_MOST, decode};
+use super::files::Library;
 use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
 use super::tree::{Node, quoted};
-use super::zone_file::{self, Line};
+use super::zone_file::{Line, Spot, ZoneFile};
 use crate::model::{Name, NameError, Record, RecordType, Zone, ZoneError};
 
 const MAX_NAMESERVERS: usize = 32;
+/// How many warnings one zone may have: who meant a thing so a thousand times, meant it.
+const MOST_WARNINGS: usize = 100;
 const TTL: u32 = 3600;
 const REFRESH: u32 = 3600;
 const RETRY: u32 = 600;
@@ -21,7 +23,7 @@ pub(super) struct ZoneDraft<'a> {
     pub(super) name: Name,
     pub(super) section: Section<'a>,
     apex: Option<Apex>,
-    file: Option<File>,
+    file: Option<ZoneFile>,
     /// Something was wrong, so nothing can be said about what is missing.
     broken: bool,
 }
@@ -38,15 +40,9 @@ struct Apex {
     times: [u32; 4],
 }
 
-/// The static records.
-struct File {
-    place: Place,
-    records: Vec<Line<Record>>,
-}
-
 /// The last line that has a record of this owner and type, or of this owner: of two things that exclude each other, more
 /// often the newer is the slip.
-type Lines<'a> = HashMap<(&'a Name, Option<RecordType>), usize>;
+type Lines<'a> = HashMap<(&'a Name, Option<RecordType>), Spot>;
 
 impl<'a> ZoneDraft<'a> {
     /// Reads one `[[zone]]`. None without a usable name; what else is wrong is only told to the log.
@@ -84,7 +80,7 @@ impl<'a> ZoneDraft<'a> {
                 line.value.record_type,
                 section.place_of("nameservers"),
             );
-            log.error(Problem::at(&file.at(line.line), section.path.as_str(), message));
+            log.error(Problem::at(&file.at(line.spot), section.path.as_str(), message));
         }
     }
 
@@ -107,13 +103,36 @@ impl<'a> ZoneDraft<'a> {
         match Zone::new(self.name.clone(), records) {
             Ok(zone) => Some(zone),
             Err(errors) => {
-                let lines = self.file.as_ref().map(File::lines).unwrap_or_default();
+                let lines = self.file.as_ref().map(lines).unwrap_or_default();
                 for error in errors {
                     let place = self.place_of(&error, &lines);
                     log.error(Problem::at(&place, self.section.path.as_str(), error.to_string()));
                 }
                 None
             }
+        }
+    }
+
+    /// Warns of what is allowed in a zone but hardly meant. `profiles` are the names of its profiles.
+    pub(super) fn warn(&self, zone: &Zone, profiles: &BTreeSet<Name>, log: &Log) {
+        let doubts = zone.doubts(profiles);
+        let lines = self.file.as_ref().filter(|_| !doubts.is_empty()).map(lines);
+        let place = |owner: &Name, record_type| {
+            let spot = lines.as_ref().and_then(|it| it.get(&(owner, Some(record_type))));
+            let at = self.file.as_ref().zip(spot).map(|(file, spot)| file.at(*spot));
+            at.unwrap_or_else(|| self.section.place_of("nameservers").clone())
+        };
+        let doubts = doubts.into_iter().map(|it| (place(&it.owner, it.record_type), it.what));
+        let repeated = self.file.iter().flat_map(|file| {
+            repetitions(&file.records).into_iter().map(|(spot, what)| (file.at(spot), what))
+        });
+        let warnings: Vec<(Place, String)> = doubts.chain(repeated).collect();
+        for (place, what) in warnings.iter().take(MOST_WARNINGS) {
+            log.warning(Problem::at(place, self.section.path.as_str(), what));
+        }
+        if let Some(more) = warnings.len().checked_sub(MOST_WARNINGS).filter(|it| *it > 0) {
+            let what = format!("and {more} warnings more");
+            log.warning(Problem::at(self.section.place, self.section.path.as_str(), what));
         }
     }
 
@@ -142,26 +161,23 @@ impl<'a> ZoneDraft<'a> {
             ZoneError::Several { owner, record_type }
             | ZoneError::TooLarge { owner, record_type, .. }
             | ZoneError::MetaType { owner, record_type } => (owner, Some(*record_type)),
+            ZoneError::WildcardNs { owner } => (owner, Some(RecordType::NS)),
+            ZoneError::ApexDs => (&self.name, Some(RecordType::DS)),
+            ZoneError::AliasedNs(owner) => (owner, Some(RecordType::CNAME)),
             ZoneError::ManySoa(_) | ZoneError::BrokenSoa => (&self.name, Some(RecordType::SOA)),
-            _ => return file.place.clone(),
+            _ => return file.place(),
         };
-        Place { line: lines.get(&(owner, record_type)).copied(), ..file.place.clone() }
+        lines.get(&(owner, record_type)).map_or_else(|| file.place(), |spot| file.at(*spot))
     }
 }
 
-impl File {
-    fn lines(&self) -> Lines<'_> {
-        let mut lines = Lines::new();
-        for Line { line, value } in &self.records {
-            lines.insert((&value.owner, Some(value.record_type)), *line);
-            lines.insert((&value.owner, None), *line);
-        }
-        lines
+fn lines(file: &ZoneFile) -> Lines<'_> {
+    let mut lines = Lines::new();
+    for Line { spot, value } in &file.records {
+        lines.insert((&value.owner, Some(value.record_type)), *spot);
+        lines.insert((&value.owner, None), *spot);
     }
-
-    fn at(&self, line: usize) -> Place {
-        Place { line: Some(line), ..self.place.clone() }
-    }
+    lines
 }
 
 impl Apex {
@@ -219,20 +235,45 @@ fn mailbox(text: &str) -> Result<Name, String> {
     text.parse().map_err(|it: NameError| it.to_string())
 }
 
-fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) -> Option<File> {
-    let (place, text) = section.read("file", |node, _| {
+fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) -> Option<ZoneFile> {
+    let mut file = section.read("file", |node, _| {
         let path = node.place.resolve(text(node).ok_or_else(String::new)?);
-        let text = decode(library.read(&path, ZONE_FILE_MOST)?)
-            .map_err(|_| format!("{path:?} is not UTF-8"))?;
-        Ok::<_, String>((Place::file(&path), text))
+        ZoneFile::read(&path, zone, library)
     })?;
-    let (records, bad) = zone_file::parse(&text, zone);
-    let file = File { place, records };
-    for Line { line, value } in bad {
-        let problem = Problem::at(&file.at(line), section.path.as_str(), value.why);
+    for Line { spot, value } in std::mem::take(&mut file.bad) {
+        let problem = Problem::at(&file.at(spot), section.path.as_str(), value.why);
         log.error(problem.found(quoted(&value.text)));
     }
     Some(file)
+}
+
+/// Records that are written twice, and TTLs that differ from those of their set, of which the lowest counts.
+fn repetitions(records: &[Line<Record>]) -> Vec<(Spot, String)> {
+    let mut sorted: Vec<&Line<Record>> = records.iter().collect();
+    // Stable, so that the first of equals stays the first.
+    sorted.sort_by_key(|it| (&it.value.owner, it.value.record_type));
+    let same = |a: &&Line<Record>, b: &&Line<Record>| {
+        (&a.value.owner, a.value.record_type) == (&b.value.owner, b.value.record_type)
+    };
+    let mut found = Vec::new();
+    for set in sorted.chunk_by(same).filter(|it| it.len() > 1) {
+        let mut seen = HashSet::new();
+        let first = set.first().map(|it| it.value.ttl);
+        for Line { spot, value: Record { owner, record_type, ttl, data } } in set {
+            if !seen.insert(data) {
+                found.push((
+                    *spot,
+                    format!("this {record_type} of `{owner}` is written twice; it counts once"),
+                ));
+            } else if Some(*ttl) != first {
+                let lowest = set.iter().map(|it| it.value.ttl).min().unwrap_or_default();
+                found.push((*spot, format!(
+                    "{record_type} of `{owner}` have different TTLs; all get the lowest, {lowest} (RFC 2181 5.2)"
+                )));
+            }
+        }
+    }
+    found
 }
 
 /// One record as octets that sort and compare.

@@ -101,6 +101,21 @@ impl ZoneTable {
         table
     }
 
+    /// Whether a zone with these profiles would be made ready as this one is.
+    pub fn is_of<'p>(
+        &self,
+        zone: &Zone,
+        profiles: impl IntoIterator<Item = (u32, &'p Profile)>,
+    ) -> bool {
+        let has = |(slot, profile): (u32, &Profile)| {
+            self.node(profile.name.as_wire()).is_some_and(|it| it.profile == Some(slot))
+        };
+        let mut expected = 0;
+        let all = profiles.into_iter().inspect(|_| expected += 1).all(has);
+        let had = self.nodes.values().filter(|it| it.profile.is_some()).count();
+        all && had == expected && *self.zone == *zone
+    }
+
     /// What exists at exactly this name (wire format, lower case), whether or not a delegation hides it.
     pub fn node(&self, name: &[u8]) -> Option<&Node> {
         self.nodes.get(name)
@@ -176,9 +191,9 @@ pub struct Zones {
 
 impl Zones {
     /// Gathers the zones.
-    pub fn new(tables: impl IntoIterator<Item = ZoneTable>) -> Self {
-        let by_apex = |it: ZoneTable| (it.zone.name().clone(), Arc::new(it));
-        let tables: Names<_> = tables.into_iter().map(by_apex).collect();
+    pub fn new(tables: impl IntoIterator<Item = impl Into<Arc<ZoneTable>>>) -> Self {
+        let by_apex = |it: Arc<ZoneTable>| (it.zone.name().clone(), it);
+        let tables: Names<_> = tables.into_iter().map(|it| by_apex(it.into())).collect();
         let most_labels = tables.keys().map(|it| it.labels().count()).max().unwrap_or_default();
         Self { tables, most_labels }
     }
@@ -191,12 +206,13 @@ impl Zones {
     }
 
     /// The zone that answers a question: the deepest that holds the name, but for DS at a zone's apex the zone above it, if
-    /// that is ours (RFC 4035 3.1.4.1).
+    /// that is ours and knows the name (RFC 4035 3.1.4.1); else it would say that the whole zone doesn't exist.
     pub fn find_for(&self, name: &[u8], record_type: RecordType) -> Option<&Arc<ZoneTable>> {
         let zone = self.find(name)?;
         let asks_parent = record_type == RecordType::DS && zone.zone.name().as_wire() == name;
         let above = suffixes(name).nth(1).filter(|_| asks_parent);
-        Some(above.and_then(|it| self.find(it)).unwrap_or(zone))
+        let parent = above.and_then(|it| self.find(it)).filter(|it| it.node(name).is_some());
+        Some(parent.unwrap_or(zone))
     }
 
     /// The zone of exactly this apex.
