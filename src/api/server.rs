@@ -19,7 +19,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -62,6 +62,14 @@ pub async fn serve(
     let app = TowerToHyperService::new(router(api));
     let mut connections = Connections::default();
     let mut tasks = JoinSet::new();
+    let admit = |stream, connections: &mut Connections, tasks: &mut JoinSet<()>| {
+        if connections.len() >= CONNECTIONS && !connections.end_most_silent() {
+            return; // every other one is being worked for
+        }
+        let place = Arc::new(Place::new(&stop));
+        let task = tasks.spawn(converse(stream, app.clone(), place.clone()));
+        connections.admit(task.id(), place);
+    };
     let mut burst = Burst::new(QUIET);
     let Some(mut listener) = listen(&mut listeners) else { return };
     loop {
@@ -69,7 +77,10 @@ pub async fn serve(
             biased;
             () = stop.cancelled() => break,
             Ok(()) = listeners.changed() => match listen(&mut listeners) {
-                Some(next) => listener = next,
+                Some(next) => {
+                    let former = std::mem::replace(&mut listener, next);
+                    waiting(former).for_each(|it| admit(it, &mut connections, &mut tasks));
+                }
                 None => return,
             },
             Some(ended) = tasks.join_next_with_id() => match ended {
@@ -80,14 +91,7 @@ pub async fn serve(
                 }
             },
             accepted = listener.accept(), if tasks.len() < CONNECTIONS + ENDING => match accepted {
-                Ok((stream, _)) => {
-                    if connections.len() >= CONNECTIONS && !connections.end_most_silent() {
-                        continue; // every other one is being worked for
-                    }
-                    let place = Arc::new(Place::new(&stop));
-                    let task = tasks.spawn(converse(stream, app.clone(), place.clone()));
-                    connections.admit(task.id(), place);
-                }
+                Ok((stream, _)) => admit(stream, &mut connections, &mut tasks),
                 Err(error) => {
                     if burst.begins(Instant::now().into_std()) {
                         tracing::error!(event = "accept_failed", %error, "the API can't take a connection: {error}");
@@ -110,6 +114,17 @@ fn listen(listeners: &mut watch::Receiver<Arc<net::TcpListener>>) -> Option<TcpL
             tracing::error!(event = "accept_failed", %error, "the API can't listen: {error}");
         })
         .ok()
+}
+
+/// The connections that wait at a socket: when that is closed, they are reset.
+fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
+    let listener = listener.into_std().ok();
+    let next = move || {
+        let (stream, _) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
+    };
+    std::iter::from_fn(next)
 }
 
 /// One client's connection, from the first octet to the last. How it failed is the client's own concern.
