@@ -1,8 +1,10 @@
 //! Writes an answer, section by section, into a buffer that its owner reuses. Whole record sets or none: what does not fit
 //! is taken back.
 
+use super::cookies::COOKIE;
 use super::query::{
-    CLASS_CHAOS, CLASS_IN, Edns, HEADER, Header, OPTION_CLIENT_SUBNET, OPTION_TCP_KEEPALIVE, Rcode,
+    CLASS_CHAOS, CLASS_IN, Edns, HEADER, Header, OPTION_CLIENT_SUBNET, OPTION_COOKIE,
+    OPTION_TCP_KEEPALIVE, Rcode,
 };
 use crate::model::{RecordSet, RecordType};
 use crate::snapshot::Answer;
@@ -94,6 +96,8 @@ pub(super) struct Message<'b> {
     pub(super) extended_error: Option<ExtendedError>,
     /// The length of the prefix of the client's network that the answer is for (RFC 7871); 0 is everyone.
     pub(super) scope: u8,
+    /// What a client that sent a cookie gets back (RFC 7873).
+    pub(super) cookie: [u8; COOKIE],
 }
 
 impl<'b> Message<'b> {
@@ -108,9 +112,11 @@ impl<'b> Message<'b> {
     ) -> Self {
         let keepalive = keepalive.filter(|_| edns.is_some_and(|it| it.keepalive));
         let subnet = edns.and_then(|it| it.subnet);
+        let cookie = edns.and_then(|it| it.cookie);
         let opt = edns.map_or(0, |_| OPT_LENGTH)
             + keepalive.map_or(0, |_| KEEPALIVE_LENGTH)
-            + subnet.map_or(0, |it| OPTION_HEADER + it.length());
+            + subnet.map_or(0, |it| OPTION_HEADER + it.length())
+            + cookie.map_or(0, |_| OPTION_HEADER + COOKIE);
         let size = size.min(buffer.len());
         let mut message = Self {
             buffer,
@@ -125,6 +131,7 @@ impl<'b> Message<'b> {
             truncated: false,
             extended_error: None,
             scope: 0,
+            cookie: [0; COOKIE],
         };
         if !question.is_empty() && message.put(question).is_ok() {
             message.counts[0] = 1;
@@ -250,9 +257,11 @@ impl<'b> Message<'b> {
         let keepalive = self.keepalive.map_or(0, |_| KEEPALIVE_LENGTH);
         // The error is a courtesy: it goes where there is room.
         let subnet = edns.subnet.map_or(0, |it| OPTION_HEADER + it.length());
-        let room = self.size.saturating_sub(self.length + OPT_LENGTH + keepalive + subnet);
+        let cookie = edns.cookie.map_or(0, |_| OPTION_HEADER + COOKIE);
+        let needed = keepalive + subnet + cookie;
+        let room = self.size.saturating_sub(self.length + OPT_LENGTH + needed);
         let error = self.extended_error.filter(|it| it.length() <= room);
-        let options = keepalive + subnet + error.map_or(0, ExtendedError::length);
+        let options = needed + error.map_or(0, ExtendedError::length);
         let extended_rcode = (self.rcode as u16 >> 4) as u8;
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
         let added = self.whole(|message| {
@@ -271,6 +280,12 @@ impl<'b> Message<'b> {
                 message.put(&OPTION_CLIENT_SUBNET.to_be_bytes())?;
                 message.put(&(length as u16).to_be_bytes())?;
                 message.put(data.get(..length).unwrap_or_default())?;
+            }
+            if edns.cookie.is_some() {
+                let cookie = message.cookie;
+                message.put(&OPTION_COOKIE.to_be_bytes())?;
+                message.put(&(COOKIE as u16).to_be_bytes())?;
+                message.put(&cookie)?;
             }
             if let Some(error) = error {
                 message.put(&OPTION_EXTENDED_ERROR.to_be_bytes())?;
