@@ -21,6 +21,8 @@ pub enum DropReason {
     Response,
     /// A UDP packet from port 0, to which nothing can be sent.
     PortZero,
+    /// A UDP packet that claims to come from where we listen ourselves.
+    OwnAddress,
     /// The operating system would not say what had come in over UDP.
     ReceiveFailed,
     /// The operating system would not send the answer.
@@ -34,10 +36,11 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::Short, "short"),
         (Self::Response, "response"),
         (Self::PortZero, "port_zero"),
+        (Self::OwnAddress, "own_address"),
         (Self::ReceiveFailed, "receive_failed"),
         (Self::SendFailed, "send_failed"),
         (Self::AcceptFailed, "accept_failed"),
