@@ -1,4 +1,4 @@
-//! What clients may say of themselves, and what keeps them apart: cookies, by other people's clients too.
+//! What clients and the server may say of themselves: cookies, sizes, names; by other people's clients too.
 
 #![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
 
@@ -9,6 +9,8 @@ use std::process::Command;
 use common::daemon::{Daemon, Home};
 use common::dns::{Edns, Query, Reply};
 use common::program::run;
+use common::wait_until;
+use socket2::{Domain, Socket, Type};
 
 const CONFIG: &str = "
     [[zone]]
@@ -44,8 +46,16 @@ fn cookie(daemon: &Daemon) -> Vec<u8> {
 
 /// How many cookies were worth this.
 fn counted(daemon: &Daemon, server_part: &str) -> u64 {
+    metric(daemon, &format!("farol_dns_cookies_total{{server_part=\"{server_part}\"}}"))
+}
+
+fn dropped(daemon: &Daemon, reason: &str) -> u64 {
+    metric(daemon, &format!("farol_dns_dropped_total{{reason=\"{reason}\"}}"))
+}
+
+fn metric(daemon: &Daemon, series: &str) -> u64 {
     let metrics = daemon.api.get("/metrics").body;
-    let prefix = format!("farol_dns_cookies_total{{server_part=\"{server_part}\"}} ");
+    let prefix = format!("{series} ");
     metrics.lines().find_map(|it| it.strip_prefix(&prefix)).unwrap().parse().unwrap()
 }
 
@@ -116,5 +126,47 @@ fn other_peoples_clients_learn_and_use_cookies() {
     let seen = output("dig", &daemon, &["+cookie", "+header-only", "+qr"]);
     assert!(seen.contains("status: NOERROR") && seen.contains("(good)"), "{seen}");
     assert_eq!(counted(&daemon, "valid"), 2);
+    daemon.stop();
+}
+
+#[test]
+fn the_id_and_the_size_are_told_to_who_asks_and_change_at_a_reload() {
+    let daemon = Daemon::start(&config("id = 'ns1'\nudp_size = 4096"));
+    let asked = || {
+        let options = vec![(3, vec![])];
+        let edns = Edns { size: 1232, options, ..Edns::default() };
+        let reply = daemon.ask(&Query::new("app.gtm.example.", "A").edns(edns));
+        let id = reply.option(3).map(|it| String::from_utf8(it.to_vec()).unwrap());
+        (id, reply.opt.unwrap().size)
+    };
+    assert_eq!(asked(), (Some("ns1".to_owned()), 4096));
+    let seen = output("dig", &daemon, &["+nsid", "app.gtm.example.", "A"]);
+    assert!(seen.contains("(\"ns1\")"), "{seen}");
+    let seen = output("kdig", &daemon, &["+nsid", "app.gtm.example.", "A"]);
+    assert!(seen.contains("\"ns1\""), "{seen}");
+    let reply = daemon.ask(&Query::new("app.gtm.example.", "A").size(1232));
+    assert_eq!(reply.option(3), None, "only who asks is told");
+    let log = daemon.logged();
+    daemon.home.write("farol.toml", &config("udp_size = 512"));
+    daemon.event("reloaded", log);
+    assert_eq!(asked(), (None, 512));
+    daemon.stop();
+}
+
+#[test]
+fn nothing_is_sent_to_where_we_listen_ourselves() {
+    let daemon = Home::new(CONFIG).listen(&["127.0.0.1:0", "127.0.0.2:0"]).start();
+    // Shares an address with the daemon, as nobody else's socket can, and asks at the other one.
+    let forger = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+    forger.set_reuse_port(true).unwrap();
+    forger.bind(&daemon.dns[1].into()).unwrap();
+    let query = Query::new("app.gtm.example.", "A").wire();
+    for _ in 0..10 {
+        forger.send_to(&query, &daemon.dns[0].into()).unwrap();
+    }
+    wait_until("dropped queries", || dropped(&daemon, "own_address") == 10);
+    assert_eq!(dropped(&daemon, "response"), 0, "no answer went to ourselves");
+    drop(forger);
+    assert_eq!(daemon.answers("app.gtm.example.", "A"), ["192.0.2.10"]);
     daemon.stop();
 }

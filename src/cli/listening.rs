@@ -82,6 +82,7 @@ fn policy(settings: &Settings, own: CookieSecret) -> Policy {
         ecs_trusted: settings.ecs.trusted.clone(),
         cookie_secrets: CookieSecrets::new(&server.cookie_secrets, own),
         require_server_cookie: server.require_server_cookie,
+        udp_size: server.udp_size,
     }
 }
 

@@ -53,6 +53,7 @@ impl Running {
             workers,
             version,
             id,
+            udp_size,
             tcp_max_connections,
             tcp_idle_timeout,
             cookie_secrets,
@@ -70,6 +71,7 @@ impl Running {
             ("server.listen", replace(listen, &server.listen)),
             ("server.version", replace(version, &server.version)),
             ("server.id", replace(id, &server.id)),
+            ("server.udp_size", replace(udp_size, &server.udp_size)),
             ("server.tcp_idle_timeout", replace(tcp_idle_timeout, &server.tcp_idle_timeout)),
             ("server.cookie_secrets", replace(cookie_secrets, &server.cookie_secrets)),
             (
@@ -127,6 +129,7 @@ mod tests {
             ("server.listen", true, "[server]\nlisten = '127.0.0.1:5353'"),
             ("server.version", true, "[server]\nversion = 'a'"),
             ("server.id", true, "[server]\nid = 'a'"),
+            ("server.udp_size", true, "[server]\nudp_size = 512"),
             ("server.tcp_idle_timeout", true, "[server]\ntcp_idle_timeout = '7s'"),
             (
                 "server.cookie_secrets",

@@ -12,6 +12,8 @@ pub(super) const HEADER: usize = 12;
 pub(super) const CLASS_IN: u16 = 1;
 pub(super) const CLASS_CHAOS: u16 = 3;
 
+/// The code of a name server's identifier (RFC 5001 2.3).
+pub(super) const OPTION_NSID: u16 = 3;
 /// The code of a client's network (RFC 7871 6).
 pub(super) const OPTION_CLIENT_SUBNET: u16 = 8;
 /// The code of cookies (RFC 7873 4).
@@ -86,6 +88,8 @@ pub(super) struct Edns {
     pub(super) keepalive: bool,
     /// The network that the query is asked for (RFC 7871).
     pub(super) subnet: Option<ClientSubnet>,
+    /// Whether the client wants to know which server this is (RFC 5001).
+    pub(super) nsid: bool,
     /// The client's cookie (RFC 7873).
     pub(super) cookie: Option<Cookie>,
 }
@@ -272,6 +276,7 @@ impl<'p> Reader<'p> {
                 dnssec_ok: f0 & 0x80 != 0,
                 keepalive: false,
                 subnet: None,
+                nsid: false,
                 cookie: None,
             };
             // The options of a version that we don't know may look different.
@@ -290,6 +295,8 @@ fn read_options(mut data: &[u8], edns: &mut Edns) -> Option<()> {
         let (&[c0, c1, l0, l1], rest) = data.split_first_chunk::<4>()?;
         let (option, rest) = rest.split_at_checked(u16::from_be_bytes([l0, l1]).into())?;
         match u16::from_be_bytes([c0, c1]) {
+            // What is in it says nothing (RFC 5001 2.1).
+            OPTION_NSID => edns.nsid = true,
             OPTION_TCP_KEEPALIVE => edns.keepalive = true,
             OPTION_CLIENT_SUBNET => {
                 let subnet = ClientSubnet::read(option)?;

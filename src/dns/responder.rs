@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Cache};
 use ipnet::IpNet;
 
 use super::cookies::CookieSecrets;
-use super::message::{ExtendedError, Message, Placed, UDP_SIZE, UDP_SIZE_WITHOUT_EDNS};
+use super::message::{ExtendedError, Message, Placed, UDP_SIZE_WITHOUT_EDNS};
 use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
 use super::resolve::resolve;
 use crate::clock::Clock;
@@ -21,12 +21,12 @@ const SAMPLING: u64 = 64;
 /// Question types that ask for what Farol doesn't do: TKEY, MAILB, MAILA (RFC 6895 3.1).
 const UNSUPPORTED_TYPES: [u16; 3] = [249, 253, 254];
 
-/// What the server says of itself to CHAOS questions; nothing by default.
+/// What the server says of itself to who asks; nothing by default.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
     /// For `version.bind` and `version.server`.
     pub version: Option<String>,
-    /// For `id.server` and `hostname.bind`.
+    /// For `id.server`, `hostname.bind` and NSID.
     pub id: Option<String>,
 }
 
@@ -41,6 +41,8 @@ pub struct Policy {
     pub cookie_secrets: CookieSecrets,
     /// Whether a client that sends a cookie has to have a good one, over UDP.
     pub require_server_cookie: bool,
+    /// The size that is advertised, and the most that is sent over UDP; at least 512.
+    pub udp_size: u16,
 }
 
 impl Policy {
@@ -105,13 +107,13 @@ pub(super) struct Answering<'r> {
     now: Option<u32>,
 }
 
-impl Answering<'_> {
+impl<'r> Answering<'r> {
     /// Counts something that was not answered.
     pub(super) fn dropped(&self, why: DropReason) {
         self.counters.dropped(self.worker, why);
     }
 
-    /// Answers one packet into `answer`, which holds at least 1,232 octets. Gives the answer's length; 0 is silence.
+    /// Answers one packet into `answer`, which holds at least 512 octets. Gives the answer's length; 0 is silence.
     pub(super) fn respond(
         &mut self,
         packet: &[u8],
@@ -173,19 +175,24 @@ impl Answering<'_> {
         edns: Option<Edns>,
         client: IpAddr,
         path: Path,
-    ) -> (Message<'b>, Option<CookieStanding>) {
+    ) -> (Message<'b>, Option<CookieStanding>)
+    where
+        'r: 'b,
+    {
+        let policy = self.policy;
         let (size, keepalive) = match path {
             Path::Udp => {
                 let size = edns.map_or(UDP_SIZE_WITHOUT_EDNS, |it| it.size.into());
-                (size.min(UDP_SIZE), None)
+                (size.min(policy.udp_size.into()), None)
             }
             Path::Tcp { keepalive } => (usize::from(u16::MAX), Some(keepalive)),
         };
-        let mut message = Message::new(answer, size, question, edns, keepalive);
+        let mut message = Message::new(answer, size, question, edns, keepalive, policy.udp_size);
+        message.nsid = policy.identity.id.as_deref();
         let Some(cookie) = edns.and_then(|it| it.cookie) else { return (message, None) };
         let now = *self.now.get_or_insert_with(seconds);
         let standing;
-        (standing, message.cookie) = self.policy.cookie_secrets.check(&cookie, client, now);
+        (standing, message.cookie) = policy.cookie_secrets.check(&cookie, client, now);
         self.counters.cookie(self.worker, standing);
         (message, Some(standing))
     }

@@ -119,6 +119,7 @@ fn policy() -> Policy {
         ecs_trusted: None,
         cookie_secrets: CookieSecrets::new(&[], secret),
         require_server_cookie: false,
+        udp_size: 1232,
     }
 }
 
@@ -155,6 +156,8 @@ fn responder_with(
 mod cookies;
 #[path = "ecs_tests.rs"]
 mod ecs;
+#[path = "edns_tests.rs"]
+mod edns;
 
 /// A query: header with these flags and counts, one question, and whatever follows.
 fn query(name: &str, record_type: u16, flags: u8, additional: &[&[u8]]) -> Vec<u8> {

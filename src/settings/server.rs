@@ -12,6 +12,8 @@ use super::tree::Node;
 const MAX_LISTEN: usize = 64;
 /// So many that a set of instances can change them one after the other, and no more than each bad cookie may cost.
 const MAX_SECRETS: usize = 4;
+/// DNS flag day 2020: what no path on the internet breaks into fragments.
+const UDP_SIZE: u16 = 1232;
 const TCP_MAX_CONNECTIONS: usize = 1000;
 const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -24,8 +26,10 @@ pub struct Server {
     pub workers: usize,
     /// The answer to version.bind, 1–255 octets; none refuses the question.
     pub version: Option<String>,
-    /// The answer to id.server, 1–255 octets; none refuses the question.
+    /// The answer to id.server and NSID, 1–255 octets; none refuses the question.
     pub id: Option<String>,
+    /// The largest UDP message that is advertised and sent, 512–4096 octets.
+    pub udp_size: u16,
     /// TCP connections that may be open at the same time, 1–100,000.
     pub tcp_max_connections: usize,
     /// How long a TCP connection may be silent, 2 s–1 h (RFC 7766).
@@ -89,6 +93,7 @@ impl Server {
             workers: section.integer("workers").unwrap_or_else(cores),
             version: section.parse("version", octets),
             id: section.parse("id", octets),
+            udp_size: section.integer("udp_size").unwrap_or(UDP_SIZE),
             tcp_max_connections: section
                 .integer("tcp_max_connections")
                 .unwrap_or(TCP_MAX_CONNECTIONS),

@@ -23,6 +23,13 @@ pub(super) static SERVER: Schema = Schema {
             "Threads that answer over UDP.",
         ),
         Key::value(
+            "udp_size",
+            Integer(512, 4096),
+            "1232",
+            "The octets of the largest UDP message that is advertised and sent (EDNS). Above 1232, answers may be broken into \
+             fragments, which many networks drop.",
+        ),
+        Key::value(
             "tcp_max_connections",
             Integer(1, 100_000),
             "1000",
@@ -46,7 +53,7 @@ pub(super) static SERVER: Schema = Schema {
             Text("a text of 1 to 255 octets"),
             "none, such queries are refused",
             "\"ns1\"",
-            "The answer to id.server in class CHAOS.",
+            "The answer to id.server in class CHAOS, and to the EDNS option NSID (RFC 5001).",
         ),
         Key::derived(
             "cookie_secrets",

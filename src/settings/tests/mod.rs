@@ -169,7 +169,7 @@ fn everything_has_a_default() {
 #[test]
 fn server_admin_and_state_are_read() {
     let settings = good(&format!(
-        "{BASE}[server]\nlisten = '127.0.0.1:0'\nworkers = 3\nversion = 'v'\nid = 'i'\ntcp_max_connections = 5\n\
+        "{BASE}[server]\nlisten = '127.0.0.1:0'\nworkers = 3\nversion = 'v'\nid = 'i'\nudp_size = 4096\ntcp_max_connections = 5\n\
          tcp_idle_timeout = '2s'\ncookie_secrets = ['${{file:cookie}}', 'ffffffffffffffffffffffffffffffff']\n\
          require_server_cookie = true\n[admin]\nlisten = '[::1]:80'\n[state]\ndir = 'state'\nmax_age = '1h'\n"
     ));
@@ -178,6 +178,7 @@ fn server_admin_and_state_are_read() {
         workers: 3,
         version: Some("v".to_owned()),
         id: Some("i".to_owned()),
+        udp_size: 4096,
         tcp_max_connections: 5,
         tcp_idle_timeout: Duration::from_secs(2),
         cookie_secrets: vec![
@@ -209,6 +210,8 @@ fn server_admin_and_state_are_checked() {
         ("workers = 0", "found 0; write a whole number from 1 to 1024"),
         ("workers = '2'", r#"found "2"; write a whole number"#),
         ("workers = 2.0", "found 2; write a whole number"),
+        ("udp_size = 511", "found 511; write a whole number from 512 to 4096"),
+        ("udp_size = 4097", "from 512 to 4096"),
         ("tcp_max_connections = 100001", "from 1 to 100000"),
         ("tcp_idle_timeout = '1s'", r#"found "1s"; write a duration from "2s" to "1h""#),
         ("tcp_idle_timeout = 10", "found 10; write a duration"),
@@ -225,7 +228,7 @@ fn server_admin_and_state_are_checked() {
         ("cookie_secrets = '${file:secret}'", "cookie_secrets: write 32"),
         ("cookie_secrets = '${file:none}'", "cookie_secrets: \"conf/none\" can't be read"),
         ("listn = 'x'", "server.listn: no such key; did you mean `listen`?"),
-        ("nonsense = 1", "the keys here are listen, workers, tcp_max_connections"),
+        ("nonsense = 1", "the keys here are listen, workers, udp_size, tcp_max_connections"),
     ] {
         bad(&format!("[server]\n{key}"), &[expected]);
     }
