@@ -12,9 +12,9 @@ use tokio::sync::watch;
 
 use super::systemd;
 use crate::control::Surroundings;
-use crate::dns::{self, Identity, Policy, Server, Sockets, Steering, TcpLimits};
+use crate::dns::{self, CookieSecrets, Identity, Policy, Server, Sockets, Steering, TcpLimits};
 use crate::metrics::DnsCounters;
-use crate::settings::Settings;
+use crate::settings::{CookieSecret, Settings};
 use crate::snapshot::Live;
 
 /// Connections to the API that may wait to be accepted.
@@ -74,11 +74,16 @@ fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// What these settings say of answers.
-fn policy(settings: &Settings) -> Policy {
+/// What these settings say of answers. `own` signs cookies where they name no secret.
+fn policy(settings: &Settings, own: CookieSecret) -> Policy {
     let server = &settings.server;
-    let identity = Identity { version: server.version.clone(), id: server.id.clone() };
-    Policy { identity, ecs_trusted: settings.ecs.trusted.clone() }
+    Policy {
+        identity: Identity { version: server.version.clone(), id: server.id.clone() },
+        ecs_trusted: settings.ecs.trusted.clone(),
+        cookie_secrets: CookieSecrets::new(&server.cookie_secrets, own),
+        require_server_cookie: server.require_server_cookie,
+        udp_size: server.udp_size,
+    }
 }
 
 /// The sockets in use, and whom to tell of others.
@@ -86,6 +91,8 @@ pub(super) struct Listening {
     sockets: Sockets,
     steering: Steering,
     policy: Arc<ArcSwap<Policy>>,
+    /// Made up at the start.
+    cookie_secret: CookieSecret,
     admin: AdminSocket,
     serve_at: watch::Sender<Arc<TcpListener>>,
     /// Tells how many probes may be under way.
@@ -104,13 +111,17 @@ pub(super) fn open(
     let sockets = Sockets::bind(&server.listen, server.workers)?;
     let admin = AdminSocket::bind(settings.admin.listen)?;
     let tcp = TcpLimits { connections: server.tcp_max_connections, idle: server.tcp_idle_timeout };
-    let policy = Arc::new(ArcSwap::from_pointee(policy(settings)));
+    let mut cookie_secret = CookieSecret([0; 16]);
+    getrandom::fill(&mut cookie_secret.0)
+        .context("the operating system gives no random numbers")?;
+    let policy = Arc::new(ArcSwap::from_pointee(policy(settings, cookie_secret)));
     let context = dns::Context { live, counters, policy: policy.clone(), tcp };
     let server = Server::start(&sockets, &context).context("could not start the DNS workers")?;
     let listening = Listening {
         sockets,
         steering: server.steering(),
         policy,
+        cookie_secret,
         serve_at: watch::Sender::new(admin.listener.clone()),
         admin,
         allow,
@@ -162,7 +173,7 @@ impl Surroundings for Listening {
     fn commit(&mut self, settings: &Settings) {
         let Some((sockets, admin)) = self.prepared.take() else { return };
         let before = self.addresses();
-        self.policy.store(Arc::new(policy(settings)));
+        self.policy.store(Arc::new(policy(settings, self.cookie_secret)));
         (self.allow)(settings);
         self.steering.answer_at(&sockets, settings.server.tcp_idle_timeout);
         self.sockets = sockets;

@@ -48,8 +48,17 @@ impl Running {
     /// Goes on with these settings, as far as they are not read at the start only. Tells what differs.
     pub(super) fn take(&mut self, settings: &Settings) -> Differing {
         // Every field is named here, so that none is forgotten.
-        let Server { listen, workers, version, id, tcp_max_connections, tcp_idle_timeout } =
-            &mut self.server;
+        let Server {
+            listen,
+            workers,
+            version,
+            id,
+            udp_size,
+            tcp_max_connections,
+            tcp_idle_timeout,
+            cookie_secrets,
+            require_server_cookie,
+        } = &mut self.server;
         let Admin { listen: admin_listen, protect_metrics } = &mut self.admin;
         let Metrics { per_endpoint } = &mut self.metrics;
         let Probe { max_concurrent } = &mut self.probe;
@@ -62,7 +71,13 @@ impl Running {
             ("server.listen", replace(listen, &server.listen)),
             ("server.version", replace(version, &server.version)),
             ("server.id", replace(id, &server.id)),
+            ("server.udp_size", replace(udp_size, &server.udp_size)),
             ("server.tcp_idle_timeout", replace(tcp_idle_timeout, &server.tcp_idle_timeout)),
+            ("server.cookie_secrets", replace(cookie_secrets, &server.cookie_secrets)),
+            (
+                "server.require_server_cookie",
+                replace(require_server_cookie, &server.require_server_cookie),
+            ),
             ("admin.listen", replace(admin_listen, &admin.listen)),
             ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
@@ -114,7 +129,14 @@ mod tests {
             ("server.listen", true, "[server]\nlisten = '127.0.0.1:5353'"),
             ("server.version", true, "[server]\nversion = 'a'"),
             ("server.id", true, "[server]\nid = 'a'"),
+            ("server.udp_size", true, "[server]\nudp_size = 512"),
             ("server.tcp_idle_timeout", true, "[server]\ntcp_idle_timeout = '7s'"),
+            (
+                "server.cookie_secrets",
+                true,
+                "[server]\ncookie_secrets = '0123456789abcdef0123456789ABCDEF'",
+            ),
+            ("server.require_server_cookie", true, "[server]\nrequire_server_cookie = true"),
             ("admin.listen", true, "[admin]\nlisten = '127.0.0.1:1234'"),
             ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
             ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),

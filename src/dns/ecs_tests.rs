@@ -35,7 +35,7 @@ endpoint = [{ name = "one", target = "192.0.2.3" }]
 fn responder(trusted: Option<&[&str]>) -> Responder {
     let model = load_text(Path::new("farol.toml"), CONFIG).unwrap().model;
     let networks = |it: &[&str]| it.iter().map(|it| it.parse().unwrap()).collect();
-    let policy = Policy { ecs_trusted: trusted.map(networks), ..Policy::default() };
+    let policy = Policy { ecs_trusted: trusted.map(networks), ..policy() };
     responder_with(&model, |_| Verdict::Unknown, policy).0
 }
 

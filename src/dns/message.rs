@@ -1,14 +1,14 @@
 //! Writes an answer, section by section, into a buffer that its owner reuses. Whole record sets or none: what does not fit
 //! is taken back.
 
+use super::cookies::COOKIE;
 use super::query::{
-    CLASS_CHAOS, CLASS_IN, Edns, HEADER, Header, OPTION_CLIENT_SUBNET, OPTION_TCP_KEEPALIVE, Rcode,
+    CLASS_CHAOS, CLASS_IN, Edns, HEADER, Header, OPTION_CLIENT_SUBNET, OPTION_COOKIE, OPTION_NSID,
+    OPTION_TCP_KEEPALIVE, Rcode,
 };
 use crate::model::{RecordSet, RecordType};
 use crate::snapshot::Answer;
 
-/// The size that Farol advertises and the most that it sends over UDP (DNS flag day 2020).
-pub(super) const UDP_SIZE: usize = 1232;
 /// The size for clients that don't say (RFC 1035 2.3.4).
 pub(super) const UDP_SIZE_WITHOUT_EDNS: usize = 512;
 /// An OPT record without options.
@@ -88,29 +88,38 @@ pub(super) struct Message<'b> {
     /// The OPT record to answer with, when the query had one.
     edns: Option<Edns>,
     keepalive: Option<u16>,
+    /// The UDP size to advertise.
+    udp_size: u16,
     pub(super) rcode: Rcode,
     pub(super) authoritative: bool,
     pub(super) truncated: bool,
     pub(super) extended_error: Option<ExtendedError>,
     /// The length of the prefix of the client's network that the answer is for (RFC 7871); 0 is everyone.
     pub(super) scope: u8,
+    /// What a client that sent a cookie gets back (RFC 7873).
+    pub(super) cookie: [u8; COOKIE],
+    /// Which server this is, for a client that asks (RFC 5001).
+    pub(super) nsid: Option<&'b str>,
 }
 
 impl<'b> Message<'b> {
     /// Starts an answer that repeats the question. `keepalive` (in units of 100 ms) goes to TCP clients that asked for it.
-    /// `buffer` holds at least 512 octets.
+    /// `udp_size` is advertised to those with EDNS. `buffer` holds at least 512 octets.
     pub(super) fn new(
         buffer: &'b mut [u8],
         size: usize,
         question: &[u8],
         edns: Option<Edns>,
         keepalive: Option<u16>,
+        udp_size: u16,
     ) -> Self {
         let keepalive = keepalive.filter(|_| edns.is_some_and(|it| it.keepalive));
         let subnet = edns.and_then(|it| it.subnet);
+        let cookie = edns.and_then(|it| it.cookie);
         let opt = edns.map_or(0, |_| OPT_LENGTH)
             + keepalive.map_or(0, |_| KEEPALIVE_LENGTH)
-            + subnet.map_or(0, |it| OPTION_HEADER + it.length());
+            + subnet.map_or(0, |it| OPTION_HEADER + it.length())
+            + cookie.map_or(0, |_| OPTION_HEADER + COOKIE);
         let size = size.min(buffer.len());
         let mut message = Self {
             buffer,
@@ -120,11 +129,14 @@ impl<'b> Message<'b> {
             counts: [0; 4],
             edns,
             keepalive,
+            udp_size,
             rcode: Rcode::NoError,
             authoritative: false,
             truncated: false,
             extended_error: None,
             scope: 0,
+            cookie: [0; COOKIE],
+            nsid: None,
         };
         if !question.is_empty() && message.put(question).is_ok() {
             message.counts[0] = 1;
@@ -248,17 +260,21 @@ impl<'b> Message<'b> {
         let Some(edns) = self.edns else { return };
         self.limit = self.size;
         let keepalive = self.keepalive.map_or(0, |_| KEEPALIVE_LENGTH);
-        // The error is a courtesy: it goes where there is room.
         let subnet = edns.subnet.map_or(0, |it| OPTION_HEADER + it.length());
-        let room = self.size.saturating_sub(self.length + OPT_LENGTH + keepalive + subnet);
-        let error = self.extended_error.filter(|it| it.length() <= room);
-        let options = keepalive + subnet + error.map_or(0, ExtendedError::length);
+        let cookie = edns.cookie.map_or(0, |_| OPTION_HEADER + COOKIE);
+        let needed = keepalive + subnet + cookie;
+        let room = self.size.saturating_sub(self.length + OPT_LENGTH + needed);
+        // These are courtesies: they go where there is room.
+        let nsid = self.nsid.filter(|it| edns.nsid && OPTION_HEADER + it.len() <= room);
+        let for_nsid = nsid.map_or(0, |it| OPTION_HEADER + it.len());
+        let error = self.extended_error.filter(|it| for_nsid + it.length() <= room);
+        let options = needed + for_nsid + error.map_or(0, ExtendedError::length);
         let extended_rcode = (self.rcode as u16 >> 4) as u8;
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
         let added = self.whole(|message| {
             message.put(&[0])?;
             message.put(&RecordType::OPT.0.to_be_bytes())?;
-            message.put(&(UDP_SIZE as u16).to_be_bytes())?;
+            message.put(&message.udp_size.to_be_bytes())?;
             message.put(&[extended_rcode, 0, flags, 0])?;
             message.put(&(options as u16).to_be_bytes())?;
             if let Some(timeout) = message.keepalive {
@@ -271,6 +287,17 @@ impl<'b> Message<'b> {
                 message.put(&OPTION_CLIENT_SUBNET.to_be_bytes())?;
                 message.put(&(length as u16).to_be_bytes())?;
                 message.put(data.get(..length).unwrap_or_default())?;
+            }
+            if edns.cookie.is_some() {
+                let cookie = message.cookie;
+                message.put(&OPTION_COOKIE.to_be_bytes())?;
+                message.put(&(COOKIE as u16).to_be_bytes())?;
+                message.put(&cookie)?;
+            }
+            if let Some(nsid) = nsid {
+                message.put(&OPTION_NSID.to_be_bytes())?;
+                message.put(&(nsid.len() as u16).to_be_bytes())?;
+                message.put(nsid.as_bytes())?;
             }
             if let Some(error) = error {
                 message.put(&OPTION_EXTENDED_ERROR.to_be_bytes())?;

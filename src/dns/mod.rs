@@ -4,6 +4,7 @@
 mod bind;
 mod client_subnet;
 mod connections;
+mod cookies;
 mod message;
 mod post;
 mod query;
@@ -16,6 +17,7 @@ mod tcp;
 mod udp;
 
 pub use bind::{BindError, Sockets};
+pub use cookies::CookieSecrets;
 pub use responder::{Identity, Policy};
 pub use server::{Context, Server, Steering};
 pub use tcp::TcpLimits;

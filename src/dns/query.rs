@@ -1,6 +1,7 @@
 //! A borrowed view of a query packet; nothing is copied.
 
 use super::client_subnet::ClientSubnet;
+use super::cookies::Cookie;
 use crate::metrics::DropReason;
 use crate::model::{MAX_NAME, RecordType};
 
@@ -11,12 +12,16 @@ pub(super) const HEADER: usize = 12;
 pub(super) const CLASS_IN: u16 = 1;
 pub(super) const CLASS_CHAOS: u16 = 3;
 
+/// The code of a name server's identifier (RFC 5001 2.3).
+pub(super) const OPTION_NSID: u16 = 3;
 /// The code of a client's network (RFC 7871 6).
 pub(super) const OPTION_CLIENT_SUBNET: u16 = 8;
+/// The code of cookies (RFC 7873 4).
+pub(super) const OPTION_COOKIE: u16 = 10;
 /// The code of TCP keepalive (RFC 7828 3.1).
 pub(super) const OPTION_TCP_KEEPALIVE: u16 = 11;
 
-/// Response codes (RFC 1035 4.1.1, RFC 6672, RFC 6891).
+/// Response codes (RFC 1035 4.1.1, RFC 6672, RFC 6891, RFC 7873).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Rcode {
     NoError = 0,
@@ -27,6 +32,7 @@ pub(super) enum Rcode {
     Refused = 5,
     YxDomain = 6,
     BadVers = 16,
+    BadCookie = 23,
 }
 
 /// What a packet turned out to be.
@@ -34,15 +40,16 @@ pub(super) enum Rcode {
 pub(super) enum Packet<'p> {
     /// Must not be answered: too short, or an answer itself.
     Ignored(DropReason),
-    /// To be answered with an error alone.
-    Faulty(Faulty<'p>),
+    /// To be answered without a look at any zone.
+    Bare(Bare<'p>),
     /// A question that can be answered.
     Query(Query<'p>),
 }
 
-/// The part of a query that its answer repeats even when it is an error.
+/// What is answered by an error alone, and the part of it that the answer repeats.
 #[derive(Debug)]
-pub(super) struct Faulty<'p> {
+pub(super) struct Bare<'p> {
+    /// NOERROR for who asks for nothing but a cookie (RFC 7873 5.4).
     pub(super) rcode: Rcode,
     pub(super) header: Header,
     /// The question as sent, where it could be read.
@@ -81,6 +88,10 @@ pub(super) struct Edns {
     pub(super) keepalive: bool,
     /// The network that the query is asked for (RFC 7871).
     pub(super) subnet: Option<ClientSubnet>,
+    /// Whether the client wants to know which server this is (RFC 5001).
+    pub(super) nsid: bool,
+    /// The client's cookie (RFC 7873).
+    pub(super) cookie: Option<Cookie>,
 }
 
 /// A name in wire format, lower case, kept without an allocation.
@@ -123,26 +134,26 @@ pub(super) fn read(packet: &[u8]) -> Packet<'_> {
     let others = [[an0, an1], [ns0, ns1]].map(u16::from_be_bytes);
     let others = others.into_iter().map(u32::from).sum();
     let additional = u16::from_be_bytes([ar0, ar1]).into();
-    let faulty = |rcode, question, edns| Packet::Faulty(Faulty { rcode, header, question, edns });
+    let bare = |rcode, question, edns| Packet::Bare(Bare { rcode, header, question, edns });
 
     let mut reader = Reader { packet, rest };
     let mut asked = None;
     for _ in 0..questions {
         let Some(question) = reader.question() else {
-            return faulty(Rcode::FormErr, None, None);
+            return bare(Rcode::FormErr, None, None);
         };
         asked.get_or_insert(question);
     }
     let question = asked.as_ref().map(|it| it.wire);
     let edns = match reader.records(others, additional) {
         Ok(edns) => edns,
-        Err(rcode) if header.opcode == 0 => return faulty(rcode, question, None),
+        Err(rcode) if header.opcode == 0 => return bare(rcode, question, None),
         Err(_) => None,
     };
     match asked {
-        _ if header.opcode != 0 => faulty(Rcode::NotImp, question, edns.map(|it| it.edns)),
+        _ if header.opcode != 0 => bare(Rcode::NotImp, question, edns.map(|it| it.edns)),
         _ if edns.as_ref().is_some_and(|it| it.version > 0) => {
-            faulty(Rcode::BadVers, question, edns.map(|it| it.edns))
+            bare(Rcode::BadVers, question, edns.map(|it| it.edns))
         }
         Some(asked) if questions == 1 && reader.rest.is_empty() => {
             let (record_type, class) = (RecordType(asked.record_type), asked.class);
@@ -150,8 +161,13 @@ pub(super) fn read(packet: &[u8]) -> Packet<'_> {
             let (question, name) = (asked.wire, asked.name);
             Packet::Query(Query { header, question, name, record_type, class, edns })
         }
-        _ if questions == 1 => faulty(Rcode::FormErr, question, edns.map(|it| it.edns)),
-        _ => faulty(Rcode::FormErr, None, edns.map(|it| it.edns)),
+        _ if questions == 1 => bare(Rcode::FormErr, question, edns.map(|it| it.edns)),
+        None if reader.rest.is_empty()
+            && edns.as_ref().is_some_and(|it| it.edns.cookie.is_some()) =>
+        {
+            bare(Rcode::NoError, None, edns.map(|it| it.edns))
+        }
+        _ => bare(Rcode::FormErr, None, edns.map(|it| it.edns)),
     }
 }
 
@@ -255,7 +271,14 @@ impl<'p> Reader<'p> {
                 return Err(Rcode::FormErr);
             }
             let size = u16::from_be_bytes([c0, c1]).max(512);
-            let mut read = Edns { size, dnssec_ok: f0 & 0x80 != 0, keepalive: false, subnet: None };
+            let mut read = Edns {
+                size,
+                dnssec_ok: f0 & 0x80 != 0,
+                keepalive: false,
+                subnet: None,
+                nsid: false,
+                cookie: None,
+            };
             // The options of a version that we don't know may look different.
             if version == 0 {
                 read_options(data, &mut read).ok_or(Rcode::FormErr)?;
@@ -272,6 +295,8 @@ fn read_options(mut data: &[u8], edns: &mut Edns) -> Option<()> {
         let (&[c0, c1, l0, l1], rest) = data.split_first_chunk::<4>()?;
         let (option, rest) = rest.split_at_checked(u16::from_be_bytes([l0, l1]).into())?;
         match u16::from_be_bytes([c0, c1]) {
+            // What is in it says nothing (RFC 5001 2.1).
+            OPTION_NSID => edns.nsid = true,
             OPTION_TCP_KEEPALIVE => edns.keepalive = true,
             OPTION_CLIENT_SUBNET => {
                 let subnet = ClientSubnet::read(option)?;
@@ -279,6 +304,8 @@ fn read_options(mut data: &[u8], edns: &mut Edns) -> Option<()> {
                     return None;
                 }
             }
+            // Of several only the first counts.
+            OPTION_COOKIE if edns.cookie.is_none() => edns.cookie = Some(Cookie::read(option)?),
             _ => {}
         }
         data = rest;

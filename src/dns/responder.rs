@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Cache};
 use ipnet::IpNet;
 
-use super::message::{ExtendedError, Message, Placed, UDP_SIZE, UDP_SIZE_WITHOUT_EDNS};
+use super::cookies::CookieSecrets;
+use super::message::{ExtendedError, Message, Placed, UDP_SIZE_WITHOUT_EDNS};
 use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
 use super::resolve::resolve;
-use crate::metrics::{DnsCounters, DropReason, Transport};
+use crate::clock::Clock;
+use crate::metrics::{CookieStanding, DnsCounters, DropReason, Transport};
 use crate::model::RecordType;
 use crate::snapshot::{Entered, Reader, Worker};
 
@@ -19,22 +21,28 @@ const SAMPLING: u64 = 64;
 /// Question types that ask for what Farol doesn't do: TKEY, MAILB, MAILA (RFC 6895 3.1).
 const UNSUPPORTED_TYPES: [u16; 3] = [249, 253, 254];
 
-/// What the server says of itself to CHAOS questions; nothing by default.
+/// What the server says of itself to who asks; nothing by default.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
     /// For `version.bind` and `version.server`.
     pub version: Option<String>,
-    /// For `id.server` and `hostname.bind`.
+    /// For `id.server`, `hostname.bind` and NSID.
     pub id: Option<String>,
 }
 
 /// What the configuration says of answers beside the zones and profiles.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// What the server says of itself.
     pub identity: Identity,
     /// The resolvers that are believed when they name a client's network (RFC 7871); none means all.
     pub ecs_trusted: Option<Box<[IpNet]>>,
+    /// What cookies are signed with.
+    pub cookie_secrets: CookieSecrets,
+    /// Whether a client that sends a cookie has to have a good one, over UDP.
+    pub require_server_cookie: bool,
+    /// The size that is advertised, and the most that is sent over UDP; at least 512.
+    pub udp_size: u16,
 }
 
 impl Policy {
@@ -60,7 +68,7 @@ pub(super) enum Path {
 pub(super) struct Responder {
     reader: Reader,
     counters: Arc<DnsCounters>,
-    policy: Arc<ArcSwap<Policy>>,
+    policy: Cache<Arc<ArcSwap<Policy>>, Arc<Policy>>,
     /// How many there were, for sampling.
     packets: u64,
 }
@@ -71,14 +79,15 @@ impl Responder {
         counters: Arc<DnsCounters>,
         policy: Arc<ArcSwap<Policy>>,
     ) -> Self {
-        Self { reader, counters, policy, packets: 0 }
+        Self { reader, counters, policy: Cache::new(policy), packets: 0 }
     }
 
     /// Begins to answer a batch of packets that have come in; its answers are made when this is dropped.
     pub(super) fn enter(&mut self) -> Answering<'_> {
         let Self { reader, counters, policy, packets } = self;
         let worker = reader.worker();
-        Answering { worker, entered: reader.enter(), counters, policy, packets }
+        let policy = policy.load();
+        Answering { worker, entered: reader.enter(), counters, policy, packets, now: None }
     }
 
     /// Counts something that was not answered.
@@ -92,17 +101,19 @@ pub(super) struct Answering<'r> {
     worker: Worker,
     entered: Entered<'r>,
     counters: &'r DnsCounters,
-    policy: &'r ArcSwap<Policy>,
+    policy: &'r Policy,
     packets: &'r mut u64,
+    /// Seconds since 1970, looked up for the first packet of the batch that has to do with them.
+    now: Option<u32>,
 }
 
-impl Answering<'_> {
+impl<'r> Answering<'r> {
     /// Counts something that was not answered.
     pub(super) fn dropped(&self, why: DropReason) {
         self.counters.dropped(self.worker, why);
     }
 
-    /// Answers one packet into `answer`, which holds at least 1,232 octets. Gives the answer's length; 0 is silence.
+    /// Answers one packet into `answer`, which holds at least 512 octets. Gives the answer's length; 0 is silence.
     pub(super) fn respond(
         &mut self,
         packet: &[u8],
@@ -122,38 +133,75 @@ impl Answering<'_> {
     }
 
     fn dispatch(&mut self, packet: &[u8], client: IpAddr, path: Path, answer: &mut [u8]) -> usize {
-        let start = |answer, question, edns: Option<_>| match path {
-            Path::Udp => {
-                let size = edns.map_or(UDP_SIZE_WITHOUT_EDNS, |it: Edns| it.size.into());
-                Message::new(answer, size.min(UDP_SIZE), question, edns, None)
-            }
-            Path::Tcp { keepalive } => {
-                Message::new(answer, usize::from(u16::MAX), question, edns, Some(keepalive))
-            }
-        };
         match read(packet) {
             Packet::Ignored(why) => {
                 self.dropped(why);
                 0
             }
-            Packet::Faulty(faulty) => {
+            Packet::Bare(bare) => {
                 self.asked(client, path);
-                let question = faulty.question.unwrap_or_default();
-                let mut message = start(answer, question, faulty.edns);
-                message.rcode = faulty.rcode;
-                if faulty.rcode == Rcode::NotImp {
+                let question = bare.question.unwrap_or_default();
+                let (mut message, cookie) = self.start(answer, question, bare.edns, client, path);
+                message.rcode = match (bare.rcode, cookie, path) {
+                    (Rcode::NoError, Some(CookieStanding::Bad), Path::Udp) => Rcode::BadCookie,
+                    (rcode, ..) => rcode,
+                };
+                if bare.rcode == Rcode::NotImp {
                     message.extended_error = Some(ExtendedError::NotSupported);
                 }
-                self.counters.outside(self.worker, faulty.rcode as u16);
-                message.finish(faulty.header)
+                self.counters.outside(self.worker, message.rcode as u16);
+                message.finish(bare.header)
             }
             Packet::Query(query) => {
                 self.asked(client, path);
-                let mut message = start(answer, query.question, query.edns);
-                self.answer(&query, client, &mut message);
+                let (mut message, cookie) =
+                    self.start(answer, query.question, query.edns, client, path);
+                if self.must_learn_cookie(cookie, path) {
+                    message.rcode = Rcode::BadCookie;
+                    self.counters.outside(self.worker, message.rcode as u16);
+                } else {
+                    self.answer(&query, client, &mut message);
+                }
                 message.finish(query.header)
             }
         }
+    }
+
+    /// Starts an answer, and tells what the client's cookie is worth.
+    fn start<'b>(
+        &mut self,
+        answer: &'b mut [u8],
+        question: &[u8],
+        edns: Option<Edns>,
+        client: IpAddr,
+        path: Path,
+    ) -> (Message<'b>, Option<CookieStanding>)
+    where
+        'r: 'b,
+    {
+        let policy = self.policy;
+        let (size, keepalive) = match path {
+            Path::Udp => {
+                let size = edns.map_or(UDP_SIZE_WITHOUT_EDNS, |it| it.size.into());
+                (size.min(policy.udp_size.into()), None)
+            }
+            Path::Tcp { keepalive } => (usize::from(u16::MAX), Some(keepalive)),
+        };
+        let mut message = Message::new(answer, size, question, edns, keepalive, policy.udp_size);
+        message.nsid = policy.identity.id.as_deref();
+        let Some(cookie) = edns.and_then(|it| it.cookie) else { return (message, None) };
+        let now = *self.now.get_or_insert_with(seconds);
+        let standing;
+        (standing, message.cookie) = policy.cookie_secrets.check(&cookie, client, now);
+        self.counters.cookie(self.worker, standing);
+        (message, Some(standing))
+    }
+
+    /// Whether this client has to ask again with the cookie that it gets now (RFC 7873 5.2.3). Over TCP it has shown already
+    /// where it is.
+    fn must_learn_cookie(&self, cookie: Option<CookieStanding>, path: Path) -> bool {
+        let is_good = cookie.is_none_or(|it| it == CookieStanding::Valid);
+        self.policy.require_server_cookie && !is_good && matches!(path, Path::Udp)
     }
 
     /// Counts a query, be it a faulty one; scraps and answers are none.
@@ -190,16 +238,16 @@ impl Answering<'_> {
         self.counters.outside(worker, message.rcode as u16);
     }
 
-    /// The network that a trusted resolver asks for. Only a query that names one costs a look at the policy.
+    /// The network that a trusted resolver asks for.
     fn named(&self, resolver: IpAddr, edns: Option<Edns>) -> Option<IpAddr> {
         let network = edns?.subnet?.network()?;
-        self.policy.load().trusts(resolver).then_some(network)
+        self.policy.trusts(resolver).then_some(network)
     }
 
     /// Says who this is, where that is configured (RFC 4892).
     fn introduce(&self, query: &Query<'_>, message: &mut Message<'_>) {
         let Some(name) = FoldedName::new(query.name) else { return };
-        let identity = &self.policy.load().identity;
+        let identity = &self.policy.identity;
         let text = match name.as_wire() {
             b"\x07version\x04bind\x00" | b"\x07version\x06server\x00" => &identity.version,
             b"\x02id\x06server\x00" | b"\x08hostname\x04bind\x00" => &identity.id,
@@ -216,6 +264,11 @@ impl Answering<'_> {
         let added = message.chaos_text(owner, &data);
         message.truncated = added.is_err();
     }
+}
+
+/// The time of day in seconds since 1970, which go round after 136 years.
+fn seconds() -> u32 {
+    (Clock::time_of_day().0 / 1000) as u32
 }
 
 /// A TXT record's one string: its length and its octets (RFC 1035 3.3.14).

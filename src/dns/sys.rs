@@ -9,16 +9,16 @@
 
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
-
-use super::message::UDP_SIZE;
 
 /// The most packets that one system call takes.
 pub(super) const BATCH: usize = 32;
 /// The longest query that is read whole; longer ones are cut, and then malformed.
 const QUERY_SIZE: usize = 4096;
+/// The longest answer that may be configured.
+const ANSWER_SIZE: usize = 4096;
 /// Room for one packet-info control message of either family.
 const CONTROL_SIZE: usize = 64;
 /// `IP_PMTUDISC_OMIT` and its IPv6 twin: send by the interface's MTU, and believe no ICMP message about smaller ones, which
@@ -38,8 +38,17 @@ struct Slot {
     peer_length: libc::socklen_t,
     control: Control,
     control_length: usize,
-    answer: [u8; UDP_SIZE],
+    asked_at: Option<IpAddr>,
+    answer: [u8; ANSWER_SIZE],
     answer_length: usize,
+}
+
+/// Between whom a packet went.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) client: SocketAddr,
+    /// Our address, where the socket is bound to all of them.
+    pub(super) asked_at: Option<IpAddr>,
 }
 
 /// A buffer for control messages, aligned as they must be.
@@ -56,7 +65,8 @@ impl Batch {
             peer_length: 0,
             control: Control([0; CONTROL_SIZE]),
             control_length: 0,
-            answer: [0; UDP_SIZE],
+            asked_at: None,
+            answer: [0; ANSWER_SIZE],
             answer_length: 0,
         };
         Self { slots: (0..BATCH).map(|_| slot()).collect(), received: 0 }
@@ -99,30 +109,23 @@ impl Batch {
         for (slot, header) in self.slots.iter_mut().zip(&headers).take(received) {
             slot.packet_length = (header.msg_len as usize).min(QUERY_SIZE);
             slot.peer_length = header.msg_hdr.msg_namelen;
-            slot.control_length = control_for_answer(&header.msg_hdr, &mut slot.control);
+            (slot.control_length, slot.asked_at) =
+                control_for_answer(&header.msg_hdr, &mut slot.control);
             slot.answer_length = 0;
         }
         self.received = received;
         Ok(received)
     }
 
-    /// Lets each packet be answered: `respond` gets the packet, the client's address and room for the answer, and gives the
-    /// answer's length, 0 for silence. A packet from port 0 can't be answered; gives the number of those.
-    pub(super) fn answer(
-        &mut self,
-        mut respond: impl FnMut(&[u8], IpAddr, &mut [u8]) -> usize,
-    ) -> usize {
-        let mut unanswerable = 0;
+    /// Lets each packet be answered: `respond` gets the packet, where it came from, and room for the answer, and gives the
+    /// answer's length, 0 for silence.
+    pub(super) fn answer(&mut self, mut respond: impl FnMut(&[u8], Ends, &mut [u8]) -> usize) {
         for slot in self.slots.iter_mut().take(self.received) {
             let packet = slot.packet.get(..slot.packet_length).unwrap_or_default();
-            match address(&slot.peer) {
-                Some((client, 1..)) => {
-                    slot.answer_length = respond(packet, client, &mut slot.answer).min(UDP_SIZE);
-                }
-                _ => unanswerable += 1,
-            }
+            let Some(client) = address(&slot.peer) else { continue };
+            let ends = Ends { client, asked_at: slot.asked_at };
+            slot.answer_length = respond(packet, ends, &mut slot.answer).min(ANSWER_SIZE);
         }
-        unanswerable
     }
 
     /// Sends the answers, each from the address that its query was sent to, without waiting for a device that is stuck. Gives
@@ -178,7 +181,7 @@ fn none_if_would_block() -> io::Result<usize> {
 }
 
 /// The client's address and port.
-fn address(peer: &libc::sockaddr_storage) -> Option<(IpAddr, u16)> {
+fn address(peer: &libc::sockaddr_storage) -> Option<SocketAddr> {
     let peer: *const libc::sockaddr_storage = peer;
     // SAFETY: a sockaddr_storage is large enough and aligned for the struct of every family, and the family tells which
     // struct the kernel wrote.
@@ -187,20 +190,20 @@ fn address(peer: &libc::sockaddr_storage) -> Option<(IpAddr, u16)> {
             libc::AF_INET => {
                 let it = &*peer.cast::<libc::sockaddr_in>();
                 let octets = it.sin_addr.s_addr.to_ne_bytes();
-                Some((Ipv4Addr::from(octets).into(), u16::from_be(it.sin_port)))
+                Some(SocketAddr::from((octets, u16::from_be(it.sin_port))))
             }
             libc::AF_INET6 => {
                 let it = &*peer.cast::<libc::sockaddr_in6>();
-                Some((Ipv6Addr::from(it.sin6_addr.s6_addr).into(), u16::from_be(it.sin6_port)))
+                Some(SocketAddr::from((it.sin6_addr.s6_addr, u16::from_be(it.sin6_port))))
             }
             _ => None,
         }
     }
 }
 
-/// Turns the packet info that came with a query into the one that sends its answer from the same address. Gives its length;
-/// 0 when there is none, because the socket is bound to one address.
-fn control_for_answer(header: &libc::msghdr, control: &mut Control) -> usize {
+/// Turns the packet info that came with a query into the one that sends its answer from the same address. Gives its length
+/// and that address; 0 when there is none, because the socket is bound to one address.
+fn control_for_answer(header: &libc::msghdr, control: &mut Control) -> (usize, Option<IpAddr>) {
     enum Info {
         V4(libc::in_pktinfo),
         V6(libc::in6_pktinfo),
@@ -210,7 +213,7 @@ fn control_for_answer(header: &libc::msghdr, control: &mut Control) -> usize {
     let info = unsafe {
         let message = libc::CMSG_FIRSTHDR(header);
         if message.is_null() {
-            return 0;
+            return (0, None);
         }
         match ((*message).cmsg_level, (*message).cmsg_type) {
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
@@ -219,7 +222,7 @@ fn control_for_answer(header: &libc::msghdr, control: &mut Control) -> usize {
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                 Info::V6(libc::CMSG_DATA(message).cast::<libc::in6_pktinfo>().read_unaligned())
             }
-            _ => return 0,
+            _ => return (0, None),
         }
     };
     match info {
@@ -227,12 +230,15 @@ fn control_for_answer(header: &libc::msghdr, control: &mut Control) -> usize {
             // The source is what counts; the route is the routing table's business.
             info.ipi_spec_dst = info.ipi_addr;
             info.ipi_ifindex = 0;
-            write_control(control, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
+            let asked_at = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()).into();
+            (write_control(control, libc::IPPROTO_IP, libc::IP_PKTINFO, info), Some(asked_at))
         }
         Info::V6(mut info) => {
-            let is_link_local = Ipv6Addr::from(info.ipi6_addr.s6_addr).is_unicast_link_local();
+            let asked_at = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+            let is_link_local = asked_at.is_unicast_link_local();
             info.ipi6_ifindex = if is_link_local { info.ipi6_ifindex } else { 0 };
-            write_control(control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info)
+            let length = write_control(control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+            (length, Some(asked_at.into()))
         }
     }
 }
@@ -334,11 +340,3 @@ fn set_option(
 
 #[cfg(test)]
 mod tests;
-
-/// Lets an IPv4 packet have come from port 0, as only raw sockets, which take a privilege, can send it.
-#[cfg(test)]
-fn forge_port_zero(peer: &mut libc::sockaddr_storage) {
-    let peer: *mut libc::sockaddr_storage = peer;
-    // SAFETY: a sockaddr_storage is large enough and aligned for a sockaddr_in, of which every bit pattern is valid.
-    unsafe { (*peer.cast::<libc::sockaddr_in>()).sin_port = 0 };
-}

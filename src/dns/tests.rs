@@ -9,11 +9,12 @@ use domain::base::Message;
 use domain::base::iana::Rtype;
 use proptest::prelude::*;
 
+use super::cookies::CookieSecrets;
 use super::query::HEADER;
 use super::responder::{Identity, Path as Way, Policy, Responder};
 use crate::metrics::{COUNTED_RCODES, DnsCounters};
 use crate::model::{Model, Name, Now, Profile, Verdict, Zone};
-use crate::settings::load_text;
+use crate::settings::{CookieSecret, load_text};
 use crate::snapshot::{
     AnswerCounters, EndpointFacts, Given, Live, ProfileTable, Reader, Snapshot, Worker,
     WorkerCounters, ZoneTable, Zones,
@@ -108,7 +109,18 @@ fn responder_over(
     verdict: impl Fn(usize) -> Verdict,
 ) -> (Responder, Arc<DnsCounters>) {
     let identity = Identity { version: Some("farol".to_owned()), id: None };
-    responder_with(model, verdict, Policy { identity, ..Policy::default() })
+    responder_with(model, verdict, Policy { identity, ..policy() })
+}
+
+fn policy() -> Policy {
+    let secret = CookieSecret([7; 16]);
+    Policy {
+        identity: Identity::default(),
+        ecs_trusted: None,
+        cookie_secrets: CookieSecrets::new(&[], secret),
+        require_server_cookie: false,
+        udp_size: 1232,
+    }
 }
 
 fn responder_with(
@@ -140,8 +152,12 @@ fn responder_with(
     (Responder::new(reader, counters.clone(), Arc::new(ArcSwap::from_pointee(policy))), counters)
 }
 
+#[path = "cookies_tests.rs"]
+mod cookies;
 #[path = "ecs_tests.rs"]
 mod ecs;
+#[path = "edns_tests.rs"]
+mod edns;
 
 /// A query: header with these flags and counts, one question, and whatever follows.
 fn query(name: &str, record_type: u16, flags: u8, additional: &[&[u8]]) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! The UDP path: one thread, a socket of its own for each listen address, packets taken and answered in batches.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::QUIET;
 use super::post::Post;
 use super::responder::{Path, Responder};
-use super::sys::{BATCH, Batch, Poller};
+use super::sys::{BATCH, Batch, Ends, Poller};
 use crate::metrics::DropReason;
 use crate::supervision::Burst;
 
@@ -31,11 +31,12 @@ pub(super) fn serve(post: &Post, responder: &mut Responder) -> io::Result<()> {
     let mut batch = Batch::new();
     let mut sockets = post.sockets();
     loop {
-        serve_until_called(&sockets, post, responder, &mut batch)?;
+        let own: Vec<SocketAddr> = sockets.iter().filter_map(|it| it.local_addr().ok()).collect();
+        serve_until_called(&sockets, &own, post, responder, &mut batch)?;
         let Some(next) = post.hear()? else { return Ok(()) };
         for gone in sockets.iter().filter(|it| !next.iter().any(|other| Arc::ptr_eq(it, other))) {
             for _ in 0..LAST_TURNS {
-                if !matches!(take_turn(gone, responder, &mut batch), Ok(Waiting::Perhaps)) {
+                if !matches!(take_turn(gone, &own, responder, &mut batch), Ok(Waiting::Perhaps)) {
                     break;
                 }
             }
@@ -47,6 +48,7 @@ pub(super) fn serve(post: &Post, responder: &mut Responder) -> io::Result<()> {
 /// Answers at these sockets until the bell rings.
 fn serve_until_called(
     sockets: &[Arc<UdpSocket>],
+    own: &[SocketAddr],
     post: &Post,
     responder: &mut Responder,
     batch: &mut Batch,
@@ -57,7 +59,7 @@ fn serve_until_called(
         let called = poller.wait()?;
         let mut failed = false;
         for socket in poller.ready() {
-            if let Err(error) = take_turn(socket, responder, batch) {
+            if let Err(error) = take_turn(socket, own, responder, batch) {
                 failed = true;
                 responder.dropped(DropReason::ReceiveFailed);
                 if burst.begins(Instant::now()) {
@@ -87,6 +89,7 @@ enum Waiting {
 /// What recvmmsg(2) says. It may be about the last packet sent (an ICMP message, say); then the next call is fine.
 fn take_turn(
     socket: &UdpSocket,
+    own: &[SocketAddr],
     responder: &mut Responder,
     batch: &mut Batch,
 ) -> io::Result<Waiting> {
@@ -96,11 +99,13 @@ fn take_turn(
             return Ok(Waiting::Nothing);
         }
         let mut answering = responder.enter();
-        let unanswerable = batch
-            .answer(|packet, client, answer| answering.respond(packet, client, Path::Udp, answer));
-        for _ in 0..unanswerable {
-            answering.dropped(DropReason::PortZero);
-        }
+        batch.answer(|packet, ends, answer| match never_answered(ends, own) {
+            Some(why) => {
+                answering.dropped(why);
+                0
+            }
+            None => answering.respond(packet, ends.client.ip(), Path::Udp, answer),
+        });
         for _ in 0..batch.send(socket) {
             answering.dropped(DropReason::SendFailed);
         }
@@ -112,12 +117,57 @@ fn take_turn(
     Ok(Waiting::Perhaps)
 }
 
+/// Why nothing may be sent to where a packet says that it is from: `own` are the addresses that are listened at.
+fn never_answered(ends: Ends, own: &[SocketAddr]) -> Option<DropReason> {
+    let (client, asked_at) = (ends.client, ends.asked_at);
+    if client.port() == 0 {
+        return Some(DropReason::PortZero);
+    }
+    // Who listens at all addresses has this port at those of this machine: at the one that was asked, and all of loopback.
+    let is_here = || client.ip().is_loopback() || asked_at == Some(client.ip());
+    let is_own = |it: &SocketAddr| {
+        it.port() == client.port()
+            && (it.ip() == client.ip()
+                || it.ip().is_unspecified() && it.is_ipv4() == client.is_ipv4() && is_here())
+    };
+    own.iter().any(is_own).then_some(DropReason::OwnAddress)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dns::tests::responder_and_counters;
     use std::io::Write;
     use std::os::fd::OwnedFd;
+
+    #[test]
+    fn nothing_is_sent_to_port_zero_or_to_ourselves() {
+        const PORT_ZERO: Option<DropReason> = Some(DropReason::PortZero);
+        const OWN: Option<DropReason> = Some(DropReason::OwnAddress);
+        let one = "192.0.2.1:53, [2001:db8::1]:53";
+        let all = "0.0.0.0:53, [::]:5353";
+        for (own, client, asked_at, expected) in [
+            (one, "192.0.2.9:0", None, PORT_ZERO),
+            (one, "192.0.2.9:53", None, None),
+            (one, "192.0.2.1:53", None, OWN),
+            (one, "192.0.2.1:5353", None, None),
+            (one, "[2001:db8::1]:53", None, OWN),
+            (one, "[2001:db8::1]:54", None, None),
+            // A resolver may send from port 53 too.
+            (all, "192.0.2.9:53", Some("192.0.2.1"), None),
+            (all, "192.0.2.1:53", Some("192.0.2.1"), OWN),
+            (all, "192.0.2.1:54", Some("192.0.2.1"), None),
+            (all, "127.0.0.1:53", Some("127.0.0.2"), OWN),
+            (all, "[::1]:53", Some("::1"), None),
+            (all, "[::1]:5353", Some("::1"), OWN),
+            (all, "[::1]:0", Some("::1"), PORT_ZERO),
+        ] {
+            let own: Vec<SocketAddr> = own.split(", ").map(|it| it.parse().unwrap()).collect();
+            let asked_at = asked_at.map(|it| it.parse().unwrap());
+            let ends = Ends { client: client.parse().unwrap(), asked_at };
+            assert_eq!(never_answered(ends, &own), expected, "{client} {asked_at:?}");
+        }
+    }
 
     #[test]
     fn an_error_that_lasts_is_counted_and_does_not_spin() {

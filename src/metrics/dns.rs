@@ -21,6 +21,8 @@ pub enum DropReason {
     Response,
     /// A UDP packet from port 0, to which nothing can be sent.
     PortZero,
+    /// A UDP packet that claims to come from where we listen ourselves.
+    OwnAddress,
     /// The operating system would not say what had come in over UDP.
     ReceiveFailed,
     /// The operating system would not send the answer.
@@ -34,10 +36,11 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::Short, "short"),
         (Self::Response, "response"),
         (Self::PortZero, "port_zero"),
+        (Self::OwnAddress, "own_address"),
         (Self::ReceiveFailed, "receive_failed"),
         (Self::SendFailed, "send_failed"),
         (Self::AcceptFailed, "accept_failed"),
@@ -46,8 +49,24 @@ impl DropReason {
     ];
 }
 
-/// Response codes by number; those up to BADVERS (16) are counted.
-const RCODES: [(usize, &str); 8] = [
+/// What a client's cookie was worth (RFC 7873).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieStanding {
+    /// Its server part was made here, or where the same secret is, and is not too old.
+    Valid,
+    /// Its server part was not.
+    Bad,
+    /// It has no server part yet.
+    None,
+}
+
+impl CookieStanding {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Valid, "valid"), (Self::Bad, "bad"), (Self::None, "none")];
+}
+
+/// Response codes by number; those up to BADCOOKIE (23) are counted.
+const RCODES: [(usize, &str); 9] = [
     (0, "NOERROR"),
     (1, "FORMERR"),
     (2, "SERVFAIL"),
@@ -56,6 +75,7 @@ const RCODES: [(usize, &str); 8] = [
     (5, "REFUSED"),
     (6, "YXDOMAIN"),
     (16, "BADVERS"),
+    (23, "BADCOOKIE"),
 ];
 
 /// Upper bounds of the response times' buckets, in seconds.
@@ -69,10 +89,11 @@ const OUTSIDE: usize = DROPPED + DropReason::ALL.len();
 const TIMES: usize = OUTSIDE + COUNTED_RCODES;
 const TIME_SUM: usize = TIMES + BUCKETS.len() + 1;
 const PANICS: usize = TIME_SUM + 1;
-const WIDTH: usize = PANICS + 1;
+const COOKIES: usize = PANICS + 1;
+const WIDTH: usize = COOKIES + CookieStanding::ALL.len();
 
 /// How many counters a zone needs for its answers by rcode.
-pub const COUNTED_RCODES: usize = 17;
+pub const COUNTED_RCODES: usize = 24;
 
 /// What the threads that answer queries count, each for itself.
 #[derive(Debug)]
@@ -97,6 +118,11 @@ impl DnsCounters {
     /// Counts an answer that no zone gave.
     pub fn outside(&self, worker: Worker, rcode: u16) {
         self.0.add(worker, OUTSIDE + usize::from(rcode).min(COUNTED_RCODES - 1), 1);
+    }
+
+    /// Counts a query with a cookie.
+    pub fn cookie(&self, worker: Worker, standing: CookieStanding) {
+        self.0.add(worker, COOKIES + standing as usize, 1);
     }
 
     /// Counts the time that a sampled answer took.
@@ -132,6 +158,15 @@ impl DnsCounters {
 
     pub(super) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
         DropReason::ALL.into_iter().map(|(why, label)| (label, self.count_dropped(why)))
+    }
+
+    /// Queries whose cookie was worth this.
+    pub fn count_cookies(&self, standing: CookieStanding) -> u64 {
+        self.0.sum(COOKIES + standing as usize)
+    }
+
+    pub(super) fn cookies(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        CookieStanding::ALL.into_iter().map(|(it, label)| (label, self.count_cookies(it)))
     }
 
     pub(super) fn outside_by_rcode(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -180,6 +215,8 @@ mod tests {
         }
         counters.dropped(worker, DropReason::Evicted);
         counters.outside(worker, 16);
+        counters.outside(worker, 23);
+        counters.cookie(worker, CookieStanding::Bad);
         counters.took(worker, Duration::from_micros(3));
         counters.took(worker, Duration::from_secs(1));
         counters.panicked(Worker(0));
@@ -192,7 +229,11 @@ mod tests {
         );
         let drops: Vec<_> = counters.drops().collect();
         assert!(drops.iter().all(|(label, number)| *number == 1 + u64::from(*label == "evicted")));
-        assert_eq!(counted(counters.outside_by_rcode().collect()), [("BADVERS", 1)]);
+        assert_eq!(
+            counted(counters.outside_by_rcode().collect()),
+            [("BADVERS", 1), ("BADCOOKIE", 1)]
+        );
+        assert_eq!(counted(counters.cookies().collect()), [("bad", 1)]);
         assert_eq!(counters.times(), ([0, 0, 1, 1, 1, 1, 1, 1, 1, 2], 1.000_003));
         assert_eq!(counters.panics(), 1);
     }

@@ -18,7 +18,7 @@ mod totals;
 mod traffic;
 
 pub use control::ControlMetrics;
-pub use dns::{COUNTED_RCODES, DnsCounters, DropReason, Transport};
+pub use dns::{COUNTED_RCODES, CookieStanding, DnsCounters, DropReason, Transport};
 pub use exposure::Exposure;
 pub use probes::ProbeMetrics;
 pub use scrape::Scrape;

@@ -26,6 +26,14 @@ pub(super) fn write(snapshot: &Snapshot, counters: &DnsCounters, out: &mut Text)
             responses.add(&[("zone", &zone), ("rcode", rcode)], count);
         }
     }
+    let mut cookies = out.family(Head {
+        name: "farol_dns_cookies_total",
+        kind: Kind::Counter,
+        help: "Queries with a DNS cookie, by what its server part is worth (none: there was none).",
+    });
+    for (server_part, count) in counters.cookies() {
+        cookies.add(&[("server_part", server_part)], count);
+    }
     let mut dropped = out.family(Head {
         name: "farol_dns_dropped_total",
         kind: Kind::Counter,

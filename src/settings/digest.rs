@@ -104,7 +104,8 @@ mod tests {
         authority("one");
         let first = digest(CONFIG);
         assert!(first < 1 << 53);
-        let elsewhere = "# Another machine\n[server]\nlisten = '127.0.0.1:1'\nid = 'b'\n";
+        let elsewhere = "# Another machine\n[server]\nlisten = '127.0.0.1:1'\nid = 'b'\n\
+             cookie_secrets = '0123456789abcdef0123456789abcdef'\n";
         assert_eq!(digest(&format!("{elsewhere}{CONFIG}")), first);
         assert_eq!(digest(&CONFIG.replace("'weighted'", "\"weighted\" # as ever")), first);
         for (from, to) in [

@@ -37,6 +37,7 @@ mod resolver;
 mod routing;
 mod schema;
 mod secret;
+mod server;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
 pub use reading::Reading;
 pub use resolver::Resolver;
+pub use server::{CookieSecret, Server};
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -66,14 +68,10 @@ use format::{EXTENSIONS, Format};
 use problem::{Log, Place};
 use reader::{Section, text};
 use secret::Secrets;
-use tree::Node;
 
 use crate::model::{Geography, Model};
 
-const MAX_LISTEN: usize = 64;
-const TCP_MAX_CONNECTIONS: usize = 1000;
 const STATE_MAX_AGE: Duration = Duration::from_secs(600);
-const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A whole configuration, with every default filled in.
 #[derive(Clone, Debug)]
@@ -100,23 +98,6 @@ pub struct Settings {
     pub warnings: Vec<Problem>,
     /// Every file that was read: configuration first, then what it names.
     pub files: Vec<PathBuf>,
-}
-
-/// How queries are taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// Where queries are answered, over UDP and TCP; never empty, each once.
-    pub listen: Vec<SocketAddr>,
-    /// Threads that answer over UDP, at least 1.
-    pub workers: usize,
-    /// The answer to version.bind, 1–255 octets; none refuses the question.
-    pub version: Option<String>,
-    /// The answer to id.server, 1–255 octets; none refuses the question.
-    pub id: Option<String>,
-    /// TCP connections that may be open at the same time, 1–100,000.
-    pub tcp_max_connections: usize,
-    /// How long a TCP connection may be silent, 2 s–1 h (RFC 7766).
-    pub tcp_idle_timeout: Duration,
 }
 
 /// The HTTP API and the metrics.
@@ -226,8 +207,8 @@ fn settings(
     let parts = root.and_then(|root| {
         let secrets = Secrets::new(&library, &inputs.environment);
         let (complete, in_force) = (whole && merged.complete, inputs.in_force.as_deref());
+        let server = Server::read(&root, &secrets);
         let model = build::model(&root, complete, &library, secrets, in_force, &log);
-        let server = server(&root);
         let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
         let state = state(&root);
         let metrics = metrics(&root);
@@ -260,42 +241,6 @@ fn settings(
 /// The text of `config/reference.toml`: every key with its default, what it takes and what it means.
 pub fn reference() -> String {
     reference::render(&keys::ROOT)
-}
-
-fn server(root: &Section<'_>) -> Option<Server> {
-    let section = root.table("server")?;
-    let octets = |text: &str| match text.len() {
-        1..=255 => Ok(text.to_owned()),
-        _ => Err(""),
-    };
-    let listen = section.right("listen", MAX_LISTEN, |node: &Node| match text(node) {
-        Some(text) => text.parse().map_err(|_| ""),
-        None => Err(""),
-    });
-    let listen = match section.find("listen") {
-        Some(_) => listen,
-        None => vec![SocketAddr::from(([0; 4], 53)), SocketAddr::from(([0_u16; 8], 53))],
-    };
-    let earlier = |index| listen.iter().take(index);
-    for (index, address) in listen.iter().enumerate() {
-        let Some(other) = earlier(index).find(|it| overlap(it, address)) else { continue };
-        let message = if other == address {
-            format!("{address} is in the list twice; remove one")
-        } else {
-            format!("{other} and {address} overlap; remove one of them")
-        };
-        section.wrong("listen", message);
-        break;
-    }
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    Some(Server {
-        workers: section.integer("workers").unwrap_or_else(cores),
-        version: section.parse("version", octets),
-        id: section.parse("id", octets),
-        tcp_max_connections: section.integer("tcp_max_connections").unwrap_or(TCP_MAX_CONNECTIONS),
-        tcp_idle_timeout: section.duration("tcp_idle_timeout").unwrap_or(TCP_IDLE_TIMEOUT),
-        listen,
-    })
 }
 
 /// Whether two sockets can't listen there at the same time. A wildcard address takes the port on every address of its family.

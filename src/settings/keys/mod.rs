@@ -3,6 +3,7 @@
 mod geo;
 mod monitor;
 mod profile;
+mod server;
 
 pub(super) use geo::PLACE;
 pub(super) use monitor::MONITOR;
@@ -16,6 +17,7 @@ use super::schema::Accepts::{
 use super::schema::{Key, Schema};
 use geo::{CLIENT_NETWORK, ECS, GEO};
 use profile::PROFILE;
+use server::SERVER;
 
 /// RFC 2181 8.
 const TTL_MAX: i64 = (1 << 31) - 1;
@@ -41,52 +43,6 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("ecs", Table(&ECS)),
         Key::table("monitor", Named(&MONITOR)),
         Key::table("profile", Tables(&PROFILE)),
-    ],
-};
-
-static SERVER: Schema = Schema {
-    heading: "[server]",
-    meaning: "How queries are taken.",
-    keys: &[
-        Key::value(
-            "listen",
-            Texts("an IP address with a port such as \"0.0.0.0:53\", or a list of 1 to 64 of them"),
-            r#"["0.0.0.0:53", "[::]:53"]"#,
-            "Where queries are answered, over UDP and TCP.",
-        ),
-        Key::derived(
-            "workers",
-            Integer(1, 1024),
-            "the number of cores",
-            "2",
-            "Threads that answer over UDP.",
-        ),
-        Key::value(
-            "tcp_max_connections",
-            Integer(1, 100_000),
-            "1000",
-            "TCP connections that are open at the same time.",
-        ),
-        Key::value(
-            "tcp_idle_timeout",
-            Span(Duration::from_secs(2), Duration::from_secs(3600)),
-            "\"10s\"",
-            "How long a TCP connection may be silent before it is closed (RFC 7766).",
-        ),
-        Key::derived(
-            "version",
-            Text("a text of 1 to 255 octets"),
-            "none, such queries are refused",
-            "\"farol\"",
-            "The answer to version.bind in class CHAOS.",
-        ),
-        Key::derived(
-            "id",
-            Text("a text of 1 to 255 octets"),
-            "none, such queries are refused",
-            "\"ns1\"",
-            "The answer to id.server in class CHAOS.",
-        ),
     ],
 };
 

@@ -46,6 +46,7 @@ fn read(path: &Path, _most: u64) -> io::Result<Vec<u8>> {
         Some("conf/conflict.zone") => {
             Ok("app TXT fine\napp A 192.0.2.9\nother.example. A 192.0.2.9".into())
         }
+        Some("conf/cookie") => Ok("000102030405060708090A0b0c0d0e0f\n".into()),
         Some("conf/secret") => Ok("hushed\n".into()),
         Some("conf/latin.zone") => Ok(vec![0xe9]),
         _ => Err(io::ErrorKind::NotFound.into()),
@@ -168,16 +169,23 @@ fn everything_has_a_default() {
 #[test]
 fn server_admin_and_state_are_read() {
     let settings = good(&format!(
-        "{BASE}[server]\nlisten = '127.0.0.1:0'\nworkers = 3\nversion = 'v'\nid = 'i'\ntcp_max_connections = 5\n\
-         tcp_idle_timeout = '2s'\n[admin]\nlisten = '[::1]:80'\n[state]\ndir = 'state'\nmax_age = '1h'\n"
+        "{BASE}[server]\nlisten = '127.0.0.1:0'\nworkers = 3\nversion = 'v'\nid = 'i'\nudp_size = 4096\ntcp_max_connections = 5\n\
+         tcp_idle_timeout = '2s'\ncookie_secrets = ['${{file:cookie}}', 'ffffffffffffffffffffffffffffffff']\n\
+         require_server_cookie = true\n[admin]\nlisten = '[::1]:80'\n[state]\ndir = 'state'\nmax_age = '1h'\n"
     ));
     let server = Server {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         workers: 3,
         version: Some("v".to_owned()),
         id: Some("i".to_owned()),
+        udp_size: 4096,
         tcp_max_connections: 5,
         tcp_idle_timeout: Duration::from_secs(2),
+        cookie_secrets: vec![
+            CookieSecret(std::array::from_fn(|it| it as u8)),
+            CookieSecret([0xff; 16]),
+        ],
+        require_server_cookie: true,
     };
     assert_eq!(settings.server, server);
     assert_eq!(settings.admin.listen, "[::1]:80".parse().unwrap());
@@ -202,14 +210,25 @@ fn server_admin_and_state_are_checked() {
         ("workers = 0", "found 0; write a whole number from 1 to 1024"),
         ("workers = '2'", r#"found "2"; write a whole number"#),
         ("workers = 2.0", "found 2; write a whole number"),
+        ("udp_size = 511", "found 511; write a whole number from 512 to 4096"),
+        ("udp_size = 4097", "from 512 to 4096"),
         ("tcp_max_connections = 100001", "from 1 to 100000"),
         ("tcp_idle_timeout = '1s'", r#"found "1s"; write a duration from "2s" to "1h""#),
         ("tcp_idle_timeout = 10", "found 10; write a duration"),
         ("tcp_idle_timeout = 10:00:00", "found 10:00:00; write a duration"),
         ("version = ''", r#"found ""; write a text of 1 to 255 octets"#),
         (&format!("id = '{long}'"), "write a text of 1 to 255 octets"),
+        (
+            "cookie_secrets = 'abc'",
+            "conf/a.toml:14: server.cookie_secrets: write 32 hexadecimal digits",
+        ),
+        ("cookie_secrets = '+0112233445566778899aabbccddeeff'", "cookie_secrets: write 32"),
+        ("cookie_secrets = [7]", "cookie_secrets: write 32"),
+        ("cookie_secrets = []", "cookie_secrets: write 32"),
+        ("cookie_secrets = '${file:secret}'", "cookie_secrets: write 32"),
+        ("cookie_secrets = '${file:none}'", "cookie_secrets: \"conf/none\" can't be read"),
         ("listn = 'x'", "server.listn: no such key; did you mean `listen`?"),
-        ("nonsense = 1", "the keys here are listen, workers, tcp_max_connections"),
+        ("nonsense = 1", "the keys here are listen, workers, udp_size, tcp_max_connections"),
     ] {
         bad(&format!("[server]\n{key}"), &[expected]);
     }
