@@ -315,7 +315,7 @@ impl Nearest {
     }
 
     /// The groups at these places, of which those without weight are left out unless none has any.
-    fn at<'s>(&'s self, places: impl Places) -> impl Iterator<Item = &'s Group> {
+    fn at(&self, places: impl Places) -> impl Iterator<Item = &Group> {
         let near = places.filter_map(|it| self.places.get(it)).map(|it| &it.group);
         let any_weight = near.clone().any(Group::has_weight);
         near.filter(move |it| it.has_weight() || !any_weight)
