@@ -51,11 +51,6 @@ impl Subnet {
         self.first <= address && address <= self.last
     }
 
-    /// Whether an address lies in both.
-    pub fn overlaps(self, other: Self) -> bool {
-        self.first <= other.last && other.first <= self.last
-    }
-
     /// The range between two addresses, ends included.
     ///
     /// # Errors
@@ -173,25 +168,20 @@ mod tests {
         assert!(subnet("10.0.0.0/8").contains(mapped));
         assert!(!subnet("::/0").contains(mapped));
         assert!(!subnet("::/0").contains("10.0.0.1".parse().unwrap()));
-        assert!(!subnet("0.0.0.0/0").overlaps(subnet("::/0")));
     }
 
     proptest! {
         /// On a small ring of addresses everything can be counted.
         #[test]
-        fn ranges_are_sets_of_addresses(a: u8, b: u8, c: u8, d: u8, wide: bool) {
+        fn ranges_are_sets_of_addresses(a: u8, b: u8, wide: bool) {
             let at = |octet: u8| match wide {
                 true => IpAddr::from([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, octet]),
                 false => IpAddr::from([192, 0, 2, octet]),
             };
-            let range = |a: u8, b: u8| subnet(&format!("{}-{}", at(a.min(b)), at(a.max(b))));
-            let (one, other) = (range(a, b), range(c, d));
-            let both = (0..=u8::MAX).any(|it| one.contains(at(it)) && other.contains(at(it)));
-            prop_assert_eq!(one.overlaps(other), both);
-            prop_assert_eq!(other.overlaps(one), both);
-            let count = (0..=u8::MAX).filter(|it| one.contains(at(*it))).count();
+            let range = subnet(&format!("{}-{}", at(a.min(b)), at(a.max(b))));
+            let count = (0..=u8::MAX).filter(|it| range.contains(at(*it))).count();
             prop_assert_eq!(count, usize::from(a.abs_diff(b)) + 1);
-            prop_assert_eq!(subnet(&one.to_string()), one);
+            prop_assert_eq!(subnet(&range.to_string()), range);
         }
     }
 }

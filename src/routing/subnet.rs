@@ -1,53 +1,90 @@
-//! The endpoint whose networks the client's is in serves; those without networks serve everyone else.
+//! The endpoint with the narrowest network around the client serves; those without networks serve everyone else.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use super::chooser::{Order, Rank};
 use super::group::Group;
 use super::pool::Pool;
 use super::trace::{Relation, Trace};
 use super::{Client, Member};
-use crate::model::{Adjacent, Overlapping, Profile, Ranges, RangesBuilder};
+use crate::model::{Adjacent, Overlapping, Profile, Ranges, RangesBuilder, Subnet};
 
 /// The networks that candidates serve.
 #[derive(Debug)]
 pub(super) struct Subnets {
-    ranges: Ranges<u16>,
+    ranges: Ranges<u32>,
+    layers: Box<[Layer]>,
     groups: Box<[Group]>,
     /// Those who serve everyone else.
     others: Option<Group>,
 }
 
-/// Notes each candidate's networks. No two overlap.
+/// Who serves a network, and whoever's network is around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Layer {
+    group: u32,
+    /// The layer of the next wider network.
+    wider: Option<u32>,
+}
+
+/// Notes each candidate's networks. One may lie in another; apart from that no two overlap.
 pub(super) fn order(pool: &Pool, members: &[Member], profile: &Profile) -> Option<Order> {
     let keyed = profile.affinity.is_some();
-    let (mut ranges, mut groups, mut others) = (RangesBuilder::new(), Vec::new(), Vec::new());
+    let (mut networks, mut groups, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for member in pool.candidates() {
         let subnets = profile.endpoints.get(member).map(|it| &*it.subnets).unwrap_or_default();
         if subnets.is_empty() {
             others.push(member);
             continue;
         }
-        let at = u16::try_from(groups.len()).ok()?;
-        for subnet in subnets {
-            ranges.add(subnet.first(), subnet.last(), at).ok()?;
-        }
+        let group = u32::try_from(groups.len()).ok()?;
+        networks.extend(subnets.iter().map(|it| (*it, group)));
         groups.push(Group::new(&[member], members, keyed)?);
     }
-    let ranges = ranges.build(Overlapping::Refused, Adjacent::Joined).ok()?;
+    let (ranges, layers) = layered(networks)?;
     let others = Group::new(&others, members, keyed);
-    (!groups.is_empty() || others.is_some())
-        .then(|| Order::Subnets(Box::new(Subnets { ranges, groups: groups.into(), others })))
+    (!groups.is_empty() || others.is_some()).then(|| {
+        Order::Subnets(Box::new(Subnets { ranges, layers, groups: groups.into(), others }))
+    })
+}
+
+/// The layer of every address. Networks that have the same layers are one value, so that scopes are as wide as can be.
+fn layered(mut networks: Vec<(Subnet, u32)>) -> Option<(Ranges<u32>, Box<[Layer]>)> {
+    // A network comes after all that it lies in.
+    networks.sort_unstable_by_key(|(it, _)| (it.first(), Reverse(it.last())));
+    let (mut ranges, mut layers) = (RangesBuilder::new(), Vec::new());
+    let mut known = HashMap::new();
+    let mut around: Vec<(Subnet, u32)> = Vec::new();
+    for (network, group) in networks {
+        while around.pop_if(|it| it.0.last() < network.first()).is_some() {}
+        let wider = around.last().map(|it| it.1);
+        let same =
+            wider.filter(|it| layers.get(*it as usize).is_some_and(|it: &Layer| it.group == group));
+        let layer = Layer { group, wider };
+        let at = same.unwrap_or_else(|| {
+            *known.entry(layer).or_insert_with(|| {
+                layers.push(layer);
+                layers.len() as u32 - 1
+            })
+        });
+        ranges.add(network.first(), network.last(), at).ok()?;
+        around.push((network, at));
+    }
+    let ranges = ranges.build(Overlapping::NarrowestWins, Adjacent::Joined).ok()?;
+    Some((ranges, layers.into()))
 }
 
 impl Subnets {
-    /// Offers the group of the client's network, and then that of everyone else, until one is taken. Gives the length of the
-    /// prefix that this holds for.
+    /// Offers the groups of the networks around the client, the narrowest first, and then that of everyone else, until one is
+    /// taken. Gives the length of the prefix that this holds for.
     pub(super) fn visit<'s>(
         &'s self,
         client: &Client<'_>,
         take: &mut impl FnMut(&'s Group, Rank) -> bool,
     ) -> u8 {
         let (own, scope) = self.own(client);
-        let _ = own.into_iter().chain(&self.others).any(|it| take(it, Rank::Sure));
+        let _ = own.chain(&self.others).any(|it| take(it, Rank::Sure));
         scope
     }
 
@@ -57,19 +94,30 @@ impl Subnets {
 
     /// The same for people: who comes before whom.
     pub(super) fn trace(&self, client: &Client<'_>) -> Trace {
-        let mut trace = Trace::default();
         let own = self.own(client).0.map(|it| (it, Relation::Network));
         let others = self.others.as_ref().map(|it| (it, Relation::EveryoneElse));
-        own.into_iter().chain(others).for_each(|(group, it)| trace.add(group, Some(it)));
+        let mut trace = Trace::default();
+        for (group, relation) in own.chain(others) {
+            // It may have a narrower network around the client too.
+            if !group.members().any(|it| trace.tier(it).is_some()) {
+                trace.add(group, Some(relation));
+            }
+        }
         trace
     }
 
-    /// The group of the client's network, and the length of the prefix that this holds for.
-    fn own(&self, client: &Client<'_>) -> (Option<&Group>, u8) {
-        if self.ranges.is_empty() {
-            return (None, 0);
-        }
-        let (group, scope) = self.ranges.find(client.network());
-        (group.and_then(|it| self.groups.get(usize::from(*it))), scope)
+    /// The groups of the networks around the client, the narrowest first, and the length of the prefix that this holds for.
+    fn own(&self, client: &Client<'_>) -> (impl Iterator<Item = &Group>, u8) {
+        let (layer, scope) = match self.ranges.is_empty() {
+            true => (None, 0),
+            false => self.ranges.find(client.network()),
+        };
+        let mut next = layer.copied();
+        let groups = std::iter::from_fn(move || {
+            let layer = self.layers.get(next? as usize)?;
+            next = layer.wider;
+            self.groups.get(layer.group as usize)
+        });
+        (groups, scope)
     }
 }

@@ -1,5 +1,6 @@
 //! Which clients an endpoint is for: `geo` and `subnets`, and what holds of them between the endpoints of a profile.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -72,35 +73,49 @@ pub(super) fn check_regions(endpoints: &[Clients<'_, '_>], log: &Log) {
     }
 }
 
-/// Complains about every range in `subnets` that overlaps another one, of the same endpoint or another.
+/// Complains about every range in `subnets` that equals another one, or has a part in common with it and each a part of its
+/// own, of the same endpoint or another.
 pub(super) fn check_overlaps(endpoints: &[Clients<'_, '_>], log: &Log) {
     let of = |(index, endpoint)| Range::of(index, endpoint);
     let mut ranges: Vec<Range<'_>> = endpoints.iter().enumerate().flat_map(of).collect();
-    // Equal ranges stay in the order of writing.
-    ranges.sort_by_key(|it| it.subnet);
-    let mut widest: Option<Range<'_>> = None;
+    // A range comes after all that it lies in, and equal ones stay in the order of writing.
+    ranges.sort_by_key(|it| (it.subnet.first(), Reverse(it.subnet.last())));
+    let mut around: Vec<Range<'_>> = Vec::new();
     for range in ranges {
-        let Some(before) = widest.replace(range) else { continue };
-        if before.subnet.overlaps(range.subnet) {
-            let (first, second) =
-                if before.written < range.written { (before, range) } else { (range, before) };
-            let Some(endpoint) = endpoints.get(second.written.0) else { continue };
-            let owner = match endpoints.get(first.written.0) {
-                Some(other) if first.written.0 != second.written.0 => {
-                    format!(" of {}", other.section.path)
-                }
-                _ => String::new(),
-            };
-            let (other, place) = (first.subnet, &first.node.place);
-            let message = format!(
-                "overlaps \"{other}\"{owner}, at {place}; an address has one endpoint, so change one of them"
-            );
-            endpoint.complain("subnets", second.node, message, log);
-        }
-        if before.subnet.last() > range.subnet.last() {
-            widest = Some(before);
+        while around.pop_if(|it| it.subnet.last() < range.subnet.first()).is_some() {}
+        match around.last() {
+            Some(outer) if outer.subnet == range.subnet => {
+                complain_of_two(*outer, range, endpoints, log)
+            }
+            Some(outer) if outer.subnet.last() < range.subnet.last() => {
+                complain_of_two(*outer, range, endpoints, log);
+            }
+            _ => around.push(range),
         }
     }
+}
+
+/// Complains about the one of two ranges that was written later.
+fn complain_of_two(one: Range<'_>, other: Range<'_>, endpoints: &[Clients<'_, '_>], log: &Log) {
+    let (first, second) = if one.written < other.written { (one, other) } else { (other, one) };
+    let Some(endpoint) = endpoints.get(second.written.0) else { return };
+    let owner = endpoints.get(first.written.0).filter(|_| first.written.0 != second.written.0);
+    let (range, place) = (first.subnet, &first.node.place);
+    let message = match owner.map(|it| &it.section.path) {
+        Some(owner) if range == second.subnet => {
+            format!(
+                "is given to {owner} already, at {place}; a network has one endpoint, so keep one of them"
+            )
+        }
+        None if range == second.subnet => twice(place),
+        owner => {
+            let of = owner.map(|it| format!(" of {it}")).unwrap_or_default();
+            format!(
+                "overlaps \"{range}\"{of}, at {place}, and neither lies in the other; change one of them, so that they are apart or one has all of the other"
+            )
+        }
+    };
+    endpoint.complain("subnets", second.node, message, log);
 }
 
 /// One item of `subnets`.

@@ -240,6 +240,48 @@ fn subnet_takes_the_match_or_else_the_default() {
 }
 
 #[test]
+fn subnet_takes_the_narrowest_match_that_serves() {
+    let nested = "s subnet
+    a net=10.0.0.0/8,10.9.9.0/24,2001:db8::/32
+    b net=10.9.0.0/16,10.10.0.0-10.10.0.9,2001:db8:1::/48
+    c net=10.10.0.9,10.9.9.9
+    x";
+    let mut bed = Bed::new("", &[nested]);
+    for (client, expected) in [
+        ("10.8.255.255", "a"),
+        ("10.9.0.0", "b"),
+        ("10.9.9.8", "a"),
+        ("10.9.9.9", "c"),
+        ("10.9.9.10", "a"),
+        ("10.9.255.255", "b"),
+        ("10.10.0.8", "b"),
+        ("10.10.0.9", "c"),
+        ("10.10.0.10", "a"),
+        ("2001:db8:1::1", "b"),
+        ("2001:db8:2::1", "a"),
+        ("11.0.0.0", "x"),
+    ] {
+        bed.check("s", client, expected);
+    }
+    bed.after(1, "s/c down").check("s", "10.9.9.9", "a").check("s", "10.10.0.9", "b");
+    bed.after(2, "s/b down").check("s", "10.9.0.0", "a").check("s", "10.10.0.9", "a");
+    bed.after(3, "s/a down\ns/b up").check("s", "10.9.9.9", "b").check("s", "10.8.0.0", "x");
+}
+
+#[test]
+fn subnet_that_declines_in_its_slow_start_leaves_it_to_the_next_wider() {
+    let mut bed = Bed::new(
+        "",
+        &[
+            "s subnet\n a net=10.0.0.0/8,10.9.9.0/24\n b net=10.9.0.0/16 slow=100\n c net=10.9.9.9 slow=100\n x",
+        ],
+    );
+    bed.after(1, "s/b down\ns/c down").after(2, "s/b up\ns/c up");
+    bed.check("s", "10.9.0.1", "b:10 a:90").check("s", "10.9.9.9", "c:10 a:90");
+    bed.check("s", "10.9.9.8", "a").check("s", "11.0.0.1", "x");
+}
+
+#[test]
 fn subnet_without_a_match_nor_a_default_is_nodata() {
     let mut bed = Bed::new("", &["s subnet none=servfail\n a net=10.0.0.0/8\n b net=11.0.0.0/8"]);
     bed.check("s", "12.0.0.1", "nodata").check("s", "10.0.0.1", "a");

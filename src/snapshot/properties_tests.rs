@@ -12,6 +12,11 @@ use crate::routing::{Draw, Standing};
 const GEO: &str =
     "site x 10,10\nsite y 20,20\nspot 10.0.0.0/8 US-WA at=10,10\nclient 11.0.0.0/8 DE site=y";
 
+/// The first address and the length of a network in 10.0.0.0/8.
+fn net((inside, bits): (u32, u32)) -> (u32, u32) {
+    ((10 << 24) | inside >> (32 - bits) << (32 - bits), bits)
+}
+
 fn method() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "priority",
@@ -133,9 +138,9 @@ proptest! {
     }
 
     #[test]
-    fn subnet_and_distance_lookups_equal_a_naive_scan(
+    fn distance_lookups_equal_a_naive_scan(
         points in prop::collection::vec((-80_i32..80, -170_i32..170), 2..9), client in (-80_i32..80, -170_i32..170),
-        slots in prop::collection::btree_map(0_u32..256, 0_usize..4, 0..20), asked in 0_u32..1 << 24, down in 0_usize..9,
+        down in 0_usize..9,
     ) {
         let endpoint = |(at, (north, east)): (usize, &(i32, i32))| format!("\ne{at} w=1 at={north},{east}");
         let text: String = points.iter().enumerate().map(endpoint).collect();
@@ -150,16 +155,33 @@ proptest! {
         let place = bed.ask("p", Family::V4, network(1), Draw { seed: 3, sequence: 0 }).places.remove(0);
         let chosen: usize = place[1..].parse().unwrap();
         prop_assert!(chosen != down && far(chosen) <= least + 1.0, "{} at {} km, not {}", place, far(chosen), least);
+    }
 
-        let mut nets = vec![Vec::new(); 4];
-        slots.iter().for_each(|(slot, owner)| nets[*owner].push(format!("10.{slot}.0.0/17")));
-        let named = nets.iter().enumerate().filter(|it| !it.1.is_empty());
-        let text: String = named.map(|(at, it)| format!("\ne{at} net={}", it.join(","))).collect();
-        let bed = Bed::new("", &[&format!("s subnet{text}\nrest")]);
-        let owner = slots.get(&(asked >> 16)).filter(|_| asked & 0x8000 == 0);
-        let expected = owner.map_or("rest".to_owned(), |it| format!("e{it}"));
-        let client = Ipv4Addr::from_bits((10 << 24) | asked).into();
-        prop_assert_eq!(&bed.ask("s", Family::V4, client, Draw { seed: 3, sequence: 0 }).places, &[expected]);
+    #[test]
+    fn the_narrowest_subnet_equals_a_naive_scan(
+        nets in prop::collection::btree_map((0_u32..1 << 24, 8_u32..=32).prop_map(net), 0_usize..4, 0..20), down in 0_usize..5,
+        near in any::<prop::sample::Index>(), off in prop::sample::select(vec![0, 1, 200, 70_000]), asked in 0_u32..1 << 24,
+    ) {
+        let mut text = String::from("s subnet");
+        for owner in 0..4 {
+            let own = nets.iter().filter(|it| *it.1 == owner);
+            let own: Vec<String> = own.map(|((first, bits), _)| format!("{}/{bits}", Ipv4Addr::from_bits(*first))).collect();
+            if !own.is_empty() {
+                text += &format!("\ne{owner} net={}", own.join(","));
+            }
+        }
+        let mut bed = Bed::new("", &[&format!("{text}\nrest")]);
+        if nets.values().any(|it| *it == down) {
+            bed.after(1, &format!("s/e{down} down"));
+        }
+        // By chance alone a client would hardly ever be in a narrow network, or close to it.
+        let starts: Vec<u32> = nets.keys().map(|it| it.0 & 0xff_ffff).collect();
+        let asked = if starts.is_empty() { asked } else { (starts[near.index(starts.len())] + off) & 0xff_ffff };
+        let client = (10 << 24) | asked;
+        let around = nets.iter().filter(|(it, owner)| **owner != down && net((client, it.1)) == **it);
+        let expected = around.max_by_key(|it| it.0.1).map_or("rest".to_owned(), |it| format!("e{}", it.1));
+        let asked = bed.ask("s", Family::V4, Ipv4Addr::from_bits(client).into(), Draw { seed: 3, sequence: 0 });
+        prop_assert_eq!(&asked.places, &[expected]);
     }
 }
 

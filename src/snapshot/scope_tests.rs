@@ -1,5 +1,6 @@
 //! The scope of an answer: whoever is inside it has the same candidates, and so, by the same draw, the same answer.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
@@ -53,19 +54,26 @@ pub(super) fn geography() -> impl Strategy<Value = String> {
         .prop_map(move |(a, b, c, d)| format!("{sites}{a}{b}{c}{d}"))
 }
 
-/// Subnets that do not overlap.
+/// Subnets of two endpoints; some lie in others.
 pub(super) fn subnets() -> impl Strategy<Value = [String; 2]> {
-    prop::collection::btree_set(0_u8..64, 2..12).prop_map(|slots| {
-        let ranges: Vec<String> = slots
-            .into_iter()
-            .map(|it| match it % 3 {
-                0 => format!("16.{}.0.0/16", it * 4),
-                1 => format!("16.{0}.9.3-16.{0}.77.1", it * 4),
-                _ => format!("2001:db8:{it}::/48"),
-            })
-            .collect();
-        let (a, b) = ranges.split_at(ranges.len() / 2);
-        [a.join(","), b.join(",")]
+    prop::collection::btree_map((0_u8..16, 0_u8..6), any::<bool>(), 2..12).prop_map(|slots| {
+        let mut owners =
+            BTreeMap::from([("17.0.0.0/24".to_owned(), 0), ("17.0.1.0/24".to_owned(), 1)]);
+        for ((slot, kind), is_second) in slots {
+            let subnet = match kind {
+                0 => format!("16.{}.0.0/16", slot * 4),
+                1 => format!("16.{0}.9.3-16.{0}.77.1", slot * 4),
+                2 => format!("16.{}.32.0/20", slot * 4),
+                3 => format!("16.{}.0.0/12", slot / 4 * 16),
+                4 => format!("2001:db8:{slot}::/48"),
+                _ => format!("2001:db8:{slot}:100::/56"),
+            };
+            owners.insert(subnet, usize::from(is_second));
+        }
+        [0, 1].map(|owner| {
+            let own = owners.iter().filter(|it| *it.1 == owner).map(|it| it.0.as_str());
+            own.collect::<Vec<_>>().join(",")
+        })
     })
 }
 
@@ -250,6 +258,7 @@ fn the_scope_is_as_wide_as_what_was_looked_at() {
             geographic,
             "p performance\n a site=x\n b site=y",
             "s subnet\n a net=16.0.0.0/9,16.128.0.0/10\n b",
+            "t subnet\n a net=16.0.0.0/8,16.1.0.0/16\n b net=16.1.2.0/24",
             "f weighted affinity=20/56\n a\n b",
             "n weighted affinity=12/56\n a child=g\n b child=g",
         ],
@@ -263,6 +272,10 @@ fn the_scope_is_as_wide_as_what_was_looked_at() {
         ("s", "16.130.2.3", 10),
         ("s", "16.200.2.3", 10),
         ("s", "17.2.2.3", 8),
+        ("t", "16.2.2.3", 15),
+        ("t", "16.1.2.3", 24),
+        ("t", "16.1.3.3", 24),
+        ("t", "16.1.4.3", 22),
         ("f", "9.9.9.9", 20),
         ("f", "2001:db8::1", 56),
         ("n", "16.1.2.3", 16),

@@ -1,5 +1,6 @@
 //! Why an endpoint is in or out.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use crate::model::{Endpoint, EndpointStatus, Family, GeoCode, Method};
@@ -95,8 +96,11 @@ fn degraded(endpoint: &Endpoint, state: &EndpointState) -> String {
 /// A candidate that this client never gets.
 fn passed_over(level: &Level, weighed: &Weighed, relation: Option<String>) -> String {
     match (weighed.tier, relation, level.table.profile.method) {
-        (Some(_), Some(relation), Method::Geographic) => {
-            format!("{relation}, which is wider than another match")
+        (Some(_), Some(relation), Method::Geographic) => wider(&relation),
+        (Some(_), Some(relation), Method::Subnet)
+            if weighed.relation == Some(Relation::Network) =>
+        {
+            wider(&relation)
         }
         (Some(_), Some(relation), Method::Performance) => format!("farther: {relation}"),
         (Some(_), Some(relation), _) => relation,
@@ -116,6 +120,10 @@ fn passed_over(level: &Level, weighed: &Weighed, relation: Option<String>) -> St
     }
 }
 
+fn wider(relation: &str) -> String {
+    format!("{relation}, which is wider than another match")
+}
+
 fn related(relation: Relation, endpoint: &Endpoint, client: IpAddr) -> String {
     match relation {
         Relation::NearestSite => "in the site that is nearest by configuration".to_owned(),
@@ -123,10 +131,14 @@ fn related(relation: Relation, endpoint: &Endpoint, client: IpAddr) -> String {
         Relation::Kilometres(it) => format!("{it:.0} km away"),
         Relation::Region(GeoCode::World) => "serves WORLD".to_owned(),
         Relation::Region(code) => format!("serves {code}"),
-        Relation::Network => match endpoint.subnets.iter().find(|it| it.contains(client)) {
-            Some(subnet) => format!("serves {subnet}"),
-            None => "serves the client's network".to_owned(),
-        },
+        Relation::Network => {
+            let around = endpoint.subnets.iter().filter(|it| it.contains(client));
+            // One of these lies in the other.
+            match around.max_by_key(|it| (it.first(), Reverse(it.last()))) {
+                Some(narrowest) => format!("serves {narrowest}"),
+                None => "serves the client's network".to_owned(),
+            }
+        }
         Relation::EveryoneElse => "serves those whose network no other serves".to_owned(),
     }
 }

@@ -82,38 +82,61 @@ fn a_region_has_one_endpoint() {
 }
 
 #[test]
-fn an_address_has_one_endpoint() {
-    let apart = ["subnets = ['10.0.0.0/9', '::/1']", "", "subnets = ['10.128.0.0/9', '0.0.0.0/5']"];
-    good(&format!("{BASE}{}", endpoints(&apart)));
+fn networks_are_apart_or_one_lies_in_the_other() {
+    for keys in [
+        ["subnets = ['10.0.0.0/9', '::/1']", "", "subnets = ['10.128.0.0/9', '0.0.0.0/5']"],
+        [
+            "subnets = '10.9.0.0/16'",
+            "subnets = '10.0.0.0/8'",
+            "subnets = ['10.9.0.0-10.9.0.9', '10.9.255.255']",
+        ],
+        ["subnets = ['10.0.0.0/8', '10.0.0.0/9']", "subnets = '10.0.0.0/10'", ""],
+    ] {
+        good(&format!("{BASE}{}", endpoints(&keys)));
+    }
     bad(
         &endpoints(&[
             "subnets = ['10.0.0.0/8',\n'192.0.2.0-192.0.2.9']",
-            "subnets = '10.9.0.0/16'",
+            "subnets = '192.0.2.5-192.0.2.20'",
         ]),
         &[
-            "conf/a.toml:24: profile[b.z.].endpoint[e1].subnets: found \"10.9.0.0/16\"; overlaps \"10.0.0.0/8\" of \
-           profile[b.z.].endpoint[e0], at conf/a.toml:19; an address has one endpoint, so change one of them",
+            "conf/a.toml:24: profile[b.z.].endpoint[e1].subnets: found \"192.0.2.5-192.0.2.20\"; overlaps \"192.0.2.0-192.0.2.9\" of \
+           profile[b.z.].endpoint[e0], at conf/a.toml:20, and neither lies in the other; change one of them, so that they are apart or \
+           one has all of the other",
         ],
     );
-    // The later one is blamed, wherever it begins, and the widest of those before is remembered.
+    // The later one is blamed, wherever it begins, and each of those around is remembered.
     for (keys, expected) in [
         (
-            ["subnets = '10.9.0.0/16'", "subnets = '10.0.0.0/8'"],
-            &["found \"10.0.0.0/8\"; overlaps \"10.9.0.0/16\" of profile[b.z.].endpoint[e0]"][..],
+            ["subnets = '10.9.0.0-10.10.0.0'", "subnets = '10.0.0.0-10.9.5.0'"],
+            &[
+                "found \"10.0.0.0-10.9.5.0\"; overlaps \"10.9.0.0-10.10.0.0\" of profile[b.z.].endpoint[e0]",
+            ][..],
         ),
         (
-            ["subnets = ['10.0.0.0/8', 'nonsense']", "subnets = ['10.1.0.0/16']"],
-            &["found \"nonsense\"", "found \"10.1.0.0/16\"; overlaps \"10.0.0.0/8\" of"],
+            ["subnets = ['10.0.0.0/8', 'nonsense']", "subnets = ['10.255.0.0-11.0.0.0']"],
+            &["found \"nonsense\"", "found \"10.255.0.0-11.0.0.0\"; overlaps \"10.0.0.0/8\" of"],
+        ),
+        (
+            ["subnets = '10.0.0.0/8'", "subnets = '10.0.0.0-10.255.255.255'"],
+            &[
+                "endpoint[e1].subnets: found \"10.0.0.0-10.255.255.255\"; is given to profile[b.z.].endpoint[e0] already, at \
+               conf/a.toml:19; a network has one endpoint, so keep one of them",
+            ],
         ),
         (
             ["subnets = ['10.0.0.0/8', '10.0.0.0/8']", ""],
-            &["endpoint[e0].subnets: found \"10.0.0.0/8\"; overlaps \"10.0.0.0/8\", at"],
+            &[
+                "endpoint[e0].subnets: found \"10.0.0.0/8\"; is written twice, the first time at conf/a.toml:19",
+            ],
         ),
         (
-            ["subnets = ['::/0', '2001:db8::1']", "subnets = 'fe80::-fe80::9'"],
+            [
+                "subnets = ['::/0', '2001:db8::/32', '2001:db8::1']",
+                "subnets = '2001:db8:ffff::-2001:db9::'",
+            ],
             &[
-                "found \"2001:db8::1\"; overlaps \"::/0\", at conf/a.toml:19",
-                "found \"fe80::-fe80::9\"; overlaps \"::/0\" of profile[b.z.].endpoint[e0]",
+                "found \"2001:db8:ffff::-2001:db9::\"; overlaps \"2001:db8::/32\" of profile[b.z.].endpoint[e0]",
             ],
         ),
     ] {

@@ -42,10 +42,11 @@ impl<'t> Tables<'t> {
         let subnets = by(Method::Subnet).map(|(it, _)| {
             let mut ranges = RangesBuilder::new();
             for subnet in it.profile.endpoints.iter().flat_map(|it| &it.subnets) {
-                // No two overlap, and none goes backwards.
+                // None goes backwards.
                 let _ = ranges.add(subnet.first(), subnet.last(), *subnet);
             }
-            ranges.build(Overlapping::Refused, Adjacent::Apart).unwrap_or_default()
+            // They overlap only as nested ones.
+            ranges.build(Overlapping::NarrowestWins, Adjacent::Apart).unwrap_or_default()
         });
         Self {
             geography: &before.snapshot.geography,
