@@ -20,7 +20,7 @@ pub mod view;
 mod whatif;
 
 pub use etag::Whole;
-pub use server::serve;
+pub use server::{BACKLOG, serve};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -30,6 +30,8 @@ use super::error::ApiError;
 use super::{Api, router};
 use crate::supervision::Burst;
 
+/// Connections that may wait at the API's socket to be accepted.
+pub const BACKLOG: i32 = 1024;
 /// Connections at a time; the daemon keeps descriptors for them.
 const CONNECTIONS: usize = 128;
 /// Connections beyond those that may be about to end, having made room.
@@ -116,7 +118,7 @@ fn listen(listeners: &mut watch::Receiver<Arc<net::TcpListener>>) -> Option<TcpL
         .ok()
 }
 
-/// The connections that wait at a socket: when that is closed, they are reset.
+/// The connections that wait at a socket: when that is closed, they are reset. Those that come meanwhile are not waited for.
 fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
     let listener = listener.into_std().ok();
     let next = move || {
@@ -124,7 +126,7 @@ fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
         stream.set_nonblocking(true).ok()?;
         TcpStream::from_std(stream).ok()
     };
-    std::iter::from_fn(next)
+    std::iter::from_fn(next).take(BACKLOG as usize)
 }
 
 /// One client's connection, from the first octet to the last. How it failed is the client's own concern.

@@ -11,14 +11,12 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::watch;
 
 use super::systemd;
+use crate::api::BACKLOG;
 use crate::control::Surroundings;
 use crate::dns::{self, CookieSecrets, Identity, Policy, Server, Sockets, Steering, TcpLimits};
 use crate::metrics::DnsCounters;
 use crate::settings::{CookieSecret, Settings};
 use crate::snapshot::Live;
-
-/// Connections to the API that may wait to be accepted.
-const BACKLOG: i32 = 1024;
 
 /// The socket of the API.
 #[derive(Clone)]
