@@ -13,8 +13,8 @@ test: ## install the programs that tests need, then run every test
 	cargo test --locked
 
 lint: ## check format, lints and documentation; any warning fails
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 bench: ## install what benchmarks need, then run all of them

@@ -29,7 +29,7 @@ ZONE = "$TTL 300\n@ SOA ns hostmaster 1 3600 600 604800 60\n@ NS ns\nns A 192.0.
 
 def build():
     """Brings the release build up to date."""
-    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "--workspace", "--quiet"], cwd=ROOT, check=True)
 
 
 def demand(what, value, most):
@@ -73,22 +73,37 @@ def profiles(count):
     return "".join(profile(f"p{number}", "weighted", 3, number * 4) for number in range(count))
 
 
-def query(name):
-    """A query for A in wire format, with recursion desired, as stub resolvers send it."""
+def query(name, options=None):
+    """A query for A in wire format, with recursion desired, as stub resolvers send it; with EDNS where there are options."""
     labels = b"".join(bytes([len(it)]) + it.encode() for it in name.rstrip(".").split("."))
-    return bytes([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + labels + bytes([0, 0, 1, 0, 1])
+    edns = b"" if options is None else bytes([0, 0, 41, 4, 208, 0, 0, 0, 0]) + len(options).to_bytes(2, "big") + options
+    return bytes([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, bool(edns)]) + labels + bytes([0, 0, 1, 0, 1]) + edns
+
+
+def cpu_times(session):
+    """User and system seconds that all processes of a session have used."""
+    total = [0, 0]
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session:
+            total = [all + int(own) for all, own in zip(total, fields[11:13])]
+    return [it / os.sysconf("SC_CLK_TCK") for it in total]
 
 
 class Daemon:
-    """A daemon that answers; ends with the block."""
+    """A daemon that answers, with further keys of [server]; ends with the block."""
 
-    def __init__(self, profiles, static=""):
+    def __init__(self, profiles, static="", server="", **how):
+        self.head = HEAD.replace("[server]", f"[server]\n{server}")
         self.directory = tempfile.TemporaryDirectory(prefix="farol-bench-")
         self.path = pathlib.Path(self.directory.name)
         (self.path / "gtm.zone").write_text(ZONE + static)
         self.write(profiles)
         command = [PROGRAM, "serve", "--no-watch", "--log-format", "json", "--config", self.path / "farol.toml"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, **how)
         for line in self.process.stderr:
             event = json.loads(line) if line.startswith("{") else {"message": line}
             if event.get("event") == "started":
@@ -98,7 +113,7 @@ class Daemon:
                 # A full pipe would stop the daemon.
                 threading.Thread(target=self.process.stderr.read, daemon=True).start()
                 return
-        raise SystemExit(f"the daemon did not start: {event}")
+        raise SystemExit(f"the daemon did not start: {event['message'][:500]}")
 
     def __enter__(self):
         return self
@@ -111,7 +126,7 @@ class Daemon:
     def write(self, profiles):
         """Puts other profiles into the configuration file."""
         new = self.path / "farol.toml~"
-        new.write_text(HEAD + profiles)
+        new.write_text(self.head + profiles)
         new.rename(self.path / "farol.toml")
 
     def reload(self, profiles):
@@ -139,9 +154,7 @@ class Daemon:
 
     def cpu_seconds(self):
         """User and system time that the process has used."""
-        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
-        user, system = stat.rsplit(")", 1)[1].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return sum(cpu_times(self.process.pid))
 
     def resident_bytes(self, most=False):
         """The memory that the process has in RAM, or the most that it has had."""
