@@ -8,8 +8,8 @@
 #![allow(unsafe_code, reason = "system calls; see the module's invariants")]
 
 use std::io;
-use std::mem::{MaybeUninit, size_of, zeroed};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::mem::{size_of, zeroed};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
@@ -19,16 +19,22 @@ pub(super) const BATCH: usize = 32;
 const QUERY_SIZE: usize = 4096;
 /// The longest answer that may be configured.
 const ANSWER_SIZE: usize = 4096;
-/// Room for one packet-info control message of either family.
+/// Room for control messages: packet info of either family, and the length of segments.
 const CONTROL_SIZE: usize = 64;
 /// `IP_PMTUDISC_OMIT` and its IPv6 twin: send by the interface's MTU, and believe no ICMP message about smaller ones, which
 /// anybody can forge (linux/in.h, linux/in6.h).
 const PMTUDISC_OMIT: libc::c_int = 5;
 
+/// The longest answer that is sent as a segment: what no device has to break up (RFC 8200 5, less the headers).
+const SEGMENT_SIZE: usize = 1232;
+
 /// Packets that came together, and their answers.
 pub(super) struct Batch {
     slots: Box<[Slot]>,
     received: usize,
+    /// Whether answers of one length to one client leave together, as segments of one message (UDP_SEGMENT, udp(7)), so that
+    /// the kernel goes through its layers once. Off for good when it or a device can't.
+    segments: bool,
 }
 
 struct Slot {
@@ -39,12 +45,13 @@ struct Slot {
     control: Control,
     control_length: usize,
     asked_at: Option<IpAddr>,
+    ends: Option<Ends>,
     answer: [u8; ANSWER_SIZE],
     answer_length: usize,
 }
 
 /// Between whom a packet went.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ends {
     pub(super) client: SocketAddr,
     /// Our address, where the socket is bound to all of them.
@@ -66,10 +73,11 @@ impl Batch {
             control: Control([0; CONTROL_SIZE]),
             control_length: 0,
             asked_at: None,
+            ends: None,
             answer: [0; ANSWER_SIZE],
             answer_length: 0,
         };
-        Self { slots: (0..BATCH).map(|_| slot()).collect(), received: 0 }
+        Self { slots: (0..BATCH).map(|_| slot()).collect(), received: 0, segments: true }
     }
 
     /// Takes the packets that are waiting, without waiting for more. Gives their number.
@@ -122,8 +130,9 @@ impl Batch {
     pub(super) fn answer(&mut self, mut respond: impl FnMut(&[u8], Ends, &mut [u8]) -> usize) {
         for slot in self.slots.iter_mut().take(self.received) {
             let packet = slot.packet.get(..slot.packet_length).unwrap_or_default();
+            slot.ends = None;
             let Some(client) = address(&slot.peer) else { continue };
-            let ends = Ends { client, asked_at: slot.asked_at };
+            let ends = *slot.ends.insert(Ends { client, asked_at: slot.asked_at });
             slot.answer_length = respond(packet, ends, &mut slot.answer).min(ANSWER_SIZE);
         }
     }
@@ -134,42 +143,87 @@ impl Batch {
         // SAFETY: all-zero iovecs and mmsghdrs are valid.
         let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
             unsafe { (zeroed(), zeroed()) };
-        let mut count = 0;
-        let answers = self.slots.iter_mut().take(self.received).filter(|it| it.answer_length > 0);
-        for ((slot, vector), header) in answers.zip(&mut vectors).zip(&mut headers) {
-            vector.iov_base = slot.answer.as_mut_ptr().cast();
-            vector.iov_len = slot.answer_length;
-            header.msg_hdr.msg_name = (&raw mut slot.peer).cast();
-            header.msg_hdr.msg_namelen = slot.peer_length;
-            header.msg_hdr.msg_iov = vector;
-            header.msg_hdr.msg_iovlen = 1;
-            if slot.control_length > 0 {
-                header.msg_hdr.msg_control = slot.control.0.as_mut_ptr().cast();
-                header.msg_hdr.msg_controllen = slot.control_length as _;
+        let (mut messages, mut free) = (0, &mut vectors[..]);
+        let segments = self.segments;
+        let mut answers = self.answered().peekable();
+        while let (Some(first), Some(header)) = (answers.next(), headers.get_mut(messages)) {
+            let length = first.answer_length;
+            let mut count = 0;
+            let mut add = |slot: &mut Slot| {
+                if let Some(vector) = free.get_mut(count) {
+                    vector.iov_base = slot.answer.as_mut_ptr().cast();
+                    vector.iov_len = slot.answer_length;
+                    count += 1;
+                }
+            };
+            add(first);
+            if segments && length <= SEGMENT_SIZE {
+                while let Some(next) =
+                    answers.next_if(|it| it.ends == first.ends && it.answer_length == length)
+                {
+                    add(next);
+                }
             }
-            count += 1;
+            let own;
+            (own, free) = std::mem::take(&mut free).split_at_mut(count);
+            header.msg_hdr.msg_name = (&raw mut first.peer).cast();
+            header.msg_hdr.msg_namelen = first.peer_length;
+            header.msg_hdr.msg_iov = own.as_mut_ptr();
+            header.msg_hdr.msg_iovlen = own.len() as _;
+            let mut control_length = first.control_length;
+            if own.len() > 1 {
+                control_length = first.control.push(
+                    control_length,
+                    libc::SOL_UDP,
+                    libc::UDP_SEGMENT,
+                    length as u16,
+                );
+            }
+            if control_length > 0 {
+                header.msg_hdr.msg_control = first.control.0.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = control_length as _;
+            }
+            messages += 1;
         }
-        self.received = 0;
+        drop(answers);
         let (mut sent, mut failed) = (0, 0);
-        while sent < count {
-            let rest = headers.get_mut(sent..count).unwrap_or_default();
-            // SAFETY: each header points into its own slot and vector, which live until the call is over.
+        while let Some(rest) = headers.get_mut(sent..messages).filter(|it| !it.is_empty()) {
+            // SAFETY: each header points into its own slot and vectors, which live until the call is over.
             let done = unsafe {
                 let flags = libc::MSG_DONTWAIT as _;
                 libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as _, flags)
             };
-            match usize::try_from(done) {
-                Ok(done) if done > 0 => sent += done,
-                _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
-                // The first of the rest can't be sent; the others may.
-                _ => {
-                    failed += 1;
-                    sent += 1;
-                }
+            if let Ok(done @ 1..) = usize::try_from(done) {
+                sent += done;
+                continue;
+            }
+            let error = io::Error::last_os_error();
+            let segments = rest.first().map_or(0, |it| it.msg_hdr.msg_iovlen as usize);
+            if segments > 1 && is_about_segments(&error) {
+                self.segments = false;
+                let sent = headers.iter().take(sent).map(|it| it.msg_hdr.msg_iovlen as usize).sum();
+                self.answered().take(sent).for_each(|it| it.answer_length = 0);
+                return failed + self.send(socket);
+            }
+            // The first of the rest can't be sent; the others may.
+            if error.kind() != io::ErrorKind::Interrupted {
+                failed += segments;
+                sent += 1;
             }
         }
+        self.received = 0;
         failed
     }
+
+    fn answered(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut().take(self.received).filter(|it| it.answer_length > 0)
+    }
+}
+
+/// Whether a message could not be sent because it has segments (udp_send_skb in Linux's net/ipv4/udp.c).
+fn is_about_segments(error: &io::Error) -> bool {
+    let about = [libc::EINVAL, libc::EIO, libc::EMSGSIZE, libc::ENOPROTOOPT, libc::EOPNOTSUPP];
+    error.raw_os_error().is_some_and(|it| about.contains(&it))
 }
 
 fn none_if_would_block() -> io::Result<usize> {
@@ -194,7 +248,8 @@ fn address(peer: &libc::sockaddr_storage) -> Option<SocketAddr> {
             }
             libc::AF_INET6 => {
                 let it = &*peer.cast::<libc::sockaddr_in6>();
-                Some(SocketAddr::from((it.sin6_addr.s6_addr, u16::from_be(it.sin6_port))))
+                let (address, port) = (it.sin6_addr.s6_addr.into(), u16::from_be(it.sin6_port));
+                Some(SocketAddrV6::new(address, port, it.sin6_flowinfo, it.sin6_scope_id).into())
             }
             _ => None,
         }
@@ -231,41 +286,45 @@ fn control_for_answer(header: &libc::msghdr, control: &mut Control) -> (usize, O
             info.ipi_spec_dst = info.ipi_addr;
             info.ipi_ifindex = 0;
             let asked_at = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()).into();
-            (write_control(control, libc::IPPROTO_IP, libc::IP_PKTINFO, info), Some(asked_at))
+            (control.push(0, libc::IPPROTO_IP, libc::IP_PKTINFO, info), Some(asked_at))
         }
         Info::V6(mut info) => {
             let asked_at = Ipv6Addr::from(info.ipi6_addr.s6_addr);
             let is_link_local = asked_at.is_unicast_link_local();
             info.ipi6_ifindex = if is_link_local { info.ipi6_ifindex } else { 0 };
-            let length = write_control(control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+            let length = control.push(0, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
             (length, Some(asked_at.into()))
         }
     }
 }
 
-fn write_control<T: Copy>(
-    control: &mut Control,
-    level: libc::c_int,
-    kind: libc::c_int,
-    data: T,
-) -> usize {
-    const {
-        assert!(size_of::<libc::cmsghdr>() + size_of::<T>() + 16 <= CONTROL_SIZE);
-    }
-    // SAFETY: the buffer is zeroed, aligned for a cmsghdr, and large enough for the header, the data and their padding;
-    // CMSG_FIRSTHDR gives a pointer into it because its length says so.
-    unsafe {
-        let space = libc::CMSG_SPACE(size_of::<T>() as _) as usize;
-        control.0 = [0; CONTROL_SIZE];
-        let mut header: libc::msghdr = zeroed();
-        header.msg_control = control.0.as_mut_ptr().cast();
-        header.msg_controllen = space as _;
-        let message = libc::CMSG_FIRSTHDR(&raw const header);
-        (*message).cmsg_level = level;
-        (*message).cmsg_type = kind;
-        (*message).cmsg_len = libc::CMSG_LEN(size_of::<T>() as _) as _;
-        libc::CMSG_DATA(message).cast::<T>().write_unaligned(data);
-        space
+impl Control {
+    /// Writes one more message, behind those that take up so much. Gives what they take up then.
+    fn push<T: Copy>(
+        &mut self,
+        used: usize,
+        level: libc::c_int,
+        kind: libc::c_int,
+        data: T,
+    ) -> usize {
+        // SAFETY: CMSG_SPACE only computes.
+        let space = unsafe { libc::CMSG_SPACE(size_of::<T>() as _) } as usize;
+        let Some(room) = self.0.get_mut(used..used + space) else { return used };
+        room.fill(0);
+        // SAFETY: the room is zeroed and large enough for a header, the data and their padding. It is aligned for a cmsghdr,
+        // since the buffer is, and what comes before it is whole messages with their padding. CMSG_FIRSTHDR gives a pointer
+        // into it because its length says so.
+        unsafe {
+            let mut header: libc::msghdr = zeroed();
+            header.msg_control = room.as_mut_ptr().cast();
+            header.msg_controllen = space as _;
+            let message = libc::CMSG_FIRSTHDR(&raw const header);
+            (*message).cmsg_level = level;
+            (*message).cmsg_type = kind;
+            (*message).cmsg_len = libc::CMSG_LEN(size_of::<T>() as _) as _;
+            libc::CMSG_DATA(message).cast::<T>().write_unaligned(data);
+        }
+        used + space
     }
 }
 
@@ -329,11 +388,10 @@ fn set_option(
     option: libc::c_int,
     value: libc::c_int,
 ) -> io::Result<()> {
-    let value = MaybeUninit::new(value);
     let length = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the value lives until the call is over, and its length is its own.
     let done = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, option, value.as_ptr().cast(), length)
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length)
     };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

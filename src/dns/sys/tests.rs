@@ -68,3 +68,60 @@ fn an_empty_socket_gives_nothing() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     assert_eq!(Batch::new().receive(&server).unwrap(), 0);
 }
+
+/// Has a server answer what two clients ask, with answers of these lengths, and gives what each client gets.
+fn answered(asked: &str, lengths: &[usize], can_segment: bool) -> [Vec<Vec<u8>>; 2] {
+    let any = if asked.contains(':') { "[::]:0" } else { "0.0.0.0:0" };
+    let server = UdpSocket::bind(any).unwrap();
+    prepare(&server).unwrap();
+    if !can_segment {
+        // The kernel refuses segments without checksums (udp_send_skb).
+        set_option(&server, libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+    }
+    let address = SocketAddr::new(asked.parse().unwrap(), server.local_addr().unwrap().port());
+    let clients = [(); 2].map(|()| UdpSocket::bind(any).unwrap());
+    for (number, length) in lengths.iter().enumerate() {
+        // The client, the length, and which one of all it is.
+        let query = format!("{} {length} {number} ", number / 3 % 2);
+        clients[number / 3 % 2].send_to(query.as_bytes(), address).unwrap();
+    }
+    let mut batch = Batch::new();
+    let mut received = 0;
+    while received < lengths.len() {
+        received += batch.receive(&server).unwrap();
+        batch.answer(|packet, _, answer| {
+            answer[..packet.len()].copy_from_slice(packet);
+            let length = std::str::from_utf8(packet).unwrap().split(' ').nth(1).unwrap();
+            length.parse().unwrap()
+        });
+        assert_eq!(batch.send(&server), 0);
+    }
+    assert_eq!(batch.segments, can_segment, "{asked}");
+    let mut got = [Vec::new(), Vec::new()];
+    for (number, _) in lengths.iter().enumerate().filter(|it| *it.1 > 0) {
+        let who = number / 3 % 2;
+        let mut answer = vec![0; ANSWER_SIZE];
+        let (length, from) = clients[who].recv_from(&mut answer).unwrap();
+        assert_eq!(from, address);
+        answer.truncate(length);
+        got[who].push(answer);
+    }
+    got
+}
+
+#[test]
+fn answers_that_leave_together_arrive_one_by_one() {
+    let lengths = [40, 40, 40, 60, 60, 60, 40, 0, 40, 50, 40, 40, 2000, 2000, 2000, 41, 41, 41, 9];
+    let ways = [("127.0.0.1", true), ("127.0.0.9", true), ("::1", true), ("127.0.0.1", false)];
+    for (asked, can_segment) in ways {
+        let got = answered(asked, &lengths, can_segment);
+        for (who, got) in got.iter().enumerate() {
+            let own = lengths.iter().enumerate().filter(|it| it.0 / 3 % 2 == who && *it.1 > 0);
+            for ((number, length), answer) in own.zip(got) {
+                let expected = format!("{who} {length} {number} ");
+                assert!(answer.starts_with(expected.as_bytes()), "{expected:?}, not {answer:?}");
+                assert_eq!(answer.len(), *length);
+            }
+        }
+    }
+}
