@@ -13,7 +13,9 @@ use tokio::sync::watch;
 use super::systemd;
 use crate::api::BACKLOG;
 use crate::control::Surroundings;
-use crate::dns::{self, CookieSecrets, Identity, Policy, Server, Sockets, Steering, TcpLimits};
+use crate::dns::{
+    self, CookieSecrets, Identity, Policy, RateLimits, Server, Sockets, Steering, TcpLimits,
+};
 use crate::metrics::DnsCounters;
 use crate::settings::{CookieSecret, Settings};
 use crate::snapshot::Live;
@@ -81,6 +83,7 @@ fn policy(settings: &Settings, own: CookieSecret) -> Policy {
         cookie_secrets: CookieSecrets::new(&server.cookie_secrets, own),
         require_server_cookie: server.require_server_cookie,
         udp_size: server.udp_size,
+        rate_limit: settings.rate_limit.as_ref().map(RateLimits::new),
     }
 }
 
@@ -110,10 +113,12 @@ pub(super) fn open(
     let admin = AdminSocket::bind(settings.admin.listen)?;
     let tcp = TcpLimits { connections: server.tcp_max_connections, idle: server.tcp_idle_timeout };
     let mut cookie_secret = CookieSecret([0; 16]);
+    let mut limiter_key = [0; 16];
     getrandom::fill(&mut cookie_secret.0)
+        .and_then(|()| getrandom::fill(&mut limiter_key))
         .context("the operating system gives no random numbers")?;
     let policy = Arc::new(ArcSwap::from_pointee(policy(settings, cookie_secret)));
-    let context = dns::Context { live, counters, policy: policy.clone(), tcp };
+    let context = dns::Context { live, counters, policy: policy.clone(), limiter_key, tcp };
     let server = Server::start(&sockets, &context).context("could not start the DNS workers")?;
     let listening = Listening {
         sockets,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::model::Geography;
-use crate::settings::{Admin, Ecs, Metrics, Probe, Resolver, Server, Settings, State};
+use crate::settings::{Admin, Ecs, Metrics, Probe, RateLimit, Resolver, Server, Settings, State};
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
 #[derive(Clone, Debug)]
@@ -12,6 +12,7 @@ pub struct Running {
     probe: Probe,
     state: State,
     ecs: Ecs,
+    rate_limit: Option<RateLimit>,
     resolver: Resolver,
     geography: Arc<Geography>,
 }
@@ -35,6 +36,7 @@ impl Running {
             probe: settings.probe.clone(),
             state: settings.state.clone(),
             ecs: settings.ecs.clone(),
+            rate_limit: settings.rate_limit.clone(),
             resolver: settings.resolver.clone(),
             geography: settings.model.geography.clone(),
         }
@@ -64,7 +66,8 @@ impl Running {
         let Probe { max_concurrent } = &mut self.probe;
         let State { dir, max_age } = &self.state;
         let Ecs { trusted } = &mut self.ecs;
-        let Settings { server, admin, metrics, probe, state, ecs, resolver, .. } = settings;
+        let Settings { server, admin, metrics, probe, state, ecs, rate_limit, resolver, .. } =
+            settings;
         let geography = std::mem::replace(&mut self.geography, settings.model.geography.clone());
         let same_networks = geography.networks == self.geography.networks;
         let taken = [
@@ -82,6 +85,7 @@ impl Running {
             ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
             ("ecs.trusted", replace(trusted, &ecs.trusted)),
+            ("rate_limit", replace(&mut self.rate_limit, rate_limit)),
             ("resolver", replace(&mut self.resolver, resolver)),
             ("client_network", !same_networks),
             (
@@ -140,6 +144,7 @@ mod tests {
             ("admin.listen", true, "[admin]\nlisten = '127.0.0.1:1234'"),
             ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
             ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),
+            ("rate_limit", true, "[rate_limit]\nresponses_per_second = 7"),
             ("resolver", true, "[resolver]\nservers = '192.0.2.53'"),
             ("client_network", true, "[[client_network]]\ncidr = '10.0.0.0/8'\nregion = 'US'"),
             ("ecs.trusted", true, "[ecs]\ntrusted = []"),

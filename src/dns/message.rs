@@ -236,6 +236,13 @@ impl<'b> Message<'b> {
         added
     }
 
+    /// Truncates an answer that nothing was added to: no record fits any more, and none of what is only a courtesy.
+    pub(super) fn slip(&mut self) {
+        self.truncated = true;
+        self.size -= self.limit.saturating_sub(self.length);
+        self.limit = self.length;
+    }
+
     /// Ends the message and gives its length.
     pub(super) fn finish(mut self, header: Header) -> usize {
         self.put_opt();

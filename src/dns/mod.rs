@@ -8,6 +8,7 @@ mod cookies;
 mod message;
 mod post;
 mod query;
+mod rate_limit;
 mod resolve;
 mod responder;
 mod server;
@@ -18,6 +19,7 @@ mod udp;
 
 pub use bind::{BindError, Sockets};
 pub use cookies::CookieSecrets;
+pub use rate_limit::RateLimits;
 pub use responder::{Identity, Policy};
 pub use server::{Context, Server, Steering};
 pub use tcp::TcpLimits;

@@ -1,5 +1,7 @@
 //! The one responder: bytes in, bytes out, for every transport. No I/O, no lock, and on the common path no allocation.
 
+mod limiting;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,11 +12,14 @@ use ipnet::IpNet;
 use super::cookies::CookieSecrets;
 use super::message::{ExtendedError, Message, Placed, UDP_SIZE_WITHOUT_EDNS};
 use super::query::{CLASS_CHAOS, CLASS_IN, Edns, FoldedName, HEADER, Packet, Query, Rcode, read};
+use super::rate_limit::RateLimits;
 use super::resolve::resolve;
 use crate::clock::Clock;
 use crate::metrics::{CookieStanding, DnsCounters, DropReason, Transport};
 use crate::model::RecordType;
 use crate::snapshot::{Entered, Reader, Worker};
+
+pub(super) use limiting::Limiting;
 
 /// One answer in so many is timed.
 const SAMPLING: u64 = 64;
@@ -43,6 +48,8 @@ pub struct Policy {
     pub require_server_cookie: bool,
     /// The size that is advertised, and the most that is sent over UDP; at least 512.
     pub udp_size: u16,
+    /// How many answers a network of clients may have over UDP; none limits nothing.
+    pub rate_limit: Option<RateLimits>,
 }
 
 impl Policy {
@@ -71,6 +78,8 @@ pub(super) struct Responder {
     policy: Cache<Arc<ArcSwap<Policy>>, Arc<Policy>>,
     /// How many there were, for sampling.
     packets: u64,
+    /// There where clients may not be who they say.
+    limiting: Option<Box<Limiting>>,
 }
 
 impl Responder {
@@ -79,15 +88,21 @@ impl Responder {
         counters: Arc<DnsCounters>,
         policy: Arc<ArcSwap<Policy>>,
     ) -> Self {
-        Self { reader, counters, policy: Cache::new(policy), packets: 0 }
+        Self { reader, counters, policy: Cache::new(policy), packets: 0, limiting: None }
+    }
+
+    /// Obeys the policy's rate limits from now on, which those don't do whose clients are known to be where they say.
+    pub(super) fn limiting(self, limiting: Limiting) -> Self {
+        Self { limiting: Some(Box::new(limiting)), ..self }
     }
 
     /// Begins to answer a batch of packets that have come in; its answers are made when this is dropped.
     pub(super) fn enter(&mut self) -> Answering<'_> {
-        let Self { reader, counters, policy, packets } = self;
+        let Self { reader, counters, policy, packets, limiting } = self;
         let worker = reader.worker();
         let policy = policy.load();
-        Answering { worker, entered: reader.enter(), counters, policy, packets, now: None }
+        let (entered, limiting) = (reader.enter(), limiting.as_deref_mut());
+        Answering { worker, entered, counters, policy, packets, limiting, now: None, instant: None }
     }
 
     /// Counts something that was not answered.
@@ -103,8 +118,11 @@ pub(super) struct Answering<'r> {
     counters: &'r DnsCounters,
     policy: &'r Policy,
     packets: &'r mut u64,
+    limiting: Option<&'r mut Limiting>,
     /// Seconds since 1970, looked up for the first packet of the batch that has to do with them.
     now: Option<u32>,
+    /// The same for rate limiting, which must not heed that a clock is set.
+    instant: Option<Instant>,
 }
 
 impl<'r> Answering<'r> {
@@ -146,6 +164,11 @@ impl<'r> Answering<'r> {
                     (Rcode::NoError, Some(CookieStanding::Bad), Path::Udp) => Rcode::BadCookie,
                     (rcode, ..) => rcode,
                 };
+                if let Some(limits) = &self.policy.rate_limit
+                    && !self.admits(limits, None, client, cookie, &mut message)
+                {
+                    return 0;
+                }
                 if bare.rcode == Rcode::NotImp {
                     message.extended_error = Some(ExtendedError::NotSupported);
                 }
@@ -156,7 +179,14 @@ impl<'r> Answering<'r> {
                 self.asked(client, path);
                 let (mut message, cookie) =
                     self.start(answer, query.question, query.edns, client, path);
-                if self.must_learn_cookie(cookie, path) {
+                let must_learn = self.must_learn_cookie(cookie, path);
+                let asked = (!must_learn).then_some(&query);
+                if let Some(limits) = &self.policy.rate_limit
+                    && !self.admits(limits, asked, client, cookie, &mut message)
+                {
+                    return 0;
+                }
+                if must_learn {
                     message.rcode = Rcode::BadCookie;
                     self.counters.outside(self.worker, message.rcode as u16);
                 } else {
@@ -262,7 +292,7 @@ impl<'r> Answering<'r> {
         message.authoritative = true;
         let owner = Placed { offset: HEADER, wire: query.name };
         let added = message.chaos_text(owner, &data);
-        message.truncated = added.is_err();
+        message.truncated |= added.is_err();
     }
 }
 

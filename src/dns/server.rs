@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bind::Sockets;
 use super::post::Post;
-use super::responder::{Policy, Responder};
+use super::responder::{Limiting, Policy, Responder};
 use super::supervise::supervised;
 use super::tcp::{self, Orders};
 use super::{TcpLimits, udp};
@@ -27,6 +27,8 @@ pub struct Context {
     pub counters: Arc<DnsCounters>,
     /// What CHAOS questions are told; may be swapped at any time.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// Random and secret: nobody can foresee which networks share a place in the tables for rate limiting.
+    pub limiter_key: [u8; 16],
     /// What TCP clients may take.
     pub tcp: TcpLimits,
 }
@@ -111,7 +113,10 @@ fn serve_udp(posts: &[Post], context: &Context, number: usize) {
     supervised(
         &name,
         || context.counters.panicked(worker),
-        || udp::serve(post, &mut context.responder(worker)),
+        || {
+            let limiting = Limiting::new(context.limiter_key);
+            udp::serve(post, &mut context.responder(worker).limiting(limiting))
+        },
     );
 }
 

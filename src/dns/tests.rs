@@ -120,6 +120,7 @@ fn policy() -> Policy {
         cookie_secrets: CookieSecrets::new(&[], secret),
         require_server_cookie: false,
         udp_size: 1232,
+        rate_limit: None,
     }
 }
 
@@ -158,6 +159,8 @@ mod cookies;
 mod ecs;
 #[path = "edns_tests.rs"]
 mod edns;
+#[path = "limiting_tests.rs"]
+mod limiting;
 
 /// A query: header with these flags and counts, one question, and whatever follows.
 fn query(name: &str, record_type: u16, flags: u8, additional: &[&[u8]]) -> Vec<u8> {

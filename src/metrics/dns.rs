@@ -65,6 +65,50 @@ impl CookieStanding {
         [(Self::Valid, "valid"), (Self::Bad, "bad"), (Self::None, "none")];
 }
 
+/// What kind of answer is limited, which decides whose it counts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerClass {
+    /// For a name that exists, also where it has nothing of the type.
+    Positive,
+    /// For a name that a wildcard or a DNAME stands for.
+    Synthesized,
+    /// To the servers of a delegated name.
+    Referral,
+    /// That there is no such name.
+    NxDomain,
+    /// What no zone answers: errors, and what the server says of itself.
+    Error,
+}
+
+impl AnswerClass {
+    /// Each with its label.
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Positive, "positive"),
+        (Self::Synthesized, "synthesized"),
+        (Self::Referral, "referral"),
+        (Self::NxDomain, "nxdomain"),
+        (Self::Error, "error"),
+    ];
+
+    /// The word for it in metrics and in the log.
+    pub fn label(self) -> &'static str {
+        Self::ALL.into_iter().find(|it| it.0 == self).map_or("", |it| it.1)
+    }
+}
+
+/// What becomes of an answer that is one too many for its client's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limited {
+    /// It is not sent.
+    Dropped,
+    /// It is sent empty and truncated, so that a real client asks over TCP.
+    Slipped,
+}
+
+impl Limited {
+    const ALL: [(Self, &'static str); 2] = [(Self::Dropped, "dropped"), (Self::Slipped, "slipped")];
+}
+
 /// Response codes by number; those up to BADCOOKIE (23) are counted.
 const RCODES: [(usize, &str); 9] = [
     (0, "NOERROR"),
@@ -90,7 +134,8 @@ const TIMES: usize = OUTSIDE + COUNTED_RCODES;
 const TIME_SUM: usize = TIMES + BUCKETS.len() + 1;
 const PANICS: usize = TIME_SUM + 1;
 const COOKIES: usize = PANICS + 1;
-const WIDTH: usize = COOKIES + CookieStanding::ALL.len();
+const LIMITED: usize = COOKIES + CookieStanding::ALL.len();
+const WIDTH: usize = LIMITED + AnswerClass::ALL.len() * Limited::ALL.len();
 
 /// How many counters a zone needs for its answers by rcode.
 pub const COUNTED_RCODES: usize = 24;
@@ -123,6 +168,11 @@ impl DnsCounters {
     /// Counts a query with a cookie.
     pub fn cookie(&self, worker: Worker, standing: CookieStanding) {
         self.0.add(worker, COOKIES + standing as usize, 1);
+    }
+
+    /// Counts an answer that was one too many.
+    pub fn limited(&self, worker: Worker, class: AnswerClass, what: Limited) {
+        self.0.add(worker, LIMITED + limited_index(class, what), 1);
     }
 
     /// Counts the time that a sampled answer took.
@@ -169,6 +219,18 @@ impl DnsCounters {
         CookieStanding::ALL.into_iter().map(|(it, label)| (label, self.count_cookies(it)))
     }
 
+    /// Answers of a class that were one too many, by what became of them.
+    pub fn count_limited(&self, class: AnswerClass, what: Limited) -> u64 {
+        self.0.sum(LIMITED + limited_index(class, what))
+    }
+
+    pub(super) fn limited_by_class(&self) -> impl Iterator<Item = ([&'static str; 2], u64)> {
+        let kinds = AnswerClass::ALL.into_iter().flat_map(|it| Limited::ALL.map(|what| (it, what)));
+        kinds.map(|((class, name), (what, action))| {
+            ([name, action], self.count_limited(class, what))
+        })
+    }
+
     pub(super) fn outside_by_rcode(&self) -> impl Iterator<Item = (&'static str, u64)> {
         by_rcode(&self.0, OUTSIDE)
     }
@@ -201,6 +263,10 @@ fn query_index(transport: Transport, is_v6: bool) -> usize {
     transport as usize * 2 + usize::from(is_v6)
 }
 
+fn limited_index(class: AnswerClass, what: Limited) -> usize {
+    class as usize * Limited::ALL.len() + what as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +283,8 @@ mod tests {
         counters.outside(worker, 16);
         counters.outside(worker, 23);
         counters.cookie(worker, CookieStanding::Bad);
+        counters.limited(worker, AnswerClass::Referral, Limited::Slipped);
+        counters.limited(worker, AnswerClass::Error, Limited::Slipped);
         counters.took(worker, Duration::from_micros(3));
         counters.took(worker, Duration::from_secs(1));
         counters.panicked(Worker(0));
@@ -234,6 +302,10 @@ mod tests {
             [("BADVERS", 1), ("BADCOOKIE", 1)]
         );
         assert_eq!(counted(counters.cookies().collect()), [("bad", 1)]);
+        assert_eq!(
+            counters.limited_by_class().filter(|(_, it)| *it > 0).collect::<Vec<_>>(),
+            [(["referral", "slipped"], 1), (["error", "slipped"], 1)]
+        );
         assert_eq!(counters.times(), ([0, 0, 1, 1, 1, 1, 1, 1, 1, 2], 1.000_003));
         assert_eq!(counters.panics(), 1);
     }

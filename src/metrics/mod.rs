@@ -18,7 +18,9 @@ mod totals;
 mod traffic;
 
 pub use control::ControlMetrics;
-pub use dns::{COUNTED_RCODES, CookieStanding, DnsCounters, DropReason, Transport};
+pub use dns::{
+    AnswerClass, COUNTED_RCODES, CookieStanding, DnsCounters, DropReason, Limited, Transport,
+};
 pub use exposure::Exposure;
 pub use probes::ProbeMetrics;
 pub use scrape::Scrape;

@@ -34,6 +34,14 @@ pub(super) fn write(snapshot: &Snapshot, counters: &DnsCounters, out: &mut Text)
     for (server_part, count) in counters.cookies() {
         cookies.add(&[("server_part", server_part)], count);
     }
+    let mut limited = out.family(Head {
+        name: "farol_dns_rate_limited_total",
+        kind: Kind::Counter,
+        help: "Answers that were one too many for a client's network, by class and by what became of them (slipped: sent empty and truncated).",
+    });
+    for ([class, action], count) in counters.limited_by_class() {
+        limited.add(&[("class", class), ("action", action)], count);
+    }
     let mut dropped = out.family(Head {
         name: "farol_dns_dropped_total",
         kind: Kind::Counter,

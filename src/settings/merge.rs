@@ -34,9 +34,10 @@ pub(super) fn merge(sources: Vec<Source>, log: &Log) -> Merged {
             }
         }
     }
-    // So that everything has its table, with defaults, even if no file has.
-    for key in ROOT.keys.iter().filter(|it| matches!(it.accepts, Accepts::Table(_))) {
-        if table.get(key.name).is_none() {
+    // So that everything has its table, with defaults, even if no file has; but for tables in which something must be written.
+    for key in ROOT.keys {
+        let has_defaults = matches!(key.accepts, Accepts::Table(inner) if !inner.has_required());
+        if has_defaults && table.get(key.name).is_none() {
             let empty = Node { place: place.clone(), value: Value::Table(Table::default()) };
             table.0.push((key.name.to_owned(), empty));
         }

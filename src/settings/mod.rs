@@ -29,6 +29,7 @@ mod nesting;
 mod problem;
 mod profile;
 mod push;
+mod rate_limit;
 mod reader;
 mod reading;
 mod reference;
@@ -52,6 +53,7 @@ pub use ecs::Ecs;
 pub(crate) use files::counts_in_directory;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
+pub use rate_limit::RateLimit;
 pub use reading::Reading;
 pub use resolver::Resolver;
 pub use server::{CookieSecret, Server};
@@ -88,6 +90,8 @@ pub struct Settings {
     pub probe: Probe,
     /// Who is believed when it names a client's network.
     pub ecs: Ecs,
+    /// How many answers over UDP a network of clients may have; none limits nothing.
+    pub rate_limit: Option<RateLimit>,
     /// Who is asked for the addresses of targets that are names.
     pub resolver: Resolver,
     /// The zones, sites and profiles.
@@ -214,10 +218,12 @@ fn settings(
         let metrics = metrics(&root);
         let (probe, ecs) = (probe(&root), Ecs::read(&root));
         let resolver = Resolver::read(&root.table("resolver")?);
-        Some((server?, admin?, state?, metrics?, probe?, ecs?, resolver, model))
+        let rate_limit = RateLimit::read(&root);
+        Some((server?, admin?, state?, metrics?, probe?, ecs?, rate_limit, resolver, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, metrics, probe, ecs, resolver, model)) = parts else {
+    let Some((server, admin, state, metrics, probe, ecs, rate_limit, resolver, model)) = parts
+    else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
@@ -230,6 +236,7 @@ fn settings(
         metrics,
         probe,
         ecs,
+        rate_limit,
         resolver,
         model,
         digest,

@@ -21,6 +21,11 @@ impl Schema {
     pub(super) fn find(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|it| it.name == name)
     }
+
+    /// Whether one of its keys must be written.
+    pub(super) fn has_required(&self) -> bool {
+        self.keys.iter().any(|it| matches!(it.default, Default::Required(_)))
+    }
 }
 
 /// One key of a table.

@@ -3,6 +3,7 @@
 mod geo;
 mod monitor;
 mod profile;
+mod rate_limit;
 mod server;
 
 pub(super) use geo::PLACE;
@@ -17,6 +18,7 @@ use super::schema::Accepts::{
 use super::schema::{Key, Schema};
 use geo::{CLIENT_NETWORK, ECS, GEO};
 use profile::PROFILE;
+use rate_limit::RATE_LIMIT;
 use server::SERVER;
 
 /// RFC 2181 8.
@@ -36,6 +38,7 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("metrics", Table(&METRICS)),
         Key::table("probe", Table(&PROBE)),
         Key::table("resolver", Table(&RESOLVER)),
+        Key::table("rate_limit", Table(&RATE_LIMIT)),
         Key::table("zone", Tables(&ZONE)),
         Key::table("site", Tables(&SITE)),
         Key::table("client_network", Tables(&CLIENT_NETWORK)),

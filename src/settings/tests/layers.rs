@@ -1,7 +1,7 @@
 //! The environment and flags over files.
 
 use super::*;
-use crate::settings::schema::{Accepts, Schema};
+use crate::settings::schema::{Accepts, Default as Preset, Key, Schema};
 
 fn inputs(environment: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> Inputs {
     let variable = |(name, value): &(&str, &str)| (OsString::from(*name), OsString::from(*value));
@@ -152,7 +152,16 @@ fn every_key_of_a_single_table_has_its_variable() {
                 Accepts::Text(_) if loaded.is_ok() => {}
                 _ => {
                     let found = if key.is_secret { "" } else { "found" };
-                    expect(loaded, &[&format!("environment variable {name}: {path}: {found}")]);
+                    // What goes with it is missed.
+                    let is_other = |it: &&Key| {
+                        matches!(it.default, Preset::Required(_)) && it.name != key.name
+                    };
+                    let others = schema.keys.iter().filter(is_other);
+                    let mut expected: Vec<String> = others
+                        .map(|it| format!("{}.{}: is missing", table.name, it.name))
+                        .collect();
+                    expected.push(format!("environment variable {name}: {path}: {found}"));
+                    expect(loaded, &expected.iter().map(String::as_str).collect::<Vec<_>>());
                 }
             }
             set += 1;

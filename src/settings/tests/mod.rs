@@ -5,6 +5,7 @@ mod clients;
 mod formats;
 mod layers;
 mod monitors;
+mod rate_limit;
 mod routing;
 mod samples;
 mod targets;
@@ -127,6 +128,7 @@ fn everything_has_a_default() {
     assert_eq!((settings.server.version, settings.server.id), (None, None));
     assert_eq!(settings.admin.listen, "127.0.0.1:8053".parse().unwrap());
     assert_eq!(settings.state.dir, Path::new("/var/lib/farol"));
+    assert_eq!(settings.rate_limit, None);
     assert_eq!(settings.files, [] as [&Path; 0]);
     assert_eq!(settings.warnings, []);
 

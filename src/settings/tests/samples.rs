@@ -47,7 +47,7 @@ fn the_defaults_in_the_reference_are_those_of_the_program() {
     assert!(required(REFERENCE).len() + 500 < REFERENCE.len());
     assert_eq!((all.server, all.admin, all.state), (few.server, few.admin, few.state));
     assert_eq!((all.model.zones, all.model.profiles), (few.model.zones, few.model.profiles));
-    assert_eq!(all.model.sites, few.model.sites);
+    assert_eq!((all.model.sites, all.rate_limit), (few.model.sites, few.rate_limit));
 }
 
 /// Each commented example of the reference, on its own, is of the kind that its key takes: what may be wrong with it is
