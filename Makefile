@@ -22,6 +22,7 @@ bench: ## install what benchmarks need, then run all of them
 	cargo build --release --locked
 	benches/dns/run
 	benches/start/run
+	benches/zone/run
 	benches/verdict/run
 	benches/failover/run
 	benches/reload/run

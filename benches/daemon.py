@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import tempfile
 import threading
@@ -91,6 +92,23 @@ def cpu_times(session):
         if int(fields[3]) == session:
             total = [all + int(own) for all, own in zip(total, fields[11:13])]
     return [it / os.sysconf("SC_CLK_TCK") for it in total]
+
+
+def first_answer(server, name):
+    """Asks until there is an answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(0.02)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                client.sendto(query(name), (server.host, server.port))
+                answer = client.recv(1500)
+                break
+            except (TimeoutError, ConnectionRefusedError):
+                time.sleep(0.01)
+        else:
+            raise TimeoutError
+    assert answer[3] & 15 == 0 and answer[7] == 1, answer
 
 
 class Daemon:

@@ -62,6 +62,10 @@ class Peer:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command(path), start_new_session=True, **quiet, **how)
 
+    def resident_bytes(self, most=False):
+        """As daemon.Daemon tells it."""
+        return daemon.resident_bytes(self.process.pid, most)
+
     def __enter__(self):
         return self
 

@@ -36,7 +36,7 @@ impl Asker for Counting {
         table.counters.draw(self.0, family)
     }
 
-    fn chose(&mut self, _: &ProfileTable, _: Choice) {}
+    fn chose(&mut self, _: &ProfileTable, _: &Choice) {}
 }
 
 /// What is asked: a profile of this name, with so many endpoints, and these keys.

@@ -243,7 +243,7 @@ impl Asker for Walker {
         Draw { seed: self.seed, sequence: self.seed >> 40 }
     }
 
-    fn chose(&mut self, _: &ProfileTable, choice: Choice) {
+    fn chose(&mut self, _: &ProfileTable, choice: &Choice) {
         self.way.push(match choice {
             Choice::Endpoints(pick) => pick.members().collect(),
             Choice::NoData => vec![usize::MAX],

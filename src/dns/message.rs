@@ -86,7 +86,7 @@ pub(super) struct Message<'b> {
     limit: usize,
     counts: [u16; 4],
     /// The OPT record to answer with, when the query had one.
-    edns: Option<Edns>,
+    edns: Option<&'b Edns>,
     keepalive: Option<u16>,
     /// The UDP size to advertise.
     udp_size: u16,
@@ -105,21 +105,22 @@ pub(super) struct Message<'b> {
 impl<'b> Message<'b> {
     /// Starts an answer that repeats the question. `keepalive` (in units of 100 ms) goes to TCP clients that asked for it.
     /// `udp_size` is advertised to those with EDNS. `buffer` holds at least 512 octets.
+    #[inline]
     pub(super) fn new(
         buffer: &'b mut [u8],
         size: usize,
         question: &[u8],
-        edns: Option<Edns>,
+        edns: Option<&'b Edns>,
         keepalive: Option<u16>,
         udp_size: u16,
     ) -> Self {
         let keepalive = keepalive.filter(|_| edns.is_some_and(|it| it.keepalive));
-        let subnet = edns.and_then(|it| it.subnet);
-        let cookie = edns.and_then(|it| it.cookie);
-        let opt = edns.map_or(0, |_| OPT_LENGTH)
-            + keepalive.map_or(0, |_| KEEPALIVE_LENGTH)
-            + subnet.map_or(0, |it| OPTION_HEADER + it.length())
-            + cookie.map_or(0, |_| OPTION_HEADER + COOKIE);
+        let opt = edns.map_or(0, |edns| {
+            OPT_LENGTH
+                + keepalive.map_or(0, |_| KEEPALIVE_LENGTH)
+                + edns.subnet.as_ref().map_or(0, |it| OPTION_HEADER + it.length())
+                + edns.cookie.as_ref().map_or(0, |_| OPTION_HEADER + COOKIE)
+        });
         let size = size.min(buffer.len());
         let mut message = Self {
             buffer,
@@ -267,8 +268,8 @@ impl<'b> Message<'b> {
         let Some(edns) = self.edns else { return };
         self.limit = self.size;
         let keepalive = self.keepalive.map_or(0, |_| KEEPALIVE_LENGTH);
-        let subnet = edns.subnet.map_or(0, |it| OPTION_HEADER + it.length());
-        let cookie = edns.cookie.map_or(0, |_| OPTION_HEADER + COOKIE);
+        let subnet = edns.subnet.as_ref().map_or(0, |it| OPTION_HEADER + it.length());
+        let cookie = edns.cookie.as_ref().map_or(0, |_| OPTION_HEADER + COOKIE);
         let needed = keepalive + subnet + cookie;
         let room = self.size.saturating_sub(self.length + OPT_LENGTH + needed);
         // These are courtesies: they go where there is room.
@@ -289,7 +290,7 @@ impl<'b> Message<'b> {
                 message.put(&[0, 2])?;
                 message.put(&timeout.to_be_bytes())?;
             }
-            if let Some(subnet) = edns.subnet {
+            if let Some(subnet) = &edns.subnet {
                 let (data, length) = subnet.answer(message.scope);
                 message.put(&OPTION_CLIENT_SUBNET.to_be_bytes())?;
                 message.put(&(length as u16).to_be_bytes())?;

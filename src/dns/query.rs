@@ -117,6 +117,7 @@ impl FoldedName {
 }
 
 /// Reads a packet. Total: whatever the octets, there is one thing to do.
+#[inline]
 pub(super) fn read(packet: &[u8]) -> Packet<'_> {
     let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else {
         return Packet::Ignored(DropReason::Short);

@@ -303,7 +303,7 @@ impl Asker for Counting {
         table.counters.draw(self.0, family)
     }
 
-    fn chose(&mut self, table: &ProfileTable, choice: Choice) {
+    fn chose(&mut self, table: &ProfileTable, choice: &Choice) {
         match choice {
             Choice::Endpoints(pick) => {
                 pick.members().for_each(|it| table.counters.count(self.0, it));

@@ -159,7 +159,8 @@ impl<'r> Answering<'r> {
             Packet::Bare(bare) => {
                 self.asked(client, path);
                 let question = bare.question.unwrap_or_default();
-                let (mut message, cookie) = self.start(answer, question, bare.edns, client, path);
+                let (mut message, cookie) =
+                    self.start(answer, question, bare.edns.as_ref(), client, path);
                 message.rcode = match (bare.rcode, cookie, path) {
                     (Rcode::NoError, Some(CookieStanding::Bad), Path::Udp) => Rcode::BadCookie,
                     (rcode, ..) => rcode,
@@ -178,7 +179,7 @@ impl<'r> Answering<'r> {
             Packet::Query(query) => {
                 self.asked(client, path);
                 let (mut message, cookie) =
-                    self.start(answer, query.question, query.edns, client, path);
+                    self.start(answer, query.question, query.edns.as_ref(), client, path);
                 let must_learn = self.must_learn_cookie(cookie, path);
                 let asked = (!must_learn).then_some(&query);
                 if let Some(limits) = &self.policy.rate_limit
@@ -198,11 +199,12 @@ impl<'r> Answering<'r> {
     }
 
     /// Starts an answer, and tells what the client's cookie is worth.
+    #[inline]
     fn start<'b>(
         &mut self,
         answer: &'b mut [u8],
         question: &[u8],
-        edns: Option<Edns>,
+        edns: Option<&'b Edns>,
         client: IpAddr,
         path: Path,
     ) -> (Message<'b>, Option<CookieStanding>)
@@ -219,10 +221,10 @@ impl<'r> Answering<'r> {
         };
         let mut message = Message::new(answer, size, question, edns, keepalive, policy.udp_size);
         message.nsid = policy.identity.id.as_deref();
-        let Some(cookie) = edns.and_then(|it| it.cookie) else { return (message, None) };
+        let Some(cookie) = edns.and_then(|it| it.cookie.as_ref()) else { return (message, None) };
         let now = *self.now.get_or_insert_with(seconds);
         let standing;
-        (standing, message.cookie) = policy.cookie_secrets.check(&cookie, client, now);
+        (standing, message.cookie) = policy.cookie_secrets.check(cookie, client, now);
         self.counters.cookie(self.worker, standing);
         (message, Some(standing))
     }
@@ -254,7 +256,7 @@ impl<'r> Answering<'r> {
         } else if query.class == CLASS_CHAOS {
             self.introduce(query, message);
         } else if query.class == CLASS_IN {
-            let named = self.named(resolver, query.edns);
+            let named = self.named(resolver, query.edns.as_ref());
             let client = named.unwrap_or(resolver);
             if let Some(zone) = resolve(self.entered.snapshot(), worker, client, query, message) {
                 // Of the resolver's own address nothing is said.
@@ -269,8 +271,8 @@ impl<'r> Answering<'r> {
     }
 
     /// The network that a trusted resolver asks for.
-    fn named(&self, resolver: IpAddr, edns: Option<Edns>) -> Option<IpAddr> {
-        let network = edns?.subnet?.network()?;
+    fn named(&self, resolver: IpAddr, edns: Option<&Edns>) -> Option<IpAddr> {
+        let network = edns?.subnet.as_ref()?.network()?;
         self.policy.trusts(resolver).then_some(network)
     }
 

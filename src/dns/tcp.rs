@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{self, IpAddr};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::QUIET;
@@ -220,12 +221,16 @@ async fn exchange(
     let mut unread = Vec::new();
     let mut answers = Vec::new();
     let mut deadline = Instant::now() + idle;
+    // Set anew only when it has run out: most messages come long before that.
+    let mut timer = pin!(sleep_until(deadline));
+    let mut ended = pin!(end.cancelled());
     let mut since_yield = 0;
     loop {
         let turn = shared.take_turn(&mut unread, client, &mut answers);
         if turn.messages > 0 {
-            deadline = Instant::now() + idle;
-            ticket.touch(Instant::now());
+            let now = Instant::now();
+            deadline = now + idle;
+            ticket.touch(now);
         }
         unsent.set(!answers.is_empty());
         write(stream, &mut answers, idle).await?;
@@ -243,19 +248,26 @@ async fn exchange(
         }
         trim(&mut unread);
         unread.reserve(READ_SIZE);
-        let read = tokio::select! {
-            // What has arrived is answered before the end.
-            biased;
-            read = timeout_at(deadline, stream.read_buf(&mut unread)) => read,
-            () = end.cancelled() => return Ok(()),
+        let read = loop {
+            tokio::select! {
+                // What has arrived is answered before the end.
+                biased;
+                read = stream.read_buf(&mut unread) => break read?,
+                () = &mut ended => return Ok(()),
+                () = &mut timer => {
+                    if Instant::now() < deadline {
+                        timer.as_mut().reset(deadline);
+                    } else if unread.is_empty() {
+                        return Ok(());
+                    } else {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
+            }
         };
-        match read {
-            Ok(Ok(0)) if unread.is_empty() => return Ok(()),
-            Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(error),
-            Err(_) if unread.is_empty() => return Ok(()),
-            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+        if read == 0 {
+            let is_whole = unread.is_empty();
+            return if is_whole { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         }
     }
 }

@@ -121,6 +121,7 @@ impl Chooser {
 
     /// Picks for a client. One member is picked in constant time, as far as the method's own lookup is, without
     /// [`Affinity`].
+    #[inline]
     pub fn pick(&self, client: &Client<'_>, draw: Draw) -> Pick {
         let chance = match self.affinity {
             Some(affinity) => Chance::Client(client.key(affinity)),
@@ -129,6 +130,7 @@ impl Chooser {
         self.pick_by(client, chance)
     }
 
+    #[inline]
     fn pick_by<'s>(&'s self, client: &Client<'_>, chance: Chance) -> Pick {
         let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
         let own_network = self.affinity.map_or(0, |it| client.affinity_scope(it));

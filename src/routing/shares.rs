@@ -16,7 +16,9 @@ pub struct Shares {
     /// For equal parts of the circle: the first member that has a unit there (an indexed search, so that finding a member
     /// takes two comparisons on average however many there are).
     guide: Box<[u32]>,
-    total: u64,
+    /// Parts of the guide for one unit, in 2⁻³²; rounded down, which leads to an earlier part at worst.
+    parts_per_unit: u64,
+    total: Modulus,
     stride: u64,
     /// What a unit of the circle stands for.
     divisor: u64,
@@ -50,7 +52,8 @@ impl Shares {
             members,
             ends: ends.into(),
             guide: guide.into(),
-            total,
+            parts_per_unit: (parts << 32) / total,
+            total: Modulus::new(total),
             stride: stride(total),
             divisor,
         })
@@ -68,7 +71,7 @@ impl Shares {
 
     /// The sum of their weights.
     pub(super) fn total_weight(&self) -> u64 {
-        self.total * self.divisor
+        self.total.modulus * self.divisor
     }
 
     /// The member that every draw meets, if there is but one.
@@ -78,13 +81,14 @@ impl Shares {
     }
 
     /// The member that a draw meets. O(1) in the number of members.
+    #[inline]
     pub fn pick(&self, draw: Draw) -> usize {
         if let Some(only) = self.only() {
             return only;
         }
-        let steps = draw.step() % self.total;
-        let position = (draw.offset(self.total) + steps * self.stride) % self.total;
-        let part = position * self.guide.len() as u64 / self.total;
+        let steps = self.total.of(draw.step());
+        let position = self.total.of(draw.offset(self.total.modulus) + steps * self.stride);
+        let part = position * self.parts_per_unit >> 32;
         let mut at = self.guide.get(part as usize).map_or(0, |it| *it as usize);
         while self.ends.get(at).is_some_and(|end| *end <= position) {
             at += 1;
@@ -99,7 +103,30 @@ impl Shares {
         };
         let start = if at == 0 { 0 } else { self.ends.get(at - 1).copied().unwrap_or_default() };
         let end = self.ends.get(at).copied().unwrap_or_default();
-        (end - start) as f64 / self.total as f64
+        (end - start) as f64 / self.total.modulus as f64
+    }
+}
+
+/// A number to divide by often, of 32 bits: a multiplication and a correction take the place of the division (Barrett 1986).
+#[derive(Clone, Copy, Debug)]
+struct Modulus {
+    modulus: u64,
+    /// 2⁶⁴ divided by it, rounded down; one less where that is 2⁶⁴.
+    reciprocal: u64,
+}
+
+impl Modulus {
+    fn new(modulus: u64) -> Self {
+        let reciprocal = u64::MAX / modulus.max(1);
+        Self { modulus, reciprocal }
+    }
+
+    /// What is left of a number.
+    fn of(self, number: u64) -> u64 {
+        let quotient = (u128::from(number) * u128::from(self.reciprocal) >> 64) as u64;
+        // The quotient is right, or one too small.
+        let left = number - quotient * self.modulus;
+        if left >= self.modulus { left - self.modulus } else { left }
     }
 }
 
@@ -175,6 +202,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_left_equals_that_of_a_division(modulus in prop_oneof![1_u64..100, 1..1_u64 << 32], number: u64) {
+            let modulus = Modulus::new(modulus);
+            for number in [number, number % (4 * modulus.modulus), u64::MAX] {
+                prop_assert_eq!(modulus.of(number), number % modulus.modulus);
+            }
+        }
+
         #[test]
         fn any_run_of_draws_stays_near_its_shares(
             weights in prop::collection::vec(1_u16..=65535, 1..12),

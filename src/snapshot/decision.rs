@@ -16,7 +16,7 @@ pub trait Asker {
     fn draw(&mut self, table: &ProfileTable, family: Family) -> Draw;
 
     /// Hears what each profile chose, from the one that is asked to the one that answers.
-    fn chose(&mut self, table: &ProfileTable, choice: Choice);
+    fn chose(&mut self, table: &ProfileTable, choice: &Choice);
 }
 
 /// What a profile chose.
@@ -80,9 +80,10 @@ impl Snapshot {
             if decision.basis == Basis::Healthy {
                 decision.basis = table.basis(family);
             }
-            let (choice, scope) = table.choose(record_type, &client, asker);
-            (decision.choice, decision.scope) = (choice, decision.scope.max(scope));
-            asker.chose(table, choice);
+            let scope;
+            (decision.choice, scope) = table.choose(record_type, &client, asker);
+            decision.scope = decision.scope.max(scope);
+            asker.chose(table, &decision.choice);
             let child = match decision.destination() {
                 Some(Destination::Profile(slot)) => self.profiles.get(*slot),
                 _ => None,
@@ -107,6 +108,7 @@ impl ProfileTable {
         is_address || (self.is_alias && record_type != RecordType::ANY)
     }
 
+    #[inline]
     fn choose(
         &self,
         record_type: RecordType,
@@ -179,5 +181,5 @@ impl Asker for Draw {
         *self
     }
 
-    fn chose(&mut self, _: &ProfileTable, _: Choice) {}
+    fn chose(&mut self, _: &ProfileTable, _: &Choice) {}
 }

@@ -160,7 +160,7 @@ impl Asker for Witness<'_> {
         self.next()
     }
 
-    fn chose(&mut self, table: &ProfileTable, choice: Choice) {
+    fn chose(&mut self, table: &ProfileTable, choice: &Choice) {
         let Some(table) = self.snapshot.profile(&table.profile.name).cloned() else { return };
         let client = Client::new(self.client, &self.snapshot.geography);
         let shares = table.shares(self.family, Some(&client)).unwrap_or_default();
@@ -171,6 +171,13 @@ impl Asker for Witness<'_> {
         };
         let endpoints = shares.into_iter().enumerate().filter_map(weighed).collect();
         let (basis, draw) = (table.basis(self.family), self.next());
-        self.levels.push(Level { table, basis, choice, draw, located: trace.located, endpoints });
+        self.levels.push(Level {
+            table,
+            basis,
+            choice: *choice,
+            draw,
+            located: trace.located,
+            endpoints,
+        });
     }
 }

@@ -208,7 +208,7 @@ impl Asker for Walker {
         Draw { seed, ..self.draw }
     }
 
-    fn chose(&mut self, table: &ProfileTable, choice: Choice) {
+    fn chose(&mut self, table: &ProfileTable, choice: &Choice) {
         let name = |it: usize| table.profile.endpoints[it].name.to_string();
         self.way.push(match choice {
             Choice::Endpoints(pick) => pick.members().map(name).collect(),

@@ -24,7 +24,7 @@ impl Asker for Counting {
         table.counters.draw(Worker(0), family)
     }
 
-    fn chose(&mut self, _: &ProfileTable, _: Choice) {}
+    fn chose(&mut self, _: &ProfileTable, _: &Choice) {}
 }
 
 /// A world, and who asks in it.

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::UdpGsoSegment;
 
 use crate::Asking;
 use crate::packets::{BATCH, Packets};
@@ -44,10 +46,15 @@ fn is_answer(packet: &[u8]) -> bool {
 pub(crate) fn flood(asking: &Asking, queries: &Queries) -> Result<()> {
     let started = Instant::now();
     let end = started + asking.duration()?;
+    let length = queries.length().context("the questions are not all of one length")?;
     let client =
         || Ok(Client { socket: connect(asking.server)?, in_flight: 0, heard: Instant::now() });
     let mut clients = (0..asking.clients).map(|_| client()).collect::<Result<Vec<_>>>()?;
-    let mut packets = Packets::new(true);
+    for client in &clients {
+        // Whoever asks must cost less than whoever answers: the kernel cuts the questions of one call apart.
+        setsockopt(&client.socket, UdpGsoSegment, &length)?;
+    }
+    let (mut packets, mut questions) = (Packets::new(true), Vec::<u8>::new());
     let (mut answers, mut others, mut lost, mut number) = (0_u64, 0_u64, 0, 0);
     'asking: loop {
         for _ in 0..ROUNDS {
@@ -62,12 +69,18 @@ pub(crate) fn flood(asking: &Asking, queries: &Queries) -> Result<()> {
                 if free < asking.in_flight.min(BATCH).div_ceil(2) {
                     continue;
                 }
-                for at in 0..free {
-                    packets.put(at, |room, _| queries.write(number, number as u16, room));
+                questions.clear();
+                for _ in 0..free {
+                    let start = questions.len();
+                    questions.extend_from_slice(queries.plain(number));
+                    if let Some(id) = questions.get_mut(start..start + 2) {
+                        id.copy_from_slice(&(number as u16).to_be_bytes());
+                    }
                     number += 1;
                 }
-                client.in_flight +=
-                    packets.send(&client.socket, free).or_else(nothing_if_refused)?;
+                if client.socket.send(&questions).or_else(nothing_if_refused)? > 0 {
+                    client.in_flight += free;
+                }
                 if received > 0 {
                     client.heard = Instant::now();
                 }

@@ -38,9 +38,21 @@ impl Queries {
         self.framed.get(number % self.framed.len()).map(|it| &**it).unwrap_or_default()
     }
 
+    /// The same without the length in front.
+    pub(crate) fn plain(&self, number: usize) -> &[u8] {
+        self.framed(number).get(2..).unwrap_or_default()
+    }
+
+    /// The length of all questions, if it is the same.
+    pub(crate) fn length(&self) -> Option<i32> {
+        let length = self.plain(0).len();
+        let same = self.framed.iter().all(|it| it.len() == length + 2);
+        i32::try_from(length).ok().filter(|_| same)
+    }
+
     /// Writes the question of this number, with this id, without a length in front. Gives its length.
     pub(crate) fn write(&self, number: usize, id: u16, room: &mut [u8]) -> usize {
-        let query = self.framed(number).get(2..).unwrap_or_default();
+        let query = self.plain(number);
         let Some(room) = room.get_mut(..query.len()) else { return 0 };
         room.copy_from_slice(query);
         room[..2].copy_from_slice(&id.to_be_bytes());
