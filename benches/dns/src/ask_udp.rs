@@ -24,7 +24,7 @@ struct Client {
     heard: Instant,
 }
 
-fn connect(server: SocketAddr) -> Result<UdpSocket> {
+pub(crate) fn connect(server: SocketAddr) -> Result<UdpSocket> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -140,12 +140,12 @@ pub(crate) fn pace(asking: &Asking, queries: &Queries, rate: u32) -> Result<()> 
     Ok(())
 }
 
-fn receive(packets: &mut Packets, socket: &UdpSocket) -> io::Result<usize> {
+pub(crate) fn receive(packets: &mut Packets, socket: &UdpSocket) -> io::Result<usize> {
     packets.receive(socket, false).or_else(nothing_if_refused)
 }
 
 /// A server that does not listen yet, or is over its buffers, is no reason to end.
-fn nothing_if_refused(error: io::Error) -> io::Result<usize> {
+pub(crate) fn nothing_if_refused(error: io::Error) -> io::Result<usize> {
     match error.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::WouldBlock => Ok(0),
         _ => Err(error),

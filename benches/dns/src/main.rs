@@ -6,6 +6,7 @@
 mod ask_tcp;
 mod ask_udp;
 mod bare;
+mod mutate;
 mod packets;
 mod queries;
 
@@ -39,6 +40,14 @@ enum Job {
     },
     /// Ask over TCP, with a bounded number of questions under way on each connection.
     Tcp(Asking),
+    /// Send packets over UDP that are nearly queries.
+    Mutate {
+        #[command(flatten)]
+        asking: Asking,
+        /// How many.
+        #[arg(long, default_value_t = 10_000_000)]
+        count: u64,
+    },
     /// Answer over UDP and TCP at this address: each question gets itself back, with one address.
     Bare { listen: SocketAddr },
 }
@@ -71,6 +80,9 @@ fn main() -> Result<()> {
         Job::Udp(asking) => ask_udp::flood(&asking, &Queries::read(&asking.queries)?),
         Job::Pace { asking, rate } => {
             ask_udp::pace(&asking, &Queries::read(&asking.queries)?, rate)
+        }
+        Job::Mutate { asking, count } => {
+            mutate::mutate(&asking, &Queries::read(&asking.queries)?, count)
         }
         Job::Tcp(asking) => ask_tcp::ask(&asking, &Queries::read(&asking.queries)?),
         Job::Bare { listen } => bare::serve(listen),
