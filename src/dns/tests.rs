@@ -158,6 +158,8 @@ mod cookies;
 mod ecs;
 #[path = "edns_tests.rs"]
 mod edns;
+#[path = "padding_tests.rs"]
+mod padding;
 
 /// A query: header with these flags and counts, one question, and whatever follows.
 fn query(name: &str, record_type: u16, flags: u8, additional: &[&[u8]]) -> Vec<u8> {

@@ -20,6 +20,7 @@ pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod relay;
 pub(crate) mod site;
+pub(crate) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU8, Ordering};
