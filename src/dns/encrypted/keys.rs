@@ -7,12 +7,14 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Error as TlsError, ServerConfig, SupportedProtocolVersion};
 
+use super::http2;
 use crate::model::TlsIdentity;
 
 /// How handshakes go, for each protocol (ALPN, RFC 7301). Clones are the same.
 #[derive(Clone)]
 pub struct TlsKeys {
     pub(super) tls: Arc<ServerConfig>,
+    pub(super) https: Arc<ServerConfig>,
 }
 
 impl fmt::Debug for TlsKeys {
@@ -27,7 +29,11 @@ impl TlsKeys {
     /// # Errors
     /// When they don't belong together, or can't be used.
     pub fn new(identity: &TlsIdentity) -> Result<Self, TlsError> {
-        Ok(Self { tls: Arc::new(config(identity, rustls::ALL_VERSIONS, b"dot")?) })
+        let both = rustls::ALL_VERSIONS;
+        Ok(Self {
+            tls: Arc::new(config(identity, both, b"dot")?),
+            https: Arc::new(config(identity, both, http2::ALPN)?),
+        })
     }
 }
 

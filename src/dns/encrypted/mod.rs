@@ -1,6 +1,8 @@
 //! DNS over TLS, HTTPS and QUIC: the same responder, behind handshakes. One thread with a runtime of its own, so that whatever
 //! handshakes cost and clients do here, UDP and TCP don't wait for it.
 
+mod http2;
+mod https;
 mod keys;
 mod tls;
 
@@ -8,11 +10,12 @@ pub use keys::TlsKeys;
 
 use std::cell::RefCell;
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -37,13 +40,15 @@ pub struct Encryption {
 #[derive(Clone, Debug)]
 pub(super) struct Orders {
     tls: Vec<Arc<TcpListener>>,
+    https: Vec<Arc<TcpListener>>,
     encryption: Encryption,
     idle: Duration,
 }
 
 impl Orders {
     pub(super) fn new(sockets: &Sockets, encryption: Encryption, idle: Duration) -> Self {
-        Self { tls: sockets.tcp(Service::Tls), encryption, idle }
+        let [tls, https] = [Service::Tls, Service::Https].map(|it| sockets.tcp(it));
+        Self { tls, https, encryption, idle }
     }
 }
 
@@ -60,28 +65,34 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     let first = orders.borrow_and_update().clone();
     let responder = Rc::new(RefCell::new(responder));
-    let mut tls = Door::new(&responder, Transport::Tls, first.idle, &stop);
+    let door = |transport| Door::new(&responder, transport, first.idle, &stop);
+    let (mut tls, mut https) = (door(Transport::Tls), door(Transport::Https));
     let mut serving = Serving {
         places: Connections::new(connections),
         encryption: first.encryption.clone(),
         tasks: JoinSet::new(),
     };
     tls.obey(&first.tls, first.idle)?;
+    https.obey(&first.https, first.idle)?;
     loop {
         let has_room = serving.places.has_room();
         tokio::select! {
             () = stop.cancelled() => break,
             Some(accepted) = tls.incoming.recv(), if has_room => serving.tls(&tls, accepted),
+            Some(accepted) = https.incoming.recv(), if has_room => serving.https(&https, accepted),
             Some(ended) = serving.tasks.join_next() => if ended.is_err() { panicked() },
             Some(_) = tls.listening.tasks.join_next() => {}
+            Some(_) = https.listening.tasks.join_next() => {}
             Ok(()) = orders.changed() => {
                 let orders = orders.borrow_and_update().clone();
                 serving.encryption = orders.encryption;
                 tls.obey(&orders.tls, orders.idle)?;
+                https.obey(&orders.https, orders.idle)?;
             }
         }
     }
     tls.listening.tasks.shutdown().await;
+    https.listening.tasks.shutdown().await;
     let finish = async { while serving.tasks.join_next().await.is_some() {} };
     // Each connection ends by itself; one that does not read its answers is not waited for.
     let _ = timeout(STOP_GRACE, finish).await;
@@ -128,4 +139,20 @@ impl Serving {
         let config = keys.tls.clone();
         self.tasks.spawn_local(tls::converse(door.shared.clone(), config, accepted, ticket));
     }
+
+    fn https(&mut self, door: &Door, accepted: Accepted) {
+        let Some(keys) = &self.encryption.keys else { return };
+        let ticket = self.places.admit(accepted.1, Instant::now());
+        let (path, config) = (self.encryption.https_path.clone(), keys.https.clone());
+        let converse = http2::converse(door.shared.clone(), path, config, accepted, ticket);
+        self.tasks.spawn_local(converse);
+    }
+}
+
+/// Answers one message; none where there is nothing to say to it.
+fn answer(shared: &Shared, message: &[u8], client: IpAddr) -> Option<Bytes> {
+    let mut responder = shared.responder.borrow_mut();
+    let mut scratch = shared.scratch.borrow_mut();
+    let length = responder.enter().respond(message, client, shared.path(), &mut scratch);
+    scratch.get(..length).filter(|it| !it.is_empty()).map(Bytes::copy_from_slice)
 }

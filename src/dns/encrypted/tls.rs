@@ -23,7 +23,7 @@ use crate::metrics::DropReason;
 /// How long a client may take to shake hands.
 pub(super) const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// How long the end of a connection may take to be told.
-const FAREWELL_TIME: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL_TIME: Duration = Duration::from_secs(1);
 
 /// One client's connection, from the handshake to the last octet.
 pub(super) async fn converse(
@@ -82,6 +82,11 @@ impl Session {
     /// Has answers that nobody reads not stay in the kernel's memory.
     pub(super) fn forget_unsent(&self) {
         let _ = self.0.get_ref().0.set_zero_linger();
+    }
+
+    /// The protocol that both have agreed on.
+    pub(super) fn protocol(&self) -> Option<&[u8]> {
+        self.0.get_ref().1.alpn_protocol()
     }
 }
 
