@@ -233,6 +233,11 @@ impl Sockets {
         self.of(Service::Plain).filter_map(|it| it.udp.get(worker).cloned()).collect()
     }
 
+    /// Where datagrams of QUIC come in for this.
+    pub(super) fn quic(&self, service: Service) -> Vec<Arc<UdpSocket>> {
+        self.of(service).filter_map(|it| it.udp.first().cloned()).collect()
+    }
+
     /// Where connections are accepted for this.
     pub(super) fn tcp(&self, service: Service) -> Vec<Arc<TcpListener>> {
         self.of(service).filter_map(|it| it.tcp.clone()).collect()

@@ -17,6 +17,7 @@ pub(crate) mod http;
 pub(crate) mod mmdb;
 pub(crate) mod namespace;
 pub(crate) mod program;
+pub(crate) mod quic;
 pub(crate) mod random;
 pub(crate) mod relay;
 pub(crate) mod site;

@@ -15,11 +15,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::answer;
-use super::https::{ANSWERS, Asked, HEAD_MOST, QUERY_MOST, REQUESTS, answered, read, refused};
+use super::https::{
+    ANSWERS, Asked, HEAD_MOST, QUERY_MOST, REQUESTS, Site, answered, offer_http3, read, refused,
+};
 use super::tls::{FAREWELL_TIME, HANDSHAKE_TIME, Session, shake_hands};
+use super::{answer, hand_on};
 use crate::dns::connections::Ticket;
-use crate::dns::tcp::{Accepted, Shared};
+use crate::dns::tcp::Accepted;
 use crate::metrics::DropReason;
 
 /// The protocol's name in handshakes.
@@ -33,23 +35,24 @@ const UNSENT: usize = 8 * 1024;
 
 /// Answers one client's requests, from the handshake to the last octet.
 pub(super) async fn converse(
-    shared: Rc<Shared>,
-    path: Arc<str>,
+    site: Rc<Site>,
     config: Arc<ServerConfig>,
     (stream, client, end): Accepted,
     ticket: Ticket,
 ) {
     let port = stream.local_addr().map_or(0, |it| it.port());
-    let Some(session) = shake_hands(&shared, config, stream, &end, &ticket).await else { return };
+    let ends = Ends { client, port, answers: Semaphore::new(ANSWERS) };
+    let Some(session) = shake_hands(&site.shared, config, stream, &end, &ticket).await else {
+        return;
+    };
     if session.protocol() != Some(ALPN) {
-        shared.dropped(DropReason::HandshakeFailed);
+        site.shared.dropped(DropReason::HandshakeFailed);
         return;
     }
-    let site = Rc::new(Site { shared, path, port, client, answers: Semaphore::new(ANSWERS) });
     let ended = tokio::select! {
         biased;
         () = ticket.evicted() => Err(DropReason::Evicted),
-        ended = serve(&site, session, &end, &ticket) => ended,
+        ended = serve(&site, ends, session, &end, &ticket) => ended,
     };
     if let Err(why) = ended {
         site.shared.dropped(why);
@@ -57,18 +60,17 @@ pub(super) async fn converse(
 }
 
 /// What the requests of a connection have in common.
-struct Site {
-    shared: Rc<Shared>,
-    path: Arc<str>,
+struct Ends {
+    client: IpAddr,
     /// Where the connection came to.
     port: u16,
-    client: IpAddr,
     /// A permit for each answer that waits for the client to read.
     answers: Semaphore,
 }
 
 async fn serve(
     site: &Rc<Site>,
+    ends: Ends,
     session: Session,
     end: &CancellationToken,
     ticket: &Ticket,
@@ -80,7 +82,7 @@ async fn serve(
     builder.max_send_buffer_size(UNSENT);
     let greeting = timeout(HANDSHAKE_TIME, builder.handshake::<_, Bytes>(session)).await;
     let Ok(Ok(mut connection)) = greeting else { return Err(DropReason::HandshakeFailed) };
-    let idle = site.shared.idle.get();
+    let (idle, ends) = (site.shared.idle.get(), Rc::new(ends));
     let mut deadline = Instant::now() + idle;
     let mut ending = false;
     // They end with the connection.
@@ -94,14 +96,14 @@ async fn serve(
                     if !ending {
                         deadline = Instant::now() + idle;
                     }
-                    requests.spawn_local(exchange(site.clone(), request, respond));
+                    requests.spawn_local(exchange(site.clone(), ends.clone(), request, respond));
                 }
                 // Many clients just go when they have heard everything.
                 Some(Err(error)) if error.is_io() && requests.is_empty() => return Ok(()),
                 Some(Err(_)) => return Err(DropReason::BrokenStream),
                 None => return Ok(()),
             },
-            Some(_) = requests.join_next() => {}
+            Some(ended) = requests.join_next() => hand_on(ended),
             () = end.cancelled(), if !ending => {
                 connection.graceful_shutdown();
                 (ending, deadline) = (true, Instant::now() + FAREWELL_TIME);
@@ -118,7 +120,12 @@ async fn serve(
 }
 
 /// Answers one request.
-async fn exchange(site: Rc<Site>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+async fn exchange(
+    site: Rc<Site>,
+    ends: Rc<Ends>,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+) {
     let (head, body) = request.into_parts();
     let query = match read(&head.method, &head.uri, &head.headers, &site.path) {
         Ok(Asked::Query(query)) => Ok(query),
@@ -129,11 +136,12 @@ async fn exchange(site: Rc<Site>, request: Request<RecvStream>, mut respond: Sen
         },
         Err(status) => gather(body).await.map_or(Err(status), |_| Err(status)),
     };
-    let Ok(_permit) = site.answers.acquire().await else { return };
+    let Ok(_permit) = ends.answers.acquire().await else { return };
     let status = match query {
-        Ok(query) => match answer(&site.shared, &query, site.client) {
+        Ok(query) => match answer(&site.shared, &query, ends.client) {
             Some(answer) => {
-                let head = answered(&answer, site.port);
+                let mut head = answered(&answer);
+                offer_http3(&mut head, ends.port);
                 send(&mut respond, head, answer).await;
                 return;
             }

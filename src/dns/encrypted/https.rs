@@ -1,5 +1,8 @@
 //! DNS over HTTPS (RFC 8484): what a request asks, and what it gets, by whichever version of HTTP it comes.
 
+use std::rc::Rc;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -7,6 +10,7 @@ use http::header::{ALLOW, ALT_SVC, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 
 use crate::dns::query::HEADER;
+use crate::dns::tcp::Shared;
 
 /// The media type of messages.
 const MEDIA_TYPE: &str = "application/dns-message";
@@ -18,6 +22,12 @@ pub(super) const HEAD_MOST: u32 = 24 * 1024;
 pub(super) const REQUESTS: u32 = 100;
 /// Answers of one connection that may wait for the client to read.
 pub(super) const ANSWERS: usize = 4;
+
+/// Where requests are taken, by whichever version of HTTP.
+pub(super) struct Site {
+    pub(super) shared: Rc<Shared>,
+    pub(super) path: Arc<str>,
+}
 
 /// Where the query of a request is.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,16 +71,20 @@ pub(super) fn read(
     }
 }
 
-/// The head of a response whose body is an answer, of whatever rcode. `port` is where HTTP/3 is spoken too.
-pub(super) fn answered(answer: &[u8], port: u16) -> Response<()> {
+/// The head of a response whose body is an answer, of whatever rcode.
+pub(super) fn answered(answer: &[u8]) -> Response<()> {
     let mut response = Response::new(());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(CONTENT_LENGTH, answer.len().into());
     // Answers may depend on who asks, so no cache may share them (RFC 9111 5.2.2.7).
     insert(headers, CACHE_CONTROL, format!("private, max-age={}", freshness(answer)));
-    insert(headers, ALT_SVC, format!("h3=\":{port}\""));
     response
+}
+
+/// Tells that HTTP/3 is spoken at this port too (RFC 7838).
+pub(super) fn offer_http3(response: &mut Response<()>, port: u16) {
+    insert(response.headers_mut(), ALT_SVC, format!("h3=\":{port}\""));
 }
 
 /// The head of a response without a body, which refuses a request.
@@ -169,7 +183,8 @@ mod tests {
         }
         let whole = message(&[(true, 1, 30, 0)]);
         assert!((0..whole.len()).all(|it| freshness(&whole[..it]) == 0), "cut short");
-        let head = answered(&whole, 443);
+        let mut head = answered(&whole);
+        offer_http3(&mut head, 443);
         assert_eq!(head.headers()[CACHE_CONTROL], "private, max-age=30");
         assert_eq!(head.headers()[ALT_SVC], "h3=\":443\"");
     }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use quinn::crypto::rustls::QuicServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Error as TlsError, ServerConfig, SupportedProtocolVersion};
 
-use super::http2;
+use super::{doq, http2, http3};
 use crate::model::TlsIdentity;
 
 /// How handshakes go, for each protocol (ALPN, RFC 7301). Clones are the same.
@@ -15,6 +16,8 @@ use crate::model::TlsIdentity;
 pub struct TlsKeys {
     pub(super) tls: Arc<ServerConfig>,
     pub(super) https: Arc<ServerConfig>,
+    pub(super) doq: quinn::ServerConfig,
+    pub(super) http3: quinn::ServerConfig,
 }
 
 impl fmt::Debug for TlsKeys {
@@ -33,6 +36,8 @@ impl TlsKeys {
         Ok(Self {
             tls: Arc::new(config(identity, both, b"dot")?),
             https: Arc::new(config(identity, both, http2::ALPN)?),
+            doq: quic(identity, doq::ALPN)?,
+            http3: quic(identity, http3::ALPN)?,
         })
     }
 }
@@ -55,4 +60,12 @@ fn config(
     config.max_early_data_size = 0;
     config.alpn_protocols = vec![protocol.to_vec()];
     Ok(config)
+}
+
+/// The same for QUIC, which has TLS 1.3 alone (RFC 9001 4.2).
+fn quic(identity: &TlsIdentity, protocol: &[u8]) -> Result<quinn::ServerConfig, TlsError> {
+    let config = config(identity, &[&rustls::version::TLS13], protocol)?;
+    let config = QuicServerConfig::try_from(config);
+    let config = config.map_err(|error| TlsError::General(error.to_string()))?;
+    Ok(quinn::ServerConfig::with_crypto(Arc::new(config)))
 }
