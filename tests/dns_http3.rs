@@ -1,6 +1,6 @@
 //! DNS over HTTPS (RFC 8484) by HTTP/3, with a client of the tests' own, and with such as are clumsy, slow, greedy or gone.
 
-#![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share may panic like tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! DNS over QUIC (RFC 9250), with other people's clients, and with such as are clumsy, slow, greedy or gone.
 
-#![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share may panic like tests")]
 
 mod common;
 

@@ -127,15 +127,16 @@ fn complain_of_overlap(
 
 /// The certificate and the key. None if either is not written, or something is wrong with them, which is told.
 fn identity(section: &Section<'_>, library: &Library<'_>, log: &Log) -> Option<TlsIdentity> {
-    for (key, other) in [("certificate", "key"), ("key", "certificate")] {
-        if section.find(key).is_some() && section.find(other).is_none() {
+    let keys = Keys { section, layer: 0 };
+    let [certificate, key] =
+        ["certificate", "key"].map(|it| keys.written(it, file(section, it, log)));
+    // What is no path was complained about, and is not shown: it may be the key itself.
+    for (key, file, other) in [("certificate", &certificate, "key"), ("key", &key, "certificate")] {
+        if file.is_some() && section.find(other).is_none() {
             section.wrong(key, format!("is of no use alone; write `{other}` too"));
         }
     }
-    let keys = Keys { section, layer: 0 };
-    let certificate = keys.written("certificate", file(section, "certificate", log))?;
-    let key = keys.written("key", file(section, "key", log))?;
-    IdentityFiles::new(library, log).read(&certificate, &key)
+    IdentityFiles::new(library, log).read(&certificate?, &key?)
 }
 
 /// A path without a query (RFC 3986 3.3).

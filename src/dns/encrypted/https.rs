@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn requests_are_read_as_the_rfc_has_them() {
-        let long = "A".repeat(QUERY_MOST * 4 / 3 + 4);
+        let long = "A".repeat(QUERY_MOST / 3 * 4 + 8);
         let bad = |status: u16| Err(StatusCode::from_u16(status).unwrap());
         let query = |octets: &[u8]| Ok(Asked::Query(octets.to_vec()));
         for (method, uri, media_type, expected) in [
