@@ -9,9 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::daemon::Daemon;
+use common::daemon::{Daemon, Home};
 use common::http::Http;
-use common::program;
+use common::{loopback, program, tls};
 use serde_json::Value;
 
 const RULES: &str = "deploy/prometheus/farol.rules.yml";
@@ -67,7 +67,11 @@ fn metrics(text: &str) -> BTreeSet<&str> {
 
 /// The families of a fresh daemon's metrics.
 fn families() -> BTreeSet<String> {
-    let daemon = Daemon::start(ZONE);
+    // What is known of its certificate is shown where there is one.
+    let home =
+        Home::new(&format!("[server]\nlisten_tls = '{}:0'\n{}{ZONE}", loopback(), tls::FILES));
+    tls::renew(&home);
+    let daemon = home.start();
     let text = Http::new(daemon.api.address).get("/metrics").body;
     let heads = text.lines().filter_map(|it| it.strip_prefix("# TYPE "));
     heads.map(|it| it.split(' ').next().unwrap().to_owned()).collect()

@@ -113,10 +113,13 @@ fn the_core_has_no_world_of_its_own() {
 fn libraries_have_their_places() {
     let places = [
         ("csv::", "settings"),
+        ("h3::", "dns"),
+        ("h3_quinn::", "dns"),
         ("hickory", "resolve"),
         ("axum::", "api"),
         ("clap::", "cli"),
         ("maxminddb::", "settings"),
+        ("quinn::", "dns"),
         ("reqwest::", "cli"),
     ];
     for file in rust_files("src").iter().filter(|it| !it.is_test()) {

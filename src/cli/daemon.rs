@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::ending::Stage;
 use super::gauges::{self, Gauges};
 use super::limits::{probe_connections, probes_allowed};
-use super::listening;
+use super::listening::{self, joined};
 use super::log::Logs;
 use super::naming::naming;
 use super::opening::Opened;
@@ -25,7 +25,7 @@ use super::watch::watch;
 use crate::api::{self, Api, Whole};
 use crate::clock::Clock;
 use crate::control::{Control, Handle, Keeper, Load, Parts, Running, watch_for_stale};
-use crate::dns::{Server, Sockets};
+use crate::dns::{Addresses, Server, Sockets};
 use crate::metrics::{DnsCounters, Exposure, Metrics};
 use crate::settings::{Reading, Settings};
 use crate::snapshot::{Live, Snapshot};
@@ -69,7 +69,8 @@ impl Daemon {
         settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
         let workers = Sockets::workers(settings.server.workers);
         let Opened { store, token, world, timelines } = Opened::from(&settings, workers, now)?;
-        let Gauges { registry, probes, control, state, supervision } = Gauges::register(started)?;
+        let Gauges { registry, probes, certificate, control, state, supervision } =
+            Gauges::register(started)?;
         control.configured(settings.digest);
         let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         let exposure = Arc::new(exposure);
@@ -81,8 +82,13 @@ impl Daemon {
         let allow = move |it: &Settings| {
             may_probe.send_replace(probes_allowed(&it.probe, connections));
         };
-        let (server, listening) =
-            listening::open(&settings, live.clone(), counters.clone(), Box::new(allow))?;
+        let (server, listening) = listening::open(
+            &settings,
+            live.clone(),
+            counters.clone(),
+            certificate,
+            Box::new(allow),
+        )?;
         let Pulse { control_heart, runtime_heart, detector } = Pulse::start(&supervision)?;
 
         let (mut probers, prober, verdicts) = Probers::new(clock, probes, most);
@@ -154,6 +160,7 @@ impl Daemon {
 
         systemd::ready(&status);
         log_start(&status, &dns, admin, &live.load());
+        let dns = dns.plain;
         Ok(Self { server, control: handle, outer, prober, inner, detector, dns, admin })
     }
 
@@ -212,8 +219,8 @@ impl Daemon {
 }
 
 /// Says that queries are answered, at which addresses, and by how much.
-fn log_start(status: &str, dns: &[SocketAddr], admin: SocketAddr, snapshot: &Snapshot) {
-    let dns = dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+fn log_start(status: &str, at: &Addresses, admin: SocketAddr, snapshot: &Snapshot) {
+    let [dns, tls, https, quic] = [&at.plain, &at.tls, &at.https, &at.quic].map(|it| joined(it));
     let (profiles, generation) = (snapshot.profiles.len(), snapshot.generation);
-    tracing::info!(event = "started", dns, %admin, profiles, generation, "{status}; {profiles} profiles");
+    tracing::info!(event = "started", dns, tls, https, quic, %admin, profiles, generation, "{status}; {profiles} profiles");
 }

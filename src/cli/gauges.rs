@@ -2,7 +2,9 @@
 
 use prometheus::Registry;
 
-use crate::metrics::{ControlMetrics, ProbeMetrics, StateMetrics, SupervisionMetrics};
+use crate::metrics::{
+    CertificateMetrics, ControlMetrics, ProbeMetrics, StateMetrics, SupervisionMetrics,
+};
 use crate::model::Timestamp;
 use crate::store::StateFile;
 
@@ -24,6 +26,7 @@ const PARTS: [&str; 2] = [CONTROL, RUNTIME];
 pub(super) struct Gauges {
     pub(super) registry: Registry,
     pub(super) probes: ProbeMetrics,
+    pub(super) certificate: CertificateMetrics,
     pub(super) control: ControlMetrics,
     pub(super) state: StateMetrics,
     pub(super) supervision: SupervisionMetrics,
@@ -35,6 +38,7 @@ impl Gauges {
         let registry = Registry::new();
         Ok(Self {
             probes: ProbeMetrics::register(&registry)?,
+            certificate: CertificateMetrics::register(&registry)?,
             control: ControlMetrics::register(&registry, started)?,
             state: StateMetrics::register(&registry, &StateFile::ALL.map(StateFile::label))?,
             supervision: SupervisionMetrics::register(&registry, &TASKS, &PARTS)?,

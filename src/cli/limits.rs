@@ -18,7 +18,8 @@ pub(super) fn probe_connections(server: &Server) -> usize {
         tracing::warn!(event = "file_limit", "the limit of open files could not be raised");
     }
     let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let reserved = RESERVED_FILES + server.tcp_max_connections as u64 + sockets(server);
+    let reserved =
+        RESERVED_FILES + server.tcp_max_connections as u64 + encrypted(server) + sockets(server);
     let needed = reserved + FEWEST_PROBES;
     if now < needed {
         tracing::warn!(
@@ -47,10 +48,18 @@ pub(super) fn probes_allowed(probe: &Probe, connections: usize) -> usize {
 }
 
 /// The descriptors of DNS itself, while a reload has both old and new ones open: a socket for each worker and address, two for
-/// TCP at each address, and each worker's pipe.
+/// TCP at each address, each worker's pipe, and the sockets of what is encrypted.
 fn sockets(server: &Server) -> u64 {
     let (addresses, workers) = (server.listen.len() as u64, server.workers as u64);
-    2 * addresses * (workers + 2) + 2 * workers
+    let encrypted = &server.encrypted;
+    let encrypted = encrypted.tls.len() + encrypted.https.len() + encrypted.quic.len();
+    // Of the latter, those for HTTPS have two sockets, each open twice.
+    2 * addresses * (workers + 2) + 2 * workers + 2 * 4 * encrypted as u64
+}
+
+/// The connections over TLS, HTTPS and QUIC, where there are any.
+fn encrypted(server: &Server) -> u64 {
+    if server.encrypted.is_on() { server.encrypted.max_connections as u64 } else { 0 }
 }
 
 #[cfg(test)]

@@ -10,14 +10,16 @@ use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::watch;
 
+use super::certificate::Shown;
 use super::systemd;
 use crate::api::BACKLOG;
 use crate::control::Surroundings;
 use crate::dns::{
-    self, CookieSecrets, Identity, Policy, RateLimits, Server, Sockets, Steering, TcpLimits,
+    self, Addresses, CookieSecrets, Encryption, Identity, Policy, RateLimits, Server, Sockets,
+    Steering, TcpLimits,
 };
-use crate::metrics::DnsCounters;
-use crate::settings::{CookieSecret, Settings};
+use crate::metrics::{CertificateMetrics, DnsCounters};
+use crate::settings::{self, CookieSecret, Settings};
 use crate::snapshot::Live;
 
 /// The socket of the API.
@@ -98,7 +100,25 @@ pub(super) struct Listening {
     serve_at: watch::Sender<Arc<TcpListener>>,
     /// Tells how many probes may be under way.
     allow: Box<dyn Fn(&Settings) + Send>,
-    prepared: Option<(Sockets, AdminSocket)>,
+    shown: Shown,
+    certificate: CertificateMetrics,
+    prepared: Option<(Sockets, AdminSocket, Shown)>,
+}
+
+/// Where the settings have DNS answered.
+fn listens(server: &settings::Server) -> Addresses {
+    let encrypted = &server.encrypted;
+    Addresses {
+        plain: server.listen.clone(),
+        tls: encrypted.tls.clone(),
+        https: encrypted.https.clone(),
+        quic: encrypted.quic.clone(),
+    }
+}
+
+fn encryption(server: &settings::Server, shown: &Shown) -> Encryption {
+    let (keys, https_path) = (shown.keys.clone(), server.encrypted.https_path.clone());
+    Encryption { keys, https_path }
 }
 
 /// Opens the sockets; `allow` is told of the settings that come into force later. From now on queries are answered by `live`, and clients of the API wait for it to be served.
@@ -106,20 +126,34 @@ pub(super) fn open(
     settings: &Settings,
     live: Arc<Live>,
     counters: Arc<DnsCounters>,
+    certificate: CertificateMetrics,
     allow: Box<dyn Fn(&Settings) + Send>,
 ) -> anyhow::Result<(Server, Listening)> {
     let server = &settings.server;
-    let sockets = Sockets::bind(&server.listen, server.workers)?;
+    let sockets = Sockets::bind(&listens(server), server.workers)?;
     let admin = AdminSocket::bind(settings.admin.listen)?;
     let tcp = TcpLimits { connections: server.tcp_max_connections, idle: server.tcp_idle_timeout };
+    let shown = Shown::default().next(server.encrypted.identity.as_ref());
+    let shown = shown.map_err(anyhow::Error::msg)?;
+    shown.tell(&Shown::default(), &certificate);
+    let encryption = encryption(server, &shown);
+    let encrypted_connections = server.encrypted.max_connections;
     let mut cookie_secret = CookieSecret([0; 16]);
     let mut limiter_key = [0; 16];
     getrandom::fill(&mut cookie_secret.0)
         .and_then(|()| getrandom::fill(&mut limiter_key))
         .context("the operating system gives no random numbers")?;
     let policy = Arc::new(ArcSwap::from_pointee(policy(settings, cookie_secret)));
-    let context = dns::Context { live, counters, policy: policy.clone(), limiter_key, tcp };
-    let server = Server::start(&sockets, &context).context("could not start the DNS workers")?;
+    let context = dns::Context {
+        live,
+        counters,
+        policy: policy.clone(),
+        limiter_key,
+        tcp,
+        encrypted_connections,
+    };
+    let server =
+        Server::start(&sockets, &context, encryption).context("could not start the DNS workers")?;
     let listening = Listening {
         sockets,
         steering: server.steering(),
@@ -128,6 +162,8 @@ pub(super) fn open(
         serve_at: watch::Sender::new(admin.listener.clone()),
         admin,
         allow,
+        shown,
+        certificate,
         prepared: None,
     };
     Ok((server, listening))
@@ -140,20 +176,25 @@ impl Listening {
     }
 
     /// Where queries are answered and the API is served, with real ports.
-    pub(super) fn addresses(&self) -> (Vec<SocketAddr>, SocketAddr) {
+    pub(super) fn addresses(&self) -> (Addresses, SocketAddr) {
         (self.sockets.addresses(), self.admin.address)
     }
 
     /// One line on where queries are answered.
     pub(super) fn status(&self) -> String {
-        format!("answering DNS at {}; API and metrics at http://{}", self.dns(), self.admin.address)
+        let at = self.sockets.addresses();
+        let others = [("TLS", &at.tls), ("HTTPS", &at.https), ("QUIC", &at.quic)];
+        let others = others.into_iter().filter(|(_, list)| !list.is_empty());
+        let others: String =
+            others.map(|(name, list)| format!(", over {name} at {}", joined(list))).collect();
+        let (dns, admin) = (joined(&at.plain), self.admin.address);
+        format!("answering DNS at {dns}{others}; API and metrics at http://{admin}")
     }
+}
 
-    /// Where queries are answered, with real ports.
-    pub(super) fn dns(&self) -> String {
-        let dns: Vec<String> = self.sockets.addresses().iter().map(ToString::to_string).collect();
-        dns.join(", ")
-    }
+/// Addresses as one text.
+pub(super) fn joined(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Surroundings for Listening {
@@ -163,30 +204,37 @@ impl Surroundings for Listening {
 
     fn prepare(&mut self, settings: &Settings) -> Result<(), String> {
         self.prepared = None;
-        let sockets = self.sockets.rebind(&settings.server.listen).map_err(|it| it.to_string())?;
+        let sockets =
+            self.sockets.rebind(&listens(&settings.server)).map_err(|it| it.to_string())?;
         let admin = if settings.admin.listen == self.admin.wanted {
             self.admin.clone()
         } else {
             self.admin.move_to(settings.admin.listen).map_err(|it| format!("{it:#}"))?
         };
-        self.prepared = Some((sockets, admin));
+        let shown = self.shown.next(settings.server.encrypted.identity.as_ref())?;
+        self.prepared = Some((sockets, admin, shown));
         Ok(())
     }
 
     fn commit(&mut self, settings: &Settings) {
-        let Some((sockets, admin)) = self.prepared.take() else { return };
+        let Some((sockets, admin, shown)) = self.prepared.take() else { return };
         let before = self.addresses();
         self.policy.store(Arc::new(policy(settings, self.cookie_secret)));
         (self.allow)(settings);
-        self.steering.answer_at(&sockets, settings.server.tcp_idle_timeout);
+        let (server, encryption) = (&settings.server, encryption(&settings.server, &shown));
+        self.steering.answer_at(&sockets, server.tcp_idle_timeout, encryption);
+        shown.tell(&self.shown, &self.certificate);
+        self.shown = shown;
         self.sockets = sockets;
         if admin.wanted != self.admin.wanted {
             self.serve_at.send_replace(admin.listener.clone());
             self.admin = admin;
         }
         if before != self.addresses() {
-            let (dns, admin, status) = (self.dns(), self.admin.address, self.status());
-            tracing::info!(event = "listening", dns, %admin, "{status}");
+            let (at, admin, status) = (self.sockets.addresses(), self.admin.address, self.status());
+            let [dns, tls, https, quic] =
+                [&at.plain, &at.tls, &at.https, &at.quic].map(|it| joined(it));
+            tracing::info!(event = "listening", dns, tls, https, quic, %admin, "{status}");
         }
     }
 

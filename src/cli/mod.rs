@@ -1,5 +1,6 @@
 //! The command line: one file per noun, or per verb that needs none.
 
+mod certificate;
 mod check;
 mod client;
 mod completions;

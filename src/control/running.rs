@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use crate::model::Geography;
-use crate::settings::{Admin, Ecs, Metrics, Probe, RateLimit, Resolver, Server, Settings, State};
+use crate::settings::{
+    Admin, Ecs, Encrypted, Metrics, Probe, RateLimit, Resolver, Server, Settings, State,
+};
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
 #[derive(Clone, Debug)]
@@ -60,7 +62,9 @@ impl Running {
             tcp_idle_timeout,
             cookie_secrets,
             require_server_cookie,
+            encrypted,
         } = &mut self.server;
+        let Encrypted { tls, https, quic, https_path, identity, max_connections } = encrypted;
         let Admin { listen: admin_listen, protect_metrics } = &mut self.admin;
         let Metrics { per_endpoint } = &mut self.metrics;
         let Probe { max_concurrent } = &mut self.probe;
@@ -72,6 +76,11 @@ impl Running {
         let same_networks = geography.networks == self.geography.networks;
         let taken = [
             ("server.listen", replace(listen, &server.listen)),
+            ("server.listen_tls", replace(tls, &server.encrypted.tls)),
+            ("server.listen_https", replace(https, &server.encrypted.https)),
+            ("server.listen_quic", replace(quic, &server.encrypted.quic)),
+            ("server.https_path", replace(https_path, &server.encrypted.https_path)),
+            ("server.tls", replace(identity, &server.encrypted.identity)),
             ("server.version", replace(version, &server.version)),
             ("server.id", replace(id, &server.id)),
             ("server.udp_size", replace(udp_size, &server.udp_size)),
@@ -98,6 +107,7 @@ impl Running {
         let needs_restart = [
             ("server.workers", *workers != server.workers),
             ("server.tcp_max_connections", *tcp_max_connections != server.tcp_max_connections),
+            ("server.tls.max_connections", *max_connections != server.encrypted.max_connections),
             ("state.dir", *dir != state.dir),
             ("state.max_age", *max_age != state.max_age),
         ];
@@ -131,6 +141,7 @@ mod tests {
         let first = read("");
         for (key, is_taken, text) in [
             ("server.listen", true, "[server]\nlisten = '127.0.0.1:5353'"),
+            ("server.https_path", true, "[server]\nhttps_path = '/a'"),
             ("server.version", true, "[server]\nversion = 'a'"),
             ("server.id", true, "[server]\nid = 'a'"),
             ("server.udp_size", true, "[server]\nudp_size = 512"),
@@ -154,6 +165,7 @@ mod tests {
             ("probe.max_concurrent_probes", true, "[probe]\nmax_concurrent_probes = 7"),
             ("server.workers", false, "[server]\nworkers = 77"),
             ("server.tcp_max_connections", false, "[server]\ntcp_max_connections = 7"),
+            ("server.tls.max_connections", false, "[server.tls]\nmax_connections = 7"),
             ("state.dir", false, "[state]\ndir = '/elsewhere'"),
             ("state.max_age", false, "[state]\nmax_age = '7s'"),
         ] {

@@ -47,6 +47,11 @@ impl Connections {
         self.open.borrow().len() < self.most + ENDING
     }
 
+    /// Whether so many places are taken that newcomers should show first that they are where they claim to be.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.open.borrow().len() >= self.most / 2
+    }
+
     /// Gives a connection its place. Where all are taken, the idlest connection has to go; where this client has its part,
     /// the idlest of its own.
     pub(super) fn admit(&mut self, client: IpAddr, now: Instant) -> Ticket {

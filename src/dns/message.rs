@@ -4,7 +4,7 @@
 use super::cookies::COOKIE;
 use super::query::{
     CLASS_CHAOS, CLASS_IN, Edns, HEADER, Header, OPTION_CLIENT_SUBNET, OPTION_COOKIE, OPTION_NSID,
-    OPTION_TCP_KEEPALIVE, Rcode,
+    OPTION_PADDING, OPTION_TCP_KEEPALIVE, Rcode,
 };
 use crate::model::{RecordSet, RecordType};
 use crate::snapshot::Answer;
@@ -19,6 +19,10 @@ const KEEPALIVE_LENGTH: usize = 6;
 const OPTION_EXTENDED_ERROR: u16 = 15;
 /// An option's code and length.
 const OPTION_HEADER: usize = 4;
+/// Answers that are padded have a multiple of so many octets (RFC 8467 4.1).
+const PADDING_BLOCK: usize = 468;
+/// Zeroes to pad with (RFC 7830 3).
+static PADDING: [u8; PADDING_BLOCK] = [0; PADDING_BLOCK];
 /// Where in a record its TTL is, when its owner is a pointer.
 const TTL: std::ops::Range<usize> = 6..10;
 /// Pointers reach no further (RFC 1035 4.1.4).
@@ -100,6 +104,8 @@ pub(super) struct Message<'b> {
     pub(super) cookie: [u8; COOKIE],
     /// Which server this is, for a client that asks (RFC 5001).
     pub(super) nsid: Option<&'b str>,
+    /// Whether a client that pads gets a padded answer (RFC 7830): only where nobody on the way can read it.
+    pub(super) padded: bool,
 }
 
 impl<'b> Message<'b> {
@@ -138,6 +144,7 @@ impl<'b> Message<'b> {
             scope: 0,
             cookie: [0; COOKIE],
             nsid: None,
+            padded: false,
         };
         if !question.is_empty() && message.put(question).is_ok() {
             message.counts[0] = 1;
@@ -277,6 +284,9 @@ impl<'b> Message<'b> {
         let for_nsid = nsid.map_or(0, |it| OPTION_HEADER + it.len());
         let error = self.extended_error.filter(|it| for_nsid + it.length() <= room);
         let options = needed + for_nsid + error.map_or(0, ExtendedError::length);
+        let length = self.length + OPT_LENGTH + options;
+        let padding = (self.padded && edns.padding).then(|| padding(length, self.size)).flatten();
+        let options = options + padding.map_or(0, |it| OPTION_HEADER + it);
         let extended_rcode = (self.rcode as u16 >> 4) as u8;
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
         let added = self.whole(|message| {
@@ -313,6 +323,11 @@ impl<'b> Message<'b> {
                 message.put(&error.code().to_be_bytes())?;
                 message.put(error.text().as_bytes())?;
             }
+            if let Some(padding) = padding {
+                message.put(&OPTION_PADDING.to_be_bytes())?;
+                message.put(&(padding as u16).to_be_bytes())?;
+                message.put(PADDING.get(..padding).unwrap_or_default())?;
+            }
             Ok(())
         });
         if added.is_ok() {
@@ -336,5 +351,33 @@ impl<'b> Message<'b> {
         room.copy_from_slice(octets);
         self.length = end;
         Ok(())
+    }
+}
+
+/// The octets of padding for a message that has so many without the option; none where the option does not fit.
+fn padding(length: usize, size: usize) -> Option<usize> {
+    let length = length + OPTION_HEADER;
+    let room = size.checked_sub(length)?;
+    Some((length.next_multiple_of(PADDING_BLOCK) - length).min(room))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_padded_to_blocks_as_far_as_they_fit() {
+        for (length, size, expected) in [
+            (12, 65_535, Some(452)),
+            (463, 65_535, Some(1)),
+            (464, 65_535, Some(0)),
+            (465, 65_535, Some(467)),
+            // The last whole block ends at 65,520.
+            (65_517, 65_535, Some(14)),
+            (65_531, 65_535, Some(0)),
+            (65_532, 65_535, None),
+        ] {
+            assert_eq!(padding(length, size), expected, "{length}");
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! Authoritative DNS: one responder, bytes in and bytes out, under small loops for UDP and TCP. Answering needs nothing but
+//! Authoritative DNS: one responder, bytes in and bytes out, under small loops for UDP, TCP
+//! and, behind handshakes, TLS, HTTPS and QUIC. Answering needs nothing but
 //! memory: it goes on from the last snapshot whatever fails elsewhere.
 
 mod bind;
 mod client_subnet;
 mod connections;
 mod cookies;
+mod encrypted;
 mod message;
 mod post;
 mod query;
@@ -17,8 +19,9 @@ mod sys;
 mod tcp;
 mod udp;
 
-pub use bind::{BindError, Sockets};
+pub use bind::{Addresses, BindError, Sockets};
 pub use cookies::CookieSecrets;
+pub use encrypted::{Encryption, TlsKeys};
 pub use rate_limit::RateLimits;
 pub use responder::{Identity, Policy};
 pub use server::{Context, Server, Steering};

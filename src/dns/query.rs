@@ -21,6 +21,9 @@ pub(super) const OPTION_COOKIE: u16 = 10;
 /// The code of TCP keepalive (RFC 7828 3.1).
 pub(super) const OPTION_TCP_KEEPALIVE: u16 = 11;
 
+/// The code of padding (RFC 7830 3).
+pub(super) const OPTION_PADDING: u16 = 12;
+
 /// Response codes (RFC 1035 4.1.1, RFC 6672, RFC 6891, RFC 7873).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Rcode {
@@ -86,6 +89,8 @@ pub(super) struct Edns {
     pub(super) dnssec_ok: bool,
     /// Whether the client understands TCP keepalive (RFC 7828).
     pub(super) keepalive: bool,
+    /// Whether the client pads, and wants answers padded (RFC 7830).
+    pub(super) padding: bool,
     /// The network that the query is asked for (RFC 7871).
     pub(super) subnet: Option<ClientSubnet>,
     /// Whether the client wants to know which server this is (RFC 5001).
@@ -276,6 +281,7 @@ impl<'p> Reader<'p> {
                 size,
                 dnssec_ok: f0 & 0x80 != 0,
                 keepalive: false,
+                padding: false,
                 subnet: None,
                 nsid: false,
                 cookie: None,
@@ -299,6 +305,7 @@ fn read_options(mut data: &[u8], edns: &mut Edns) -> Option<()> {
             // What is in it says nothing (RFC 5001 2.1).
             OPTION_NSID => edns.nsid = true,
             OPTION_TCP_KEEPALIVE => edns.keepalive = true,
+            OPTION_PADDING => edns.padding = true,
             OPTION_CLIENT_SUBNET => {
                 let subnet = ClientSubnet::read(option)?;
                 if edns.subnet.replace(subnet).is_some() {

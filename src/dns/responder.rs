@@ -69,6 +69,12 @@ pub(super) enum Path {
     Tcp {
         keepalive: u16,
     },
+    /// Where nobody on the way can read it, and who asks has shown where it is; else as over TCP. Only where the transport
+    /// knows no idle timeout of its own there is one to tell of.
+    Encrypted {
+        transport: Transport,
+        keepalive: Option<u16>,
+    },
 }
 
 /// Answers for one worker.
@@ -218,9 +224,11 @@ impl<'r> Answering<'r> {
                 (size.min(policy.udp_size.into()), None)
             }
             Path::Tcp { keepalive } => (usize::from(u16::MAX), Some(keepalive)),
+            Path::Encrypted { keepalive, .. } => (usize::from(u16::MAX), keepalive),
         };
         let mut message = Message::new(answer, size, question, edns, keepalive, policy.udp_size);
         message.nsid = policy.identity.id.as_deref();
+        message.padded = matches!(path, Path::Encrypted { .. });
         let Some(cookie) = edns.and_then(|it| it.cookie.as_ref()) else { return (message, None) };
         let now = *self.now.get_or_insert_with(seconds);
         let standing;
@@ -241,6 +249,7 @@ impl<'r> Answering<'r> {
         let transport = match path {
             Path::Udp => Transport::Udp,
             Path::Tcp { .. } => Transport::Tcp,
+            Path::Encrypted { transport, .. } => transport,
         };
         self.counters.query(self.worker, transport, client);
     }

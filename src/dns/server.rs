@@ -9,7 +9,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::bind::Sockets;
+use super::bind::{Service, Sockets};
+use super::encrypted::{self, Encryption};
 use super::post::Post;
 use super::responder::{Limiting, Policy, Responder};
 use super::supervise::supervised;
@@ -31,6 +32,8 @@ pub struct Context {
     pub limiter_key: [u8; 16],
     /// What TCP clients may take.
     pub tcp: TcpLimits,
+    /// How many connections there may be over TLS, HTTPS and QUIC.
+    pub encrypted_connections: usize,
 }
 
 impl Context {
@@ -44,7 +47,7 @@ impl Context {
 pub struct Server {
     threads: Vec<JoinHandle<()>>,
     steering: Steering,
-    stop_tcp: CancellationToken,
+    stop_streams: CancellationToken,
 }
 
 /// Changes where and how a running server answers. Cheap to clone.
@@ -52,16 +55,18 @@ pub struct Server {
 pub struct Steering {
     posts: Arc<[Post]>,
     tcp: watch::Sender<Orders>,
+    encrypted: watch::Sender<encrypted::Orders>,
 }
 
 impl Steering {
-    /// Has the server answer at these sockets, which were bound for as many workers, and give TCP clients so long. Sockets
+    /// Has the server answer at these sockets, which were bound for as many workers, and give connections so long. Sockets
     /// that were there before are not touched. What has come in at the others is still answered, then they are closed.
-    pub fn answer_at(&self, sockets: &Sockets, tcp_idle: Duration) {
+    pub fn answer_at(&self, sockets: &Sockets, idle: Duration, encryption: Encryption) {
         for (worker, post) in self.posts.iter().enumerate() {
             post.answer_at(sockets.udp(worker));
         }
-        self.tcp.send_replace(Orders { listeners: sockets.tcp(), idle: tcp_idle });
+        self.tcp.send_replace(Orders { listeners: sockets.tcp(Service::Plain), idle });
+        self.encrypted.send_replace(encrypted::Orders::new(sockets, encryption, idle));
     }
 }
 
@@ -70,14 +75,17 @@ impl Server {
     ///
     /// # Errors
     /// When the operating system gives no thread or pipe.
-    pub fn start(sockets: &Sockets, context: &Context) -> io::Result<Self> {
+    pub fn start(sockets: &Sockets, context: &Context, encryption: Encryption) -> io::Result<Self> {
         let workers = sockets.udp_workers();
         let posts: io::Result<Arc<[Post]>> =
             (0..workers).map(|worker| Post::new(sockets.udp(worker))).collect();
-        let orders = Orders { listeners: sockets.tcp(), idle: context.tcp.idle };
-        let steering = Steering { posts: posts?, tcp: watch::Sender::new(orders) };
-        let stop_tcp = CancellationToken::new();
-        let mut server = Self { threads: Vec::new(), steering, stop_tcp: stop_tcp.clone() };
+        let idle = context.tcp.idle;
+        let tcp = Orders { listeners: sockets.tcp(Service::Plain), idle };
+        let encrypted = encrypted::Orders::new(sockets, encryption, idle);
+        let (tcp, encrypted) = (watch::Sender::new(tcp), watch::Sender::new(encrypted));
+        let steering = Steering { posts: posts?, tcp, encrypted };
+        let stop = CancellationToken::new();
+        let mut server = Self { threads: Vec::new(), steering, stop_streams: stop.clone() };
         for number in 0..workers {
             let (context, posts) = (context.clone(), server.steering.posts.clone());
             let run = move || serve_udp(&posts, &context, number);
@@ -85,9 +93,13 @@ impl Server {
                 .threads
                 .push(thread::Builder::new().name(format!("dns-udp-{number}")).spawn(run)?);
         }
-        let (context, orders) = (context.clone(), server.steering.tcp.subscribe());
-        let run = move || serve_tcp(&orders, &context, Worker(workers), &stop_tcp);
+        let (of_tcp, orders) = (context.clone(), server.steering.tcp.subscribe());
+        let until = stop.clone();
+        let run = move || serve_tcp(&orders, &of_tcp, Worker(workers), &until);
         server.threads.push(thread::Builder::new().name("dns-tcp".to_owned()).spawn(run)?);
+        let (context, orders) = (context.clone(), server.steering.encrypted.subscribe());
+        let run = move || serve_encrypted(&orders, &context, Worker(workers + 1), &stop);
+        server.threads.push(thread::Builder::new().name("dns-encrypted".to_owned()).spawn(run)?);
         Ok(server)
     }
 
@@ -99,7 +111,7 @@ impl Server {
     /// Answers what has come in already, then ends. Blocks for at most about a second.
     pub fn stop(self) {
         self.steering.posts.iter().for_each(Post::stop);
-        self.stop_tcp.cancel();
+        self.stop_streams.cancel();
         for thread in self.threads {
             // A panic in a worker has been counted and logged where it happened.
             let _ = thread.join();
@@ -131,6 +143,22 @@ fn serve_tcp(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (responder, orders) = (context.responder(worker), orders.clone());
         let serve = tcp::serve(orders, responder, context.tcp.connections, stop.clone(), panicked);
+        tokio::task::LocalSet::new().block_on(&runtime, serve)
+    });
+}
+
+fn serve_encrypted(
+    orders: &watch::Receiver<encrypted::Orders>,
+    context: &Context,
+    worker: Worker,
+    stop: &CancellationToken,
+) {
+    let panicked = || context.counters.panicked(worker);
+    supervised("encrypted", panicked, || -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (responder, orders) = (context.responder(worker), orders.clone());
+        let most = context.encrypted_connections;
+        let serve = encrypted::serve(orders, responder, most, stop.clone(), panicked);
         tokio::task::LocalSet::new().block_on(&runtime, serve)
     });
 }

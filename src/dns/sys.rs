@@ -198,10 +198,10 @@ impl Batch {
                 continue;
             }
             let error = io::Error::last_os_error();
-            let segments = rest.first().map_or(0, |it| it.msg_hdr.msg_iovlen as usize);
+            let segments = rest.first().map_or(0, |it| it.msg_hdr.msg_iovlen);
             if segments > 1 && is_about_segments(&error) {
                 self.segments = false;
-                let sent = headers.iter().take(sent).map(|it| it.msg_hdr.msg_iovlen as usize).sum();
+                let sent = headers.iter().take(sent).map(|it| it.msg_hdr.msg_iovlen).sum();
                 self.answered().take(sent).for_each(|it| it.answer_length = 0);
                 return failed + self.send(socket);
             }

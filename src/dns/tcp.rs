@@ -21,7 +21,7 @@ use super::bind::BACKLOG;
 use super::connections::{Connections, Ticket};
 use super::query::HEADER;
 use super::responder::{Path, Responder};
-use crate::metrics::DropReason;
+use crate::metrics::{DropReason, Transport};
 use crate::supervision::Burst;
 
 /// Messages that one client gets answered before the others have their turn.
@@ -33,11 +33,11 @@ const READ_SIZE: usize = 4096;
 /// The most that one message can be.
 const MESSAGE_SIZE: usize = 65_535;
 /// Connections that are accepted and not yet served; then the kernel's backlog holds them.
-const ACCEPTED: usize = 16;
+pub(super) const ACCEPTED: usize = 16;
 /// How long to wait after accept(2) failed, for lack of descriptors say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long clients have, when the server stops, to take the answers to what they had sent.
-const STOP_GRACE: Duration = Duration::from_secs(1);
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// What TCP clients may take.
 #[derive(Clone, Copy, Debug)]
@@ -55,17 +55,18 @@ pub(super) struct Orders {
     pub(super) idle: Duration,
 }
 
-/// What all connections share. They run on one thread, so borrows never meet: none is held over an await.
-struct Shared {
-    responder: RefCell<Responder>,
+/// What all connections of a transport share. They run on one thread, so borrows never meet: none is held over an await.
+pub(super) struct Shared {
+    pub(super) responder: Rc<RefCell<Responder>>,
+    transport: Transport,
     /// Where each answer is made before its used part goes to its connection.
-    scratch: RefCell<Box<[u8]>>,
-    idle: Cell<Duration>,
-    stop: CancellationToken,
+    pub(super) scratch: RefCell<Box<[u8]>>,
+    pub(super) idle: Cell<Duration>,
+    pub(super) stop: CancellationToken,
 }
 
 /// A connection that was accepted, and what tells it to end: the server stops, or listens there no more.
-type Accepted = (TcpStream, IpAddr, CancellationToken);
+pub(super) type Accepted = (TcpStream, IpAddr, CancellationToken);
 
 /// Accepts and answers as ordered until `stop` is cancelled; then lets connections answer what they have read, and ends.
 ///
@@ -78,11 +79,11 @@ pub(super) async fn serve(
     stop: CancellationToken,
     panicked: impl Fn(),
 ) -> io::Result<()> {
-    let shared = Rc::new(Shared::new(responder, orders.borrow().idle, stop));
+    let (responder, idle) = (Rc::new(RefCell::new(responder)), orders.borrow().idle);
+    let shared = Rc::new(Shared::new(responder, Transport::Tcp, idle, stop));
     let mut connections = Connections::new(connections);
     let (accepted, mut incoming) = mpsc::channel(ACCEPTED);
-    let mut listening =
-        Listening { shared: shared.clone(), open: Vec::new(), tasks: JoinSet::new() };
+    let mut listening = Listening::new(shared.clone());
     listening.obey(orders.borrow_and_update().clone(), &accepted)?;
     let mut serving = JoinSet::new();
     loop {
@@ -108,15 +109,23 @@ pub(super) async fn serve(
 }
 
 /// The listeners whose connections are accepted, each with what ends it and them.
-struct Listening {
+pub(super) struct Listening {
     shared: Rc<Shared>,
     open: Vec<(Arc<net::TcpListener>, CancellationToken)>,
-    tasks: JoinSet<()>,
+    pub(super) tasks: JoinSet<()>,
 }
 
 impl Listening {
+    pub(super) fn new(shared: Rc<Shared>) -> Self {
+        Self { shared, open: Vec::new(), tasks: JoinSet::new() }
+    }
+
     /// Opens and closes listeners as ordered; those that stay are not touched.
-    fn obey(&mut self, orders: Orders, accepted: &mpsc::Sender<Accepted>) -> io::Result<()> {
+    pub(super) fn obey(
+        &mut self,
+        orders: Orders,
+        accepted: &mpsc::Sender<Accepted>,
+    ) -> io::Result<()> {
         let Orders { listeners, idle } = orders;
         self.shared.idle.set(idle);
         self.open.retain(|(open, end)| {
@@ -209,7 +218,7 @@ async fn converse(
 ///
 /// # Errors
 /// When the connection breaks, or the client takes too long.
-async fn exchange(
+pub(super) async fn exchange(
     shared: &Shared,
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     client: IpAddr,
@@ -289,12 +298,29 @@ enum TurnEnd {
 }
 
 impl Shared {
-    fn new(responder: Responder, idle: Duration, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        responder: Rc<RefCell<Responder>>,
+        transport: Transport,
+        idle: Duration,
+        stop: CancellationToken,
+    ) -> Self {
         let scratch = RefCell::new(vec![0; MESSAGE_SIZE].into());
-        Self { responder: RefCell::new(responder), scratch, idle: Cell::new(idle), stop }
+        Self { responder, transport, scratch, idle: Cell::new(idle), stop }
     }
 
-    fn dropped(&self, why: DropReason) {
+    pub(super) fn path(&self) -> Path {
+        // In units of 100 ms (RFC 7828 3.1).
+        let keepalive = || u16::try_from(self.idle.get().as_millis() / 100).unwrap_or(u16::MAX);
+        match self.transport {
+            Transport::Tcp => Path::Tcp { keepalive: keepalive() },
+            transport => {
+                let keepalive = (transport == Transport::Tls).then(keepalive);
+                Path::Encrypted { transport, keepalive }
+            }
+        }
+    }
+
+    pub(super) fn dropped(&self, why: DropReason) {
         self.responder.borrow().dropped(why);
     }
 
@@ -305,11 +331,10 @@ impl Shared {
         let mut responder = self.responder.borrow_mut();
         let mut answering = responder.enter();
         let mut scratch = self.scratch.borrow_mut();
-        // In units of 100 ms (RFC 7828 3.1).
-        let keepalive = u16::try_from(self.idle.get().as_millis() / 100).unwrap_or(u16::MAX);
+        let path = self.path();
         let (mut next, mut left) = (Some(first), unread.len());
         while let Some((message, rest)) = next {
-            let length = answering.respond(message, client, Path::Tcp { keepalive }, &mut scratch);
+            let length = answering.respond(message, client, path, &mut scratch);
             if let (Some(answer @ [_, ..]), Ok(prefix)) =
                 (scratch.get(..length), u16::try_from(length))
             {
@@ -345,7 +370,12 @@ async fn write(
     idle: Duration,
 ) -> io::Result<()> {
     if !answers.is_empty() {
-        timeout(idle, stream.write_all(answers)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let sent = async {
+            stream.write_all(answers).await?;
+            // TLS holds records back that the connection did not take at once.
+            stream.flush().await
+        };
+        timeout(idle, sent).await.map_err(|_| io::ErrorKind::TimedOut)??;
         answers.clear();
         trim(answers);
     }

@@ -25,8 +25,13 @@ fn unanswered(length: u16) -> Vec<u8> {
 /// A question for a zone of somebody else, in its frame.
 const QUESTION: [u8; 21] = [0, 19, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'x', 0, 0, 1, 0, 1];
 
+fn shared_by(responder: Responder) -> Shared {
+    let responder = Rc::new(RefCell::new(responder));
+    Shared::new(responder, Transport::Tcp, IDLE, CancellationToken::new())
+}
+
 fn shared() -> Shared {
-    Shared::new(responder_and_counters("").0, IDLE, CancellationToken::new())
+    shared_by(responder_and_counters("").0)
 }
 
 /// Serves a client that behaves like this. Tells how its connection ended, after how many seconds, and whether answers
@@ -89,7 +94,7 @@ async fn one_clients_turn_is_short_however_much_it_sends() {
         sender.write_all(&unanswered(length).repeat(count)).await.unwrap();
         let (responder, counters) = responder_and_counters("");
         let end = CancellationToken::new();
-        let shared = Shared::new(responder, IDLE, end.clone());
+        let shared = shared_by(responder);
         let ticket = Connections::new(1).admit(client(1), Instant::now());
         let unsent = Cell::new(false);
         let mut exchange = pin!(exchange(&shared, &mut server, client(1), &end, &ticket, &unsent));

@@ -161,6 +161,8 @@ mod ecs;
 mod edns;
 #[path = "limiting_tests.rs"]
 mod limiting;
+#[path = "padding_tests.rs"]
+mod padding;
 
 /// A query: header with these flags and counts, one question, and whatever follows.
 fn query(name: &str, record_type: u16, flags: u8, additional: &[&[u8]]) -> Vec<u8> {

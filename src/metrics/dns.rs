@@ -10,6 +10,22 @@ pub enum Transport {
     Udp,
     /// A stream (RFC 7766).
     Tcp,
+    /// A stream in TLS (RFC 7858).
+    Tls,
+    /// A request over HTTP/2 or HTTP/3 (RFC 8484).
+    Https,
+    /// A stream of a QUIC connection (RFC 9250).
+    Quic,
+}
+
+impl Transport {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Udp, "udp"),
+        (Self::Tcp, "tcp"),
+        (Self::Tls, "tls"),
+        (Self::Https, "https"),
+        (Self::Quic, "quic"),
+    ];
 }
 
 /// Why something was not answered.
@@ -29,14 +45,18 @@ pub enum DropReason {
     SendFailed,
     /// The operating system would not hand over a TCP connection, for lack of descriptors say.
     AcceptFailed,
-    /// A TCP connection that was ended for a newer one.
+    /// A connection that was ended for a newer one.
     Evicted,
-    /// A TCP client sent too slowly, did not read, or hung up in the middle of a message.
+    /// A client of a connection sent too slowly, did not read, or hung up in the middle of a message.
     BrokenStream,
+    /// A TLS or QUIC client did not get through its handshake.
+    HandshakeFailed,
+    /// An HTTPS request that holds no query, or a QUIC stream with which a client breaks the protocol.
+    Malformed,
 }
 
 impl DropReason {
-    const ALL: [(Self, &'static str); 9] = [
+    const ALL: [(Self, &'static str); 11] = [
         (Self::Short, "short"),
         (Self::Response, "response"),
         (Self::PortZero, "port_zero"),
@@ -46,6 +66,8 @@ impl DropReason {
         (Self::AcceptFailed, "accept_failed"),
         (Self::Evicted, "evicted"),
         (Self::BrokenStream, "broken_stream"),
+        (Self::HandshakeFailed, "handshake_failed"),
+        (Self::Malformed, "malformed"),
     ];
 }
 
@@ -128,7 +150,7 @@ pub(super) const BUCKETS: [f64; 9] =
 
 /// Where each kind of counter begins.
 const QUERIES: usize = 0;
-const DROPPED: usize = QUERIES + 4;
+const DROPPED: usize = QUERIES + 2 * Transport::ALL.len();
 const OUTSIDE: usize = DROPPED + DropReason::ALL.len();
 const TIMES: usize = OUTSIDE + COUNTED_RCODES;
 const TIME_SUM: usize = TIMES + BUCKETS.len() + 1;
@@ -194,8 +216,8 @@ impl DnsCounters {
     }
 
     pub(super) fn queries(&self) -> impl Iterator<Item = ([&'static str; 2], u64)> {
-        let transports = [(Transport::Udp, "udp"), (Transport::Tcp, "tcp")];
-        let kinds = transports.into_iter().flat_map(|it| [(it, false, "ipv4"), (it, true, "ipv6")]);
+        let transports = Transport::ALL.into_iter();
+        let kinds = transports.flat_map(|it| [(it, false, "ipv4"), (it, true, "ipv6")]);
         kinds.map(|((transport, name), is_v6, family)| {
             ([name, family], self.0.sum(QUERIES + query_index(transport, is_v6)))
         })

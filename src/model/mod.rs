@@ -56,7 +56,7 @@ pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
 pub use subnet::{Subnet, SubnetError};
 pub use text::is_hidden;
 pub use time::{Moment, Now, Timestamp};
-pub use tls::{ClientIdentity, TlsCheck, TrustAnchors};
+pub use tls::{TlsCheck, TlsIdentity, TrustAnchors};
 pub use zone::{Record, Soa, Zone, ZoneError};
 pub use zone_doubts::ZoneDoubt;
 

@@ -15,7 +15,7 @@ pub struct TlsCheck {
     /// The trust anchors; none means those of the operating system.
     pub anchors: Option<TrustAnchors>,
     /// What the probe shows to servers that ask who it is.
-    pub identity: Option<ClientIdentity>,
+    pub identity: Option<TlsIdentity>,
     /// A certificate that is valid for fewer days is warned of, 0–365; 0 for no warning.
     pub min_days_left: u16,
 }
@@ -50,27 +50,27 @@ impl fmt::Debug for TrustAnchors {
     }
 }
 
-/// A client's certificate and its private key, which belong together. Nothing shows the key.
+/// A certificate that a client or a server shows of itself, and its private key, which belong together. Nothing shows the key.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClientIdentity {
+pub struct TlsIdentity {
     /// The file that the certificates came from.
     pub file: PathBuf,
-    /// The client's own certificate and those between it and an authority, in DER.
+    /// The own certificate and those between it and an authority, in DER.
     pub certificates: Arc<[Box<[u8]>]>,
     /// The key of the first, in DER: PKCS #8, PKCS #1 or SEC 1.
     pub key: Arc<[u8]>,
 }
 
-impl Hash for ClientIdentity {
+impl Hash for TlsIdentity {
     /// By the file alone, for the reason that trust anchors are.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.file.hash(state);
     }
 }
 
-impl fmt::Debug for ClientIdentity {
+impl fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClientIdentity({}, key hidden)", self.file.display())
+        write!(f, "TlsIdentity({}, key hidden)", self.file.display())
     }
 }
 
@@ -90,11 +90,11 @@ mod tests {
 
     #[test]
     fn the_key_is_never_shown() {
-        let identity = ClientIdentity {
+        let identity = TlsIdentity {
             file: "/etc/farol/client.pem".into(),
             certificates: Arc::new([Box::from(&b"certificate"[..])]),
             key: Arc::from(&[7, 7, 7][..]),
         };
-        assert_eq!(format!("{identity:?}"), "ClientIdentity(/etc/farol/client.pem, key hidden)");
+        assert_eq!(format!("{identity:?}"), "TlsIdentity(/etc/farol/client.pem, key hidden)");
     }
 }

@@ -28,8 +28,8 @@ use crate::clock::Clock;
 use crate::health::{Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::ProbeMetrics;
 use crate::model::{
-    BodyCheck, ClientIdentity, ExpectedBody, Flap, HttpCheck, HttpMethod, Monitor, ProbeTarget,
-    Protocol, Sources, TlsCheck, TrustAnchors,
+    BodyCheck, ExpectedBody, Flap, HttpCheck, HttpMethod, Monitor, ProbeTarget, Protocol, Sources,
+    TlsCheck, TlsIdentity, TrustAnchors,
 };
 
 /// So long that no machine is too slow for it; tests that want it to run out move the clock.
@@ -226,9 +226,9 @@ impl Authority {
     }
 
     /// What a client shows of itself.
-    pub(super) fn identity(&self) -> ClientIdentity {
+    pub(super) fn identity(&self) -> TlsIdentity {
         let (certificate, key) = self.signed(&["probe.example"], (2020, 2999));
-        ClientIdentity {
+        TlsIdentity {
             file: "/etc/farol/probe.pem".into(),
             certificates: Arc::new([Box::from(certificate.der().as_ref())]),
             key: key.serialize_der().into(),

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, Error as TlsError, RootCertStore};
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig, Error as TlsError};
 use std::io;
-use std::time::Duration;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -15,6 +12,7 @@ use super::reason::{self, Failure};
 use super::trail::Trail;
 use super::wire::Wire;
 use crate::model::Timestamp;
+use crate::settings::{expiry, timestamp};
 
 /// Shakes hands with the server as a client that wants `host`: by name with SNI, or by address without (RFC 6066 3).
 pub(super) async fn handshake(
@@ -34,7 +32,7 @@ pub(super) async fn handshake(
         }
     })?;
     let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    trail.certificate_expires = leaf.and_then(expiry);
+    trail.certificate_expires = leaf.and_then(|it| expiry(it));
     Ok(stream)
 }
 
@@ -53,25 +51,6 @@ fn expired(error: &io::Error) -> Option<Timestamp> {
         }
         _ => None,
     }
-}
-
-/// When a certificate expires. The verifier doesn't show it for a valid one, but complains of it when asked whether the
-/// certificate is valid at the end of time; it looks at that before any signature, so the question is cheap.
-fn expiry(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
-    let certificate = ParsedCertificate::try_from(certificate).ok()?;
-    let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
-    let nobody = RootCertStore::empty();
-    match verify_server_cert_signed_by_trust_anchor(&certificate, &nobody, &[], end_of_time, &[]) {
-        Err(TlsError::InvalidCertificate(CertificateError::ExpiredContext {
-            not_after, ..
-        })) => timestamp(not_after),
-        _ => None,
-    }
-}
-
-fn timestamp(time: UnixTime) -> Option<Timestamp> {
-    let seconds = i64::try_from(time.as_secs()).ok()?;
-    seconds.checked_mul(1000).map(Timestamp)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 use super::reason::Failure;
-use crate::model::{ClientIdentity, TlsCheck, TrustAnchors};
+use crate::model::{TlsCheck, TlsIdentity, TrustAnchors};
 
 /// Far more than a configuration has; only reloads that keep changing the anchors get there, and then all are remade.
 const MOST_KEPT: usize = 1024;
@@ -55,7 +55,7 @@ impl Offer {
 struct Key {
     verify: bool,
     anchors: Option<TrustAnchors>,
-    identity: Option<ClientIdentity>,
+    identity: Option<TlsIdentity>,
     offer: Offer,
 }
 
@@ -138,7 +138,7 @@ fn read_system() -> Result<Arc<RootCertStore>, Failure> {
 /// A client that never resumes a session: every probe is what a new client would do. Without roots it trusts anyone.
 fn config(
     roots: Option<Arc<RootCertStore>>,
-    identity: Option<&ClientIdentity>,
+    identity: Option<&TlsIdentity>,
     offer: Offer,
 ) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());

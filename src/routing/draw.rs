@@ -22,7 +22,7 @@ impl Draw {
 
     /// Where the sequence starts: uniform over `0..total`.
     pub(super) fn offset(self, total: u64) -> u64 {
-        (u128::from(mix(self.seed)) * u128::from(total) >> 64) as u64
+        ((u128::from(mix(self.seed)) * u128::from(total)) >> 64) as u64
     }
 }
 

@@ -88,7 +88,7 @@ impl Shares {
         }
         let steps = self.total.of(draw.step());
         let position = self.total.of(draw.offset(self.total.modulus) + steps * self.stride);
-        let part = position * self.parts_per_unit >> 32;
+        let part = (position * self.parts_per_unit) >> 32;
         let mut at = self.guide.get(part as usize).map_or(0, |it| *it as usize);
         while self.ends.get(at).is_some_and(|end| *end <= position) {
             at += 1;
@@ -123,7 +123,7 @@ impl Modulus {
 
     /// What is left of a number.
     fn of(self, number: u64) -> u64 {
-        let quotient = (u128::from(number) * u128::from(self.reciprocal) >> 64) as u64;
+        let quotient = ((u128::from(number) * u128::from(self.reciprocal)) >> 64) as u64;
         // The quotient is right, or one too small.
         let left = number - quotient * self.modulus;
         if left >= self.modulus { left - self.modulus } else { left }

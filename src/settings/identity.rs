@@ -1,4 +1,4 @@
-//! Certificates that probes show of themselves, and their keys, from PEM files.
+//! Certificates that probes and the server show of themselves, and their keys, from PEM files.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,13 +16,13 @@ use rustls::{Error as TlsError, InconsistentKeys};
 use super::files::{FILE_MOST, Library};
 use super::monitor::Written;
 use super::problem::Log;
-use crate::model::ClientIdentity;
+use crate::model::TlsIdentity;
 
-/// Reads each pair of files once, however many monitors name it, so that they share what is in it.
+/// Reads each pair of files once, however many tables name it, so that they share what is in it.
 pub(super) struct IdentityFiles<'a> {
     library: &'a Library<'a>,
     log: &'a Log,
-    read: RefCell<HashMap<(PathBuf, PathBuf), Result<ClientIdentity, Wrong>>>,
+    read: RefCell<HashMap<(PathBuf, PathBuf), Result<TlsIdentity, Wrong>>>,
 }
 
 /// Which of the two files is wrong, and a phrase that says how; nothing of a key is in it.
@@ -42,7 +42,7 @@ impl<'a> IdentityFiles<'a> {
         &self,
         certificate: &Written<PathBuf>,
         key: &Written<PathBuf>,
-    ) -> Option<ClientIdentity> {
+    ) -> Option<TlsIdentity> {
         let pair = (certificate.value.clone(), key.value.clone());
         let known = self.read.borrow().get(&pair).cloned();
         let read = known.unwrap_or_else(|| {
@@ -72,7 +72,7 @@ impl<'a> IdentityFiles<'a> {
     }
 }
 
-fn identity(library: &Library<'_>, file: &Path, key_file: &Path) -> Result<ClientIdentity, Wrong> {
+fn identity(library: &Library<'_>, file: &Path, key_file: &Path) -> Result<TlsIdentity, Wrong> {
     let content = library.read(file, FILE_MOST).map_err(Wrong::Certificate)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
     let chain = chain
@@ -93,11 +93,11 @@ fn identity(library: &Library<'_>, file: &Path, key_file: &Path) -> Result<Clien
             "{key_file:?} is not the key of the first certificate in {file:?}; name two files that belong together"
         )),
         TlsError::InvalidCertificate(_) => Wrong::Certificate(format!(
-            "the first certificate in {file:?} can't be used; name a file with a client's certificate"
+            "the first certificate in {file:?} can't be used; name a file that begins with the own certificate"
         )),
         _ => Wrong::Key(format!(
             "{key_file:?} has a key of a kind that can't be used; write one of ECDSA (P-256, P-384), Ed25519 or RSA"
         )),
     })?;
-    Ok(ClientIdentity { file: file.to_owned(), certificates: certificates.into(), key: octets })
+    Ok(TlsIdentity { file: file.to_owned(), certificates: certificates.into(), key: octets })
 }

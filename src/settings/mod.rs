@@ -11,7 +11,9 @@ mod digest;
 mod doubts;
 mod duration;
 mod ecs;
+mod encrypted;
 mod exec;
+mod expiry;
 mod files;
 mod format;
 mod geo;
@@ -50,6 +52,8 @@ mod zone_file;
 
 pub(crate) use duration::parse as parse_duration;
 pub use ecs::Ecs;
+pub use encrypted::Encrypted;
+pub(crate) use expiry::{expiry, timestamp};
 pub(crate) use files::counts_in_directory;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
@@ -211,9 +215,9 @@ fn settings(
     let parts = root.and_then(|root| {
         let secrets = Secrets::new(&library, &inputs.environment);
         let (complete, in_force) = (whole && merged.complete, inputs.in_force.as_deref());
-        let server = Server::read(&root, &secrets);
+        let server = Server::read(&root, &secrets, &library, &log);
         let model = build::model(&root, complete, &library, secrets, in_force, &log);
-        let admin = admin(&root, server.as_ref().map_or(&[], |it| &it.listen));
+        let admin = admin(&root, server.as_ref());
         let state = state(&root);
         let metrics = metrics(&root);
         let (probe, ecs) = (probe(&root), Ecs::read(&root));
@@ -256,13 +260,15 @@ fn overlap(a: &SocketAddr, b: &SocketAddr) -> bool {
     a.port() != 0 && a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && (a == b || is_wildcard)
 }
 
-fn admin(root: &Section<'_>, dns: &[SocketAddr]) -> Option<Admin> {
+fn admin(root: &Section<'_>, server: Option<&Server>) -> Option<Admin> {
     let section = root.table("admin")?;
     let listen = section.parse("listen", |text| text.parse().map_err(|_| ""));
     let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8053)));
-    if let Some(other) = dns.iter().find(|it| overlap(it, &listen)) {
+    let plain = server.iter().flat_map(|it| &it.listen).map(|it| ("listen", it));
+    let mut taken = plain.chain(server.iter().flat_map(|it| it.encrypted.tcp()));
+    if let Some((key, other)) = taken.find(|(_, it)| overlap(it, &listen)) {
         let message =
-            format!("{listen} overlaps with {other} of `server.listen`; take another port");
+            format!("{listen} overlaps with {other} of `server.{key}`; take another port");
         section.wrong("listen", message);
     }
     let protect_metrics = section.boolean("protect_metrics").unwrap_or(false);

@@ -293,7 +293,7 @@ fn sources(section: &Section<'_>) -> Option<Sources> {
 
 /// The path of a file, which starts at the directory of the one that names it. What a file has in it instead may be a key, so
 /// it is not shown.
-fn file(section: &Section<'_>, name: &str, log: &Log) -> Option<PathBuf> {
+pub(super) fn file(section: &Section<'_>, name: &str, log: &Log) -> Option<PathBuf> {
     let node = section.find(name)?;
     if text(node).is_some_and(|it| it.contains(char::is_control) || it.contains("-----BEGIN")) {
         let why = "is what the file should have in it; write the file's path";
@@ -314,13 +314,13 @@ fn service(text: &str) -> Result<Arc<str>, &'static str> {
 }
 
 /// Ties values to where they were written.
-struct Keys<'a> {
-    section: &'a Section<'a>,
-    layer: u8,
+pub(super) struct Keys<'a> {
+    pub(super) section: &'a Section<'a>,
+    pub(super) layer: u8,
 }
 
 impl Keys<'_> {
-    fn written<T>(&self, name: &str, value: Option<T>) -> Option<Written<T>> {
+    pub(super) fn written<T>(&self, name: &str, value: Option<T>) -> Option<Written<T>> {
         let (place, path) = (self.section.place_of(name).clone(), self.section.key(name));
         value.map(|value| Written { value, spot: Spot { place, path, layer: self.layer } })
     }

@@ -15,8 +15,8 @@ use super::monitor::{Draft, ProbeAddress, Spot, Written, nearer, spot};
 use super::problem::{Log, Problem};
 use super::reader::Section;
 use crate::model::{
-    BodyCheck, ClientIdentity, ExecCheck, Flap, GrpcCheck, HttpCheck, HttpMethod, Monitor, Name,
-    ProbeTarget, Protocol, Sources, TlsCheck,
+    BodyCheck, ExecCheck, Flap, GrpcCheck, HttpCheck, HttpMethod, Monitor, Name, ProbeTarget,
+    Protocol, Sources, TlsCheck, TlsIdentity,
 };
 
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -269,7 +269,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The certificate and the key, which may come from different layers.
-    fn identity(&self, draft: &Draft) -> Option<ClientIdentity> {
+    fn identity(&self, draft: &Draft) -> Option<TlsIdentity> {
         match (&draft.tls_client_cert, &draft.tls_client_key) {
             (None, None) => None,
             (Some(certificate), Some(key)) => self.identities.read(certificate, key),

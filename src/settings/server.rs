@@ -4,12 +4,15 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::encrypted::Encrypted;
+use super::files::Library;
 use super::overlap;
+use super::problem::Log;
 use super::reader::{Section, text};
 use super::secret::Secrets;
 use super::tree::Node;
 
-const MAX_LISTEN: usize = 64;
+pub(super) const MAX_LISTEN: usize = 64;
 /// So many that a set of instances can change them one after the other, and no more than each bad cookie may cost.
 const MAX_SECRETS: usize = 4;
 /// DNS flag day 2020: what no path on the internet breaks into fragments.
@@ -38,6 +41,8 @@ pub struct Server {
     pub cookie_secrets: Vec<CookieSecret>,
     /// Whether clients that send a cookie without a good server part get another one, and no answer over UDP until they use it.
     pub require_server_cookie: bool,
+    /// How queries are taken over TLS, HTTPS and QUIC.
+    pub encrypted: Encrypted,
 }
 
 /// What server cookies are signed with (RFC 9018 4.4); shown nowhere.
@@ -61,7 +66,12 @@ impl CookieSecret {
 }
 
 impl Server {
-    pub(super) fn read(root: &Section<'_>, secrets: &Secrets<'_>) -> Option<Self> {
+    pub(super) fn read(
+        root: &Section<'_>,
+        secrets: &Secrets<'_>,
+        library: &Library<'_>,
+        log: &Log,
+    ) -> Option<Self> {
         let section = root.table("server")?;
         let octets = |text: &str| match text.len() {
             1..=255 => Ok(text.to_owned()),
@@ -100,6 +110,7 @@ impl Server {
             tcp_idle_timeout: section.duration("tcp_idle_timeout").unwrap_or(TCP_IDLE_TIMEOUT),
             cookie_secrets: cookie_secrets.unwrap_or_default(),
             require_server_cookie: section.boolean("require_server_cookie").unwrap_or(false),
+            encrypted: Encrypted::read(&section, &listen, library, log),
             listen,
         })
     }

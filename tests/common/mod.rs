@@ -17,9 +17,11 @@ pub(crate) mod http;
 pub(crate) mod mmdb;
 pub(crate) mod namespace;
 pub(crate) mod program;
+pub(crate) mod quic;
 pub(crate) mod random;
 pub(crate) mod relay;
 pub(crate) mod site;
+pub(crate) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU8, Ordering};

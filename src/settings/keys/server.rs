@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::schema::Accepts::{Boolean, Duration as Span, Integer, Text, Texts};
+use super::super::schema::Accepts::{Boolean, Duration as Span, Integer, Table, Text, Texts};
 use super::super::schema::{Key, Schema};
 
 pub(super) static SERVER: Schema = Schema {
@@ -14,6 +14,33 @@ pub(super) static SERVER: Schema = Schema {
             Texts("an IP address with a port such as \"0.0.0.0:53\", or a list of 1 to 64 of them"),
             r#"["0.0.0.0:53", "[::]:53"]"#,
             "Where queries are answered, over UDP and TCP.",
+        ),
+        Key::derived(
+            "listen_tls",
+            Texts("an IP address with a port such as \"0.0.0.0:853\", or a list of 1 to 64 of them"),
+            "none",
+            r#"["0.0.0.0:853", "[::]:853"]"#,
+            "Where queries are answered over TLS (DoT, RFC 7858), besides. Goes with `certificate` and `key` in `[server.tls]`.",
+        ),
+        Key::derived(
+            "listen_https",
+            Texts("an IP address with a port such as \"0.0.0.0:443\", or a list of 1 to 64 of them"),
+            "none",
+            r#"["0.0.0.0:443", "[::]:443"]"#,
+            "Where queries are answered over HTTPS (DoH, RFC 8484): HTTP/2 over TCP, and HTTP/3 over UDP. Goes with `[server.tls]`.",
+        ),
+        Key::value(
+            "https_path",
+            Text("a path such as \"/dns-query\", of up to 255 octets"),
+            "\"/dns-query\"",
+            "The path of queries over HTTPS.",
+        ),
+        Key::derived(
+            "listen_quic",
+            Texts("an IP address with a port such as \"0.0.0.0:853\", or a list of 1 to 64 of them"),
+            "none",
+            r#"["0.0.0.0:853", "[::]:853"]"#,
+            "Where queries are answered over QUIC (DoQ, RFC 9250). Goes with `[server.tls]`.",
         ),
         Key::derived(
             "workers",
@@ -39,7 +66,7 @@ pub(super) static SERVER: Schema = Schema {
             "tcp_idle_timeout",
             Span(Duration::from_secs(2), Duration::from_secs(3600)),
             "\"10s\"",
-            "How long a TCP connection may be silent before it is closed (RFC 7766).",
+            "How long a connection may be silent before it is closed (RFC 7766), also over TLS, HTTPS and QUIC.",
         ),
         Key::derived(
             "version",
@@ -72,6 +99,36 @@ pub(super) static SERVER: Schema = Schema {
             "false",
             "Whether a client whose cookie was not made here, or is too old, gets a new one over UDP and no answer (BADCOOKIE), \
              so that it asks again with that.",
+        ),
+        Key::table("tls", Table(&TLS)),
+    ],
+};
+
+static TLS: Schema = Schema {
+    heading: "[server.tls]",
+    meaning: "What clients over TLS, HTTPS and QUIC are shown, and how many there may be.",
+    keys: &[
+        Key::derived(
+            "certificate",
+            Text(
+                "the path of a PEM file with a certificate, and those between it and an authority",
+            ),
+            "none",
+            "\"/etc/farol/tls.crt\"",
+            "The server's certificate. A file that changes is read again; connections that are open stay. Goes with `key`.",
+        ),
+        Key::derived(
+            "key",
+            Text("the path of a PEM file with a private key, not encrypted"),
+            "none",
+            "\"/etc/farol/tls.key\"",
+            "The certificate's key.",
+        ),
+        Key::value(
+            "max_connections",
+            Integer(1, 100_000),
+            "1000",
+            "Connections over TLS, HTTPS and QUIC that are open at the same time, all together.",
         ),
     ],
 };

@@ -140,26 +140,37 @@ fn every_key_of_a_single_table_has_its_variable() {
         };
         schema.keys.iter().map(|it| of(&it.accepts)).sum()
     }
+    fn tables(schema: &'static Schema, path: &str) -> Vec<(String, &'static Schema)> {
+        let inner = |key: &'static Key| match key.accepts {
+            Accepts::Table(inner) => tables(inner, &format!("{path}{}.", key.name)),
+            _ => Vec::new(),
+        };
+        let all = std::iter::once((path.to_owned(), schema));
+        all.chain(schema.keys.iter().flat_map(inner)).collect()
+    }
     let mut set = 0;
-    for table in keys::ROOT.keys {
-        let Accepts::Table(schema) = table.accepts else { continue };
-        for key in schema.keys.iter().filter(|it| !matches!(it.accepts, Accepts::Table(_))) {
-            let name = format!("FAROL__{}__{}", table.name, key.name).to_uppercase();
-            let path = format!("{}.{}", table.name, key.name);
+    for (table, schema) in tables(&keys::ROOT, "") {
+        let is_single = |it: &Accepts| {
+            !matches!(it, Accepts::Table(_) | Accepts::Tables(_) | Accepts::Named(_))
+        };
+        for key in schema.keys.iter().filter(|it| is_single(&it.accepts)) {
+            let path = format!("{table}{}", key.name);
+            let name = format!("FAROL__{}", path.replace('.', "__").to_uppercase());
             let loaded = under(&[(&name, "\u{1}")], &[]);
             match &key.accepts {
                 // Any text is one.
                 Accepts::Text(_) if loaded.is_ok() => {}
                 _ => {
-                    let found = if key.is_secret { "" } else { "found" };
+                    // Nor is shown what stands for a file's path, which may be a key.
+                    let is_hidden = key.is_secret || table == "server.tls.";
+                    let found = if is_hidden { "" } else { "found" };
                     // What goes with it is missed.
                     let is_other = |it: &&Key| {
                         matches!(it.default, Preset::Required(_)) && it.name != key.name
                     };
                     let others = schema.keys.iter().filter(is_other);
-                    let mut expected: Vec<String> = others
-                        .map(|it| format!("{}.{}: is missing", table.name, it.name))
-                        .collect();
+                    let mut expected: Vec<String> =
+                        others.map(|it| format!("{table}{}: is missing", it.name)).collect();
                     expected.push(format!("environment variable {name}: {path}: {found}"));
                     expect(loaded, &expected.iter().map(String::as_str).collect::<Vec<_>>());
                 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod clients;
+mod encrypted;
 mod formats;
 mod layers;
 mod monitors;
@@ -188,6 +189,14 @@ fn server_admin_and_state_are_read() {
             CookieSecret([0xff; 16]),
         ],
         require_server_cookie: true,
+        encrypted: Encrypted {
+            tls: Vec::new(),
+            https: Vec::new(),
+            quic: Vec::new(),
+            https_path: "/dns-query".into(),
+            identity: None,
+            max_connections: 1000,
+        },
     };
     assert_eq!(settings.server, server);
     assert_eq!(settings.admin.listen, "[::1]:80".parse().unwrap());
@@ -230,7 +239,10 @@ fn server_admin_and_state_are_checked() {
         ("cookie_secrets = '${file:secret}'", "cookie_secrets: write 32"),
         ("cookie_secrets = '${file:none}'", "cookie_secrets: \"conf/none\" can't be read"),
         ("listn = 'x'", "server.listn: no such key; did you mean `listen`?"),
-        ("nonsense = 1", "the keys here are listen, workers, udp_size, tcp_max_connections"),
+        (
+            "nonsense = 1",
+            "the keys here are listen, listen_tls, listen_https, https_path, listen_quic, workers",
+        ),
     ] {
         bad(&format!("[server]\n{key}"), &[expected]);
     }

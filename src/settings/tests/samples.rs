@@ -74,6 +74,8 @@ fn the_examples_in_the_reference_are_taken() {
                 let known = [
                     "can't be read",
                     "goes with",
+                    "is of no use alone",
+                    "needs a certificate",
                     "is of no use with",
                     "no such profile",
                     "stands beside",

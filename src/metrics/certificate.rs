@@ -1,0 +1,31 @@
+use prometheus::{GaugeVec, Opts, Registry};
+
+use crate::model::Timestamp;
+
+/// The certificate that the server shows to clients of DNS.
+#[derive(Clone, Debug)]
+pub struct CertificateMetrics {
+    expiry: GaugeVec,
+}
+
+impl CertificateMetrics {
+    /// Registers the metric, without a sample.
+    ///
+    /// # Errors
+    /// When a metric of this name is registered already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let help = "When the certificate that DNS clients over TLS, HTTPS and QUIC are shown expires, in seconds since 1970.";
+        let opts = Opts::new("farol_dns_tls_expiry_seconds", help);
+        let expiry = GaugeVec::new(opts, &["certificate"])?;
+        registry.register(Box::new(expiry.clone()))?;
+        Ok(Self { expiry })
+    }
+
+    /// Notes what is shown from now on: the file, and when its certificate expires.
+    pub fn shown(&self, certificate: Option<(&str, Timestamp)>) {
+        self.expiry.reset();
+        if let Some((file, expires)) = certificate {
+            self.expiry.with_label_values(&[file]).set(expires.0 as f64 / 1000.0);
+        }
+    }
+}
