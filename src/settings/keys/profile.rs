@@ -214,7 +214,7 @@ static ENDPOINT: Schema = Schema {
             ),
             "none",
             r#"["10.20.0.0/16", "2001:db8:20::/48"]"#,
-            "The clients' networks that it serves; none may overlap another one of the profile.",
+            "The clients' networks that it serves. One may lie in another of the profile, and then has precedence; apart from that no two overlap.",
         ),
         Key::derived(
             "monitor",
