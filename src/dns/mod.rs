@@ -1,6 +1,7 @@
 //! Authoritative DNS: one responder, bytes in and bytes out, under small loops for UDP and TCP. Answering needs nothing but
 //! memory: it goes on from the last snapshot whatever fails elsewhere.
 
+mod answerer;
 mod bind;
 mod client_subnet;
 mod connections;
@@ -16,6 +17,7 @@ mod sys;
 mod tcp;
 mod udp;
 
+pub use answerer::{Answerer, Over};
 pub use bind::{BindError, Sockets};
 pub use cookies::CookieSecrets;
 pub use responder::{Identity, Policy};
