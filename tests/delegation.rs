@@ -64,6 +64,9 @@ const CONFIG: &str = "
     [[zone]]
     name = 'in.gtm.example.'
     file = 'in'
+    [[zone]]
+    name = 'un.told.gtm.example.'
+    file = 'told'
     [[profile]]
     name = 'app.gtm.example.'
     method = 'priority'
@@ -114,6 +117,7 @@ const ROWS: &[(&str, &str, &str, &[&str])] = &[
     ("odd.gtm.example.", "TYPE65400", "NOERROR", &["\\# 2"]),
     ("www.in.gtm.example.", "A", "NOERROR", &["192.0.2.3"]),
     ("missing.in.gtm.example.", "A", "NXDOMAIN", &[]),
+    ("www.un.told.gtm.example.", "A", "NOERROR", &["192.0.2.5"]),
     ("www.child.gtm.example.", "A", "NOERROR", &["192.0.2.4"]),
     ("missing.child.gtm.example.", "A", "NXDOMAIN", &[]),
     ("to-child.gtm.example.", "A", "NOERROR", &["www.child.gtm.example", "192.0.2.4"]),
@@ -147,6 +151,7 @@ impl World {
         let home = Home::new(CONFIG).listen(&[&family.socket(FAROL).to_string()]);
         home.write("gtm", &zone("gtm.example.", "ns.gtm.example.", &own));
         home.write("in", &zone("in.gtm.example.", "ns.gtm.example.", "www A 192.0.2.3\n"));
+        home.write("told", &zone("un.told.gtm.example.", "ns.gtm.example.", "www A 192.0.2.5\n"));
         let root = format!("example. NS ns.example.\n{}", glue("ns.example.", PARENT));
         home.write("root", &zone(".", "ns.root.", &(root + &glue("ns.root.", ROOT))));
         let parent = format!("gtm NS ns.gtm\n{}{}", glue("ns.gtm", FAROL), glue("ns", PARENT));

@@ -26,6 +26,8 @@ const ZONES: usize = 60;
 const NESTED: usize = 4;
 /// The labels that such a zone has more than the one around it.
 const INNER: &str = "b.a.";
+/// What leads there.
+const WAY: &str = "a.z";
 const INNER_PART: &str = ".b.a.";
 const QUESTIONS: usize = 80;
 
@@ -59,7 +61,8 @@ impl Meaning {
 /// One question and how Farol and another server answer it.
 struct Case<'c> {
     server: &'c str,
-    /// Whether its zone is around another, or in it.
+    zone: &'c Zone,
+    /// Whether it is around another zone, or in it.
     is_nested: bool,
     question: &'c Question,
     ours: &'c Meaning,
@@ -103,6 +106,25 @@ const EXPLAINED: &[Explanation] = &[
     ("NSD has one tree for all zones: names of one count in the other", |it| {
         it.server == "nsd" && it.is_nested
     }),
+    (
+        "NSD and Knot take glue from wildcards below a delegation, where nothing is ours to say",
+        |it| {
+            let is_written =
+                |name: &str| it.zone.lines.iter().any(|it| it.owner == format!("{name}."));
+            let mut more = it.theirs.glue.difference(&it.ours.glue);
+            let others = Meaning { glue: it.ours.glue.clone(), ..it.theirs.clone() };
+            others == *it.ours && more.all(|it| !it.split(' ').next().is_some_and(is_written))
+        },
+    ),
+    (
+        "what leads to a zone that isn't delegated exists: BIND and Knot deny it, and strict resolvers stop there",
+        |it| {
+            let is_way = |it: &str| it.starts_with(WAY);
+            let words = |it: &String| it.rsplit(' ').next().is_some_and(is_way);
+            let name = it.question.name.to_ascii_lowercase();
+            it.is_nested && (is_way(&name) || it.ours.answer.iter().any(words))
+        },
+    ),
     ("a parent that has no delegation must not say that the zone below it doesn't exist", |it| {
         let is_apex = it.question.name.to_ascii_lowercase().starts_with(INNER);
         it.is_nested && it.question.record_type == "DS" && is_apex
@@ -194,6 +216,7 @@ fn others_answer_the_same() {
                 let theirs = other.ask(&query);
                 let case = Case {
                     server: other.name,
+                    zone,
                     is_nested,
                     question: &question,
                     ours: &ours,

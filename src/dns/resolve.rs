@@ -94,7 +94,8 @@ struct Chase<'c, 's, 'b> {
 
 impl<'s> Chase<'_, 's, '_> {
     fn step(&mut self) -> Result<Next, Full> {
-        match self.zone.find(self.name.as_wire(), self.record_type) {
+        let zones = &self.snapshot.zones;
+        match zones.find_in(self.zone, self.name.as_wire(), self.record_type) {
             Found::Node(node) => self.node(node),
             Found::Cut { suffix, servers } => self.refer(suffix, servers),
             Found::Dname { suffix, set } => self.redirect(suffix, set),

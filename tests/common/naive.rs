@@ -172,7 +172,11 @@ impl Chase<'_> {
     }
 
     fn look_up(&mut self, name: String) -> Option<String> {
-        let Some(source) = self.zone.source(&name) else {
+        // What leads to a zone within this one exists, and has nothing of its own (RFC 8020).
+        let is_way = |it: &Served| is_within(&it.zone.apex, &name);
+        let is_between = !self.zone.exists(&name) && self.zones.iter().any(is_way);
+        let source = if is_between { Some(name.clone()) } else { self.zone.source(&name) };
+        let Some(source) = source else {
             self.meaning.rcode = "NXDOMAIN".to_owned();
             self.meaning.authority = self.zone.soa(u32::MAX);
             return None;
