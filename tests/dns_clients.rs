@@ -130,6 +130,45 @@ fn other_peoples_clients_learn_and_use_cookies() {
 }
 
 #[test]
+fn clients_of_every_make_read_the_answers() {
+    let home = Home::new(&format!("{CONFIG}\n[[zone]]\nname = 'z.'\nfile = 'z.zone'\n"));
+    let big: String = (0..30).map(|it| format!("big TXT \"{it} {}\"\n", "x".repeat(60))).collect();
+    let records = "www CNAME app.gtm.example.\n*.wild TXT wild\ndn DNAME wild\nsub NS ns.sub\nns.sub A 192.0.2.53\nsvc HTTPS 1 . alpn=h2\n";
+    home.write(
+        "z.zone",
+        &format!("$TTL 60\n@ SOA ns.sub h 1 2 3 4 5\n@ NS ns.elsewhere.\n{records}{big}"),
+    );
+    let daemon = home.start();
+    // kdig, drill and delv, in this order: what each has to say.
+    let rows: &[(&str, &str, [&str; 3])] = &[
+        ("app.gtm.example.", "A", ["192.0.2.10", "192.0.2.10", "192.0.2.10"]),
+        ("APP.gtm.example.", "A", ["192.0.2.10", "192.0.2.10", "192.0.2.10"]),
+        ("x.wild.z.", "TXT", ["\"wild\"", "\"wild\"", "\"wild\""]),
+        ("a.dn.z.", "TXT", ["DNAME\twild.z.", "DNAME\twild.z.", "dname\twild.z."]),
+        ("svc.z.", "HTTPS", ["alpn=h2", "alpn=", "alpn=\"h2\""]),
+        ("wild.z.", "A", ["status: NOERROR", "rcode: NOERROR", ";-$nxrrset"]),
+        ("no.z.", "A", ["status: NXDOMAIN", "rcode: NXDOMAIN", ";-$nxdomain"]),
+        ("big.z.", "TXT", ["\"29 xxx", "\"29 xxx", "\"29 xxx"]),
+        ("x.sub.z.", "A", ["192.0.2.53", "192.0.2.53", ""]),
+    ];
+    for (name, record_type, [by_kdig, by_drill, by_delv]) in rows {
+        let asked = [*name, *record_type];
+        for arguments in [&["+edns", "+dnssec"][..], &["+tcp"]] {
+            let seen = output("kdig", &daemon, &[arguments, &asked].concat());
+            assert!(seen.contains(by_kdig) && !seen.contains("WARNING"), "{name} {seen}");
+        }
+        for way in ["-u", "-t"] {
+            let seen = output("drill", &daemon, &[&["-a", way], &asked[..]].concat());
+            assert!(seen.contains(by_drill) || *name == "big.z." && way == "-u", "{name} {seen}");
+        }
+        // It resolves by itself, without validation, as these zones aren't signed.
+        let seen = output("delv", &daemon, &[&["-i"], &asked[..]].concat());
+        assert!(seen.to_lowercase().contains(by_delv), "{name} {seen}");
+    }
+    daemon.stop();
+}
+
+#[test]
 fn the_id_and_the_size_are_told_to_who_asks_and_change_at_a_reload() {
     let daemon = Daemon::start(&config("id = 'ns1'\nudp_size = 4096"));
     let asked = || {

@@ -112,7 +112,9 @@ fn the_deepest_zone_answers_and_its_parent_has_its_ds() {
             // Its parent doesn't know this zone, and must not say that it doesn't exist.
             ("b.a.out. DS", "NOERROR aa ~ b.a.out. SOA"),
             ("b.a.out. SOA", "NOERROR aa = b.a.out. SOA"),
-            ("a.out. A", "NXDOMAIN aa ~ out. SOA"),
+            // Nor that of a name above it, which strict resolvers ask for on their way.
+            ("a.out. A", "NOERROR aa ~ out. SOA"),
+            ("c.a.out. A", "NXDOMAIN aa ~ out. SOA"),
             ("out. DS", "NOERROR aa ~ out. SOA"),
         ],
     );

@@ -6,13 +6,12 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::net::SocketAddr;
 use std::process::Command;
 
 use common::daemon::{Home, data};
-use common::program::Program;
-use common::{program, wait_until};
+use common::program;
+use common::servers::{self, Start};
 use farol::model::RecordType;
 
 /// The records of these files, below `z.`.
@@ -48,23 +47,15 @@ fn answers(server: SocketAddr, questions: &BTreeSet<[String; 2]>) -> BTreeSet<St
 }
 
 /// Loads the same files here and there, asks both for everything, and compares.
-fn compare(files: &[&str], other: impl FnOnce(SocketAddr, &Path, &Path) -> Program) {
+fn compare(files: &[&str], other: Start) {
     let zone = zone(files);
     let home = Home::new("[[zone]]\nname = 'z.'\nfile = 'z.zone'\n");
     home.write("z.zone", &zone);
-    let directory = home.path("other");
-    fs::create_dir(&directory).unwrap();
-    // Of the loopback addresses, BIND takes only those that an interface has.
-    let there = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let _program = other(there, &directory, &home.path("z.zone"));
-    let daemon = home.start();
+    let (daemon, there) = (home.start(), servers::free());
+    let zones = [("z.".to_owned(), daemon.home.path("z.zone"))];
+    let _program = other(&[there], &daemon.home.path("other"), &zones);
+    servers::wait_for_zones(there, &zones);
     let apex = BTreeSet::from([["z.".to_owned(), "TYPE6".to_owned()]]);
-    let mut probe = Command::new("kdig");
-    probe.arg(format!("@{}", there.ip())).arg("-p").arg(there.port().to_string());
-    probe.args(["+retry=0", "+timeout=1", "+short", "z.", "SOA"]);
-    wait_until("answer of the other server", || {
-        String::from_utf8(program::run(&mut probe, "").stdout).unwrap().starts_with("ns.z.")
-    });
     assert_eq!(answers(daemon.dns[0], &apex), answers(there, &apex));
     let questions = questions(&zone);
     let (here, there) = (answers(daemon.dns[0], &questions), answers(there, &questions));
@@ -76,54 +67,15 @@ fn compare(files: &[&str], other: impl FnOnce(SocketAddr, &Path, &Path) -> Progr
 
 #[test]
 fn knot_answers_the_same() {
-    compare(&["types.zone"], |address, directory, zone| {
-        let config = format!(
-            "server:\n  rundir: \"{0}\"\n  listen: {1}@{2}\nlog:\n- target: stderr\n  any: info\ndatabase:\n  storage: \"{0}\"\n\
-             template:\n- id: default\n  semantic-checks: off\n  journal-content: none\n  zonefile-sync: -1\n\
-             zone:\n- domain: z.\n  file: \"{3}\"\n",
-            directory.display(),
-            address.ip(),
-            address.port(),
-            zone.display(),
-        );
-        let file = directory.join("knot.conf");
-        fs::write(&file, config).unwrap();
-        Program::start(Command::new("knotd").arg("-c").arg(file), &directory.join("log"))
-    });
+    compare(&["types.zone"], servers::knot);
 }
 
 #[test]
 fn nsd_answers_the_same() {
-    compare(&["types.zone", "types.nsd.zone"], |address, directory, zone| {
-        let config = format!(
-            "server:\n ip-address: {1}@{2}\n username: \"\"\n chroot: \"\"\n zonesdir: \"\"\n database: \"\"\n pidfile: \"\"\n \
-             xfrdfile: \"\"\n xfrdir: \"{0}\"\n zonelistfile: \"{0}/zones\"\n cookie-secret-file: \"{0}/cookies\"\n \
-             server-count: 1\nremote-control:\n control-enable: no\nzone:\n name: z.\n zonefile: \"{3}\"\n",
-            directory.display(),
-            address.ip(),
-            address.port(),
-            zone.display(),
-        );
-        let file = directory.join("nsd.conf");
-        fs::write(&file, config).unwrap();
-        Program::start(Command::new("nsd").args(["-d", "-c"]).arg(file), &directory.join("log"))
-    });
+    compare(&["types.zone", "types.nsd.zone"], servers::nsd);
 }
 
 #[test]
 fn bind_answers_the_same() {
-    compare(&["types.zone", "types.nsd.zone", "types.bind.zone"], |address, directory, zone| {
-        let config = format!(
-            "options {{ directory \"{0}\"; listen-on port {2} {{ {1}; }}; listen-on-v6 {{ none; }}; pid-file none; \
-             session-keyfile none; recursion no; dnssec-validation no; check-names primary ignore; check-integrity no; }};\n\
-             controls {{ }};\nzone \"z.\" {{ type primary; file \"{3}\"; }};\n",
-            directory.display(),
-            address.ip(),
-            address.port(),
-            zone.display(),
-        );
-        let file = directory.join("named.conf");
-        fs::write(&file, config).unwrap();
-        Program::start(Command::new("named").args(["-g", "-c"]).arg(file), &directory.join("log"))
-    });
+    compare(&["types.zone", "types.nsd.zone", "types.bind.zone"], servers::bind);
 }

@@ -2,6 +2,7 @@
 //! and, behind handshakes, TLS, HTTPS and QUIC. Answering needs nothing but
 //! memory: it goes on from the last snapshot whatever fails elsewhere.
 
+mod answerer;
 mod bind;
 mod client_subnet;
 mod connections;
@@ -19,6 +20,7 @@ mod sys;
 mod tcp;
 mod udp;
 
+pub use answerer::{Answerer, Over};
 pub use bind::{Addresses, BindError, Sockets};
 pub use cookies::CookieSecrets;
 pub use encrypted::{Encryption, TlsKeys};

@@ -94,7 +94,8 @@ struct Chase<'c, 's, 'b> {
 
 impl<'s> Chase<'_, 's, '_> {
     fn step(&mut self) -> Result<Next, Full> {
-        match self.zone.find(self.name.as_wire(), self.record_type) {
+        let zones = &self.snapshot.zones;
+        match zones.find_in(self.zone, self.name.as_wire(), self.record_type) {
             Found::Node(node) => self.node(node),
             Found::Cut { suffix, servers } => self.refer(suffix, servers),
             Found::Dname { suffix, set } => self.redirect(suffix, set),
@@ -116,15 +117,7 @@ impl<'s> Chase<'_, 's, '_> {
             return self.decide(profile);
         }
         if self.record_type == RecordType::ANY && (profile.is_some() || !node.sets.is_empty()) {
-            let owner = self.owner(0);
-            self.message.record(
-                Section::Answer,
-                owner.placed(&self.name),
-                RecordType::HINFO,
-                ANY_TTL,
-                ANY_HINFO,
-            )?;
-            return Ok(Next::Done);
+            return self.any();
         }
         match node.find(self.record_type) {
             Some(set) => {
@@ -160,6 +153,8 @@ impl<'s> Chase<'_, 's, '_> {
                 self.message.whole(|message| addresses(message, owner, &decision))?;
                 Ok(Next::Done)
             }
+            // Where addresses take the place of an alias, there is something.
+            Choice::NoData if self.record_type == RecordType::ANY => self.any(),
             Choice::NoData => self.negative(decision.ttl),
             Choice::ServFail => {
                 self.message.rcode = Rcode::ServFail;
@@ -167,6 +162,14 @@ impl<'s> Chase<'_, 's, '_> {
                 Ok(Next::Done)
             }
         }
+    }
+
+    /// Answers for all that is at a name, which has no CNAME (RFC 8482 4.2).
+    fn any(&mut self) -> Result<Next, Full> {
+        let owner = self.owner(0);
+        let owner = owner.placed(&self.name);
+        self.message.record(Section::Answer, owner, RecordType::HINFO, ANY_TTL, ANY_HINFO)?;
+        Ok(Next::Done)
     }
 
     /// Answers with a CNAME, and goes on with its target where that is in the zone.
@@ -207,7 +210,9 @@ impl<'s> Chase<'_, 's, '_> {
             self.message.rcode = Rcode::YxDomain;
             return Ok(Next::Done);
         }
-        self.alias_to(&redirected, set.ttl)
+        let next = self.alias_to(&redirected, set.ttl)?;
+        // The CNAME that follows from a DNAME is one like any other.
+        Ok(if self.record_type == RecordType::CNAME { Next::Done } else { next })
     }
 
     /// Refers to the servers of a delegated name, with the addresses that the zone has for them. Addresses of servers

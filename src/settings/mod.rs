@@ -179,7 +179,12 @@ pub fn load_noting(inputs: &Inputs) -> (Result<Settings, Problems>, Reading) {
     (loaded, reading.into_inner())
 }
 
-fn load_with(inputs: &Inputs, read: ReadFile<'_>) -> Result<Settings, Problems> {
+/// Reads a configuration as [`load`] does, files by this function instead of from the disk. It is told how many octets a file
+/// may have.
+///
+/// # Errors
+/// Everything that is wrong, never only the first problem.
+pub fn load_with(inputs: &Inputs, read: ReadFile<'_>) -> Result<Settings, Problems> {
     let (library, log) = (Library::new(read), Log::default());
     if inputs.files.is_empty() {
         let message =

@@ -104,8 +104,7 @@ impl Snapshot {
 impl ProfileTable {
     /// Whether it answers queries of this type; other types are static records. An alias stands for every type.
     pub fn answers(&self, record_type: RecordType) -> bool {
-        let is_address = Family::of(record_type).is_some();
-        is_address || (self.is_alias && record_type != RecordType::ANY)
+        self.is_alias || Family::of(record_type).is_some()
     }
 
     #[inline]

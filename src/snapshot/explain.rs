@@ -101,7 +101,7 @@ pub fn explain(snapshot: &Snapshot, query: Query<'_>) -> Explanation {
     let Some(zone) = snapshot.zones.find_for(name.as_wire(), record_type) else {
         return Explanation { zone: None, found: Explained::NotOurs };
     };
-    let found = match zone.find(name.as_wire(), record_type) {
+    let found = match snapshot.zones.find_in(zone, name.as_wire(), record_type) {
         _ if matches!(record_type, RecordType::AXFR | RecordType::IXFR) => Explained::Transfer,
         _ if record_type.is_meta() && record_type != RecordType::ANY => Explained::Meta,
         Found::Nothing => Explained::NoSuchName,

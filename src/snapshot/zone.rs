@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -187,6 +187,10 @@ impl ZoneTable {
 pub struct Zones {
     tables: Names<Arc<ZoneTable>>,
     most_labels: usize,
+    /// Names between a zone's apex and that of a zone around it. Who denies them denies the inner zone too (RFC 8020).
+    between: HashSet<Name, FixedState>,
+    /// What is at such a name of which the outer zone has nothing.
+    nothing: Node,
 }
 
 impl Zones {
@@ -195,7 +199,32 @@ impl Zones {
         let by_apex = |it: Arc<ZoneTable>| (it.zone.name().clone(), it);
         let tables: Names<_> = tables.into_iter().map(|it| by_apex(it.into())).collect();
         let most_labels = tables.keys().map(|it| it.labels().count()).max().unwrap_or_default();
-        Self { tables, most_labels }
+        let mut between = HashSet::default();
+        for apex in tables.keys() {
+            let above = || std::iter::successors(apex.parent(), Name::parent);
+            if above().any(|it| tables.contains_key(&it)) {
+                between.extend(above().take_while(|it| !tables.contains_key(it)));
+            }
+        }
+        Self { tables, most_labels, between, nothing: Node::default() }
+    }
+
+    /// Looks a name up in one of these zones, which it lies in, as [`ZoneTable::find`] does, and as if the zone had delegated
+    /// those within it.
+    pub fn find_in<'z>(
+        &'z self,
+        zone: &'z ZoneTable,
+        name: &[u8],
+        record_type: RecordType,
+    ) -> Found<'z> {
+        match zone.find(name, record_type) {
+            Found::Nothing | Found::Node(_)
+                if self.between.contains(name) && zone.node(name).is_none() =>
+            {
+                Found::Node(&self.nothing)
+            }
+            found => found,
+        }
     }
 
     /// The deepest zone that holds this name (wire format, lower case).

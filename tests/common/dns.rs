@@ -217,6 +217,12 @@ fn records(section: RecordSection<'_, &[u8]>) -> Result<Vec<String>, String> {
     Ok(texts)
 }
 
+/// A record as text, so that it compares: in lower case, and without dots at the end of names, which not every type shows.
+pub(crate) fn canonical(record: &str) -> String {
+    let words = record.split(' ').map(|it| it.strip_suffix('.').unwrap_or(it));
+    words.collect::<Vec<_>>().join(" ").to_ascii_lowercase()
+}
+
 /// A UDP socket that only hears from this server.
 #[track_caller]
 pub(crate) fn client(server: SocketAddr) -> UdpSocket {

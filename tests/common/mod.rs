@@ -10,18 +10,22 @@
     reason = "every test crate uses a part, and what tests share may panic like tests"
 )]
 
+pub(crate) mod answering;
 pub(crate) mod authority;
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod http;
 pub(crate) mod mmdb;
+pub(crate) mod naive;
 pub(crate) mod namespace;
 pub(crate) mod program;
 pub(crate) mod quic;
 pub(crate) mod random;
 pub(crate) mod relay;
+pub(crate) mod servers;
 pub(crate) mod site;
 pub(crate) mod tls;
+pub(crate) mod zones;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU8, Ordering};

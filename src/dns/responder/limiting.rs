@@ -82,7 +82,7 @@ fn classify<'n>(
     }
     let Some(zone) = snapshot.zones.find_for(name, record_type) else { return NO_ZONE };
     let apex = zone.zone.name().as_wire();
-    match zone.find(name, record_type) {
+    match snapshot.zones.find_in(zone, name, record_type) {
         Found::Node(_) if zone.node(name).is_some() => (AnswerClass::Positive, name),
         Found::Node(_) | Found::Dname { .. } => (AnswerClass::Synthesized, apex),
         Found::Cut { .. } => (AnswerClass::Referral, apex),
