@@ -1,6 +1,9 @@
 # Everything one does with a checkout. `make` alone lists it.
 
-.PHONY: help demo test lint bench
+.PHONY: help demo test lint bench fuzz
+
+# How long each fuzz target runs.
+SECONDS ?= 60
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -31,3 +34,6 @@ bench: ## install what benchmarks need, then run all of them
 	benches/probe/run
 	benches/probe/soak
 	cargo bench --locked
+
+fuzz: ## feed every parser with what nobody writes, for SECONDS (60) each
+	@SECONDS_EACH=$(SECONDS) fuzz/run
