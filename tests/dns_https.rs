@@ -14,8 +14,8 @@ use bytes::Bytes;
 use common::daemon::{Daemon, Home};
 use common::dns::{Edns, Query, Reply};
 use common::program::run;
-use common::tls::{self, connect, dropped, listens, metric, renew};
-use common::{PATIENCE, loopback, wait_until};
+use common::tls::{self, connect, dropped, listens, metric, renew, wait_dropped};
+use common::{PATIENCE, loopback};
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, Response};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -246,7 +246,7 @@ async fn clients_that_never_finish_or_never_read_are_let_go() {
     for driver in [slow_driver, greedy_driver] {
         assert!(timeout(PATIENCE, driver).await.is_ok());
     }
-    wait_until("connections cut off", || dropped(&server.daemon, "broken_stream") >= 2.0);
+    wait_dropped(&server.daemon, "broken_stream", 2);
     server.assert_serves();
     server.daemon.stop();
 }
@@ -278,7 +278,7 @@ fn beyond_the_limit_newcomers_are_served() {
     server.assert_serves();
     let mut rest = Vec::new();
     let _ = idle[0].read_to_end(&mut rest);
-    assert!(dropped(&server.daemon, "evicted") >= (2 * LIMIT) as f64);
+    wait_dropped(&server.daemon, "evicted", 2 * LIMIT);
     let refused = connect(server.at, tls::config(&server.certificate, b"http/1.1")).err();
     assert!(refused.unwrap().to_string().contains("NoApplicationProtocol"));
     server.daemon.stop();

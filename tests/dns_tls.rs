@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use common::daemon::{Daemon, Home};
 use common::dns::{Edns, Query, RD, Reply, client, exchange, framed};
 use common::program::{Program, run};
-use common::tls::{self, TlsStream, connect, dropped, listens, metric, renew};
+use common::tls::{self, TlsStream, connect, listens, metric, renew, wait_dropped};
 use common::{free_address, loopback, wait_for, wait_until};
 use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
@@ -205,8 +205,8 @@ fn handshakes_that_fail_or_stall_hold_nobody_up() {
         SockRef::from(&reset).set_linger(Some(Duration::ZERO)).unwrap();
     }
     server.assert_serves();
-    assert!(dropped(&server.daemon, "evicted") >= (2 * LIMIT) as f64);
-    wait_until("failed handshakes", || dropped(&server.daemon, "handshake_failed") >= 3.0);
+    wait_dropped(&server.daemon, "evicted", 2 * LIMIT);
+    wait_dropped(&server.daemon, "handshake_failed", 3);
     assert!(is_closed(&mut stalled[0]));
     server.daemon.stop();
 }
@@ -220,7 +220,7 @@ fn a_handshake_has_its_time() {
     stalled.write_all(&[22, 3, 1]).unwrap();
     assert!(is_closed(&mut stalled));
     assert!(started.elapsed() >= Duration::from_secs(5), "{:?}", started.elapsed());
-    assert_eq!(dropped(&server.daemon, "handshake_failed"), 1.0);
+    wait_dropped(&server.daemon, "handshake_failed", 1);
     server.daemon.stop();
 }
 
@@ -235,7 +235,7 @@ fn clients_that_never_read_hold_nobody_up() {
         server.assert_serves();
     }
     server.assert_serves();
-    wait_until("a connection cut off", || dropped(&server.daemon, "broken_stream") >= 1.0);
+    wait_dropped(&server.daemon, "broken_stream", 1);
     server.daemon.stop();
 }
 

@@ -11,8 +11,8 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::PATIENCE;
 use super::daemon::{Daemon, Home};
+use super::{PATIENCE, wait_until};
 
 /// Who the daemon is by its certificate.
 pub(crate) const NAME: &str = "dns.farol.test";
@@ -85,4 +85,10 @@ pub(crate) fn metric(daemon: &Daemon, series: &str) -> f64 {
 #[track_caller]
 pub(crate) fn dropped(daemon: &Daemon, reason: &str) -> f64 {
     metric(daemon, &format!("farol_dns_dropped_total{{reason=\"{reason}\"}}"))
+}
+
+/// Waits until so much was not answered for this reason: what clients see may come before it is counted.
+#[track_caller]
+pub(crate) fn wait_dropped(daemon: &Daemon, reason: &str, least: usize) {
+    wait_until(&format!("{least} {reason}"), || dropped(daemon, reason) >= least as f64);
 }

@@ -73,7 +73,11 @@ async fn serve(
                 connection.close(PROTOCOL_ERROR, b"unidirectional stream");
                 return Err(DropReason::Malformed);
             }
-            Some(ended) = streams.join_next() => hand_on(ended),
+            Some(ended) = streams.join_next() => {
+                hand_on(ended);
+                // Whoever takes its answers, if slowly, is not idle.
+                deadline = Instant::now() + idle;
+            }
             () = end.cancelled() => {
                 let finish = async { while streams.join_next().await.is_some() {} };
                 let _ = timeout(FAREWELL_TIME, finish).await;

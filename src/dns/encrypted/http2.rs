@@ -103,7 +103,13 @@ async fn serve(
                 Some(Err(_)) => return Err(DropReason::BrokenStream),
                 None => return Ok(()),
             },
-            Some(ended) = requests.join_next() => hand_on(ended),
+            Some(ended) = requests.join_next() => {
+                hand_on(ended);
+                // Whoever takes its answers, if slowly, is not idle.
+                if !ending {
+                    deadline = Instant::now() + idle;
+                }
+            }
             () = end.cancelled(), if !ending => {
                 connection.graceful_shutdown();
                 (ending, deadline) = (true, Instant::now() + FAREWELL_TIME);

@@ -90,7 +90,11 @@ async fn serve(
                     Some(error) => outcome(&error, requests.is_empty()),
                 },
             },
-            Some(ended) = requests.join_next() => hand_on(ended),
+            Some(ended) = requests.join_next() => {
+                hand_on(ended);
+                // Whoever takes its answers, if slowly, is not idle.
+                deadline = Instant::now() + idle;
+            }
             () = end.cancelled() => {
                 let finish = async { while requests.join_next().await.is_some() {} };
                 let _ = timeout(FAREWELL_TIME, finish).await;

@@ -33,6 +33,9 @@ use super::responder::Responder;
 use super::tcp::{self, ACCEPTED, Accepted, Listening, STOP_GRACE, Shared};
 use crate::metrics::Transport;
 
+/// How long the ends of QUIC connections are on their way when the server stops.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// How queries are taken over TLS, HTTPS and QUIC, beside where.
 #[derive(Clone, Debug)]
 pub struct Encryption {
@@ -100,12 +103,10 @@ pub(super) async fn serve(
             }
         }
     }
-    let finish = async {
-        while serving.tasks.join_next().await.is_some() {}
-        doors.close().await;
-    };
+    let finish = async { while serving.tasks.join_next().await.is_some() {} };
     // Each connection ends by itself; one that does not read its answers is not waited for.
     let _ = timeout(STOP_GRACE, finish).await;
+    let _ = timeout(LAST_WORDS, doors.close()).await;
     Ok(())
 }
 
