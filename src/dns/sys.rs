@@ -1,17 +1,20 @@
 //! Batches of UDP packets by recvmmsg(2) and sendmmsg(2), and the socket options that the standard library lacks.
 //!
-//! This is the crate's only unsafe code. Its invariants:
+//! This, with the module within it, is the crate's only unsafe code. Its invariants:
 //! - Every pointer that is handed to the kernel is made from a borrow that outlives the call, immediately before it, and
 //!   with the length of what it points to. None is kept.
 //! - Memory that the kernel fills is plain octets or libc's plain-data structs, for which every bit pattern is valid.
 //! - What the kernel says it filled is never trusted beyond the buffer's own length.
 #![allow(unsafe_code, reason = "system calls; see the module's invariants")]
 
+mod poller;
+
+pub(super) use poller::Poller;
+
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
+use std::os::fd::AsRawFd;
 
 /// The most packets that one system call takes.
 pub(super) const BATCH: usize = 32;
@@ -25,6 +28,8 @@ const CONTROL_SIZE: usize = 64;
 /// anybody can forge (linux/in.h, linux/in6.h).
 const PMTUDISC_OMIT: libc::c_int = 5;
 
+/// After so many refusals that were about nothing but segments there are no more.
+const MOST_REFUSALS: u8 = 8;
 /// The longest answer that is sent as a segment: what no device has to break up (RFC 8200 5, less the headers).
 const SEGMENT_SIZE: usize = 1232;
 
@@ -33,8 +38,10 @@ pub(super) struct Batch {
     slots: Box<[Slot]>,
     received: usize,
     /// Whether answers of one length to one client leave together, as segments of one message (UDP_SEGMENT, udp(7)), so that
-    /// the kernel goes through its layers once. Off for good when it or a device can't.
+    /// the kernel goes through its layers once.
     segments: bool,
+    /// How often such a message was refused, and its answers were not when each went by itself.
+    refusals: u8,
 }
 
 struct Slot {
@@ -63,7 +70,8 @@ pub(super) struct Ends {
 struct Control([u8; CONTROL_SIZE]);
 
 impl Batch {
-    pub(super) fn new() -> Self {
+    /// Room for a batch; with `segments`, as far as they are not refused, answers leave together.
+    pub(super) fn new(segments: bool) -> Self {
         let slot = || Slot {
             packet: [0; QUERY_SIZE],
             packet_length: 0,
@@ -77,7 +85,7 @@ impl Batch {
             answer: [0; ANSWER_SIZE],
             answer_length: 0,
         };
-        Self { slots: (0..BATCH).map(|_| slot()).collect(), received: 0, segments: true }
+        Self { slots: (0..BATCH).map(|_| slot()).collect(), received: 0, segments, refusals: 0 }
     }
 
     /// Takes the packets that are waiting, without waiting for more. Gives their number.
@@ -200,10 +208,8 @@ impl Batch {
             let error = io::Error::last_os_error();
             let segments = rest.first().map_or(0, |it| it.msg_hdr.msg_iovlen);
             if segments > 1 && is_about_segments(&error) {
-                self.segments = false;
                 let sent = headers.iter().take(sent).map(|it| it.msg_hdr.msg_iovlen).sum();
-                self.answered().take(sent).for_each(|it| it.answer_length = 0);
-                return failed + self.send(socket);
+                return failed + self.send_one_by_one(socket, sent);
             }
             // The first of the rest can't be sent; the others may.
             if error.kind() != io::ErrorKind::Interrupted {
@@ -215,9 +221,31 @@ impl Batch {
         failed
     }
 
+    /// Sends the answers after the first so many. That all of them go says that what was refused were the segments, be it for
+    /// one client; but whoever can't be reached at all says nothing of segments.
+    fn send_one_by_one(&mut self, socket: &UdpSocket, sent: usize) -> usize {
+        self.answered().take(sent).for_each(|it| it.answer_length = 0);
+        self.segments = false;
+        let failed = self.send(socket);
+        self.refusals += u8::from(failed == 0);
+        self.segments = self.refusals < MOST_REFUSALS;
+        if !self.segments {
+            tracing::info!(
+                event = "segments_refused",
+                "answers to one client can't leave together here, and cost more"
+            );
+        }
+        failed
+    }
+
     fn answered(&mut self) -> impl Iterator<Item = &mut Slot> {
         self.slots.iter_mut().take(self.received).filter(|it| it.answer_length > 0)
     }
+}
+
+/// Whether the operating system knows segments; one that doesn't would take them for one message.
+pub(super) fn knows_segments(socket: &UdpSocket) -> bool {
+    set_option(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
 }
 
 /// Whether a message could not be sent because it has segments (udp_send_skb in Linux's net/ipv4/udp.c).
@@ -325,43 +353,6 @@ impl Control {
             libc::CMSG_DATA(message).cast::<T>().write_unaligned(data);
         }
         used + space
-    }
-}
-
-/// Tells which of a worker's sockets have packets.
-pub(super) struct Poller<'s> {
-    sockets: &'s [Arc<UdpSocket>],
-    /// First the bell, then the sockets in their order, all open for as long as they are borrowed.
-    polled: Box<[libc::pollfd]>,
-    _bell: BorrowedFd<'s>,
-}
-
-impl<'s> Poller<'s> {
-    pub(super) fn new(sockets: &'s [Arc<UdpSocket>], bell: BorrowedFd<'s>) -> Self {
-        let poll = |fd: RawFd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        let all = std::iter::once(bell.as_raw_fd()).chain(sockets.iter().map(|it| it.as_raw_fd()));
-        Self { sockets, polled: all.map(poll).collect(), _bell: bell }
-    }
-
-    /// Waits until one of the sockets has a packet or an error, or the bell rings. Tells whether it did.
-    ///
-    /// # Errors
-    /// What poll(2) says, but for interruptions.
-    pub(super) fn wait(&mut self) -> io::Result<bool> {
-        // SAFETY: the array lives until the call is over, and its length is its own.
-        let ready = unsafe { libc::poll(self.polled.as_mut_ptr(), self.polled.len() as _, -1) };
-        if ready < 0 {
-            let error = io::Error::last_os_error();
-            self.polled.iter_mut().for_each(|it| it.revents = 0);
-            return if error.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(error) };
-        }
-        Ok(self.polled.first().is_some_and(|it| it.revents != 0))
-    }
-
-    /// The sockets that had something at the last wait.
-    pub(super) fn ready(&self) -> impl Iterator<Item = &'s Arc<UdpSocket>> {
-        let polled = self.polled.iter().skip(1);
-        self.sockets.iter().zip(polled).filter(|(_, it)| it.revents != 0).map(|(socket, _)| socket)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::QUIET;
 use super::post::Post;
 use super::responder::{Path, Responder};
-use super::sys::{BATCH, Batch, Ends, Poller};
+use super::sys::{BATCH, Batch, Ends, Poller, knows_segments};
 use crate::metrics::DropReason;
 use crate::supervision::Burst;
 
@@ -28,8 +28,8 @@ const LAST_TURNS: usize = 64;
 /// # Errors
 /// What poll(2) says: without it there is no telling when to answer.
 pub(super) fn serve(post: &Post, responder: &mut Responder) -> io::Result<()> {
-    let mut batch = Batch::new();
     let mut sockets = post.sockets();
+    let mut batch = Batch::new(sockets.first().is_some_and(|it| knows_segments(it)));
     loop {
         let own: Vec<SocketAddr> = sockets.iter().filter_map(|it| it.local_addr().ok()).collect();
         serve_until_called(&sockets, &own, post, responder, &mut batch)?;

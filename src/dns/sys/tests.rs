@@ -1,6 +1,8 @@
 use super::*;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Asks an upper-casing server that is bound to `bound`, at `asked`, and gives what was answered and from where.
 fn exchange(bound: &str, asked: &str) -> (Vec<u8>, SocketAddr) {
@@ -17,7 +19,7 @@ fn exchange(bound: &str, asked: &str) -> (Vec<u8>, SocketAddr) {
     let mut poller = Poller::new(std::slice::from_ref(&server), stop.as_fd());
     assert!(!poller.wait().unwrap());
     assert_eq!(poller.ready().count(), 1);
-    let mut batch = Batch::new();
+    let mut batch = Batch::new(true);
     let mut received = 0;
     while received < 2 {
         received += batch.receive(&server).unwrap();
@@ -66,8 +68,11 @@ fn closing_the_pipe_ends_the_wait() {
 #[test]
 fn an_empty_socket_gives_nothing() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-    assert_eq!(Batch::new().receive(&server).unwrap(), 0);
+    assert_eq!(Batch::new(true).receive(&server).unwrap(), 0);
 }
+
+/// How long an answer may take that has been sent.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Has a server answer what two clients ask, with answers of these lengths, and gives what each client gets.
 fn answered(asked: &str, lengths: &[usize], can_segment: bool) -> [Vec<Vec<u8>>; 2] {
@@ -85,7 +90,7 @@ fn answered(asked: &str, lengths: &[usize], can_segment: bool) -> [Vec<Vec<u8>>;
         let query = format!("{} {length} {number} ", number / 3 % 2);
         clients[number / 3 % 2].send_to(query.as_bytes(), address).unwrap();
     }
-    let mut batch = Batch::new();
+    let mut batch = Batch::new(knows_segments(&server));
     let mut received = 0;
     while received < lengths.len() {
         received += batch.receive(&server).unwrap();
@@ -96,7 +101,8 @@ fn answered(asked: &str, lengths: &[usize], can_segment: bool) -> [Vec<Vec<u8>>;
         });
         assert_eq!(batch.send(&server), 0);
     }
-    assert_eq!(batch.segments, can_segment, "{asked}");
+    assert_eq!(batch.refusals == 0, can_segment, "{asked}");
+    clients.iter().for_each(|it| it.set_read_timeout(Some(PATIENCE)).unwrap());
     let mut got = [Vec::new(), Vec::new()];
     for (number, _) in lengths.iter().enumerate().filter(|it| *it.1 > 0) {
         let who = number / 3 % 2;
@@ -106,12 +112,16 @@ fn answered(asked: &str, lengths: &[usize], can_segment: bool) -> [Vec<Vec<u8>>;
         answer.truncate(length);
         got[who].push(answer);
     }
+    for client in clients {
+        client.set_nonblocking(true).unwrap();
+        assert!(client.recv(&mut [0; 1]).is_err(), "an answer came twice");
+    }
     got
 }
 
 #[test]
 fn answers_that_leave_together_arrive_one_by_one() {
-    let lengths = [40, 40, 40, 60, 60, 60, 40, 0, 40, 50, 40, 40, 2000, 2000, 2000, 41, 41, 41, 9];
+    let lengths = [33, 40, 40, 60, 60, 60, 40, 0, 40, 50, 40, 40, 2000, 2000, 2000, 41, 41, 41, 9];
     let ways = [("127.0.0.1", true), ("127.0.0.9", true), ("::1", true), ("127.0.0.1", false)];
     for (asked, can_segment) in ways {
         let got = answered(asked, &lengths, can_segment);
@@ -124,4 +134,28 @@ fn answers_that_leave_together_arrive_one_by_one() {
             }
         }
     }
+}
+
+#[test]
+fn segments_that_are_refused_again_and_again_are_given_up() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    set_option(&server, libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(server.local_addr().unwrap()).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut batch = Batch::new(true);
+    for refusals in 1..=MOST_REFUSALS {
+        assert!(batch.segments);
+        (0..2).for_each(|_| assert_eq!(client.send(b"query").unwrap(), 5));
+        let mut received = 0;
+        while received < 2 {
+            // Both are there at once: loopback delivers before send(2) returns.
+            received += batch.receive(&server).unwrap();
+        }
+        batch.answer(|_, _, _| 12);
+        assert_eq!(batch.send(&server), 0);
+        (0..2).for_each(|_| assert_eq!(client.recv(&mut [0; 64]).unwrap(), 12));
+        assert_eq!(batch.refusals, refusals);
+    }
+    assert!(!batch.segments);
 }
