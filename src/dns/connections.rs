@@ -47,9 +47,12 @@ impl Connections {
         self.open.borrow().len() < self.most + ENDING
     }
 
-    /// Whether so many places are taken that newcomers should show first that they are where they claim to be.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.open.borrow().len() >= self.most / 2
+    /// Whether so many places are taken, of all or of this client's part, that it should show first that it is where it claims
+    /// to be: nobody has to make room for somebody who forges addresses.
+    pub(super) fn is_crowded(&self, client: IpAddr) -> bool {
+        let open = self.open.borrow();
+        let own = || open.values().filter(|it| it.client == client).count();
+        open.len() >= self.most / 2 || own() >= self.most.div_ceil(2 * CLIENT_PART)
     }
 
     /// Gives a connection its place. Where all are taken, the idlest connection has to go; where this client has its part,

@@ -1,5 +1,6 @@
 //! QUIC streams for HTTP/3, each with a bound on what may come in on it. The `h3` crate gathers a frame until it is whole, however long
-//! it says that it is: without a bound, one client could fill the memory.
+//! it says that it is, keeps the parts as they come, each with the datagram that it is of, and adds their lengths up for each that
+//! comes: without bounds on octets and parts, one client could fill the memory and take up the processor.
 
 use std::task::{Context, Poll, ready};
 
@@ -12,10 +13,16 @@ use h3::quic::{
 /// H3_EXCESSIVE_LOAD (RFC 9114 8.1).
 const EXCESSIVE_LOAD: u64 = 0x107;
 
-/// A connection or a stream, or what opens streams, where each stream may bring so many octets.
+/// Parts of a request: more than it takes in full packets, with a frame or a few for each.
+const REQUEST_PARTS: usize = 256;
+/// Parts of any other stream, on which a client may say what it prefers with each request (RFC 9218 7.1).
+const OTHER_PARTS: usize = 4096;
+
+/// A connection or a stream, or what opens streams, where each stream may bring so many octets, in so many parts.
 pub(super) struct Bounded<T> {
     inner: T,
     left: usize,
+    parts_left: usize,
     /// The stream's number, once it was read from. While a read waits, `h3-quinn` doesn't have the stream, and panics when asked
     /// for anything of it.
     id: Option<StreamId>,
@@ -24,7 +31,7 @@ pub(super) struct Bounded<T> {
 
 impl<T> Bounded<T> {
     pub(super) fn new(inner: T, most: usize) -> Self {
-        Self { inner, left: most, id: None, is_waiting: false }
+        Self { inner, left: most, parts_left: OTHER_PARTS, id: None, is_waiting: false }
     }
 }
 
@@ -48,7 +55,8 @@ impl<T: Connection<Bytes>> Connection<Bytes> for Bounded<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::BidiStream, ConnectionErrorIncoming>> {
-        bounded(self.inner.poll_accept_bidi(cx), self.left)
+        let request = bounded(self.inner.poll_accept_bidi(cx), self.left);
+        request.map_ok(|it| Bounded { parts_left: REQUEST_PARTS, ..it })
     }
 
     fn opener(&self) -> Self::OpenStreams {
@@ -93,9 +101,10 @@ impl<T: RecvStream> RecvStream for Bounded<T> {
         self.is_waiting = read.is_pending();
         let read = ready!(read)?;
         let length = read.as_ref().map_or(0, Buf::remaining);
-        Poll::Ready(match self.left.checked_sub(length) {
+        let left = self.left.checked_sub(length).zip(self.parts_left.checked_sub(1));
+        Poll::Ready(match left {
             Some(left) => {
-                self.left = left;
+                (self.left, self.parts_left) = left;
                 Ok(read)
             }
             None => {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use quinn::{Connection, ReadToEndError, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ReadError, RecvStream, SendStream, VarInt};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -26,6 +26,7 @@ pub(super) const UNIDIRECTIONAL: u32 = 1;
 /// Why streams and connections end (RFC 9250 4.3).
 const NO_ERROR: VarInt = VarInt::from_u32(0);
 const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
+const REQUEST_CANCELLED: VarInt = VarInt::from_u32(3);
 const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
 
 /// Answers one client's queries, from the handshake to the last octet.
@@ -100,15 +101,23 @@ async fn exchange(
     mut send: SendStream,
     mut receive: RecvStream,
 ) {
-    let octets = match receive.read_to_end(QUERY_MOST + 2).await {
-        Ok(octets) => octets,
-        Err(ReadToEndError::TooLong) => {
+    let octets = match timeout(shared.idle.get(), gather(&mut receive)).await {
+        Ok(Ok(Some(octets))) => octets,
+        Ok(Ok(None)) => {
             shared.dropped(DropReason::Malformed);
             let _ = (receive.stop(EXCESSIVE_LOAD), send.reset(EXCESSIVE_LOAD));
             return;
         }
-        // The client has taken it back, or is gone; what there was of the stream is reset.
-        Err(ReadToEndError::Read(_)) => return,
+        // The client has taken it back, or is gone.
+        Ok(Err(_)) => {
+            let _ = send.reset(REQUEST_CANCELLED);
+            return;
+        }
+        Err(_) => {
+            shared.dropped(DropReason::BrokenStream);
+            let _ = (receive.stop(EXCESSIVE_LOAD), send.reset(EXCESSIVE_LOAD));
+            return;
+        }
     };
     let query = match query(&octets) {
         Ok(query) => query,
@@ -132,6 +141,19 @@ async fn exchange(
     if send.write_all(&framed).await.is_ok() {
         let _ = send.finish();
     }
+}
+
+/// Everything that comes on a stream; none where that is too much. It is copied as it comes: a slice of a datagram would keep the
+/// whole of it, however little of the stream was in it.
+async fn gather(receive: &mut RecvStream) -> Result<Option<Vec<u8>>, ReadError> {
+    let (mut octets, mut part) = (Vec::new(), [0; 2048]);
+    while let Some(length) = receive.read(&mut part).await? {
+        octets.extend_from_slice(part.get(..length).unwrap_or_default());
+        if octets.len() > QUERY_MOST + 2 {
+            return Ok(None);
+        }
+    }
+    Ok(Some(octets))
 }
 
 /// The one message of a stream, without its length.

@@ -111,18 +111,12 @@ async fn serve(
 
 /// Answers one request.
 async fn exchange(site: Rc<Site>, client: IpAddr, answers: Rc<Semaphore>, resolver: Resolver) {
-    // Whoever sends something else than a request has been told so, or is gone.
-    let Ok((request, mut stream)) = resolver.resolve_request().await else { return };
-    let asked = read(request.method(), request.uri(), request.headers(), &site.path);
-    let query = match asked {
-        Ok(Asked::Query(query)) => Ok(query),
-        Ok(Asked::Body) => match gather(&mut stream).await {
-            Some(query) => query,
-            // The client has taken it back, or is gone.
-            None => return,
-        },
-        Err(status) => Err(status),
+    let Ok(asked) = timeout(site.shared.idle.get(), hear(&site, resolver)).await else {
+        // What there was of the stream is stopped.
+        site.shared.dropped(DropReason::BrokenStream);
+        return;
     };
+    let Some((query, mut stream)) = asked else { return };
     let Ok(_permit) = answers.acquire().await else { return };
     let status = match query {
         Ok(query) => match answer(&site.shared, &query, client) {
@@ -148,6 +142,19 @@ async fn exchange(site: Rc<Site>, client: IpAddr, answers: Rc<Semaphore>, resolv
         // What is still to come of the request does not matter (RFC 9114 4.1).
         stream.stop_sending(Code::H3_NO_ERROR);
     }
+}
+
+/// A request's query, or the status that refuses it, with the stream for the answer. None where the client sends something else
+/// than a request, of which it has been told, has taken it back, or is gone.
+async fn hear(site: &Site, resolver: Resolver) -> Option<(Result<Vec<u8>, StatusCode>, Stream)> {
+    let (request, mut stream) = resolver.resolve_request().await.ok()?;
+    let asked = read(request.method(), request.uri(), request.headers(), &site.path);
+    let query = match asked {
+        Ok(Asked::Query(query)) => Ok(query),
+        Ok(Asked::Body) => gather(&mut stream).await?,
+        Err(status) => Err(status),
+    };
+    Some((query, stream))
 }
 
 /// The whole body, or the status that refuses it; none where it does not come.

@@ -209,15 +209,15 @@ impl Serving {
         }
     }
 
-    /// Gives a QUIC client its place. Where they are scarce, it first has to show that it is where it claims to be (RFC 9000 8.1.2):
-    /// nobody has to make room for somebody who forges addresses.
+    /// Gives a QUIC client its place. Where they are scarce, it first has to show that it is where it claims to be (RFC 9000 8.1.2).
     fn let_in(&mut self, (incoming, end): Knock) -> Option<(Knock, Ticket)> {
-        if self.places.is_crowded() && incoming.may_retry() {
+        let client = incoming.remote_address().ip();
+        if self.places.is_crowded(client) && incoming.may_retry() {
             // It comes again, with a token.
             let _ = incoming.retry();
             return None;
         }
-        let ticket = self.places.admit(incoming.remote_address().ip(), Instant::now());
+        let ticket = self.places.admit(client, Instant::now());
         Some(((incoming, end), ticket))
     }
 }
