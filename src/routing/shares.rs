@@ -87,13 +87,22 @@ impl Shares {
             return only;
         }
         let steps = self.total.of(draw.step());
-        let position = self.total.of(draw.offset(self.total.modulus) + steps * self.stride);
+        let offset = draw.offset(self.total.modulus);
+        let walked = steps.checked_mul(self.stride).and_then(|it| it.checked_add(offset));
+        let position = walked.map_or_else(|| self.walk_far(offset, steps), |it| self.total.of(it));
         let part = (position * self.parts_per_unit) >> 32;
         let mut at = self.guide.get(part as usize).map_or(0, |it| *it as usize);
         while self.ends.get(at).is_some_and(|end| *end <= position) {
             at += 1;
         }
         self.members.get(at).map_or(0, |it| *it as usize)
+    }
+
+    /// Where so many steps lead on a circle that is longer than any but the strangest profile's.
+    #[cold]
+    fn walk_far(&self, offset: u64, steps: u64) -> u64 {
+        let walked = u128::from(offset) + u128::from(steps) * u128::from(self.stride);
+        (walked % u128::from(self.total.modulus)) as u64
     }
 
     /// The part of the draws, from 0 to 1, that meets this member.
@@ -107,7 +116,7 @@ impl Shares {
     }
 }
 
-/// A number to divide by often, of 32 bits: a multiplication and a correction take the place of the division (Barrett 1986).
+/// A number to divide by often: a multiplication and a correction take the place of the division (Barrett 1986).
 #[derive(Clone, Copy, Debug)]
 struct Modulus {
     modulus: u64,
@@ -199,6 +208,19 @@ mod tests {
         let first = (0..40_000).filter(|seed| shares.pick(Draw { seed: *seed, sequence: 0 }) == 0);
         let share = first.count() as f64 / 40_000.0;
         assert!((share - 0.75).abs() < 0.02, "{share}");
+    }
+
+    #[test]
+    fn the_longest_circles_are_walked_too() {
+        // More than 2³² units, without a common divisor.
+        let mut weights = vec![65_535; 70_000];
+        weights[0] = 65_534;
+        let shares = shares(&weights);
+        assert!(shares.total.modulus > 1 << 32);
+        let picked =
+            (0..10_000).map(|sequence| shares.pick(Draw { seed: 1, sequence: sequence * 977 }));
+        let halves = picked.filter(|it| *it < 35_000).count();
+        assert!((4_900..5_100).contains(&halves), "{halves} of 10,000");
     }
 
     proptest! {
