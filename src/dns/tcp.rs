@@ -237,13 +237,15 @@ pub(super) async fn exchange(
     loop {
         let turn = shared.take_turn(&mut unread, client, &mut answers);
         if turn.messages > 0 {
-            let now = Instant::now();
-            deadline = now + idle;
-            ticket.touch(now);
+            ticket.touch(Instant::now());
         }
         unsent.set(!answers.is_empty());
         write(stream, &mut answers, idle).await?;
         unsent.set(false);
+        if turn.messages > 0 {
+            // Whoever reads slowly is not silent.
+            deadline = Instant::now() + idle;
+        }
         since_yield += turn.messages;
         if turn.end == TurnEnd::Scrap {
             return Ok(());
