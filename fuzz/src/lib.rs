@@ -101,8 +101,8 @@ fn fixed() -> Answerer {
 /// Asks for names of every zone and profile, and for names below them.
 fn ask_all(model: &Model) {
     let mut answerer = answerer(model);
-    let owners = model.zones.iter().flat_map(|it| it.records().keys().take(ASKED));
-    let profiles = model.profiles.iter().map(|it| &it.name).take(ASKED);
+    let owners = model.zones.iter().flat_map(|it| it.iter().map(|it| it.0).take(ASKED));
+    let profiles = model.profiles.iter().map(|it| it.name.borrowed()).take(ASKED);
     for name in owners.chain(profiles) {
         let below = [b"\x05below", name.as_wire()].concat();
         for name in [name.as_wire(), &below] {

@@ -157,10 +157,10 @@ impl<'b> Message<'b> {
         &mut self,
         section: Section,
         owner: Placed<'_>,
-        set: &RecordSet,
+        set: RecordSet<'_>,
     ) -> Result<(), Full> {
         self.whole(|message| {
-            for data in &set.data {
+            for data in set.data() {
                 message.record(section, owner, set.record_type, set.ttl, data)?;
             }
             Ok(())

@@ -106,7 +106,7 @@ impl<'s> Chase<'_, 's, '_> {
         }
     }
 
-    fn node(&mut self, node: &'s Node) -> Result<Next, Full> {
+    fn node(&mut self, node: Node<'s>) -> Result<Next, Full> {
         let profile = node.profile.and_then(|slot| self.snapshot.profiles.get(slot));
         match node.find(RecordType::CNAME) {
             // Beside it a signature and the next name may stand (RFC 4034 3 and 4).
@@ -173,8 +173,8 @@ impl<'s> Chase<'_, 's, '_> {
     }
 
     /// Answers with a CNAME, and goes on with its target where that is in the zone.
-    fn alias(&mut self, set: &RecordSet) -> Result<Next, Full> {
-        let Some(target) = set.data.first() else { return Ok(Next::Done) };
+    fn alias(&mut self, set: RecordSet<'_>) -> Result<Next, Full> {
+        let Some(target) = set.first() else { return Ok(Next::Done) };
         self.alias_to(target, set.ttl)
     }
 
@@ -194,14 +194,14 @@ impl<'s> Chase<'_, 's, '_> {
     }
 
     /// Answers with a DNAME and the CNAME that follows from it (RFC 6672 3.1).
-    fn redirect(&mut self, suffix: usize, set: &RecordSet) -> Result<Next, Full> {
+    fn redirect(&mut self, suffix: usize, set: RecordSet<'_>) -> Result<Next, Full> {
         let owner = self.owner(suffix);
         let placed = owner.placed(&self.name);
         if !self.redirects.iter().any(|it| it.as_wire() == placed.wire) {
             self.message.set(Section::Answer, placed, set)?;
             self.redirects.extend(FoldedName::new(placed.wire));
         }
-        let Some(target) = set.data.first() else { return Ok(Next::Done) };
+        let Some(target) = set.first() else { return Ok(Next::Done) };
         let kept = self.name.as_wire().len() - suffix;
         let mut redirected = Vec::with_capacity(kept + target.len());
         redirected.extend_from_slice(self.name.as_wire().get(..kept).unwrap_or_default());
@@ -217,7 +217,7 @@ impl<'s> Chase<'_, 's, '_> {
 
     /// Refers to the servers of a delegated name, with the addresses that the zone has for them. Addresses of servers
     /// below the cut can't be learned elsewhere: they fit, or the answer is truncated (RFC 9471).
-    fn refer(&mut self, suffix: usize, servers: &RecordSet) -> Result<Next, Full> {
+    fn refer(&mut self, suffix: usize, servers: RecordSet<'_>) -> Result<Next, Full> {
         if self.offset == HEADER {
             self.message.authoritative = false;
         }
@@ -226,15 +226,15 @@ impl<'s> Chase<'_, 's, '_> {
         let owner = self.owner(suffix);
         let placed = owner.placed(&self.name);
         let message = &mut *self.message;
-        let mut offsets = Vec::with_capacity(servers.data.len());
+        let mut offsets = Vec::with_capacity(servers.data().count());
         message.whole(|message| {
-            for data in &servers.data {
+            for data in servers.data() {
                 let section = Section::Authority;
                 offsets.push(message.record(section, placed, RecordType::NS, servers.ttl, data)?);
             }
             Ok(())
         })?;
-        for (data, offset) in servers.data.iter().zip(offsets) {
+        for (data, offset) in servers.data().zip(offsets) {
             let Ok(server) = Name::from_wire(data) else { continue };
             let Some(node) = self.zone.node(server.as_wire()) else { continue };
             let is_needed = suffixes(server.as_wire()).any(|it| it == cut);
@@ -253,7 +253,7 @@ impl<'s> Chase<'_, 's, '_> {
     /// Says no, with the SOA that tells how long that holds (RFC 2308).
     fn negative(&mut self, most: u32) -> Result<Next, Full> {
         let soa = self.zone.apex().and_then(|it| it.find(RecordType::SOA));
-        let Some(data) = soa.and_then(|it| it.data.first()) else { return Ok(Next::Done) };
+        let Some(data) = soa.and_then(RecordSet::first) else { return Ok(Next::Done) };
         let ttl = self.zone.zone.soa().negative_ttl.min(most);
         let owner = self.owner(self.zone.zone.name().as_wire().len());
         self.message.record(

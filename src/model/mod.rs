@@ -16,6 +16,8 @@ mod overrides;
 mod profile;
 mod ranges;
 mod record;
+mod record_sets;
+mod records;
 mod region;
 mod status;
 mod subnet;
@@ -39,7 +41,7 @@ pub use monitor::{
     ExecCheck, Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeHost, ProbeTarget,
     Protocol, PushCheck, Sources, TokenHash,
 };
-pub use name::{MAX_NAME, Name, NameError, suffixes, unescape, wire_below};
+pub use name::{MAX_NAME, Name, NameError, NameRef, suffixes, unescape, wire_below};
 pub use network::{NetworkError, canonical_network, network_around, parse_network};
 pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,
@@ -50,14 +52,16 @@ pub use profile::{
     Target, WhenNoneHealthy,
 };
 pub use ranges::{Adjacent, Overlap, Overlapping, RangeError, Ranges, RangesBuilder, Row};
-pub use record::{Family, RecordSet, RecordType, RecordTypeError};
+pub use record::{Family, RecordType, RecordTypeError};
+pub use record_sets::{RecordSet, RecordSets};
+pub use records::{Owner, Record, Records};
 pub use region::{Region, RegionError};
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
 pub use subnet::{Subnet, SubnetError};
 pub use text::is_hidden;
 pub use time::{Moment, Now, Timestamp};
 pub use tls::{TlsCheck, TlsIdentity, TrustAnchors};
-pub use zone::{Record, Soa, Zone, ZoneError};
+pub use zone::{Soa, Zone, ZoneError};
 pub use zone_doubts::ZoneDoubt;
 
 use std::hash::{Hash, Hasher};

@@ -49,21 +49,13 @@ impl Name {
     /// # Errors
     /// [`NameError::BadWire`] unless `wire` is exactly one name of at most 255 octets.
     pub fn from_wire(wire: &[u8]) -> Result<Self, NameError> {
-        if wire.len() > MAX_NAME {
-            return Err(NameError::TooLong);
-        }
-        let mut at = 0;
-        loop {
-            match wire.get(at) {
-                Some(0) if at + 1 == wire.len() => {
-                    return Ok(Self(wire.to_ascii_lowercase().into()));
-                }
-                Some(&length) if length != 0 && usize::from(length) <= MAX_LABEL => {
-                    at += 1 + usize::from(length)
-                }
-                _ => return Err(NameError::BadWire),
-            }
-        }
+        check_wire(wire)?;
+        Ok(Self(wire.to_ascii_lowercase().into()))
+    }
+
+    /// The same name, without owning it.
+    pub fn borrowed(&self) -> NameRef<'_> {
+        NameRef(&self.0)
     }
 
     /// The name's octets in wire format, lower case, with the root's octet at the end.
@@ -73,12 +65,12 @@ impl Name {
 
     /// The labels from left to right, without the root.
     pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
-        suffixes(&self.0).filter_map(first_label)
+        self.borrowed().labels()
     }
 
     /// Whether this name is `ancestor` or below it.
     pub fn is_within(&self, ancestor: &Name) -> bool {
-        suffixes(&self.0).any(|suffix| suffix == &*ancestor.0)
+        self.borrowed().is_within(ancestor)
     }
 
     /// The name without its first label; none for the root.
@@ -88,13 +80,71 @@ impl Name {
 
     /// Whether the first label is `*` (RFC 4592 2.1.1).
     pub fn is_wildcard(&self) -> bool {
-        self.0.starts_with(b"\x01*")
+        self.borrowed().is_wildcard()
     }
 
     /// The name in text without the dot at the end, as HTTP's Host and TLS's SNI want it.
     pub fn to_host(&self) -> String {
         let text = self.to_string();
         text.strip_suffix('.').unwrap_or(&text).to_owned()
+    }
+}
+
+/// A [`Name`] whose octets lie elsewhere, among those of many names.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NameRef<'n>(&'n [u8]);
+
+impl<'n> NameRef<'n> {
+    /// Takes octets that were a name's.
+    pub(super) const fn of(wire: &'n [u8]) -> Self {
+        Self(wire)
+    }
+
+    /// A name that owns its octets.
+    pub fn to_name(self) -> Name {
+        Name(self.0.into())
+    }
+
+    /// The name's octets in wire format, lower case, with the root's octet at the end.
+    pub const fn as_wire(self) -> &'n [u8] {
+        self.0
+    }
+
+    /// The labels from left to right, without the root.
+    pub fn labels(self) -> impl Iterator<Item = &'n [u8]> {
+        suffixes(self.0).filter_map(first_label)
+    }
+
+    /// The name, then the name without its first label, and so on down to the root.
+    pub fn lineage(self) -> impl Iterator<Item = NameRef<'n>> {
+        suffixes(self.0).map(Self)
+    }
+
+    /// Whether this name is `ancestor` or below it.
+    pub fn is_within(self, ancestor: &Name) -> bool {
+        suffixes(self.0).any(|suffix| suffix == &*ancestor.0)
+    }
+
+    /// Whether the first label is `*` (RFC 4592 2.1.1).
+    pub fn is_wildcard(self) -> bool {
+        self.0.starts_with(b"\x01*")
+    }
+}
+
+/// Makes sure that octets are exactly one uncompressed name of at most 255 octets.
+pub(super) fn check_wire(wire: &[u8]) -> Result<(), NameError> {
+    if wire.len() > MAX_NAME {
+        return Err(NameError::TooLong);
+    }
+    let mut at = 0;
+    loop {
+        match wire.get(at) {
+            Some(0) if at + 1 == wire.len() => return Ok(()),
+            Some(&length) if length != 0 && usize::from(length) <= MAX_LABEL => {
+                at += 1 + usize::from(length)
+            }
+            _ => return Err(NameError::BadWire),
+        }
     }
 }
 
@@ -143,31 +193,39 @@ pub fn wire_below(text: &str, origin: &[u8]) -> Result<Vec<u8>, NameError> {
         _ if !text.is_ascii() => return Err(NameError::NotAscii),
         _ => {}
     }
-    let mut wire = Vec::with_capacity(text.len() + 1 + origin.len());
-    let mut label = Vec::new();
+    let mut wire = Vec::with_capacity(text.len() + 2 + origin.len());
+    // Where the length of the label that is read will stand.
+    let mut start = 0;
+    wire.push(0);
     let mut rest = text.as_bytes();
     while let Some((&octet, tail)) = rest.split_first() {
         rest = tail;
         match octet {
-            b'.' => push_label(&mut wire, &mut label)?,
-            b'\\' => label.push(unescape(&mut rest)?),
-            _ => label.push(octet),
+            b'.' => {
+                end_label(&mut wire, start)?;
+                start = wire.len();
+                wire.push(0);
+            }
+            b'\\' => wire.push(unescape(&mut rest)?),
+            _ => wire.push(octet),
         }
     }
-    let is_absolute = label.is_empty();
+    // Behind a dot at the end, the length that was left open is the root.
+    let is_absolute = wire.len() == start + 1;
     if !is_absolute {
-        push_label(&mut wire, &mut label)?;
+        end_label(&mut wire, start)?;
+        wire.extend_from_slice(origin);
     }
-    wire.extend_from_slice(if is_absolute { &[0] } else { origin });
     if wire.len() > MAX_NAME { Err(NameError::TooLong) } else { Ok(wire) }
 }
 
-fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
-    match u8::try_from(label.len()) {
+fn end_label(wire: &mut [u8], start: usize) -> Result<(), NameError> {
+    match u8::try_from(wire.len() - start - 1) {
         Ok(0) => Err(NameError::EmptyLabel),
         Ok(length) if usize::from(length) <= MAX_LABEL => {
-            wire.push(length);
-            wire.append(label);
+            if let Some(it) = wire.get_mut(start) {
+                *it = length;
+            }
             Ok(())
         }
         _ => Err(NameError::LabelTooLong),
@@ -194,6 +252,12 @@ pub fn unescape(rest: &mut &[u8]) -> Result<u8, NameError> {
 }
 
 impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.borrowed(), f)
+    }
+}
+
+impl fmt::Display for NameRef<'_> {
     /// Master-file text with the dot at the end; octets that would not be read back as they are get escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.len() == 1 {
@@ -216,6 +280,12 @@ impl fmt::Display for Name {
 }
 
 impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.borrowed(), f)
+    }
+}
+
+impl fmt::Debug for NameRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Name({self})")
     }

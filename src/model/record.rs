@@ -213,17 +213,6 @@ impl Family {
     }
 }
 
-/// All records of one type at one name (RFC 2181 5), data in uncompressed wire format.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RecordSet {
-    /// The records' type.
-    pub record_type: RecordType,
-    /// Seconds that a resolver may keep the set.
-    pub ttl: u32,
-    /// Each record's data, without its length.
-    pub data: Box<[Box<[u8]>]>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

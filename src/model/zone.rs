@@ -1,6 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashSet};
 
-use super::{Family, MAX_NAME, Name, Profile, RecordSet, RecordType, suffixes};
+use super::record_sets::Nodes;
+use super::{Family, MAX_NAME, Name, NameRef, Profile, Record, RecordSet, RecordSets, RecordType};
 
 /// The most octets that one record set takes in a message of 65,535: the rest is for the header, the longest question, and
 /// EDNS (11 octets and short options).
@@ -15,7 +16,7 @@ const BESIDE_CNAME: [RecordType; 3] = [RecordType::CNAME, RecordType::RRSIG, Rec
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Zone {
     name: Name,
-    records: BTreeMap<Name, Vec<RecordSet>>,
+    nodes: Nodes,
     soa: Soa,
 }
 
@@ -26,19 +27,6 @@ pub struct Soa {
     pub serial: u32,
     /// Seconds that negative answers may be kept: the lesser of the SOA's TTL and MINIMUM (RFC 2308 3).
     pub negative_ttl: u32,
-}
-
-/// One record as written in a zone file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Whose record it is.
-    pub owner: Name,
-    /// The record's type.
-    pub record_type: RecordType,
-    /// Seconds that a resolver may keep it.
-    pub ttl: u32,
-    /// The data in uncompressed wire format, without its length.
-    pub data: Box<[u8]>,
 }
 
 /// What is wrong with a zone's records.
@@ -91,44 +79,29 @@ pub enum ZoneError {
     ProfileBelowCut { profile: Name, cut: Name },
 }
 
-/// The lowest TTL and the data seen so far of one record set, with repetitions.
-type Gathered = (u32, Vec<Box<[u8]>>);
-
 impl Zone {
     /// Builds a zone from its records. Equal records count once; records of one set with different TTLs get the lowest
     /// (RFC 2181 5.2).
     ///
     /// # Errors
     /// Everything that is wrong, not only the first.
-    pub fn new(
+    pub fn new<'r>(
         name: Name,
-        records: impl IntoIterator<Item = Record>,
+        records: impl IntoIterator<Item = Record<'r>>,
     ) -> Result<Self, Vec<ZoneError>> {
         let mut errors = Vec::new();
-        let mut nodes: BTreeMap<Name, BTreeMap<RecordType, Gathered>> = BTreeMap::new();
-        for record in records {
-            if !record.owner.is_within(&name) {
-                errors.push(ZoneError::OutOfZone { owner: record.owner, zone: name.clone() });
-                continue;
+        let is_inside = |it: &Record<'_>| {
+            let is_inside = it.owner.is_within(&name);
+            if !is_inside {
+                errors.push(ZoneError::OutOfZone { owner: it.owner.to_name(), zone: name.clone() });
             }
-            let sets = nodes.entry(record.owner).or_default();
-            let set = sets.entry(record.record_type).or_insert((record.ttl, Vec::new()));
-            set.0 = set.0.min(record.ttl);
-            set.1.push(record.data);
-        }
-        let into_set = |(record_type, (ttl, data)): (_, Gathered)| RecordSet {
-            record_type,
-            ttl,
-            data: distinct(data).into(),
+            is_inside
         };
-        let records: BTreeMap<Name, Vec<RecordSet>> = nodes
-            .into_iter()
-            .map(|(owner, sets)| (owner, sets.into_iter().map(into_set).collect()))
-            .collect();
-        let soa = check_apex(&name, &records, &mut errors);
-        check_nodes(&name, &records, &mut errors);
+        let nodes = Nodes::gather(records.into_iter().filter(is_inside).collect());
+        let soa = check_apex(&name, &nodes, &mut errors);
+        check_nodes(&name, &nodes, &mut errors);
         match soa {
-            Some(soa) if errors.is_empty() => Ok(Self { name, records, soa }),
+            Some(soa) if errors.is_empty() => Ok(Self { name, nodes, soa }),
             _ => Err(errors),
         }
     }
@@ -143,14 +116,29 @@ impl Zone {
         self.soa
     }
 
-    /// Every record set by owner, in canonical order of octets.
-    pub fn records(&self) -> &BTreeMap<Name, Vec<RecordSet>> {
-        &self.records
+    /// How many names have records.
+    pub fn owners(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The name at this place among those that have records, in canonical order of octets, and its record sets.
+    pub fn owner(&self, index: usize) -> Option<(NameRef<'_>, RecordSets<'_>)> {
+        self.nodes.get(index)
+    }
+
+    /// Every name that has records and its record sets, in canonical order of octets.
+    pub fn iter(&self) -> impl Iterator<Item = (NameRef<'_>, RecordSets<'_>)> {
+        self.nodes.iter()
+    }
+
+    /// The record sets at exactly this name.
+    pub fn sets(&self, owner: NameRef<'_>) -> RecordSets<'_> {
+        self.nodes.find(owner)
     }
 
     /// The record set of this type at exactly this name.
-    pub fn find(&self, owner: &Name, record_type: RecordType) -> Option<&RecordSet> {
-        self.records.get(owner)?.iter().find(|it| it.record_type == record_type)
+    pub fn find(&self, owner: &Name, record_type: RecordType) -> Option<RecordSet<'_>> {
+        self.sets(owner.borrowed()).find(record_type)
     }
 
     /// What keeps a profile of this zone from answering at its name.
@@ -184,7 +172,7 @@ impl Zone {
     /// What keeps a profile of this zone from answering with CNAME at its name, beside its [`conflicts`](Self::conflicts).
     pub fn conflicts_with_alias(&self, profile: &Profile) -> Vec<ZoneError> {
         let taken = [RecordType::CNAME, Family::V4.record_type(), Family::V6.record_type()];
-        let sets = self.records.get(&profile.name).map(Vec::as_slice).unwrap_or_default();
+        let sets = self.sets(profile.name.borrowed());
         let others = sets.iter().map(|it| it.record_type).filter(|it| !taken.contains(it));
         let error =
             |record_type| ZoneError::AliasConflict { profile: profile.name.clone(), record_type };
@@ -194,8 +182,9 @@ impl Zone {
 
     /// The apex's nameservers that lie in the zone but have no address there.
     pub fn nameservers_without_address(&self, profiles: &BTreeSet<Name>) -> Vec<Name> {
-        let servers = self.find(&self.name, RecordType::NS).map(|it| &*it.data).unwrap_or_default();
-        let names = servers.iter().filter_map(|wire| Name::from_wire(wire).ok());
+        let servers = self.find(&self.name, RecordType::NS);
+        let names =
+            servers.iter().flat_map(|it| it.data()).filter_map(|it| Name::from_wire(it).ok());
         let has_address = |it: &Name| {
             let is_static =
                 Family::ALL.iter().any(|family| self.find(it, family.record_type()).is_some());
@@ -205,41 +194,27 @@ impl Zone {
     }
 }
 
-/// Each once, in the order of their first appearance. Zones may have very many records at one name.
-fn distinct(data: Vec<Box<[u8]>>) -> Vec<Box<[u8]>> {
-    let mut seen: BTreeSet<&[u8]> = BTreeSet::new();
-    let is_new: Vec<bool> = data.iter().map(|it| seen.insert(it)).collect();
-    data.into_iter().zip(is_new).filter_map(|(it, is_new)| is_new.then_some(it)).collect()
-}
-
-fn check_apex(
-    name: &Name,
-    records: &BTreeMap<Name, Vec<RecordSet>>,
-    errors: &mut Vec<ZoneError>,
-) -> Option<Soa> {
-    let apex = records.get(name).map(Vec::as_slice).unwrap_or_default();
-    let find = |record_type| apex.iter().find(|it| it.record_type == record_type);
-    if find(RecordType::NS).is_none() {
+fn check_apex(name: &Name, nodes: &Nodes, errors: &mut Vec<ZoneError>) -> Option<Soa> {
+    let apex = nodes.find(name.borrowed());
+    if !apex.has(RecordType::NS) {
         errors.push(ZoneError::NoNs);
     }
-    if find(RecordType::DS).is_some() {
+    if apex.has(RecordType::DS) {
         errors.push(ZoneError::ApexDs);
     }
-    let servers = find(RecordType::NS).map(|it| &*it.data).unwrap_or_default();
-    let is_alias = |it: &Name| {
-        let sets = records.get(it).map(Vec::as_slice).unwrap_or_default();
-        sets.iter().any(|it| it.record_type == RecordType::CNAME)
-    };
-    let servers = servers.iter().filter_map(|it| Name::from_wire(it).ok());
+    let servers = apex.find(RecordType::NS);
+    let servers = servers.iter().flat_map(|it| it.data()).filter_map(|it| Name::from_wire(it).ok());
+    let is_alias = |it: &Name| nodes.find(it.borrowed()).has(RecordType::CNAME);
     errors.extend(servers.filter(is_alias).map(ZoneError::AliasedNs));
-    let Some(set) = find(RecordType::SOA) else {
+    let Some(set) = apex.find(RecordType::SOA) else {
         errors.push(ZoneError::NoSoa);
         return None;
     };
-    if set.data.len() > 1 {
-        errors.push(ZoneError::ManySoa(set.data.len()));
+    let count = set.data().count();
+    if count > 1 {
+        errors.push(ZoneError::ManySoa(count));
     }
-    let soa = set.data.first().and_then(|data| read_soa(data, set.ttl));
+    let soa = set.first().and_then(|data| read_soa(data, set.ttl));
     if soa.is_none() {
         errors.push(ZoneError::BrokenSoa);
     }
@@ -253,38 +228,39 @@ fn read_soa(data: &[u8], ttl: u32) -> Option<Soa> {
     Some(Soa { serial: number(0)?, negative_ttl: ttl.min(number(16)?) })
 }
 
-fn check_nodes(zone: &Name, records: &BTreeMap<Name, Vec<RecordSet>>, errors: &mut Vec<ZoneError>) {
-    let dnames: BTreeMap<&[u8], &Name> = records
-        .iter()
-        .filter(|(_, sets)| sets.iter().any(|it| it.record_type == RecordType::DNAME))
-        .map(|(owner, _)| (owner.as_wire(), owner))
-        .collect();
-    for (owner, sets) in records {
-        let above = suffixes(owner.as_wire()).skip(1).find_map(|it| dnames.get(it));
-        let owner = || owner.clone();
-        errors.extend(
-            above.map(|dname| ZoneError::BelowDname { owner: owner(), dname: (*dname).clone() }),
-        );
-        for set in sets {
+fn check_nodes(zone: &Name, nodes: &Nodes, errors: &mut Vec<ZoneError>) {
+    let has_dname =
+        |(owner, sets): (_, RecordSets<'_>)| sets.has(RecordType::DNAME).then_some(owner);
+    let dnames: HashSet<NameRef<'_>> = nodes.iter().filter_map(has_dname).collect();
+    for (name, sets) in nodes.iter() {
+        let owner = || name.to_name();
+        if !dnames.is_empty() {
+            let above = name.lineage().skip(1).find(|it| dnames.contains(it));
+            let error =
+                |it: NameRef<'_>| ZoneError::BelowDname { owner: owner(), dname: it.to_name() };
+            errors.extend(above.map(error));
+        }
+        for set in sets.iter() {
             let record_type = set.record_type;
-            let octets = set.data.iter().map(|it| RECORD_OVERHEAD + it.len()).sum();
+            let octets = set.data().map(|it| RECORD_OVERHEAD + it.len()).sum();
             if octets > MAX_SET {
                 errors.push(ZoneError::TooLarge { owner: owner(), record_type, octets });
             }
             if record_type.is_meta() {
                 errors.push(ZoneError::MetaType { owner: owner(), record_type });
             }
-            if matches!(record_type, RecordType::CNAME | RecordType::DNAME) && set.data.len() > 1 {
+            let is_single = matches!(record_type, RecordType::CNAME | RecordType::DNAME);
+            if is_single && set.data().nth(1).is_some() {
                 errors.push(ZoneError::Several { owner: owner(), record_type });
             }
-            if record_type == RecordType::NS && owner().is_wildcard() {
+            if record_type == RecordType::NS && name.is_wildcard() {
                 errors.push(ZoneError::WildcardNs { owner: owner() });
             }
-            if record_type == RecordType::SOA && owner() != *zone {
+            if record_type == RecordType::SOA && name != zone.borrowed() {
                 errors.push(ZoneError::MisplacedSoa { owner: owner() });
             }
         }
-        if sets.iter().any(|it| it.record_type == RecordType::CNAME) {
+        if sets.has(RecordType::CNAME) {
             let others =
                 sets.iter().map(|it| it.record_type).filter(|it| !BESIDE_CNAME.contains(it));
             errors.extend(others.map(|other| ZoneError::CnameAndOther { owner: owner(), other }));
@@ -295,28 +271,35 @@ fn check_nodes(zone: &Name, records: &BTreeMap<Name, Vec<RecordSet>>, errors: &m
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Records;
 
     const SOA: &[u8] = b"\x01n\x00\x01h\x00\0\0\0\x07\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x3c";
 
-    fn record(owner: &str, record_type: RecordType, data: &[u8]) -> Record {
-        Record { owner: owner.parse().unwrap(), record_type, ttl: 300, data: data.into() }
+    type Written = (Name, RecordType, u32, Vec<u8>);
+
+    fn record(owner: &str, record_type: RecordType, data: &[u8]) -> Written {
+        (owner.parse().unwrap(), record_type, 300, data.into())
     }
 
-    fn zone(more: Vec<Record>) -> Result<Zone, Vec<ZoneError>> {
+    fn zone(more: Vec<Written>) -> Result<Zone, Vec<ZoneError>> {
         let apex =
             [record("z.", RecordType::SOA, SOA), record("z.", RecordType::NS, b"\x02ns\x01z\x00")];
-        Zone::new("z.".parse().unwrap(), apex.into_iter().chain(more))
+        let mut records = Records::default();
+        for (owner, record_type, ttl, data) in apex.iter().chain(&more) {
+            records.add(owner, *record_type, *ttl, data);
+        }
+        Zone::new("z.".parse().unwrap(), records.iter())
     }
 
     #[test]
     fn sets_are_gathered_and_the_soa_is_read() {
         let mut other = record("a.z.", RecordType::A, &[192, 0, 2, 2]);
-        other.ttl = 60;
+        other.2 = 60;
         let same = record("A.Z.", RecordType::A, &[192, 0, 2, 1]);
         let zone = zone(vec![same.clone(), same, other]).unwrap();
         assert_eq!(zone.soa(), Soa { serial: 7, negative_ttl: 60 });
         let set = zone.find(&"a.z.".parse().unwrap(), RecordType::A).unwrap();
-        assert_eq!((set.data.len(), set.ttl), (2, 60));
+        assert_eq!((set.data().count(), set.ttl), (2, 60));
         assert_eq!(zone.nameservers_without_address(&BTreeSet::new()), ["ns.z.".parse().unwrap()]);
     }
 

@@ -1,7 +1,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Family, Name, RecordSet, RecordType, Zone, suffixes};
+use super::{Family, Name, NameRef, RecordSet, RecordSets, RecordType, Zone, suffixes};
 
 /// What is allowed in a zone but hardly meant, as named-checkzone tells it and beyond.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,7 @@ impl Zone {
     /// What is allowed but hardly meant. `profiles` are the names of the zone's profiles, which have addresses.
     pub fn doubts(&self, profiles: &BTreeSet<Name>) -> Vec<ZoneDoubt> {
         let examiner = Examiner { zone: self, profiles, names: OnceCell::new() };
-        self.records().iter().flat_map(|(owner, sets)| examiner.node(owner, sets)).collect()
+        self.iter().flat_map(|(owner, sets)| examiner.node(owner, sets)).collect()
     }
 }
 
@@ -42,25 +42,24 @@ struct Examiner<'z> {
 }
 
 impl<'z> Examiner<'z> {
-    fn node(&self, owner: &Name, sets: &'z [RecordSet]) -> Vec<ZoneDoubt> {
+    fn node(&self, owner: NameRef<'z>, sets: RecordSets<'z>) -> Vec<ZoneDoubt> {
         let mut doubts = Vec::new();
         let mut doubt = |record_type, what| {
-            doubts.push(ZoneDoubt { owner: owner.clone(), record_type, what });
+            doubts.push(ZoneDoubt { owner: owner.to_name(), record_type, what });
         };
-        let has = |record_type| sets.iter().any(|it| it.record_type == record_type);
-        let is_cut = owner != self.zone.name() && has(RecordType::NS);
-        let above = owner.parent().and_then(|it| self.cut_around(&it));
+        let is_cut = owner != self.zone.name().borrowed() && sets.has(RecordType::NS);
+        let above = owner.lineage().nth(1).and_then(|it| self.cut_around(it));
         let is_inner = owner.labels().skip(1).any(|it| it == b"*");
-        if let Some(set) = sets.first().filter(|_| is_inner) {
+        if let Some(set) = sets.iter().next().filter(|_| is_inner) {
             let what = format!(
                 "`{owner}` has a `*` that is not its first label; it stands for no other name (RFC 4592 2.1.2)"
             );
             doubt(set.record_type, what);
         }
-        for set in sets {
+        for set in sets.iter() {
             let record_type = set.record_type;
             let is_address = Family::of(record_type).is_some();
-            let cut = above.as_ref().or(is_cut.then_some(owner));
+            let cut = above.or(is_cut.then_some(owner));
             let belongs = is_address
                 || [RecordType::NSEC, RecordType::RRSIG].contains(&record_type)
                 || (is_cut && [RecordType::NS, RecordType::DS].contains(&record_type));
@@ -107,18 +106,18 @@ impl<'z> Examiner<'z> {
     }
 
     /// What is wrong with a name that a record leads to.
-    fn target(&self, owner: &Name, record_type: RecordType, target: &Name) -> Option<String> {
+    fn target(&self, owner: NameRef<'_>, record_type: RecordType, target: &Name) -> Option<String> {
         let start = format!("{record_type} of `{owner}` leads to `{target}`");
         if is_address(target, self.zone.name()) {
             return Some(format!("{start}, which is written like an address; write a host's name"));
         }
-        if !is_host(target, false) {
+        if !is_host(target.borrowed(), false) {
             return Some(format!(
                 "{start}, which is no host's name (letters, digits and hyphens, RFC 1123 2.1)"
             ));
         }
         // Nameservers of the apex have their own rules.
-        if record_type == RecordType::NS && owner == self.zone.name() {
+        if record_type == RecordType::NS && owner == self.zone.name().borrowed() {
             return None;
         }
         match self.standing(target) {
@@ -141,18 +140,18 @@ impl<'z> Examiner<'z> {
         if !name.is_within(self.zone.name()) || self.profiles.contains(name) {
             return Standing::Fine;
         }
-        let sets = self.sets(name).map(|it| it.iter().map(|it| it.record_type).collect::<Vec<_>>());
-        let found = |sets: &[RecordType]| {
-            if sets.iter().any(|it| Family::of(*it).is_some()) {
+        let sets = self.zone.sets(name.borrowed());
+        let found = |sets: RecordSets<'_>| {
+            if Family::ALL.iter().any(|it| sets.has(it.record_type())) {
                 Standing::Fine
-            } else if sets.contains(&RecordType::CNAME) {
+            } else if sets.has(RecordType::CNAME) {
                 Standing::Alias
             } else {
                 Standing::NoAddress
             }
         };
-        if self.cut_around(name).is_some() {
-            let is_fine = sets.is_some_and(|it| found(&it) == Standing::Fine);
+        if self.cut_around(name.borrowed()).is_some() {
+            let is_fine = found(sets) == Standing::Fine;
             return if is_fine { Standing::Fine } else { Standing::NoGlue };
         }
         if self.is_redirected(name) {
@@ -160,57 +159,39 @@ impl<'z> Examiner<'z> {
         }
         let names = self.names.get_or_init(|| self.all_names());
         if names.contains(name.as_wire()) {
-            return sets.map_or(Standing::NoAddress, |it| found(&it));
+            return found(sets);
         }
         // The wildcard below the closest name that exists stands for it (RFC 4592 3.3.1).
         let encloser = suffixes(name.as_wire()).find(|it| names.contains(it)).unwrap_or_default();
         let wildcard = Name::from_wire(&[b"\x01*", encloser].concat()).ok();
         match wildcard {
             Some(wildcard) if self.profiles.contains(&wildcard) => Standing::Fine,
-            Some(wildcard) => {
-                let sets = self.sets(&wildcard).unwrap_or_default();
-                found(&sets.iter().map(|it| it.record_type).collect::<Vec<_>>())
-            }
+            Some(wildcard) => found(self.zone.sets(wildcard.borrowed())),
             None => Standing::NoAddress,
         }
     }
 
-    fn sets(&self, name: &Name) -> Option<&'z [RecordSet]> {
-        self.zone.records().get(name).map(Vec::as_slice)
-    }
-
     /// The delegation nearest to the apex that a name is at or below.
-    fn cut_around(&self, name: &Name) -> Option<Name> {
-        let mut cut = None;
-        let mut at = Some(name.clone());
-        while let Some(name) = at.filter(|it| it != self.zone.name()) {
-            if self.zone.find(&name, RecordType::NS).is_some() {
-                cut = Some(name.clone());
-            }
-            at = name.parent();
-        }
-        cut
+    fn cut_around<'n>(&self, name: NameRef<'n>) -> Option<NameRef<'n>> {
+        let below = name.lineage().take_while(|it| *it != self.zone.name().borrowed());
+        below.filter(|it| self.zone.sets(*it).has(RecordType::NS)).last()
     }
 
     fn is_redirected(&self, name: &Name) -> bool {
-        let mut above = name.parent();
-        while let Some(name) = above.filter(|it| it.is_within(self.zone.name())) {
-            if self.zone.find(&name, RecordType::DNAME).is_some() {
-                return true;
-            }
-            above = name.parent();
-        }
-        false
+        let above = name.borrowed().lineage().skip(1);
+        let mut above = above.take_while(|it| it.is_within(self.zone.name()));
+        above.any(|it| self.zone.sets(it).has(RecordType::DNAME))
     }
 
     fn all_names(&self) -> HashSet<&'z [u8]> {
-        let owners = self.zone.records().keys().chain(self.profiles);
+        let owners = self.zone.iter().map(|it| it.0);
+        let owners = owners.chain(self.profiles.iter().map(Name::borrowed));
         owners.flat_map(|it| suffixes(it.as_wire())).collect()
     }
 }
 
 /// The names that a set leads to, where that has to be hosts.
-fn targets(set: &RecordSet) -> Vec<Name> {
+fn targets(set: RecordSet<'_>) -> Vec<Name> {
     let skipped = match set.record_type {
         RecordType::NS => 0,
         RecordType::MX => 2,
@@ -219,11 +200,11 @@ fn targets(set: &RecordSet) -> Vec<Name> {
     };
     let target = |data: &[u8]| Name::from_wire(data.get(skipped..)?).ok();
     // The root says that there is no such service (RFC 2782, RFC 7505).
-    set.data.iter().filter_map(|it| target(it)).filter(|it| it.labels().next().is_some()).collect()
+    set.data().filter_map(target).filter(|it| it.labels().next().is_some()).collect()
 }
 
 /// Whether labels have only letters, digits, and hyphens inside (RFC 952, RFC 1123 2.1).
-fn is_host(name: &Name, may_be_wildcard: bool) -> bool {
+fn is_host(name: NameRef<'_>, may_be_wildcard: bool) -> bool {
     let is_inner = |it: &u8| it.is_ascii_alphanumeric() || *it == b'-';
     let is_label =
         |it: &[u8]| it.iter().all(is_inner) && !it.starts_with(b"-") && !it.ends_with(b"-");
@@ -247,6 +228,6 @@ fn is_address(name: &Name, zone: &Name) -> bool {
     }
 }
 
-fn has_spf(set: &RecordSet) -> bool {
-    set.record_type == RecordType::TXT && set.data.iter().any(|it| it.get(1..7) == Some(b"v=spf1"))
+fn has_spf(set: RecordSet<'_>) -> bool {
+    set.record_type == RecordType::TXT && set.data().any(|it| it.get(1..7) == Some(b"v=spf1"))
 }

@@ -7,7 +7,7 @@ use super::problem::{Log, Place, Problem};
 use super::reader::{Section, text};
 use super::tree::{Node, quoted};
 use super::zone_file::{Line, Spot, ZoneFile};
-use crate::model::{Name, NameError, Record, RecordType, Zone, ZoneError};
+use crate::model::{Name, NameError, NameRef, Record, RecordType, Records, Zone, ZoneError};
 
 const MAX_NAMESERVERS: usize = 32;
 /// How many warnings one zone may have: who meant a thing so a thousand times, meant it.
@@ -42,7 +42,7 @@ struct Apex {
 
 /// The last line that has a record of this owner and type, or of this owner: of two things that exclude each other, more
 /// often the newer is the slip.
-type Lines<'a> = HashMap<(&'a Name, Option<RecordType>), Spot>;
+type Lines<'a> = HashMap<(NameRef<'a>, Option<RecordType>), Spot>;
 
 impl<'a> ZoneDraft<'a> {
     /// Reads one `[[zone]]`. None without a usable name; what else is wrong is only told to the log.
@@ -70,11 +70,11 @@ impl<'a> ZoneDraft<'a> {
             }
         }
         let Some(file) = self.file.as_ref().filter(|_| made) else { return };
-        let is_apex = |it: &&Line<Record>| {
-            it.value.owner == self.name
+        let is_apex = |it: &Line<Record<'_>>| {
+            it.value.owner == self.name.borrowed()
                 && matches!(it.value.record_type, RecordType::SOA | RecordType::NS)
         };
-        for line in file.records.iter().filter(is_apex) {
+        for line in file.lines().filter(is_apex) {
             let message = format!(
                 "this {} record and `nameservers` at {} exclude each other; remove one of them",
                 line.value.record_type,
@@ -89,18 +89,16 @@ impl<'a> ZoneDraft<'a> {
         if self.broken {
             return None;
         }
-        let mut records: Vec<Record> =
-            self.file.iter().flat_map(|it| &it.records).map(|it| it.value.clone()).collect();
+        let mut made = Records::default();
         if let Some(apex) = &self.apex {
-            records.extend(
-                apex.nameservers
-                    .iter()
-                    .map(|it| apex.record(&self.name, RecordType::NS, it.as_wire().into())),
-            );
-            let serial = apex.serial.unwrap_or_else(|| self.hash(apex, &records, profiles));
-            records.push(apex.record(&self.name, RecordType::SOA, apex.soa(serial)));
+            for server in &apex.nameservers {
+                made.add(&self.name, RecordType::NS, apex.ttl, server.as_wire());
+            }
+            let records = self.records().chain(made.iter());
+            let serial = apex.serial.unwrap_or_else(|| hash(apex, records, profiles));
+            made.add(&self.name, RecordType::SOA, apex.ttl, &apex.soa(serial));
         }
-        match Zone::new(self.name.clone(), records) {
+        match Zone::new(self.name.clone(), self.records().chain(made.iter())) {
             Ok(zone) => Some(zone),
             Err(errors) => {
                 let lines = self.file.as_ref().map(lines).unwrap_or_default();
@@ -113,18 +111,23 @@ impl<'a> ZoneDraft<'a> {
         }
     }
 
+    /// The records of the zone's file.
+    fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        self.file.iter().flat_map(ZoneFile::records)
+    }
+
     /// Warns of what is allowed in a zone but hardly meant. `profiles` are the names of its profiles.
     pub(super) fn warn(&self, zone: &Zone, profiles: &BTreeSet<Name>, log: &Log) {
         let doubts = zone.doubts(profiles);
         let lines = self.file.as_ref().filter(|_| !doubts.is_empty()).map(lines);
         let place = |owner: &Name, record_type| {
-            let spot = lines.as_ref().and_then(|it| it.get(&(owner, Some(record_type))));
+            let spot = lines.as_ref().and_then(|it| it.get(&(owner.borrowed(), Some(record_type))));
             let at = self.file.as_ref().zip(spot).map(|(file, spot)| file.at(*spot));
             at.unwrap_or_else(|| self.section.place_of("nameservers").clone())
         };
         let doubts = doubts.into_iter().map(|it| (place(&it.owner, it.record_type), it.what));
         let repeated = self.file.iter().flat_map(|file| {
-            repetitions(&file.records).into_iter().map(|(spot, what)| (file.at(spot), what))
+            repetitions(file).into_iter().map(|(spot, what)| (file.at(spot), what))
         });
         let warnings: Vec<(Place, String)> = doubts.chain(repeated).collect();
         for (place, what) in warnings.iter().take(MOST_WARNINGS) {
@@ -134,19 +137,6 @@ impl<'a> ZoneDraft<'a> {
             let what = format!("and {more} warnings more");
             log.warning(Problem::at(self.section.place, self.section.path.as_str(), what));
         }
-    }
-
-    /// Equal for equal zones, whatever the order of records, so that instances with one configuration agree; never 0.
-    fn hash(&self, apex: &Apex, records: &[Record], profiles: &[&Name]) -> u32 {
-        let mut lines: Vec<Vec<u8>> = records.iter().map(canonical).collect();
-        lines.push(apex.soa(0).into());
-        lines.push(apex.ttl.to_be_bytes().into());
-        lines.sort_unstable();
-        lines.extend(profiles.iter().map(|it| it.as_wire().to_vec()));
-        let lengths_and_lines = lines
-            .iter()
-            .flat_map(|line| line.len().to_be_bytes().into_iter().chain(line.iter().copied()));
-        fnv1a(lengths_and_lines).max(1)
     }
 
     /// The line of the record that an error is about, else the file, else the table.
@@ -167,24 +157,22 @@ impl<'a> ZoneDraft<'a> {
             ZoneError::ManySoa(_) | ZoneError::BrokenSoa => (&self.name, Some(RecordType::SOA)),
             _ => return file.place(),
         };
-        lines.get(&(owner, record_type)).map_or_else(|| file.place(), |spot| file.at(*spot))
+        lines
+            .get(&(owner.borrowed(), record_type))
+            .map_or_else(|| file.place(), |spot| file.at(*spot))
     }
 }
 
 fn lines(file: &ZoneFile) -> Lines<'_> {
     let mut lines = Lines::new();
-    for Line { spot, value } in &file.records {
-        lines.insert((&value.owner, Some(value.record_type)), *spot);
-        lines.insert((&value.owner, None), *spot);
+    for Line { spot, value } in file.lines() {
+        lines.insert((value.owner, Some(value.record_type)), spot);
+        lines.insert((value.owner, None), spot);
     }
     lines
 }
 
 impl Apex {
-    fn record(&self, owner: &Name, record_type: RecordType, data: Box<[u8]>) -> Record {
-        Record { owner: owner.clone(), record_type, ttl: self.ttl, data }
-    }
-
     fn soa(&self, serial: u32) -> Box<[u8]> {
         let numbers = std::iter::once(serial).chain(self.times);
         let names = self.mname.as_wire().iter().chain(self.rname.as_wire()).copied();
@@ -248,12 +236,12 @@ fn file(section: &Section<'_>, zone: &Name, library: &Library<'_>, log: &Log) ->
 }
 
 /// Records that are written twice, and TTLs that differ from those of their set, of which the lowest counts.
-fn repetitions(records: &[Line<Record>]) -> Vec<(Spot, String)> {
-    let mut sorted: Vec<&Line<Record>> = records.iter().collect();
+fn repetitions(file: &ZoneFile) -> Vec<(Spot, String)> {
+    let mut sorted: Vec<Line<Record<'_>>> = file.lines().collect();
     // Stable, so that the first of equals stays the first.
-    sorted.sort_by_key(|it| (&it.value.owner, it.value.record_type));
-    let same = |a: &&Line<Record>, b: &&Line<Record>| {
-        (&a.value.owner, a.value.record_type) == (&b.value.owner, b.value.record_type)
+    sorted.sort_by_key(|it| (it.value.owner, it.value.record_type));
+    let same = |a: &Line<Record<'_>>, b: &Line<Record<'_>>| {
+        (a.value.owner, a.value.record_type) == (b.value.owner, b.value.record_type)
     };
     let mut found = Vec::new();
     for set in sorted.chunk_by(same).filter(|it| it.len() > 1) {
@@ -276,10 +264,23 @@ fn repetitions(records: &[Line<Record>]) -> Vec<(Spot, String)> {
     found
 }
 
+/// Equal for equal zones, whatever the order of records, so that instances with one configuration agree; never 0.
+fn hash<'r>(apex: &Apex, records: impl Iterator<Item = Record<'r>>, profiles: &[&Name]) -> u32 {
+    let mut lines: Vec<Vec<u8>> = records.map(canonical).collect();
+    lines.push(apex.soa(0).into());
+    lines.push(apex.ttl.to_be_bytes().into());
+    lines.sort_unstable();
+    lines.extend(profiles.iter().map(|it| it.as_wire().to_vec()));
+    let lengths_and_lines = lines
+        .iter()
+        .flat_map(|line| line.len().to_be_bytes().into_iter().chain(line.iter().copied()));
+    fnv1a(lengths_and_lines).max(1)
+}
+
 /// One record as octets that sort and compare.
-fn canonical(record: &Record) -> Vec<u8> {
+fn canonical(record: Record<'_>) -> Vec<u8> {
     let fixed = [record.record_type.0.to_be_bytes().as_slice(), &record.ttl.to_be_bytes()].concat();
-    [record.owner.as_wire(), &fixed, &record.data].concat()
+    [record.owner.as_wire(), &fixed, record.data].concat()
 }
 
 /// The 32-bit FNV-1a hash: fixed for ever, unlike the standard library's.

@@ -110,7 +110,7 @@ pub fn explain(snapshot: &Snapshot, query: Query<'_>) -> Explanation {
         Found::Node(node) => {
             let profile = node.profile.and_then(|slot| snapshot.profiles.get(slot));
             let alias = node.find(RecordType::CNAME).filter(|_| record_type != RecordType::CNAME);
-            let target = alias.and_then(|set| Name::from_wire(set.data.first()?).ok());
+            let target = alias.and_then(|set| Name::from_wire(set.first()?).ok());
             match (profile, target) {
                 (Some(table), _) if table.answers(record_type) => {
                     explain_profile(snapshot, table, query)

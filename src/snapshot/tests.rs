@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::{
     Addresses, Endpoint, EndpointStatus, Failback, Family, FamilyRule, Flap, Forced, Geography,
-    Method, Monitor, Now, ProbeTarget, Profile, ProfileStatus, Protocol, Record, RecordType,
+    Method, Monitor, Now, ProbeTarget, Profile, ProfileStatus, Protocol, RecordType, Records,
     Sources, Stamped, Target, Timestamp, Verdict, WhenNoneHealthy, Zone,
 };
 use crate::routing::{Basis, Draw};
@@ -17,17 +17,15 @@ pub(super) fn name(text: &str) -> Name {
 
 /// Makes a zone ready: "owner TYPE" gives a record of that type with data of no interest.
 pub(super) fn zone(apex: &str, records: &[&str], profiles: &[(u32, &Profile)]) -> ZoneTable {
-    let record = |text: &&str| {
+    let mut written = Records::default();
+    let apex_records = [format!("{apex} SOA"), format!("{apex} NS")];
+    for text in apex_records.iter().map(String::as_str).chain(records.iter().copied()) {
         let (owner, record_type) = text.split_once(' ').unwrap();
         let data =
             if record_type == "SOA" { vec![0; 22] } else { name("target.").as_wire().to_vec() };
-        let record_type = record_type.parse().unwrap();
-        Record { owner: name(owner), record_type, ttl: 60, data: data.into() }
-    };
-    let apex_records = [format!("{apex} SOA"), format!("{apex} NS")];
-    let apex_records = apex_records.iter().map(String::as_str).collect::<Vec<_>>();
-    let records = apex_records.iter().chain(records).map(record);
-    let zone = Zone::new(name(apex), records).unwrap();
+        written.add(&name(owner), record_type.parse().unwrap(), 60, &data);
+    }
+    let zone = Zone::new(name(apex), written.iter()).unwrap();
     let counters = Arc::new(WorkerCounters::new(1, 16));
     ZoneTable::new(Arc::new(zone), profiles.iter().copied(), counters)
 }
@@ -142,7 +140,7 @@ fn names_are_found_by_the_rules_of_wildcards_and_cuts() {
         let found = match zone.find(name(query).as_wire(), record_type.parse().unwrap()) {
             Found::Node(node) => {
                 let wanted = record_type.parse().unwrap();
-                let shown = node.find(wanted).or(node.sets.first()).map(|it| it.record_type);
+                let shown = node.find(wanted).or(node.sets.iter().next()).map(|it| it.record_type);
                 format!("node {}", shown.map(|it| it.to_string()).unwrap_or_default())
             }
             Found::Cut { suffix, .. } => format!("cut {suffix}"),

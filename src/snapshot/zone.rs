@@ -1,10 +1,14 @@
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 
 use super::counters::WorkerCounters;
-use crate::model::{MAX_NAME, Name, Profile, RecordSet, RecordType, Zone, suffixes};
+use crate::model::{
+    MAX_NAME, Name, NameRef, Profile, RecordSet, RecordSets, RecordType, Zone, suffixes,
+};
 
 /// The most labels that a name of 255 octets can have, and the root.
 const MAX_LABELS: usize = MAX_NAME / 2 + 1;
@@ -19,24 +23,35 @@ pub struct ZoneTable {
     pub zone: Arc<Zone>,
     /// Answers by rcode.
     pub responses: Arc<WorkerCounters>,
-    nodes: Names<Node>,
+    /// Names that exist without having static records: those of profiles and empty non-terminals.
+    others: Vec<Name>,
+    places: HashTable<Place>,
+}
+
+/// A name that exists, and what isn't said by the zone itself. There may be very many, so it is small.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Which one of the zone's owners, and behind those, of the other names.
+    index: u32,
+    profile: Option<u32>,
+    is_in_sight: bool,
 }
 
 /// What exists at one name.
-#[derive(Clone, Debug, Default)]
-pub struct Node {
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'z> {
     /// The static record sets.
-    pub sets: Box<[RecordSet]>,
+    pub sets: RecordSets<'z>,
     /// The slot of the profile that owns A and AAAA here, or everything where it answers with CNAME.
     pub profile: Option<u32>,
     /// Whether all of it is seen: it is no delegation, and below no delegation and no DNAME.
     is_in_sight: bool,
 }
 
-impl Node {
+impl<'z> Node<'z> {
     /// The static set of this type.
-    pub fn find(&self, record_type: RecordType) -> Option<&RecordSet> {
-        self.sets.iter().find(|it| it.record_type == record_type)
+    pub fn find(self, record_type: RecordType) -> Option<RecordSet<'z>> {
+        self.sets.find(record_type)
     }
 }
 
@@ -44,20 +59,20 @@ impl Node {
 #[derive(Debug)]
 pub enum Found<'z> {
     /// The name exists, or a wildcard stands for it.
-    Node(&'z Node),
+    Node(Node<'z>),
     /// The name is at or below a delegation.
     Cut {
         /// The length of the delegated name.
         suffix: usize,
         /// Its nameservers.
-        servers: &'z RecordSet,
+        servers: RecordSet<'z>,
     },
     /// The name is below a DNAME.
     Dname {
         /// The length of the DNAME's owner.
         suffix: usize,
         /// The record that redirects.
-        set: &'z RecordSet,
+        set: RecordSet<'z>,
     },
     /// The name does not exist.
     Nothing,
@@ -70,35 +85,78 @@ impl ZoneTable {
         profiles: impl IntoIterator<Item = (u32, &'p Profile)>,
         responses: Arc<WorkerCounters>,
     ) -> Self {
-        let mut nodes: Names<Node> = HashMap::default();
-        for (owner, sets) in zone.records() {
-            nodes.entry(owner.clone()).or_default().sets = sets.clone().into();
+        let places = HashTable::with_capacity(zone.owners());
+        let mut table = Self { zone, responses, others: Vec::new(), places };
+        for (index, (owner, _)) in (0..).zip(table.zone.iter()) {
+            let place = Place { index, profile: None, is_in_sight: true };
+            // There is room for all, so none is moved.
+            table.places.insert_unique(hash(owner.as_wire()), place, |_| 0);
         }
         for (slot, profile) in profiles {
-            nodes.entry(profile.name.clone()).or_default().profile = Some(slot);
+            table.add(profile.name.borrowed());
+            if let Some(place) = table.place_mut(profile.name.as_wire()) {
+                place.profile = Some(slot);
+            }
         }
-        let owners: Vec<Name> = nodes.keys().cloned().collect();
-        for owner in owners {
-            let mut above = owner.parent();
-            while let Some(name) = above.filter(|it| it.is_within(zone.name())) {
-                above = name.parent();
-                if nodes.contains_key(&name) {
+        let zone = table.zone.clone();
+        for (owner, _) in zone.iter() {
+            table.add_above(owner);
+        }
+        for owner in table.others.clone() {
+            table.add_above(owner.borrowed());
+        }
+        table.others.shrink_to_fit();
+        table.hide();
+        table
+    }
+
+    /// Adds a name that exists, unless it is there.
+    fn add(&mut self, name: NameRef<'_>) -> bool {
+        let is_new = self.node(name.as_wire()).is_none();
+        if is_new {
+            let index = (self.zone.owners() + self.others.len()) as u32;
+            self.others.push(name.to_name());
+            let place = Place { index, profile: None, is_in_sight: true };
+            let (zone, others) = (&self.zone, &self.others);
+            let rehash = |it: &Place| hash(at(zone, others, it.index).0);
+            self.places.insert_unique(hash(name.as_wire()), place, rehash);
+        }
+        is_new
+    }
+
+    /// Adds the names between this one and the apex, which is there.
+    fn add_above(&mut self, name: NameRef<'_>) {
+        let apex = self.zone.name().as_wire().len();
+        let above = name.lineage().skip(1).take_while(|it| it.as_wire().len() > apex);
+        if name.is_within(self.zone.name()) {
+            for it in above {
+                if !self.add(it) {
                     break;
                 }
-                nodes.insert(name, Node::default());
             }
         }
-        nodes.shrink_to_fit();
-        let names: Vec<Name> = nodes.keys().cloned().collect();
-        let mut table = Self { zone, responses, nodes };
-        for name in names {
-            let is_in_sight =
-                matches!(table.descend(name.as_wire(), RecordType::A), Found::Node(_));
-            if let Some(node) = table.nodes.get_mut(&name) {
-                node.is_in_sight = is_in_sight;
+    }
+
+    /// Finds out which names delegations and DNAMEs hide.
+    fn hide(&mut self) {
+        let apex = self.zone.name().borrowed();
+        let hides = |(owner, sets): (_, RecordSets<'_>)| {
+            sets.has(RecordType::DNAME) || owner != apex && sets.has(RecordType::NS)
+        };
+        if !self.zone.iter().any(hides) {
+            return;
+        }
+        let is_hidden = |place: &Place| {
+            let name = at(&self.zone, &self.others, place.index).0;
+            !matches!(self.descend(name, RecordType::A), Found::Node(_))
+        };
+        let hidden: Vec<Place> = self.places.iter().filter(|it| is_hidden(it)).copied().collect();
+        for Place { index, .. } in hidden {
+            let hash = hash(at(&self.zone, &self.others, index).0);
+            if let Some(place) = self.places.find_mut(hash, |it| it.index == index) {
+                place.is_in_sight = false;
             }
         }
-        table
     }
 
     /// Whether a zone with these profiles would be made ready as this one is.
@@ -112,23 +170,36 @@ impl ZoneTable {
         };
         let mut expected = 0;
         let all = profiles.into_iter().inspect(|_| expected += 1).all(has);
-        let had = self.nodes.values().filter(|it| it.profile.is_some()).count();
+        let had = self.places.iter().filter(|it| it.profile.is_some()).count();
         all && had == expected && *self.zone == *zone
     }
 
     /// What exists at exactly this name (wire format, lower case), whether or not a delegation hides it.
-    pub fn node(&self, name: &[u8]) -> Option<&Node> {
-        self.nodes.get(name)
+    pub fn node(&self, name: &[u8]) -> Option<Node<'_>> {
+        let mut sets = RecordSets::default();
+        let is_it = |place: &Place| {
+            // The last one that is asked about is the one that is found.
+            let (found, own) = at(&self.zone, &self.others, place.index);
+            sets = own;
+            found == name
+        };
+        let Place { profile, is_in_sight, .. } = *self.places.find(hash(name), is_it)?;
+        Some(Node { sets, profile, is_in_sight })
+    }
+
+    fn place_mut(&mut self, name: &[u8]) -> Option<&mut Place> {
+        let (zone, others) = (&self.zone, &self.others);
+        self.places.find_mut(hash(name), |it| at(zone, others, it.index).0 == name)
     }
 
     /// The node at the apex.
-    pub fn apex(&self) -> Option<&Node> {
+    pub fn apex(&self) -> Option<Node<'_>> {
         self.node(self.zone.name().as_wire())
     }
 
     /// Looks a name of this zone up (wire format, lower case), by RFC 1034 4.3.2 and RFC 4592.
     pub fn find(&self, name: &[u8], record_type: RecordType) -> Found<'_> {
-        match self.nodes.get(name) {
+        match self.node(name) {
             Some(node) if node.is_in_sight => Found::Node(node),
             _ => self.descend(name, record_type),
         }
@@ -155,7 +226,7 @@ impl ZoneTable {
                 return Found::Dname { suffix: encloser.len(), set };
             }
             let suffix = name.get(usize::from(*start)..).unwrap_or_default();
-            let Some(next) = self.nodes.get(suffix) else { return self.wildcard(encloser) };
+            let Some(next) = self.node(suffix) else { return self.wildcard(encloser) };
             node = next;
             encloser = suffix;
             let is_whole = suffix.len() == name.len();
@@ -178,8 +249,22 @@ impl ZoneTable {
         let (star, rest) = room.split_at_mut(2);
         star.copy_from_slice(b"\x01*");
         rest.copy_from_slice(encloser);
-        self.nodes.get(&name[..length]).map_or(Found::Nothing, Found::Node)
+        self.node(&name[..length]).map_or(Found::Nothing, Found::Node)
     }
+}
+
+/// A name by its place among the zone's owners and the others, and its record sets.
+fn at<'z>(zone: &'z Zone, others: &'z [Name], index: u32) -> (&'z [u8], RecordSets<'z>) {
+    let index = index as usize;
+    if let Some((owner, sets)) = zone.owner(index) {
+        return (owner.as_wire(), sets);
+    }
+    let other = index.checked_sub(zone.owners()).and_then(|it| others.get(it));
+    (other.map(Name::as_wire).unwrap_or_default(), RecordSets::default())
+}
+
+fn hash(name: &[u8]) -> u64 {
+    FixedState::default().hash_one(name)
 }
 
 /// Every zone by its apex. The deepest one that holds a name answers for it.
@@ -189,8 +274,6 @@ pub struct Zones {
     most_labels: usize,
     /// Names between a zone's apex and that of a zone around it. Who denies them denies the inner zone too (RFC 8020).
     between: HashSet<Name, FixedState>,
-    /// What is at such a name of which the outer zone has nothing.
-    nothing: Node,
 }
 
 impl Zones {
@@ -206,7 +289,7 @@ impl Zones {
                 between.extend(above().take_while(|it| !tables.contains_key(it)));
             }
         }
-        Self { tables, most_labels, between, nothing: Node::default() }
+        Self { tables, most_labels, between }
     }
 
     /// Looks a name up in one of these zones, which it lies in, as [`ZoneTable::find`] does, and as if the zone had delegated
@@ -221,7 +304,7 @@ impl Zones {
             Found::Nothing | Found::Node(_)
                 if self.between.contains(name) && zone.node(name).is_none() =>
             {
-                Found::Node(&self.nothing)
+                Found::Node(Node { sets: RecordSets::default(), profile: None, is_in_sight: true })
             }
             found => found,
         }

@@ -26,7 +26,7 @@ use words::{TTL_MAX, Words, hex, number, record_type, seconds, wrong};
 use super::files::{Library, ZONE_FILE_MOST, decode};
 use super::problem::Place;
 use super::tree::shortened;
-use crate::model::{Name, Record, RecordType};
+use crate::model::{Name, Owner, Record, RecordType, Records};
 
 /// The TTL of a record that says nothing, in a file that hasn't said anything yet, as NSD and Knot have it.
 const TTL: u32 = 3600;
@@ -64,7 +64,9 @@ pub(super) struct BadEntry {
 pub(super) struct ZoneFile {
     /// The zone file itself, then the others.
     files: Vec<Arc<Path>>,
-    pub(super) records: Vec<Line<Record>>,
+    records: Records,
+    /// Where each record is written.
+    spots: Vec<Spot>,
     pub(super) bad: Vec<Line<BadEntry>>,
 }
 
@@ -76,12 +78,24 @@ impl ZoneFile {
     /// When the file itself can't be read.
     pub(super) fn read(path: &Path, origin: &Name, library: &Library<'_>) -> Result<Self, String> {
         let text = contents(path, library)?;
-        let found = Self { files: Vec::new(), records: Vec::new(), bad: Vec::new() };
+        let (files, bad) = (Vec::new(), Vec::new());
+        let found = Self { files, records: Records::default(), spots: Vec::new(), bad };
         let (generated, open) = (0, Vec::new());
         let mut reader = Reader { library, found, open, generated, last_ttl: None };
         let scope = Scope { origin: origin.as_wire().into(), owner: None, ttl: None };
         reader.file(path, &text, scope);
         Ok(reader.found)
+    }
+
+    /// Every record, in the order in which they are written.
+    pub(super) fn records(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
+        self.records.iter()
+    }
+
+    /// Every record with its line.
+    pub(super) fn lines(&self) -> impl Iterator<Item = Line<Record<'_>>> {
+        let line = |(spot, value): (&Spot, _)| Line { spot: *spot, value };
+        self.spots.iter().zip(self.records.iter()).map(line)
     }
 
     /// The file as a whole.
@@ -108,7 +122,7 @@ struct Scope {
     /// What names without a dot at the end are below, letters as they are written.
     origin: Box<[u8]>,
     /// Whose records the last entry was about.
-    owner: Option<Name>,
+    owner: Option<Owner>,
     /// By `$TTL`.
     ttl: Option<u32>,
 }
@@ -148,11 +162,7 @@ impl Reader<'_> {
             Some((first, rest)) if first.text.starts_with('$') && is_directive(entry, *first) => {
                 self.directive(first.text, rest, spot, scope)
             }
-            _ => {
-                let value = self.record(entry, scope)?;
-                self.found.records.push(Line { spot, value });
-                Ok(())
-            }
+            _ => self.record(entry, spot, scope),
         }
     }
 
@@ -227,29 +237,33 @@ impl Reader<'_> {
         for number in range.numbers() {
             let text = substitute(&template, number)?;
             let Some(entry) = entries(&text).next() else { continue };
-            let record =
-                entry.flaw.map_or_else(|| self.record(&entry, scope), |it| Err(it.to_owned()));
-            let value = record.map_err(|why| format!("as {:?}, {why}", shortened(&text)))?;
-            self.found.records.push(Line { spot, value });
+            let record = match entry.flaw {
+                Some(flaw) => Err(flaw.to_owned()),
+                None => self.record(&entry, spot, scope),
+            };
+            record.map_err(|why| format!("as {:?}, {why}", shortened(&text)))?;
         }
         Ok(())
     }
 
-    fn record(&mut self, entry: &Entry<'_>, scope: &mut Scope) -> Result<Record, String> {
+    fn record(&mut self, entry: &Entry<'_>, spot: Spot, scope: &mut Scope) -> Result<(), String> {
         let Scope { origin, owner, .. } = scope;
         let mut words = Words::new(&entry.tokens, origin);
+        let records = &mut self.found.records;
         if !entry.is_indented {
             let wire = words.name()?;
-            *owner = Some(Name::from_wire(&wire).map_err(|it| it.to_string())?);
+            *owner = Some(records.owner(&wire).map_err(|it| it.to_string())?);
         }
-        let owner = owner.clone().ok_or(
+        let owner = owner.ok_or(
             "an entry that starts with a blank goes with the name before it, and there is none",
         )?;
         let (given, record_type) = head(&mut words)?;
         self.last_ttl = given.or(self.last_ttl);
         let data = data(record_type, words)?;
         let ttl = given.or(scope.ttl).or(self.last_ttl).unwrap_or(TTL);
-        Ok(Record { owner, record_type, ttl, data: data.into() })
+        records.push(owner, record_type, ttl, &data);
+        self.found.spots.push(spot);
+        Ok(())
     }
 }
 
@@ -290,13 +304,13 @@ fn ttl(word: &str) -> Result<u32, String> {
 }
 
 fn class(word: &str) -> Option<u16> {
-    match word.to_ascii_uppercase().as_str() {
-        "IN" => Some(1),
-        "CS" => Some(2),
-        "CH" => Some(3),
-        "HS" => Some(4),
-        other => number(other.strip_prefix("CLASS")?),
-    }
+    const MNEMONICS: [(&str, u16); 4] = [("IN", 1), ("CS", 2), ("CH", 3), ("HS", 4)];
+    let known = MNEMONICS.iter().find(|it| it.0.eq_ignore_ascii_case(word));
+    let by_number = || {
+        let (prefix, digits) = word.split_at_checked(5)?;
+        number(digits).filter(|_| prefix.eq_ignore_ascii_case("CLASS"))
+    };
+    known.map(|it| it.1).or_else(by_number)
 }
 
 /// The data of a record, as the type has it or in hexadecimal behind its length (RFC 3597 5).
