@@ -9,6 +9,7 @@ mod connections;
 mod cookies;
 mod encrypted;
 mod message;
+mod poller;
 mod post;
 mod query;
 mod rate_limit;

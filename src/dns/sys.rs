@@ -1,15 +1,11 @@
 //! Batches of UDP packets by recvmmsg(2) and sendmmsg(2), and the socket options that the standard library lacks.
 //!
-//! This, with the module within it, is the crate's only unsafe code. Its invariants:
+//! This is the crate's only unsafe code. Its invariants:
 //! - Every pointer that is handed to the kernel is made from a borrow that outlives the call, immediately before it, and
 //!   with the length of what it points to. None is kept.
 //! - Memory that the kernel fills is plain octets or libc's plain-data structs, for which every bit pattern is valid.
 //! - What the kernel says it filled is never trusted beyond the buffer's own length.
 #![allow(unsafe_code, reason = "system calls; see the module's invariants")]
-
-mod poller;
-
-pub(super) use poller::Poller;
 
 use std::io;
 use std::mem::{size_of, zeroed};

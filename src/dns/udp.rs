@@ -7,9 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::QUIET;
+use super::poller::Poller;
 use super::post::Post;
 use super::responder::{Path, Responder};
-use super::sys::{BATCH, Batch, Ends, Poller, knows_segments};
+use super::sys::{BATCH, Batch, Ends, knows_segments};
 use crate::metrics::DropReason;
 use crate::supervision::Burst;
 
