@@ -121,6 +121,8 @@ fn a_network_is_limited_and_real_clients_in_it_are_answered() {
     check_limit(&outcome, started);
     // What was dropped is no answer.
     assert_eq!(responses(&daemon, "gtm.example.", "NOERROR"), FLOOD - outcome.dropped);
+    // And what slipped names nobody.
+    assert_eq!(sum(&daemon, "farol_answers_total{"), outcome.whole());
     let event = daemon.event("rate_limited", log);
     assert_eq!((&event["network"], &event["class"]), (&"127.0.0.0/24".into(), &"positive".into()));
     sink(&daemon);

@@ -130,6 +130,10 @@ impl<'s> Chase<'_, 's, '_> {
     }
 
     fn decide(&mut self, profile: &'s ProfileTable) -> Result<Next, Full> {
+        if self.message.truncated {
+            // Nobody is told of an endpoint, so none is drawn or counted.
+            return Ok(Next::Done);
+        }
         let counting = &mut Counting(self.worker);
         let decision = self.snapshot.decide(profile, self.record_type, self.client, counting);
         let answers = matches!(decision.choice, Choice::Endpoints(_) | Choice::Fallback);

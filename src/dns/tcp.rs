@@ -226,10 +226,11 @@ pub(super) async fn exchange(
     ticket: &Ticket,
     unsent: &Cell<bool>,
 ) -> io::Result<()> {
-    let idle = shared.idle.get();
+    // A reload may change it, and then clients are told.
+    let idle = || shared.idle.get();
     let mut unread = Vec::new();
     let mut answers = Vec::new();
-    let mut deadline = Instant::now() + idle;
+    let mut deadline = Instant::now() + idle();
     // Set anew only when it has run out: most messages come long before that.
     let mut timer = pin!(sleep_until(deadline));
     let mut ended = pin!(end.cancelled());
@@ -240,11 +241,11 @@ pub(super) async fn exchange(
             ticket.touch(Instant::now());
         }
         unsent.set(!answers.is_empty());
-        write(stream, &mut answers, idle).await?;
+        write(stream, &mut answers, idle()).await?;
         unsent.set(false);
         if turn.messages > 0 {
             // Whoever reads slowly is not silent.
-            deadline = Instant::now() + idle;
+            deadline = Instant::now() + idle();
         }
         since_yield += turn.messages;
         if turn.end == TurnEnd::Scrap {

@@ -147,3 +147,22 @@ async fn whoever_asks_is_not_idle() {
     let _third = connections.admit(client(3), Instant::now());
     timeout(IDLE, second.evicted()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_open_connection_has_the_idle_time_that_clients_are_told_of() {
+    let (shared, started) = (shared(), Instant::now());
+    let mut connections = Connections::new(1);
+    let ticket = connections.admit(client(1), started);
+    let (mut sender, mut server) = duplex(64);
+    let (end, unsent) = (CancellationToken::new(), Cell::new(false));
+    let talk = async {
+        sender.write_all(&unanswered(12)).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        shared.idle.set(IDLE * 3);
+        sender.write_all(&unanswered(12)).await.unwrap();
+    };
+    let served = exchange(&shared, &mut server, client(1), &end, &ticket, &unsent);
+    let (ended, ()) = tokio::join!(served, talk);
+    ended.unwrap();
+    assert_eq!(started.elapsed().as_secs(), 1 + IDLE.as_secs() * 3);
+}

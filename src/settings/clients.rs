@@ -83,13 +83,14 @@ pub(super) fn check_overlaps(endpoints: &[Clients<'_, '_>], log: &Log) {
     let mut around: Vec<Range<'_>> = Vec::new();
     for range in ranges {
         while around.pop_if(|it| it.subnet.last() < range.subnet.first()).is_some() {}
+        if let Some(outer) = around.last().filter(|it| it.subnet.last() < range.subnet.last()) {
+            complain_of_two(*outer, range, endpoints, log);
+        }
         match around.last() {
             Some(outer) if outer.subnet == range.subnet => {
                 complain_of_two(*outer, range, endpoints, log)
             }
-            Some(outer) if outer.subnet.last() < range.subnet.last() => {
-                complain_of_two(*outer, range, endpoints, log);
-            }
+            // One that crosses another may be crossed by a third.
             _ => around.push(range),
         }
     }

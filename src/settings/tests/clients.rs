@@ -118,6 +118,16 @@ fn networks_are_apart_or_one_lies_in_the_other() {
             &["found \"nonsense\"", "found \"10.255.0.0-11.0.0.0\"; overlaps \"10.0.0.0/8\" of"],
         ),
         (
+            [
+                "subnets = ['10.0.0.0-10.0.0.9', '10.0.0.15-10.0.0.30']",
+                "subnets = '10.0.0.5-10.0.0.20'",
+            ],
+            &[
+                "found \"10.0.0.5-10.0.0.20\"; overlaps \"10.0.0.0-10.0.0.9\" of profile[b.z.].endpoint[e0]",
+                "found \"10.0.0.5-10.0.0.20\"; overlaps \"10.0.0.15-10.0.0.30\" of profile[b.z.].endpoint[e0]",
+            ],
+        ),
+        (
             ["subnets = '10.0.0.0/8'", "subnets = '10.0.0.0-10.255.255.255'"],
             &[
                 "endpoint[e1].subnets: found \"10.0.0.0-10.255.255.255\"; is given to profile[b.z.].endpoint[e0] already, at \
