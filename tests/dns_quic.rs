@@ -169,6 +169,30 @@ async fn who_breaks_the_protocol_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_that_does_not_end_is_given_up_while_others_are_answered() {
+    let server = Server::start("2s");
+    let (connection, _endpoint) = server.connect().await;
+    let (mut send, mut receive) = connection.open_bi().await.unwrap();
+    send.write_all(&query().framed()[..7]).await.unwrap();
+    let others = async {
+        while let Ok(reply) = ask(&connection, &query()).await {
+            assert_eq!(reply.data(), ["192.0.2.1"]);
+        }
+    };
+    let given_up = tokio::select! {
+        ended = receive.read_to_end(100) => ended,
+        () = others => panic!("the connection ended"),
+        () = tokio::time::sleep(PATIENCE) => panic!("it is still waited for"),
+    };
+    let reset = ReadToEndError::Read(ReadError::Reset(VarInt::from_u32(4)));
+    assert_eq!(given_up, Err(reset));
+    assert_eq!(ask(&connection, &query()).await.unwrap().data(), ["192.0.2.1"]);
+    wait_dropped(&server.daemon, "broken_stream", 1);
+    connection.close(VarInt::from_u32(0), b"");
+    server.daemon.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_never_finish_or_never_read_are_let_go() {
     let server = Server::start("2s");
     let asked = Instant::now();

@@ -147,3 +147,41 @@ impl<T: SendStream<Bytes>> SendStream<Bytes> for Bounded<T> {
         self.inner.send_id()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    /// A stream that brings one octet at a time, without end.
+    struct Dripping;
+
+    impl RecvStream for Dripping {
+        type Buf = Bytes;
+
+        fn poll_data(
+            &mut self,
+            _: &mut Context<'_>,
+        ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
+            Poll::Ready(Ok(Some(Bytes::from_static(b"x"))))
+        }
+
+        fn stop_sending(&mut self, error_code: u64) {
+            assert_eq!(error_code, EXCESSIVE_LOAD);
+        }
+
+        fn recv_id(&self) -> StreamId {
+            StreamId::try_from(0).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_stream_brings_so_many_octets_in_so_many_parts() {
+        for (most, parts, expected) in [(10, 100, 10), (100, 10, 10), (0, 10, 0), (10, 0, 0)] {
+            let mut stream = Bounded { parts_left: parts, ..Bounded::new(Dripping, most) };
+            let mut context = Context::from_waker(Waker::noop());
+            let mut read = || matches!(stream.poll_data(&mut context), Poll::Ready(Ok(Some(_))));
+            assert_eq!((0..1000).take_while(|_| read()).count(), expected);
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use quinn::{Connection, ReadError, RecvStream, SendStream, VarInt};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -75,9 +76,10 @@ async fn serve(
                 return Err(DropReason::Malformed);
             }
             Some(ended) = streams.join_next() => {
-                hand_on(ended);
                 // Whoever takes its answers, if slowly, is not idle.
-                deadline = Instant::now() + idle;
+                if let Some(Ok(())) = hand_on(ended) {
+                    deadline = Instant::now() + idle;
+                }
             }
             () = end.cancelled() => {
                 let finish = async { while streams.join_next().await.is_some() {} };
@@ -94,29 +96,31 @@ async fn serve(
 }
 
 /// Answers the query of one stream.
+///
+/// # Errors
+/// When it did not come within the idle time.
 async fn exchange(
     shared: Rc<Shared>,
     connection: Connection,
     answers: Rc<Semaphore>,
     mut send: SendStream,
     mut receive: RecvStream,
-) {
-    let octets = match timeout(shared.idle.get(), gather(&mut receive)).await {
-        Ok(Ok(Some(octets))) => octets,
-        Ok(Ok(None)) => {
+) -> Result<(), Elapsed> {
+    let gathered = timeout(shared.idle.get(), gather(&mut receive)).await;
+    let octets = match gathered.inspect_err(|_| {
+        shared.dropped(DropReason::BrokenStream);
+        let _ = (receive.stop(EXCESSIVE_LOAD), send.reset(EXCESSIVE_LOAD));
+    })? {
+        Ok(Some(octets)) => octets,
+        Ok(None) => {
             shared.dropped(DropReason::Malformed);
             let _ = (receive.stop(EXCESSIVE_LOAD), send.reset(EXCESSIVE_LOAD));
-            return;
+            return Ok(());
         }
         // The client has taken it back, or is gone.
-        Ok(Err(_)) => {
-            let _ = send.reset(REQUEST_CANCELLED);
-            return;
-        }
         Err(_) => {
-            shared.dropped(DropReason::BrokenStream);
-            let _ = (receive.stop(EXCESSIVE_LOAD), send.reset(EXCESSIVE_LOAD));
-            return;
+            let _ = send.reset(REQUEST_CANCELLED);
+            return Ok(());
         }
     };
     let query = match query(&octets) {
@@ -124,16 +128,16 @@ async fn exchange(
         Err(why) => {
             shared.dropped(DropReason::Malformed);
             connection.close(PROTOCOL_ERROR, why.as_bytes());
-            return;
+            return Ok(());
         }
     };
-    let Ok(_permit) = answers.acquire().await else { return };
+    let Ok(_permit) = answers.acquire().await else { return Ok(()) };
     let client: IpAddr = connection.remote_address().ip();
     let answer = answer(&shared, query, client);
     let framed = answer.and_then(|it| Some((u16::try_from(it.len()).ok()?.to_be_bytes(), it)));
     let Some((length, answer)) = framed else {
         let _ = send.reset(PROTOCOL_ERROR);
-        return;
+        return Ok(());
     };
     // In one go, so that what fits is one packet.
     let framed = [&length[..], &answer].concat();
@@ -141,6 +145,7 @@ async fn exchange(
     if send.write_all(&framed).await.is_ok() {
         let _ = send.finish();
     }
+    Ok(())
 }
 
 /// Everything that comes on a stream; none where that is too much. It is copied as it comes: a slice of a datagram would keep the

@@ -104,7 +104,7 @@ async fn serve(
                 None => return Ok(()),
             },
             Some(ended) = requests.join_next() => {
-                hand_on(ended);
+                let _ = hand_on(ended);
                 // Whoever takes its answers, if slowly, is not idle.
                 if !ending {
                     deadline = Instant::now() + idle;

@@ -10,6 +10,7 @@ use http::StatusCode;
 use quinn::{Connection, ConnectionError, VarInt};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -91,9 +92,10 @@ async fn serve(
                 },
             },
             Some(ended) = requests.join_next() => {
-                hand_on(ended);
                 // Whoever takes its answers, if slowly, is not idle.
-                deadline = Instant::now() + idle;
+                if let Some(Ok(())) = hand_on(ended) {
+                    deadline = Instant::now() + idle;
+                }
             }
             () = end.cancelled() => {
                 let finish = async { while requests.join_next().await.is_some() {} };
@@ -110,14 +112,20 @@ async fn serve(
 }
 
 /// Answers one request.
-async fn exchange(site: Rc<Site>, client: IpAddr, answers: Rc<Semaphore>, resolver: Resolver) {
-    let Ok(asked) = timeout(site.shared.idle.get(), hear(&site, resolver)).await else {
-        // What there was of the stream is stopped.
-        site.shared.dropped(DropReason::BrokenStream);
-        return;
-    };
-    let Some((query, mut stream)) = asked else { return };
-    let Ok(_permit) = answers.acquire().await else { return };
+///
+/// # Errors
+/// When it did not come within the idle time.
+async fn exchange(
+    site: Rc<Site>,
+    client: IpAddr,
+    answers: Rc<Semaphore>,
+    resolver: Resolver,
+) -> Result<(), Elapsed> {
+    let asked = timeout(site.shared.idle.get(), hear(&site, resolver)).await;
+    // What there was of the stream is stopped.
+    let asked = asked.inspect_err(|_| site.shared.dropped(DropReason::BrokenStream))?;
+    let Some((query, mut stream)) = asked else { return Ok(()) };
+    let Ok(_permit) = answers.acquire().await else { return Ok(()) };
     let status = match query {
         Ok(query) => match answer(&site.shared, &query, client) {
             Some(answer) => {
@@ -128,7 +136,7 @@ async fn exchange(site: Rc<Site>, client: IpAddr, answers: Rc<Semaphore>, resolv
                 {
                     let _ = stream.finish().await;
                 }
-                return;
+                return Ok(());
             }
             None => StatusCode::BAD_REQUEST,
         },
@@ -142,6 +150,7 @@ async fn exchange(site: Rc<Site>, client: IpAddr, answers: Rc<Semaphore>, resolv
         // What is still to come of the request does not matter (RFC 9114 4.1).
         stream.stop_sending(Code::H3_NO_ERROR);
     }
+    Ok(())
 }
 
 /// A request's query, or the status that refuses it, with the stream for the answer. None where the client sends something else

@@ -222,13 +222,9 @@ impl Serving {
     }
 }
 
-/// Has a panic of one request end its connection, where it is counted.
-fn hand_on(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && let Ok(panic) = error.try_into_panic()
-    {
-        std::panic::resume_unwind(panic);
-    }
+/// Has a panic of one request end its connection, where it is counted. Gives what the request told; none where it was given up.
+fn hand_on<T>(ended: Result<T, JoinError>) -> Option<T> {
+    ended.map_err(|error| error.try_into_panic().map(|it| std::panic::resume_unwind(it))).ok()
 }
 
 /// Answers one message; none where there is nothing to say to it.
