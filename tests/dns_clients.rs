@@ -7,29 +7,17 @@ mod common;
 use std::process::Command;
 
 use common::daemon::{Daemon, Home};
-use common::dns::{Edns, Query, Reply};
+use common::dns::{APP, Edns, Query, Reply};
 use common::program::run;
 use common::wait_until;
 use socket2::{Domain, Socket, Type};
 
-const CONFIG: &str = "
-    [[zone]]
-    name = 'gtm.example.'
-    nameservers = 'ns.example.'
-    [[profile]]
-    name = 'app.gtm.example.'
-    method = 'weighted'
-    monitor = { protocol = 'none' }
-    [[profile.endpoint]]
-    name = 'here'
-    target = '192.0.2.10'
-";
 const OLD: &str = "00112233445566778899aabbccddeeff";
 const NEW: &str = "ffeeddccbbaa99887766554433221100";
 const CLIENT_PART: [u8; 8] = *b"farolfar";
 
 fn config(server: &str) -> String {
-    format!("[server]\n{server}\n{CONFIG}")
+    format!("[server]\n{server}\n{APP}")
 }
 
 fn ask(daemon: &Daemon, cookie: &[u8]) -> Reply {
@@ -131,7 +119,7 @@ fn other_peoples_clients_learn_and_use_cookies() {
 
 #[test]
 fn clients_of_every_make_read_the_answers() {
-    let home = Home::new(&format!("{CONFIG}\n[[zone]]\nname = 'z.'\nfile = 'z.zone'\n"));
+    let home = Home::new(&format!("{APP}\n[[zone]]\nname = 'z.'\nfile = 'z.zone'\n"));
     let big: String = (0..30).map(|it| format!("big TXT \"{it} {}\"\n", "x".repeat(60))).collect();
     let records = "www CNAME app.gtm.example.\n*.wild TXT wild\ndn DNAME wild\nsub NS ns.sub\nns.sub A 192.0.2.53\nsvc HTTPS 1 . alpn=h2\n";
     home.write(
@@ -194,7 +182,7 @@ fn the_id_and_the_size_are_told_to_who_asks_and_change_at_a_reload() {
 
 #[test]
 fn nothing_is_sent_to_where_we_listen_ourselves() {
-    let daemon = Home::new(CONFIG).listen(&["127.0.0.1:0", "127.0.0.2:0"]).start();
+    let daemon = Home::new(APP).listen(&["127.0.0.1:0", "127.0.0.2:0"]).start();
     // Shares an address with the daemon, as nobody else's socket can, and asks at the other one.
     let forger = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     forger.set_reuse_port(true).unwrap();

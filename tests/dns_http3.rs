@@ -5,45 +5,23 @@
 mod common;
 
 use std::fs;
-use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes};
-use common::daemon::{Daemon, Home};
+use common::PATIENCE;
 use common::dns::{Edns, Query, Reply};
 use common::quic::{connect, endpoint};
-use common::tls::{self, listens, metric, renew, wait_dropped};
-use common::{PATIENCE, loopback};
+use common::tls::{self, LIMIT, Server, metric, wait_dropped};
 use http::{Request, Response, StatusCode};
 use quinn::{Connection, ConnectionError, Endpoint};
-use rustls::pki_types::CertificateDer;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-const LIMIT: usize = 16;
 const H3: &[u8] = b"h3";
 const MESSAGE: &str = "application/dns-message";
 
-struct Server {
-    daemon: Daemon,
-    at: SocketAddr,
-    certificate: CertificateDer<'static>,
-}
-
 impl Server {
     fn start(idle: &str) -> Self {
-        let config = format!(
-            "[server]\nlisten_https = '{}:0'\nhttps_path = '/q'\ntcp_idle_timeout = '{idle}'\n{}max_connections = {LIMIT}\n
-             [[zone]]\nname = 'gtm.example.'\nfile = 'gtm.zone'\n",
-            loopback(),
-            tls::FILES
-        );
-        let home = Home::new(&config);
-        let long: String = (0..200).map(|it| format!("long TXT \"{it:0>200}\"\n")).collect();
-        let soa = "@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns 30 A 192.0.2.1\n";
-        home.write("gtm.zone", &format!("$TTL 60\n{soa}{long}"));
-        let certificate = renew(&home);
-        let daemon = home.start().ready();
-        Self { at: listens(&daemon, "https"), daemon, certificate }
+        Self::over("https", idle, "https_path = '/q'\n")
     }
 
     async fn connect(&self) -> (Connection, Endpoint) {

@@ -5,48 +5,26 @@
 mod common;
 
 use std::io::Read;
-use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use common::daemon::{Daemon, Home};
+use common::PATIENCE;
 use common::dns::{Edns, Query, Reply};
 use common::program::run;
-use common::tls::{self, connect, dropped, listens, metric, renew, wait_dropped};
-use common::{PATIENCE, loopback};
+use common::tls::{self, LIMIT, Server, connect, dropped, metric, wait_dropped};
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, Response};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-const LIMIT: usize = 16;
-
-struct Server {
-    daemon: Daemon,
-    at: SocketAddr,
-    certificate: CertificateDer<'static>,
-}
-
 impl Server {
     fn start(idle: &str) -> Self {
-        let config = format!(
-            "[server]\nlisten_https = '{}:0'\ntcp_idle_timeout = '{idle}'\n{}max_connections = {LIMIT}\n
-             [[zone]]\nname = 'gtm.example.'\nfile = 'gtm.zone'\n",
-            loopback(),
-            tls::FILES
-        );
-        let home = Home::new(&config);
-        let long: String = (0..200).map(|it| format!("long TXT \"{it:0>200}\"\n")).collect();
-        let soa = "@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns 30 A 192.0.2.1\n";
-        home.write("gtm.zone", &format!("$TTL 60\n{soa}{long}"));
-        let certificate = renew(&home);
-        let daemon = home.start().ready();
-        Self { at: listens(&daemon, "https"), daemon, certificate }
+        Self::over("https", idle, "")
     }
 
     fn url(&self, path: &str) -> String {

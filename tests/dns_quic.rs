@@ -4,44 +4,23 @@
 
 mod common;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::daemon::{Daemon, Home};
+use common::PATIENCE;
 use common::dns::{Edns, Query, Reply, framed};
 use common::program::run;
 use common::quic::{connect, endpoint};
-use common::tls::{self, listens, metric, renew, wait_dropped};
-use common::{PATIENCE, loopback};
+use common::tls::{self, LIMIT, Server, metric, renew, wait_dropped};
 use quinn::{Connection, ConnectionError, Endpoint, ReadError, ReadToEndError, VarInt};
-use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
 
-const LIMIT: usize = 16;
 const DOQ: &[u8] = b"doq";
-
-struct Server {
-    daemon: Daemon,
-    at: SocketAddr,
-    certificate: CertificateDer<'static>,
-}
 
 impl Server {
     fn start(idle: &str) -> Self {
-        let config = format!(
-            "[server]\nlisten_quic = '{}:0'\ntcp_idle_timeout = '{idle}'\n{}max_connections = {LIMIT}\n
-             [[zone]]\nname = 'gtm.example.'\nfile = 'gtm.zone'\n",
-            loopback(),
-            tls::FILES
-        );
-        let home = Home::new(&config);
-        let long: String = (0..200).map(|it| format!("long TXT \"{it:0>200}\"\n")).collect();
-        let soa = "@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
-        home.write("gtm.zone", &format!("$TTL 60\n{soa}{long}"));
-        let certificate = renew(&home);
-        let daemon = home.start().ready();
-        Self { at: listens(&daemon, "quic"), daemon, certificate }
+        Self::over("quic", idle, "")
     }
 
     async fn connect(&self) -> (Connection, Endpoint) {

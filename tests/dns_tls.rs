@@ -7,47 +7,19 @@ mod common;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::daemon::{Daemon, Home};
 use common::dns::{Edns, Query, RD, Reply, client, exchange, framed};
 use common::program::{Program, run};
-use common::tls::{self, TlsStream, connect, listens, metric, renew, wait_dropped};
+use common::tls::{self, LIMIT, Server, TlsStream, connect, listens, metric, renew, wait_dropped};
 use common::{free_address, loopback, wait_for, wait_until};
-use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
-
-const LIMIT: usize = 16;
-
-/// Listens over TLS too.
-fn home(idle: &str) -> (Home, CertificateDer<'static>) {
-    let config = format!(
-        "[server]\nlisten_tls = '{}:0'\ntcp_idle_timeout = '{idle}'\n{}max_connections = {LIMIT}\n
-         [[zone]]\nname = 'gtm.example.'\nfile = 'gtm.zone'\n",
-        loopback(),
-        tls::FILES
-    );
-    let home = Home::new(&config);
-    let long: String = (0..200).map(|it| format!("long TXT \"{it:0>200}\"\n")).collect();
-    let soa = "@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
-    home.write("gtm.zone", &format!("$TTL 60\n{soa}{long}"));
-    let certificate = renew(&home);
-    (home, certificate)
-}
-
-struct Server {
-    daemon: Daemon,
-    at: SocketAddr,
-    certificate: CertificateDer<'static>,
-}
 
 impl Server {
     fn start(idle: &str) -> Self {
-        let (home, certificate) = home(idle);
-        let daemon = home.start().ready();
-        Self { at: listens(&daemon, "tls"), daemon, certificate }
+        Self::over("tls", idle, "")
     }
 
     fn connect(&self) -> TlsStream {
@@ -279,7 +251,7 @@ fn without_a_good_certificate_it_does_not_start() {
     for (spoil, expected) in
         [("tls.crt", "tls.crt\\\" can't be read"), ("tls.key", "tls.key\\\" can't be read")]
     {
-        let (home, _) = home("10s");
+        let (home, _) = tls::home("tls", "10s", "");
         fs::remove_file(home.path(spoil)).unwrap();
         let said = home.fail_to_start();
         assert!(said.contains(expected) && said.contains("server.tls."), "{said}");
@@ -288,7 +260,7 @@ fn without_a_good_certificate_it_does_not_start() {
 
 #[test]
 fn addresses_come_and_go_with_reloads() {
-    let (home, certificate) = home("10s");
+    let (home, certificate) = tls::home("tls", "10s", "");
     let text = fs::read_to_string(home.path("farol.toml")).unwrap();
     let other = loopback();
     let daemon = home.environment(&[("FAROL_NO_WATCH", "true")]).start();

@@ -10,22 +10,10 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use common::daemon::Daemon;
-use common::dns::{Edns, Query, RD, Reply, ask_tcp, connect, exchange};
+use common::dns::{APP, Edns, Query, RD, Reply, ask_tcp, connect, exchange};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-const CONFIG: &str = "
-    [[zone]]
-    name = 'gtm.example.'
-    nameservers = 'ns.example.'
-    [[profile]]
-    name = 'app.gtm.example.'
-    method = 'weighted'
-    monitor = { protocol = 'none' }
-    [[profile.endpoint]]
-    name = 'here'
-    target = '192.0.2.10'
-";
 const AA: &str = "NOERROR aa";
 
 fn app() -> Query {
@@ -38,7 +26,7 @@ fn soa() -> Query {
 
 #[test]
 fn headers_are_as_the_rfcs_say() {
-    let daemon = Daemon::start(CONFIG);
+    let daemon = Daemon::start(APP);
     let edns = |query: Query| query.size(1232);
     let chaos = |name: &str| Query { class: 3, ..Query::new(name, "TXT") };
     let flags = |flags| Query { flags, ..soa() };
@@ -87,7 +75,7 @@ fn headers_are_as_the_rfcs_say() {
 
 #[test]
 fn the_question_is_echoed_octet_by_octet() {
-    let daemon = Daemon::start(CONFIG);
+    let daemon = Daemon::start(APP);
     let reply = daemon.ask(&Query::new("aPp.GTM.exaMPLE.", "A"));
     assert_eq!(reply.question, ["aPp.GTM.exaMPLE. A"]);
     assert_eq!(reply.answer, ["aPp.GTM.exaMPLE. 30 A 192.0.2.10"]);
@@ -95,7 +83,7 @@ fn the_question_is_echoed_octet_by_octet() {
 
 #[test]
 fn edns_is_as_rfc_6891_says() {
-    let daemon = Daemon::start(CONFIG);
+    let daemon = Daemon::start(APP);
     let with = |edns| app().edns(Edns { size: 1232, ..edns });
     let options = |options: Vec<(u16, Vec<u8>)>| with(Edns { options, ..Edns::default() });
     let many = (0..60).map(|it| (65_001 + it, vec![7; 4])).collect();
@@ -131,7 +119,7 @@ fn edns_is_as_rfc_6891_says() {
 
 #[test]
 fn extended_errors_say_why() {
-    let daemon = Daemon::start(CONFIG);
+    let daemon = Daemon::start(APP);
     for (query, code) in [
         (Query::new("www.example.com.", "A"), [0, 20]),
         (soa().opcode(4), [0, 21]),
@@ -144,7 +132,7 @@ fn extended_errors_say_why() {
 
 #[test]
 fn who_this_is_is_told_where_that_is_configured() {
-    let daemon = Daemon::start(&format!("[server]\nversion = 'one'\nid = 'ns1'\n{CONFIG}"));
+    let daemon = Daemon::start(&format!("[server]\nversion = 'one'\nid = 'ns1'\n{APP}"));
     for (name, expected) in [
         ("version.bind.", "\"one\""),
         ("VERSION.server.", "\"one\""),
@@ -168,7 +156,7 @@ fn assert_ignored(socket: &UdpSocket, packet: &[u8]) {
 
 #[test]
 fn answers_and_scraps_are_never_answered() {
-    let daemon = Daemon::start(CONFIG);
+    let daemon = Daemon::start(APP);
     let socket = daemon.client();
     let answers = [0x8000, 0x8180, 0x8400, 0x9000, 0xa000, 0xffff];
     for flags in answers {
@@ -184,7 +172,7 @@ fn answers_and_scraps_are_never_answered() {
 
 #[test]
 fn malformed_packets_get_formerr_or_silence() {
-    let daemon = Daemon::start(CONFIG);
+    let daemon = Daemon::start(APP);
     let header = |additional: u8| [0x12, 0x67, 0, 0, 0, 1, 0, 0, 0, 0, 0, additional];
     let question = |name: &[u8]| [&header(0)[..], name, &[0, 1, 0, 1]].concat();
     let with_opt =
@@ -238,7 +226,7 @@ fn scramble(random: &mut impl FnMut(usize) -> usize, seeds: &[Vec<u8>]) -> Vec<u
 #[test]
 fn garbage_harms_nobody() {
     const PACKETS: usize = 20_000;
-    let daemon = Daemon::start(CONFIG);
+    let daemon = Daemon::start(APP);
     let many = vec![(10, vec![1; 8]), (8, vec![0, 1, 24, 0, 192, 0, 2]), (3, vec![])];
     let seeds = [
         app().wire(),

@@ -8,31 +8,21 @@ use std::process::Command;
 use std::time::Instant;
 
 use common::daemon::{Daemon, Home};
-use common::dns::{Edns, Query, Reply, ask_tcp, connect};
+use common::dns::{APP, Edns, Query, Reply, ask_tcp, connect};
 use common::program::run;
 use common::wait_until;
 
 const NAME: &str = "app.gtm.example.";
-const CONFIG: &str = "
-    [server]
-    workers = 1
-    [[zone]]
-    name = 'gtm.example.'
-    nameservers = 'ns.example.'
-    [[profile]]
-    name = 'app.gtm.example.'
-    method = 'weighted'
-    monitor = { protocol = 'none' }
-    [[profile.endpoint]]
-    name = 'here'
-    target = '192.0.2.10'
-";
 /// One answer in a second, and a debt that may outlast every test.
 const LIMIT: &str = "responses_per_second = 1\nwindow = '1h'\n";
 const FLOOD: u64 = 50;
 
+fn unlimited() -> String {
+    format!("[server]\nworkers = 1\n{APP}")
+}
+
 fn config(limit: &str) -> String {
-    format!("{CONFIG}[rate_limit]\n{limit}")
+    format!("{}[rate_limit]\n{limit}", unlimited())
 }
 
 fn metric(daemon: &Daemon, series: &str) -> u64 {
@@ -182,15 +172,15 @@ fn random_names_and_errors_share_their_accounts() {
 
 #[test]
 fn limits_come_change_and_go_at_a_reload() {
-    let home = Home::new(CONFIG);
+    let home = Home::new(&unlimited());
     let daemon = home.start();
     let query = vec![Query::new(NAME, "A"); FLOOD as usize];
     for (text, limits) in [
-        (CONFIG.to_owned(), None),
+        (unlimited(), None),
         (config(LIMIT), Some(2)),
         (config(&format!("{LIMIT}exempt = ['192.0.2.0/24', '127.0.0.0/16']\n")), None),
         (config(&format!("{LIMIT}exempt = '192.0.2.0/24'\nslip = 0\n")), Some(0)),
-        (CONFIG.to_owned(), None),
+        (unlimited(), None),
     ] {
         daemon.home.write("farol.toml", &text);
         daemon.reload("reloaded");

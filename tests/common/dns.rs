@@ -11,6 +11,20 @@ use domain::rdata::AllRecordData;
 
 use super::PATIENCE;
 
+/// A zone with a profile, app.gtm.example., whose one endpoint is 192.0.2.10.
+pub(crate) const APP: &str = "
+    [[zone]]
+    name = 'gtm.example.'
+    nameservers = 'ns.example.'
+    [[profile]]
+    name = 'app.gtm.example.'
+    method = 'weighted'
+    monitor = { protocol = 'none' }
+    [[profile.endpoint]]
+    name = 'here'
+    target = '192.0.2.10'
+";
+
 /// What is asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {

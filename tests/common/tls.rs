@@ -12,13 +12,48 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::daemon::{Daemon, Home};
-use super::{PATIENCE, wait_until};
+use super::{PATIENCE, loopback, wait_until};
 
 /// Who the daemon is by its certificate.
 pub(crate) const NAME: &str = "dns.farol.test";
 
 /// The lines of `[server.tls]` that name the files which [`renew`] writes.
 pub(crate) const FILES: &str = "[server.tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n";
+
+/// The most connections of a [`Server`].
+pub(crate) const LIMIT: usize = 16;
+
+/// A home whose daemon listens over this (`tls`, `https`, `quic`) too, with these further lines of `[server]`. Its zone has a small
+/// answer and one of 40,000 octets.
+pub(crate) fn home(over: &str, idle: &str, more: &str) -> (Home, CertificateDer<'static>) {
+    let config = format!(
+        "[server]\nlisten_{over} = '{}:0'\ntcp_idle_timeout = '{idle}'\n{more}{FILES}max_connections = {LIMIT}\n
+         [[zone]]\nname = 'gtm.example.'\nfile = 'gtm.zone'\n",
+        loopback(),
+    );
+    let home = Home::new(&config);
+    let long: String = (0..200).map(|it| format!("long TXT \"{it:0>200}\"\n")).collect();
+    let soa = "@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns 30 A 192.0.2.1\n";
+    home.write("gtm.zone", &format!("$TTL 60\n{soa}{long}"));
+    let certificate = renew(&home);
+    (home, certificate)
+}
+
+/// A daemon that answers over TLS, HTTPS or QUIC.
+pub(crate) struct Server {
+    pub(crate) daemon: Daemon,
+    pub(crate) at: SocketAddr,
+    pub(crate) certificate: CertificateDer<'static>,
+}
+
+impl Server {
+    /// Starts a daemon with such a [`home`].
+    pub(crate) fn over(over: &str, idle: &str, more: &str) -> Self {
+        let (home, certificate) = home(over, idle, more);
+        let daemon = home.start().ready();
+        Self { at: listens(&daemon, over), daemon, certificate }
+    }
+}
 
 /// Writes a new certificate and its key; gives the certificate.
 pub(crate) fn renew(home: &Home) -> CertificateDer<'static> {
