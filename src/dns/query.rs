@@ -99,26 +99,44 @@ pub(super) struct Edns {
     pub(super) cookie: Option<Cookie>,
 }
 
+/// The octets that are folded at a time.
+const WORD: usize = size_of::<u64>();
+
 /// A name in wire format, lower case, kept without an allocation.
 #[derive(Clone)]
 pub(super) struct FoldedName {
-    octets: [u8; MAX_NAME],
+    /// Room for the longest name, in whole words.
+    octets: [u8; MAX_NAME.next_multiple_of(WORD)],
     length: u8,
 }
 
 impl FoldedName {
     /// Takes a name in wire format that is known to be one; none when it is too long.
     pub(super) fn new(wire: &[u8]) -> Option<Self> {
-        let mut name = Self { octets: [0; MAX_NAME], length: u8::try_from(wire.len()).ok()? };
-        let room = name.octets.get_mut(..wire.len())?;
-        room.copy_from_slice(wire);
-        room.make_ascii_lowercase();
+        let length = u8::try_from(wire.len()).ok()?;
+        let mut name = Self { octets: [0; MAX_NAME.next_multiple_of(WORD)], length };
+        name.octets.get_mut(..wire.len())?.copy_from_slice(wire);
+        let (words, _) = name.octets.as_chunks_mut::<WORD>();
+        for word in words.iter_mut().take(wire.len().div_ceil(WORD)) {
+            *word = lower_case(u64::from_ne_bytes(*word)).to_ne_bytes();
+        }
         Some(name)
     }
 
     pub(super) fn as_wire(&self) -> &[u8] {
         self.octets.get(..usize::from(self.length)).unwrap_or_default()
     }
+}
+
+/// Eight octets with their ASCII letters in lower case.
+fn lower_case(word: u64) -> u64 {
+    const EACH: u64 = u64::MAX / 0xff;
+    let ascii = word & (EACH * 0x7f);
+    // The top bit of each octet tells whether it is at least `A`, and whether it is beyond `Z`; no sum reaches the next octet.
+    let from_a = ascii + EACH * (0x80 - b'A' as u64);
+    let beyond_z = ascii + EACH * (0x7f - b'Z' as u64);
+    let is_upper = (from_a ^ beyond_z) & !word & (EACH * 0x80);
+    word | is_upper >> 2
 }
 
 /// Reads a packet. Total: whatever the octets, there is one thing to do.
@@ -151,7 +169,9 @@ pub(super) fn read(packet: &[u8]) -> Packet<'_> {
         asked.get_or_insert(question);
     }
     let question = asked.as_ref().map(|it| it.wire);
-    let edns = match reader.records(others, additional) {
+    let records =
+        if others + additional == 0 { Ok(None) } else { reader.records(others, additional) };
+    let edns = match records {
         Ok(edns) => edns,
         Err(rcode) if header.opcode == 0 => return bare(rcode, question, None),
         Err(_) => None,
@@ -206,33 +226,24 @@ impl<'p> Reader<'p> {
         self.take(1)?.first().copied()
     }
 
-    fn number(&mut self) -> Option<u16> {
-        self.take(2)?.try_into().ok().map(u16::from_be_bytes)
-    }
-
     /// A question's name has nothing before it to point to, so it is never compressed.
     fn question(&mut self) -> Option<Question<'p>> {
-        let start = self.rest;
-        let mut length = 0;
+        let mut length = 1;
         loop {
-            let label = self.octet()?;
-            length += 1 + usize::from(label);
-            match label {
+            match *self.rest.get(length - 1)? {
                 0 => break,
-                1..=63 => self.take(label.into())?,
+                label @ 1..=63 => length += 1 + usize::from(label),
                 _ => return None,
-            };
+            }
         }
         if length > MAX_NAME {
             return None;
         }
-        let (record_type, class) = (self.number()?, self.number()?);
-        Some(Question {
-            wire: start.get(..length + 4)?,
-            name: start.get(..length)?,
-            record_type,
-            class,
-        })
+        let wire = self.take(length + 4)?;
+        let (name, fixed) = wire.split_at_checked(length)?;
+        let &[t0, t1, c0, c1] = fixed.first_chunk::<4>()?;
+        let (record_type, class) = (u16::from_be_bytes([t0, t1]), u16::from_be_bytes([c0, c1]));
+        Some(Question { wire, name, record_type, class })
     }
 
     /// Passes over a record's name. A pointer must lead backwards, past the header (RFC 1035 4.1.4). Tells whether the
@@ -319,4 +330,20 @@ fn read_options(mut data: &[u8], edns: &mut Edns) -> Option<()> {
         data = rest;
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_octet_is_folded_as_ascii_says_whatever_is_beside_it() {
+        for octet in 0..=u8::MAX {
+            for beside in [0, b'@', b'A', b'Z', b'[', b'z', 0x7f, 0x80, 0xff] {
+                let word = [beside, octet, beside, octet, octet, beside, beside, octet];
+                let folded = lower_case(u64::from_ne_bytes(word)).to_ne_bytes();
+                assert_eq!(folded, word.map(|it| it.to_ascii_lowercase()), "{octet} {beside}");
+            }
+        }
+    }
 }

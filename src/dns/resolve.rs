@@ -32,7 +32,7 @@ pub(super) fn resolve<'s>(
     query: &Query<'_>,
     message: &mut Message<'_>,
 ) -> Option<&'s ZoneTable> {
-    let name = FoldedName::new(query.name)?;
+    let mut name = FoldedName::new(query.name)?;
     let Some(zone) = snapshot.zones.find_for(name.as_wire(), query.record_type) else {
         message.rcode = Rcode::Refused;
         message.extended_error = Some(ExtendedError::NotAuthoritative);
@@ -50,7 +50,7 @@ pub(super) fn resolve<'s>(
         client,
         message,
         record_type: query.record_type,
-        name,
+        name: &mut name,
         offset: HEADER,
         visited: Vec::new(),
         redirects: Vec::new(),
@@ -83,7 +83,7 @@ struct Chase<'c, 's, 'b> {
     message: &'c mut Message<'b>,
     record_type: RecordType,
     /// The name that is looked up now.
-    name: FoldedName,
+    name: &'c mut FoldedName,
     /// Where it stands in the message.
     offset: usize,
     /// The aliases that led here: one that comes again is the end of a loop.
@@ -122,7 +122,7 @@ impl<'s> Chase<'_, 's, '_> {
         match node.find(self.record_type) {
             Some(set) => {
                 let owner = self.owner(0);
-                self.message.set(Section::Answer, owner.placed(&self.name), set)?;
+                self.message.set(Section::Answer, owner.placed(self.name), set)?;
                 Ok(Next::Done)
             }
             None => self.negative(profile.map_or(u32::MAX, |it| it.profile.ttl)),
@@ -153,7 +153,7 @@ impl<'s> Chase<'_, 's, '_> {
         match decision.choice {
             Choice::Endpoints(_) | Choice::Fallback => {
                 let owner = self.owner(0);
-                let owner = owner.placed(&self.name);
+                let owner = owner.placed(self.name);
                 self.message.whole(|message| addresses(message, owner, &decision))?;
                 Ok(Next::Done)
             }
@@ -171,7 +171,7 @@ impl<'s> Chase<'_, 's, '_> {
     /// Answers for all that is at a name, which has no CNAME (RFC 8482 4.2).
     fn any(&mut self) -> Result<Next, Full> {
         let owner = self.owner(0);
-        let owner = owner.placed(&self.name);
+        let owner = owner.placed(self.name);
         self.message.record(Section::Answer, owner, RecordType::HINFO, ANY_TTL, ANY_HINFO)?;
         Ok(Next::Done)
     }
@@ -184,11 +184,11 @@ impl<'s> Chase<'_, 's, '_> {
 
     fn alias_to(&mut self, target: &[u8], ttl: u32) -> Result<Next, Full> {
         let owner = self.owner(0);
-        let owner = owner.placed(&self.name);
+        let owner = owner.placed(self.name);
         self.offset =
             self.message.record(Section::Answer, owner, RecordType::CNAME, ttl, target)?;
         let Some(name) = FoldedName::new(target) else { return Ok(Next::Done) };
-        self.visited.push(std::mem::replace(&mut self.name, name));
+        self.visited.push(std::mem::replace(self.name, name));
         let is_loop = self.visited.iter().any(|it| it.as_wire() == self.name.as_wire());
         let zone = self.snapshot.zones.find(self.name.as_wire());
         let is_here = zone.is_some_and(|it| it.zone.name() == self.zone.zone.name());
@@ -200,7 +200,7 @@ impl<'s> Chase<'_, 's, '_> {
     /// Answers with a DNAME and the CNAME that follows from it (RFC 6672 3.1).
     fn redirect(&mut self, suffix: usize, set: RecordSet<'_>) -> Result<Next, Full> {
         let owner = self.owner(suffix);
-        let placed = owner.placed(&self.name);
+        let placed = owner.placed(self.name);
         if !self.redirects.iter().any(|it| it.as_wire() == placed.wire) {
             self.message.set(Section::Answer, placed, set)?;
             self.redirects.extend(FoldedName::new(placed.wire));
@@ -228,7 +228,7 @@ impl<'s> Chase<'_, 's, '_> {
         let cut = self.name.as_wire();
         let cut = cut.get(cut.len() - suffix..).unwrap_or_default().to_vec();
         let owner = self.owner(suffix);
-        let placed = owner.placed(&self.name);
+        let placed = owner.placed(self.name);
         let message = &mut *self.message;
         let mut offsets = Vec::with_capacity(servers.data().count());
         message.whole(|message| {
@@ -262,7 +262,7 @@ impl<'s> Chase<'_, 's, '_> {
         let owner = self.owner(self.zone.zone.name().as_wire().len());
         self.message.record(
             Section::Authority,
-            owner.placed(&self.name),
+            owner.placed(self.name),
             RecordType::SOA,
             ttl,
             data,

@@ -157,16 +157,18 @@ impl<'r> Answering<'r> {
     }
 
     fn dispatch(&mut self, packet: &[u8], client: IpAddr, path: Path, answer: &mut [u8]) -> usize {
-        match read(packet) {
+        // It is large, so it is looked at where it is.
+        match &read(packet) {
             Packet::Ignored(why) => {
-                self.dropped(why);
+                self.dropped(*why);
                 0
             }
             Packet::Bare(bare) => {
                 self.asked(client, path);
                 let question = bare.question.unwrap_or_default();
-                let (mut message, cookie) =
-                    self.start(answer, question, bare.edns.as_ref(), client, path);
+                let edns = bare.edns.as_ref();
+                let mut message = self.start(answer, question, edns, path);
+                let cookie = self.check_cookie(edns, client, &mut message);
                 message.rcode = match (bare.rcode, cookie, path) {
                     (Rcode::NoError, Some(CookieStanding::Bad), Path::Udp) => Rcode::BadCookie,
                     (rcode, ..) => rcode,
@@ -184,10 +186,11 @@ impl<'r> Answering<'r> {
             }
             Packet::Query(query) => {
                 self.asked(client, path);
-                let (mut message, cookie) =
-                    self.start(answer, query.question, query.edns.as_ref(), client, path);
+                let edns = query.edns.as_ref();
+                let mut message = self.start(answer, query.question, edns, path);
+                let cookie = self.check_cookie(edns, client, &mut message);
                 let must_learn = self.must_learn_cookie(cookie, path);
-                let asked = (!must_learn).then_some(&query);
+                let asked = (!must_learn).then_some(query);
                 if let Some(limits) = &self.policy.rate_limit
                     && !self.admits(limits, asked, client, cookie, &mut message)
                 {
@@ -197,23 +200,22 @@ impl<'r> Answering<'r> {
                     message.rcode = Rcode::BadCookie;
                     self.counters.outside(self.worker, message.rcode as u16);
                 } else {
-                    self.answer(&query, client, &mut message);
+                    self.answer(query, client, &mut message);
                 }
                 message.finish(query.header)
             }
         }
     }
 
-    /// Starts an answer, and tells what the client's cookie is worth.
+    /// Starts an answer.
     #[inline]
     fn start<'b>(
-        &mut self,
+        &self,
         answer: &'b mut [u8],
         question: &[u8],
         edns: Option<&'b Edns>,
-        client: IpAddr,
         path: Path,
-    ) -> (Message<'b>, Option<CookieStanding>)
+    ) -> Message<'b>
     where
         'r: 'b,
     {
@@ -229,12 +231,23 @@ impl<'r> Answering<'r> {
         let mut message = Message::new(answer, size, question, edns, keepalive, policy.udp_size);
         message.nsid = policy.identity.id.as_deref();
         message.padded = matches!(path, Path::Encrypted { .. });
-        let Some(cookie) = edns.and_then(|it| it.cookie.as_ref()) else { return (message, None) };
+        message
+    }
+
+    /// Tells what the client's cookie is worth, and what it gets back.
+    #[inline]
+    fn check_cookie(
+        &mut self,
+        edns: Option<&Edns>,
+        client: IpAddr,
+        message: &mut Message<'_>,
+    ) -> Option<CookieStanding> {
+        let cookie = edns?.cookie.as_ref()?;
         let now = *self.now.get_or_insert_with(seconds);
         let standing;
-        (standing, message.cookie) = policy.cookie_secrets.check(cookie, client, now);
+        (standing, message.cookie) = self.policy.cookie_secrets.check(cookie, client, now);
         self.counters.cookie(self.worker, standing);
-        (message, Some(standing))
+        Some(standing)
     }
 
     /// Whether this client has to ask again with the cookie that it gets now (RFC 7873 5.2.3). Over TCP it has shown already

@@ -103,7 +103,11 @@ pub struct Pick {
 }
 
 impl Pick {
+    /// Of nobody.
+    pub const NONE: Self = Self { members: [0; MAX_RETURN], count: 0, scope: 0 };
+
     /// The members, in the order of the answer.
+    #[inline]
     pub fn members(&self) -> impl Iterator<Item = usize> {
         let members = self.members.get(..self.count.into()).unwrap_or_default();
         members.iter().map(|it| *it as usize)
@@ -132,7 +136,7 @@ impl Chooser {
 
     #[inline]
     fn pick_by<'s>(&'s self, client: &Client<'_>, chance: Chance) -> Pick {
-        let mut pick = Pick { members: [0; MAX_RETURN], count: 0, scope: 0 };
+        let mut pick = Pick::NONE;
         let own_network = self.affinity.map_or(0, |it| client.affinity_scope(it));
         let mut first = None;
         let mut take = |group: &'s Group, rank: Rank| {

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use super::Snapshot;
 use super::answer::{Answer, Destination};
-use super::profile::{FamilyTable, ProfileTable};
+use super::profile::ProfileTable;
 use super::reach::Reach;
 use crate::model::{Family, Name, RecordType};
 use crate::routing::{Basis, Client, Draw, Pick, Source};
@@ -119,8 +119,8 @@ impl ProfileTable {
         match &table.prepared.source {
             Source::Members(chooser) => {
                 let pick = chooser.pick(client, asker.draw(self, family));
-                let leads_somewhere =
-                    table.destinations(&pick).any(|it| !matches!(it, Destination::Nothing));
+                let mut destinations = pick.members().filter_map(|it| table.destinations.get(it));
+                let leads_somewhere = destinations.any(|it| !matches!(it, Destination::Nothing));
                 let choice = if leads_somewhere { Choice::Endpoints(pick) } else { Choice::NoData };
                 (choice, pick.scope)
             }
@@ -131,13 +131,6 @@ impl ProfileTable {
             Source::Fallback | Source::NoData => (Choice::NoData, 0),
             Source::ServFail => (Choice::ServFail, 0),
         }
-    }
-}
-
-impl FamilyTable {
-    /// Where those that were picked lead.
-    fn destinations(&self, pick: &Pick) -> impl Iterator<Item = &Destination> {
-        pick.members().filter_map(|it| self.destinations.get(it))
     }
 }
 
@@ -160,12 +153,11 @@ impl<'s> Decision<'s> {
     pub fn answers(&self) -> impl Iterator<Item = &'s Answer> {
         let table = self.table.family(self.family);
         let (pick, fallback) = match &self.choice {
-            Choice::Endpoints(pick) => (Some(pick), None),
-            Choice::Fallback => (None, Some(&table.fallback)),
-            Choice::NoData | Choice::ServFail => (None, None),
+            Choice::Endpoints(pick) => (pick, None),
+            Choice::Fallback => (&Pick::NONE, Some(&table.fallback)),
+            Choice::NoData | Choice::ServFail => (&Pick::NONE, None),
         };
-        let destinations = pick.into_iter().flat_map(|it| table.destinations(it));
-        let addresses = destinations.filter_map(|it| match it {
+        let addresses = pick.members().filter_map(|it| match table.destinations.get(it)? {
             Destination::Addresses(answer) => Some(answer),
             _ => None,
         });

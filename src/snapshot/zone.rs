@@ -268,10 +268,11 @@ fn hash(name: &[u8]) -> u64 {
 }
 
 /// Every zone by its apex. The deepest one that holds a name answers for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Zones {
     tables: Names<Arc<ZoneTable>>,
-    most_labels: usize,
+    /// Whether there is an apex of so many octets: a suffix of another length need not be looked for.
+    lengths: [bool; MAX_NAME + 1],
     /// Names between a zone's apex and that of a zone around it. Who denies them denies the inner zone too (RFC 8020).
     between: HashSet<Name, FixedState>,
 }
@@ -281,7 +282,10 @@ impl Zones {
     pub fn new(tables: impl IntoIterator<Item = impl Into<Arc<ZoneTable>>>) -> Self {
         let by_apex = |it: Arc<ZoneTable>| (it.zone.name().clone(), it);
         let tables: Names<_> = tables.into_iter().map(|it| by_apex(it.into())).collect();
-        let most_labels = tables.keys().map(|it| it.labels().count()).max().unwrap_or_default();
+        let mut lengths = [false; MAX_NAME + 1];
+        for apex in tables.keys() {
+            lengths.get_mut(apex.as_wire().len()).into_iter().for_each(|it| *it = true);
+        }
         let mut between = HashSet::default();
         for apex in tables.keys() {
             let above = || std::iter::successors(apex.parent(), Name::parent);
@@ -289,7 +293,7 @@ impl Zones {
                 between.extend(above().take_while(|it| !tables.contains_key(it)));
             }
         }
-        Self { tables, most_labels, between }
+        Self { tables, lengths, between }
     }
 
     /// Looks a name up in one of these zones, which it lies in, as [`ZoneTable::find`] does, and as if the zone had delegated
@@ -312,9 +316,8 @@ impl Zones {
 
     /// The deepest zone that holds this name (wire format, lower case).
     pub fn find(&self, name: &[u8]) -> Option<&Arc<ZoneTable>> {
-        let labels = suffixes(name).count().saturating_sub(1);
-        let suffixes = suffixes(name).skip(labels.saturating_sub(self.most_labels));
-        suffixes.into_iter().find_map(|suffix| self.tables.get(suffix))
+        let is_one = |it: &&[u8]| self.lengths.get(it.len()).copied().unwrap_or_default();
+        suffixes(name).filter(is_one).find_map(|suffix| self.tables.get(suffix))
     }
 
     /// The zone that answers a question: the deepest that holds the name, but for DS at a zone's apex the zone above it, if
@@ -335,5 +338,11 @@ impl Zones {
     /// Every zone.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<ZoneTable>> {
         self.tables.values()
+    }
+}
+
+impl Default for Zones {
+    fn default() -> Self {
+        Self::new(std::iter::empty::<ZoneTable>())
     }
 }
