@@ -16,10 +16,10 @@ use super::etag::{Tagged, condition};
 use super::look::now;
 use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
-use super::stamp::stamp;
+use super::stamp::{Terms, request};
 use super::{Api, FromPath, Refused, render, view};
-use crate::control::{Change, ChangeError, Condition, ReloadError, Version};
-use crate::model::{EndpointKey, Ident, Name, Stamp};
+use crate::control::{Change, ChangeError, ReloadError, Request, Version};
+use crate::model::{EndpointKey, Ident, Name};
 use crate::snapshot::Snapshot;
 use crate::store::chain;
 
@@ -42,6 +42,7 @@ const ACKNOWLEDGE_POLL: Duration = Duration::from_micros(200);
     responses(
         Changed<view::Endpoint>,
         (status = 404, description = "No profile or endpoint is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 409, description = "Guardrails don't allow it", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Changing, Guarded,
     ),
 )]
@@ -60,15 +61,17 @@ pub(super) async fn change_endpoint(
         return Err(changes_nothing(&api.live.load(), &key));
     }
     let sets = (!change.only_clears()).then_some("what it sets");
-    let stamp = stamp(author, patch.reason, patch.expires.as_deref(), sets)?;
-    let condition = condition(&headers)?;
-    let snapshot = make(&api, Change::Endpoint(key.clone(), change), condition, stamp).await?;
+    let view::EndpointPatch { reason, expires, dry_run, override_guardrail, .. } = patch;
+    let terms = Terms { reason, expires, dry_run, override_guardrail };
+    let changes = vec![Change::Endpoint(key.clone(), change)];
+    let request = request(author, changes, condition(&headers)?, terms, sets)?;
+    let snapshot = make(&api, request).await?;
     let table = snapshot.profile(&key.profile);
     let now = table.and_then(|it| {
         render::endpoints(it, now(&api)).into_iter().nth(it.position(&key.endpoint)?)
     });
     let version = table.map(|it| Version::of_profile(it));
-    Ok(Tagged { version, body: view::Changed { generation: snapshot.generation, now } })
+    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
 }
 
 /// Lets the lowest priority of a profile serve again
@@ -84,7 +87,7 @@ pub(super) async fn change_endpoint(
     responses(
         Changed<view::Profile>,
         (status = 404, description = "No profile is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
-        (status = 409, description = "The profile fails back by itself", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 409, description = "The profile fails back by itself, or guardrails don't allow it", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Changing, Guarded,
     ),
 )]
@@ -98,15 +101,16 @@ pub(super) async fn fail_back(
     let Path(profile) = profile?;
     let name = find_profile(&api.live.load(), &profile)?.profile.name.clone();
     let body = body?;
-    let request =
-        if body.is_empty() { view::FailbackRequest::default() } else { read_body(&body)? };
-    let stamp = stamp(author, request.reason, None, None)?;
-    let condition = condition(&headers)?;
-    let snapshot = make(&api, Change::FailBack(name.clone()), condition, stamp).await?;
+    let asked = if body.is_empty() { view::FailbackRequest::default() } else { read_body(&body)? };
+    let view::FailbackRequest { reason, dry_run, override_guardrail } = asked;
+    let terms = Terms { reason, expires: None, dry_run, override_guardrail };
+    let changes = vec![Change::FailBack(name.clone())];
+    let request = request(author, changes, condition(&headers)?, terms, None)?;
+    let snapshot = make(&api, request).await?;
     let table = snapshot.profile(&name);
     let now = table.map(|it| render::profile(it, now(&api)));
     let version = table.map(|it| Version::of_profile(it));
-    Ok(Tagged { version, body: view::Changed { generation: snapshot.generation, now } })
+    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
 }
 
 /// Moves the traffic away from a site
@@ -122,6 +126,7 @@ pub(super) async fn fail_back(
     responses(
         Changed<view::Site>,
         (status = 404, description = "No site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 409, description = "Guardrails don't allow it", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Changing, Guarded,
     ),
 )]
@@ -146,6 +151,7 @@ pub(super) async fn drain(
     responses(
         Changed<view::Site>,
         (status = 404, description = "No site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 409, description = "Guardrails don't allow it", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Changing, Guarded,
     ),
 )]
@@ -170,14 +176,16 @@ async fn set_drained(
     let Path(site) = site?;
     let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
     let body = body?;
-    let request = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
+    let asked = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
+    let view::DrainRequest { reason, expires, dry_run, override_guardrail } = asked;
+    let terms = Terms { reason, expires, dry_run, override_guardrail };
+    let changes = vec![Change::Site { name, drained }];
     let sets = drained.then_some("the drain");
-    let stamp = stamp(author, request.reason, request.expires.as_deref(), sets)?;
-    let condition = condition(&headers)?;
-    let snapshot = make(&api, Change::Site { name, drained }, condition, stamp).await?;
+    let request = request(author, changes, condition(&headers)?, terms, sets)?;
+    let snapshot = make(&api, request).await?;
     let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
     let version = Some(Version::of_sites(&snapshot.sites));
-    Ok(Tagged { version, body: view::Changed { generation: snapshot.generation, now } })
+    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
 }
 
 /// Reads the configuration anew
@@ -225,14 +233,21 @@ pub(super) async fn reload(State(api): State<Arc<Api>>) -> Refused<Json<view::Re
     }
 }
 
-/// Makes a change and waits until every worker answers by it. Gives the snapshot that has it.
-async fn make(
+/// What a change left behind, or would.
+pub(super) fn changed<T>(
     api: &Api,
-    change: Change,
-    condition: Condition,
-    stamp: Stamp,
-) -> Result<Arc<Snapshot>, ApiError> {
-    let made = api.control.change(change, condition, stamp).await.map_err(|error| {
+    snapshot: &Snapshot,
+    dry_run: bool,
+    now: T,
+) -> view::Changed<T> {
+    let generation = if dry_run { api.live.load().generation } else { snapshot.generation };
+    view::Changed { generation, dry_run, now }
+}
+
+/// Makes changes and waits until every worker answers by them. Gives the snapshot that has them, or would.
+pub(super) async fn make(api: &Api, request: Request) -> Result<Arc<Snapshot>, ApiError> {
+    let dry_run = request.dry_run;
+    let made = api.control.change(request).await.map_err(|error| {
         let snapshot = api.live.load();
         match &error {
             ChangeError::NoProfile(name) => no_profile(&snapshot, &name.to_string()),
@@ -245,6 +260,7 @@ async fn make(
                 ApiError::new(StatusCode::CONFLICT, error.to_string())
             }
             ChangeError::Changed(now) => ApiError::changed(*now),
+            ChangeError::Guardrails(breaches) => ApiError::guarded(&error, breaches),
             ChangeError::NotStored(_) => {
                 ApiError::new(StatusCode::INSUFFICIENT_STORAGE, chain(&error))
             }
@@ -256,7 +272,9 @@ async fn make(
             }
         }
     })?;
-    acknowledged(api, made.generation).await;
+    if !dry_run {
+        acknowledged(api, made.generation).await;
+    }
     Ok(made)
 }
 

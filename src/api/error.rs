@@ -3,8 +3,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::etag::etag;
-use super::view::Problem;
-use crate::control::Version;
+use super::view::{self, Problem};
+use crate::control::{Breach, ChangeError, Version};
 
 /// A refusal: a status, what is wrong and what to do.
 #[derive(Debug)]
@@ -13,11 +13,12 @@ pub(super) struct ApiError {
     detail: String,
     near: Vec<String>,
     etag: Option<Version>,
+    breaches: Vec<Breach>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), near: Vec::new(), etag: None }
+        Self { status, detail: detail.into(), near: Vec::new(), etag: None, breaches: Vec::new() }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -31,6 +32,19 @@ impl ApiError {
             detail = format!("{detail}; did you mean {}?", near.join(" or "));
         }
         Self { near, ..Self::new(StatusCode::NOT_FOUND, detail) }
+    }
+
+    /// A change that guardrails don't allow.
+    pub(super) fn guarded(error: &ChangeError, breaches: &[Breach]) -> Self {
+        let detail = format!(
+            "{error}; an admin may pass over them with override_guardrail (--override-guardrail REASON)"
+        );
+        Self { breaches: breaches.to_vec(), ..Self::new(StatusCode::CONFLICT, detail) }
+    }
+
+    /// The same, about a part of what was sent.
+    pub(super) fn within(self, part: &str) -> Self {
+        Self { detail: format!("{part}: {}", self.detail), ..self }
     }
 
     /// An If-Match that does not hold, with the version in force.
@@ -69,6 +83,7 @@ impl IntoResponse for ApiError {
             detail: self.detail,
             near: self.near,
             etag: etag.clone(),
+            breaches: self.breaches.into_iter().map(breach).collect(),
         };
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
@@ -80,5 +95,16 @@ impl IntoResponse for ApiError {
             headers.insert(header::ETAG, etag);
         }
         response
+    }
+}
+
+fn breach(it: Breach) -> view::Breach {
+    view::Breach {
+        profile: it.profile.to_string(),
+        endpoint: it.endpoint.map(|it| it.to_string()),
+        guardrail: it.guardrail.to_string(),
+        now: it.now,
+        then: it.then,
+        limit: it.limit,
     }
 }

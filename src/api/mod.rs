@@ -1,7 +1,9 @@
 //! The admin HTTP API, which the command line talks to, and what monitoring reads. Every answer is made from what is
 //! published; changes go to the control task.
 
+mod audit;
 mod auth;
+mod batch;
 mod body;
 mod change;
 mod connections;
@@ -84,9 +86,11 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
         .routes(routes!(look::explain))
+        .routes(routes!(audit::audit))
         .routes(routes!(whatif::whatif))
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::fail_back))
+        .routes(routes!(batch::change_all))
         .routes(routes!(change::drain))
         .routes(routes!(change::undrain))
         .routes(routes!(change::reload))

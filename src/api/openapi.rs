@@ -82,7 +82,10 @@ impl<T: ToSchema> IntoResponses for Changed<T> {
         let generation = || {
             let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
             let number = number.description(Some("Of the snapshot that has the change"));
-            ObjectBuilder::new().property("generation", number).required("generation")
+            let dry_run = ObjectBuilder::new().schema_type(Type::Boolean);
+            let dry_run = dry_run.description(Some("True where nothing was changed"));
+            let object = ObjectBuilder::new().property("generation", number);
+            object.property("dry_run", dry_run).required("generation")
         };
         let now = Ref::from_schema_name(T::name());
         let with = AllOfBuilder::new().item(generation().build()).item(now).build();
@@ -106,10 +109,21 @@ pub(super) enum Changing {}
 impl IntoResponses for Changing {
     fn responses() -> Responses {
         let etag = HeaderBuilder::new().description(Some("The one in force")).build();
+        let changed = problem("If-Match names another version").header("ETag", etag);
+        let mut responses = Storing::responses();
+        responses.insert("412".to_owned(), changed.build().into());
+        responses
+    }
+}
+
+/// What a change without an ETag may be refused with.
+pub(super) enum Storing {}
+
+impl IntoResponses for Storing {
+    fn responses() -> Responses {
         let told = [
             ("400", problem("What is sent makes no sense")),
             ("408", problem("The body did not arrive in time")),
-            ("412", problem("If-Match names another version").header("ETag", etag)),
             ("413", problem("The body is too long")),
             ("500", problem("A fault in Farol")),
             ("503", problem("The daemon is stopping")),

@@ -5,24 +5,52 @@ use axum::http::StatusCode;
 use super::auth::Author;
 use super::error::ApiError;
 use crate::clock::{Clock, in_rfc3339, rfc3339};
+use crate::control::{Change, Condition, Request};
 use crate::model::{Stamp, Timestamp};
 use crate::settings::parse_duration;
 
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 1000;
 
+/// What comes beside what a change does.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    pub(super) reason: Option<String>,
+    pub(super) expires: Option<String>,
+    pub(super) dry_run: bool,
+    pub(super) override_guardrail: Option<String>,
+}
+
+/// Changes that are asked for now. `sets` names what may expire, where anything is set.
+pub(super) fn request(
+    author: Author,
+    changes: Vec<Change>,
+    condition: Condition,
+    terms: Terms,
+    sets: Option<&str>,
+) -> Result<Request, ApiError> {
+    let over_guardrails = terms.override_guardrail;
+    if over_guardrails.as_ref().is_some_and(|it| it.trim().is_empty()) {
+        return Err(ApiError::bad_request("override_guardrail: say why"));
+    }
+    for (key, text) in [("reason", &terms.reason), ("override_guardrail", &over_guardrails)] {
+        if text.as_ref().is_some_and(|it| it.chars().count() > MAX_REASON) {
+            return Err(ApiError::bad_request(format!(
+                "{key}: write at most {MAX_REASON} characters"
+            )));
+        }
+    }
+    let stamp = stamp(author, terms.reason, terms.expires.as_deref(), sets)?;
+    Ok(Request { changes, condition, stamp, from: None, dry_run: terms.dry_run, over_guardrails })
+}
+
 /// Stamps a change that is made now. `sets` names what may expire, in a change that sets anything.
-pub(super) fn stamp(
+fn stamp(
     Author(by): Author,
     reason: Option<String>,
     expires: Option<&str>,
     sets: Option<&str>,
 ) -> Result<Stamp, ApiError> {
-    if reason.as_ref().is_some_and(|it| it.chars().count() > MAX_REASON) {
-        return Err(ApiError::bad_request(format!(
-            "reason: write at most {MAX_REASON} characters"
-        )));
-    }
     let reason = reason.filter(|it| !it.trim().is_empty());
     let at = Clock::time_of_day();
     let expires = match (expires, sets) {

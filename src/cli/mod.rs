@@ -1,5 +1,7 @@
 //! The command line: one file per noun, or per verb that needs none.
 
+mod audit;
+mod batch;
 mod certificate;
 mod check;
 mod client;
@@ -59,6 +61,8 @@ enum Verb {
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
+    Batch(batch::Batch),
+    Audit(audit::Audit),
     State(state::State),
     Explain(explain::Explain),
     #[command(name = "whatif")]
@@ -79,6 +83,8 @@ pub fn main() -> ExitCode {
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
+        Verb::Batch(verb) => verb.run(),
+        Verb::Audit(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::WhatIf(verb) => verb.run(),

@@ -204,6 +204,14 @@ pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|it| if is_hidden(it) { ' ' } else { it }).collect()
 }
 
+/// How a change ends its report: it was made, or would be like that.
+pub(super) fn ending<T>(changed: &view::Changed<T>) -> String {
+    match changed.dry_run {
+        true => "Nothing was changed: this is what would be.".to_owned(),
+        false => acknowledged(changed.generation),
+    }
+}
+
 /// How a change that was made ends its report.
 pub(super) fn acknowledged(generation: u64) -> String {
     format!("Every worker answers by it since generation {generation}.")

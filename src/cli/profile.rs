@@ -2,9 +2,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ClientOptions, Failure, Seen};
+use super::client::{ChangeOptions, ClientOptions, Failure, Seen};
 use super::endpoint::endpoint_table;
-use super::output::{acknowledged, list, table};
+use super::output::{ending, list, table};
 use crate::api::view;
 
 /// Look at profiles: the names that are answered, and how. Let one fail back by hand.
@@ -33,9 +33,8 @@ enum Verb {
     Failback {
         /// The profile's name, like app.gtm.example; the dot at the end may be left out
         name: String,
-        /// Why, for those who come after
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
+        #[command(flatten)]
+        change: ChangeOptions,
         /// Only if nobody has changed the profile since this ETag of `farol profile show`
         #[arg(long, value_name = "ETAG")]
         if_match: Option<String>,
@@ -53,8 +52,9 @@ impl Profile {
                 let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
                 output.show(&answer.text, || render(&answer.value))
             }
-            Verb::Failback { name, reason, if_match } => {
-                let body = view::FailbackRequest { reason };
+            Verb::Failback { name, change, if_match } => {
+                let ChangeOptions { reason, dry_run, override_guardrail } = change;
+                let body = view::FailbackRequest { reason, dry_run, override_guardrail };
                 let path = ["profiles", &name, "failback"];
                 let mut seen = Seen::new(if_match);
                 loop {
@@ -79,7 +79,7 @@ impl Profile {
 
 /// What a failback did.
 fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -> String {
-    let (name, end) = (&changed.now.name, acknowledged(changed.generation));
+    let (name, end) = (&changed.now.name, ending(changed));
     let priority =
         |it: &view::Profile| it.active_priority.map_or("none".to_owned(), |it| it.to_string());
     let (was, is) = (priority(before), priority(&changed.now));
@@ -208,7 +208,7 @@ mod tests {
         let now =
             view::Profile { active_priority: Some(1), awaits_failback: false, ..waiting.clone() };
         let report = |before: &view::Profile| {
-            failed_back(before, &view::Changed { generation: 7, now: now.clone() })
+            failed_back(before, &view::Changed { generation: 7, dry_run: false, now: now.clone() })
         };
         assert!(report(&waiting).starts_with("app.gtm.example.: failed back, priority 2 → 1\n"));
         let nothing = "app.gtm.example.: nothing to fail back, priority 1 serves\n";

@@ -2,8 +2,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ClientOptions, Failure, Seen};
-use super::output::{acknowledged, by, count, table};
+use super::client::{ChangeOptions, ClientOptions, Failure, Seen};
+use super::output::{by, count, ending, table};
 use crate::api::view;
 
 /// Look at sites, and move the traffic away from one or back.
@@ -33,9 +33,8 @@ enum Verb {
 struct Which {
     /// The site's name
     name: String,
-    /// Why, for those who come after
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    #[command(flatten)]
+    change: ChangeOptions,
     /// Only if nobody has changed a site since this ETag of `farol site list`
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,
@@ -61,7 +60,8 @@ impl Site {
                 Verb::Drain(Drain { which, expires }) => (which, expires, "drain"),
                 Verb::Undrain(which) => (which, None, "undrain"),
             };
-            let body = view::DrainRequest { reason: which.reason, expires };
+            let ChangeOptions { reason, dry_run, override_guardrail } = which.change;
+            let body = view::DrainRequest { reason, expires, dry_run, override_guardrail };
             let path = ["sites", &which.name, verb];
             let mut seen = Seen::new(which.if_match);
             loop {
@@ -97,7 +97,7 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
         (true, number) => format!("answers name none of its {}", count(number, "endpoint")),
         (false, number) => format!("{} of its {} healthy", site.healthy, count(number, "endpoint")),
     };
-    let end = acknowledged(changed.generation);
+    let end = ending(changed);
     format!("{}: {change}; {healthy}\n{end}", site.name)
 }
 
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_drain_says_what_it_did() {
         let told = |before, drained| {
-            let changed = view::Changed { generation: 7, now: site(drained) };
+            let changed = view::Changed { generation: 7, dry_run: false, now: site(drained) };
             report(before, &changed).lines().next().unwrap().to_owned()
         };
         assert_eq!(

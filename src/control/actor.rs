@@ -1,32 +1,32 @@
+mod changing;
 mod loading;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use self::changing::Saving;
 use self::loading::{Loading, Relook};
+use super::audit;
 use super::causes::{Causes, Heard};
 use super::time_of_day::TimeOfDay;
 use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
-use super::{
-    Change, ChangeError, Command, Handle, Load, Refusal, Running, Surroundings, journal,
-    refresh_state_metrics,
-};
+use super::{Command, Handle, Load, Refusal, Running, Surroundings, journal};
 use crate::clock::{Clock, reached};
 use crate::health::Cause;
 use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
-use crate::model::{EndpointKey, Name, Overrides, Stamp, Timestamp};
+use crate::model::{EndpointKey, Name, Timestamp};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::resolve::Wanted;
 use crate::settings::Reading;
 use crate::snapshot::{Live, Snapshot};
-use crate::store::{Store, StoreError, chain};
+use crate::store::{Record, Store};
 use crate::supervision::Heart;
 
 /// How long the first verdict of a burst waits for the others.
@@ -93,6 +93,8 @@ pub struct Control {
     /// When to publish what has changed.
     due: Option<Instant>,
     saving: Option<Saving>,
+    /// What the audit log has to be told beside the next changes.
+    untold: Vec<Record>,
     /// When to write the overrides again: some have ended that are on the disk still, or others serve than it says.
     rewrite: Option<Instant>,
     /// Whether it was told that they couldn't be.
@@ -101,20 +103,6 @@ pub struct Control {
     relook: Option<Relook>,
     /// The last reload, if it was refused.
     refused: Arc<Mutex<Option<Refusal>>>,
-}
-
-/// Overrides that are being written to the disk: with changes, or without those that have ended.
-struct Saving {
-    written: JoinHandle<Result<(), StoreError>>,
-    overrides: Overrides,
-    accepted: Vec<Accepted>,
-}
-
-/// A change that fits the model, and who waits for it.
-struct Accepted {
-    change: Change,
-    stamp: Stamp,
-    reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>>,
 }
 
 impl Control {
@@ -136,6 +124,7 @@ impl Control {
             heard: HashMap::new(),
             due: None,
             saving: None,
+            untold: Vec::new(),
             rewrite,
             is_behind: false,
             loading: None,
@@ -172,7 +161,7 @@ impl Control {
                 () = reached(self.due) => self.publish(&Why::Verdicts),
                 () = reached(expiry) => self.expire(),
                 () = reached(self.rewrite), if self.saving.is_none() => {
-                    self.save(self.world.overrides().clone(), Vec::new());
+                    self.write_anew();
                 }
                 () = reached(self.relook.map(|it| it.at)), if self.loading.is_none() => self.ask_to_load(None),
                 Ok(()) = self.probers.changed() => {
@@ -232,34 +221,6 @@ impl Control {
         self.parts.prober.watch(self.world.watches());
     }
 
-    fn take(&mut self, commands: Vec<Command>) {
-        let mut overrides = self.world.overrides().clone();
-        let mut accepted = Vec::new();
-        for command in commands {
-            match command {
-                Command::Reload { reply } => self.ask_to_load(Some(reply)),
-                Command::LookAgain => self.ask_to_load(None),
-                Command::Change { change, condition, stamp, reply } => {
-                    let heeded = self.world.heed(&condition, &overrides, &change, &stamp);
-                    match heeded.and_then(|()| self.world.plan(&mut overrides, &change, &stamp)) {
-                        Ok(()) => accepted.push(Accepted { change, stamp, reply }),
-                        Err(error) => drop(reply.send(Err(error))),
-                    }
-                }
-            }
-        }
-        if accepted.is_empty() {
-            return;
-        }
-        self.save(overrides, accepted);
-    }
-
-    fn save(&mut self, overrides: Overrides, accepted: Vec<Accepted>) {
-        let (store, written) = (self.parts.store.clone(), overrides.clone());
-        let written = tokio::task::spawn_blocking(move || store.save(&written));
-        self.saving = Some(Saving { written, overrides, accepted });
-    }
-
     /// Undoes what has ended, whether or not the disk takes note of it.
     fn expire(&mut self) {
         let expired = self.world.expire(Clock::time_of_day());
@@ -267,60 +228,10 @@ impl Control {
             return;
         }
         expired.iter().for_each(journal::expired);
+        let now = Clock::time_of_day();
+        self.tell_later(expired.iter().map(|it| audit::expired(it, now)).collect::<Vec<_>>());
         self.rewrite = Some(Instant::now());
         self.publish(&Why::Expiry(&expired));
-    }
-
-    /// Puts the changes in force that are on the disk now, or refuses them.
-    fn saved(&mut self, written: Result<Result<(), StoreError>, ()>) {
-        let Some(Saving { overrides, accepted, .. }) = self.saving.take() else { return };
-        refresh_state_metrics(&self.parts.state_metrics, &self.parts.store);
-        let refused = match written {
-            Ok(Ok(())) => {
-                // What has ended meanwhile ends for that reason, not for these changes.
-                self.expire();
-                accepted.iter().for_each(|it| journal::changed(&it.change, &it.stamp));
-                self.put_in_force(overrides, &accepted);
-                let changes = accepted.iter().map(|it| (&it.change, &it.stamp)).collect();
-                self.publish(&Why::Changes(changes));
-                let snapshot = self.world.snapshot();
-                accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(snapshot.clone()))));
-                return;
-            }
-            Ok(Err(error)) => Some(Arc::new(error)),
-            Err(()) => None,
-        };
-        let error = refused.as_deref().map_or("the store panicked".to_owned(), |it| chain(it));
-        if !accepted.is_empty() {
-            journal::store_failed(&error);
-        }
-        if self.rewrite.is_some() {
-            self.rewrite = Some(Instant::now() + REWRITE);
-            if !std::mem::replace(&mut self.is_behind, true) {
-                journal::expiry_unwritten(&error);
-            }
-        }
-        for it in accepted {
-            let refusal = refused.clone().map_or(ChangeError::Broken, ChangeError::NotStored);
-            drop(it.reply.send(Err(refusal)));
-        }
-    }
-
-    /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
-    fn put_in_force(&mut self, overrides: Overrides, accepted: &[Accepted]) {
-        let is_outdated = overrides.serving != self.world.overrides().serving;
-        self.world.override_with(overrides);
-        for it in accepted {
-            if let Change::FailBack(profile) = &it.change {
-                self.world.fail_back(profile);
-            }
-        }
-        let mut expired = self.world.expire(Clock::time_of_day());
-        self.rewrite = (is_outdated || !expired.is_empty()).then(Instant::now);
-        self.is_behind = false;
-        // Of those that were in force before it was told already.
-        expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
-        expired.iter().for_each(journal::expired);
     }
 
     fn publish(&mut self, why: &Why<'_>) {

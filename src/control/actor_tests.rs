@@ -131,7 +131,7 @@ async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
     let running = Running::start();
     let change = EndpointChange { forced: Field::Set(Forced::Down), ..EndpointChange::default() };
     let change = Change::Endpoint(key("app.z.", "a"), change);
-    let made = running.handle.change(change, Condition::None, stamp()).await.unwrap();
+    let made = running.handle.change(Request::new(change, stamp())).await.unwrap();
     assert_eq!((made.generation, running.live.load().generation), (2, 2));
     assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
     let dir = running.stop().await;
@@ -144,11 +144,11 @@ async fn a_change_that_cannot_be_stored_is_not_made() {
     let running = Running::start();
     let file = running.dir.path().join("overrides.json");
     std::fs::create_dir(&file).unwrap();
-    let refused = running.handle.change(drain(true), Condition::None, stamp()).await.unwrap_err();
+    let refused = running.handle.change(Request::new(drain(true), stamp())).await.unwrap_err();
     assert!(matches!(refused, ChangeError::NotStored(_)));
     assert_eq!(statuses(&running.live.load(), "www.z."), "C");
     std::fs::remove_dir(&file).unwrap();
-    running.handle.change(drain(true), Condition::None, stamp()).await.unwrap();
+    running.handle.change(Request::new(drain(true), stamp())).await.unwrap();
     assert_eq!(statuses(&running.live.load(), "www.z."), "D");
 }
 
@@ -222,7 +222,7 @@ async fn what_ends_is_undone_at_once_and_on_the_disk_once_it_can_be() {
 async fn a_change_that_ended_while_it_was_written_is_not_in_force() {
     let running = Running::start();
     let stamp = Stamp { expires: Some(Timestamp(1)), ..stamp() };
-    running.handle.change(drain(true), Condition::None, stamp).await.unwrap();
+    running.handle.change(Request::new(drain(true), stamp)).await.unwrap();
     assert_eq!(statuses(&running.live.load(), "www.z."), "C");
     let dir = running.stop().await;
     let left = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
@@ -422,7 +422,7 @@ fn a_reload_waits_for_a_change_that_is_being_written() {
         });
         let handle = running.handle.clone();
         asked.spawn(async move {
-            handle.change(drain(true), Condition::None, stamp()).await.unwrap().generation
+            handle.change(Request::new(drain(true), stamp())).await.unwrap().generation
         });
         turns().await;
         go.send(()).unwrap();
@@ -469,12 +469,12 @@ async fn a_failover_is_kept_and_a_failback_on_the_disk_when_it_is_acknowledged()
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let failed_back =
-        running.handle.change(Change::FailBack(app.clone()), Condition::None, stamp()).await;
+        running.handle.change(Request::new(Change::FailBack(app.clone()), stamp())).await;
     assert_eq!(failed_back.unwrap().generation, running.live.load().generation);
     assert!(!waits());
     assert!(!stored().contains(r#"["b"]"#), "{}", stored());
     let www = Change::FailBack(key("www.z.", "a").profile);
-    let refused = running.handle.change(www, Condition::None, stamp()).await.unwrap_err();
+    let refused = running.handle.change(Request::new(www, stamp())).await.unwrap_err();
     assert!(refused.to_string().contains("fails back by itself"), "{refused}");
     running.stop().await;
 }

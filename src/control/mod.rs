@@ -6,9 +6,11 @@
 //! clock.
 
 mod actor;
+mod audit;
 mod causes;
 mod failback;
 mod geography;
+mod guardrails;
 mod journal;
 mod keeper;
 mod names;
@@ -24,6 +26,7 @@ mod version;
 mod world;
 
 pub use actor::{Control, Parts};
+pub use guardrails::Breach;
 pub use keeper::Keeper;
 pub use recall::Recall;
 pub use reload::Diff;
@@ -35,6 +38,7 @@ pub use version::{Condition, NoVersion, Version};
 pub use world::World;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -62,6 +66,17 @@ pub enum Change {
     FailBack(Name),
 }
 
+impl Change {
+    /// Whether there is something that could end: whatever only clears has no end.
+    pub fn sets(&self) -> bool {
+        match self {
+            Self::Endpoint(_, change) => !change.only_clears(),
+            Self::Site { drained, .. } => *drained,
+            Self::FailBack(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Change {
     /// "app.example. seattle: weight 20, forced cleared", "site seattle: drained" or "app.example.: failed back".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,6 +88,37 @@ impl fmt::Display for Change {
                 write!(f, "site {name}: {}", if *drained { "drained" } else { "undrained" })
             }
             Self::FailBack(profile) => write!(f, "{profile}: failed back"),
+        }
+    }
+}
+
+/// What an operator asks for: changes that are made all together or not at all.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The changes, in the order in which they are made.
+    pub changes: Vec<Change>,
+    /// What they expect to find.
+    pub condition: Condition,
+    /// Who makes them, when, why and until when.
+    pub stamp: Stamp,
+    /// From where.
+    pub from: Option<IpAddr>,
+    /// Whether it is only to be found out what would come of them.
+    pub dry_run: bool,
+    /// Why guardrails don't hold for them, where they don't.
+    pub over_guardrails: Option<String>,
+}
+
+impl Request {
+    /// One change, as guardrails allow.
+    pub fn new(change: Change, stamp: Stamp) -> Self {
+        Self {
+            changes: vec![change],
+            condition: Condition::None,
+            stamp,
+            from: None,
+            dry_run: false,
+            over_guardrails: None,
         }
     }
 }
@@ -97,6 +143,9 @@ pub enum ChangeError {
     /// It was to be made to another version than this; none is there when the configuration doesn't have it any more.
     #[error("somebody else has changed it since")]
     Changed(Option<Version>),
+    /// It would leave less than guardrails ask for.
+    #[error("refused by guardrails: {}", in_words(.0))]
+    Guardrails(Vec<Breach>),
     /// It could not be made durable, so it was not made at all.
     #[error("the change could not be stored, so it was not made")]
     NotStored(#[source] Arc<crate::store::StoreError>),
@@ -106,6 +155,10 @@ pub enum ChangeError {
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,
+}
+
+fn in_words(breaches: &[Breach]) -> String {
+    breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Why a reload kept what runs.
@@ -144,31 +197,21 @@ pub struct Refusal {
 
 #[derive(Debug)]
 enum Command {
-    Change {
-        change: Change,
-        condition: Condition,
-        stamp: Stamp,
-        reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>>,
-    },
-    Reload {
-        reply: oneshot::Sender<Result<Diff, ReloadError>>,
-    },
+    Change { request: Request, reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>> },
+    Reload { reply: oneshot::Sender<Result<Diff, ReloadError>> },
     LookAgain,
 }
 
 impl Handle {
-    /// Makes a change if its condition holds. Gives the snapshot that has it; it is live, and the change on the disk, by then.
+    /// Makes changes if their condition holds. Gives the snapshot that has them; it is live, and they are on the disk, by then.
+    /// With [`dry_run`](Request::dry_run) it is the snapshot that would have them.
     ///
     /// # Errors
-    /// When it names what doesn't exist, expects another version, or can't be stored; nothing has changed then.
-    pub async fn change(
-        &self,
-        change: Change,
-        condition: Condition,
-        stamp: Stamp,
-    ) -> Result<Arc<Snapshot>, ChangeError> {
+    /// When one names what doesn't exist, expects another version, breaks a guardrail, or can't be stored; nothing has changed
+    /// then.
+    pub async fn change(&self, request: Request) -> Result<Arc<Snapshot>, ChangeError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Change { change, condition, stamp, reply };
+        let command = Command::Change { request, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Stopping)?;
         answer.await.map_err(|_| ChangeError::Stopping)?
     }

@@ -8,7 +8,7 @@ use crate::model::{EndpointKey, ProbeHost, ProbeTarget, Timestamp};
 use crate::store::Memory;
 
 /// What the verdicts from before the start are worth now.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Recall(HashMap<EndpointKey, (Remembered, Place)>);
 
 /// Where it was true.

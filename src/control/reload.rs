@@ -90,8 +90,8 @@ impl World {
     /// Makes the whole snapshot from a model, keeping what is known of whatever is still there.
     pub(super) fn compile(&mut self, model: &Model, now: Now) {
         let before = self.snapshot.clone();
-        self.nesting = Nesting::of(model);
-        self.names = Names::of(model, &self.names);
+        self.nesting = Arc::new(Nesting::of(model));
+        self.names = Arc::new(Names::of(model, &self.names));
         self.ramping.clear();
         self.failing_back.clear();
         let geography = in_force(&model.geography, &before.geography, now.time);

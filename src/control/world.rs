@@ -18,14 +18,14 @@ use crate::snapshot::{EndpointFacts, EndpointState, Given, ProfileTable, SiteSta
 ///
 /// What is known of endpoints lies in the snapshot itself; `edits` holds what has changed since it was made, so that a
 /// burst of changes is one new snapshot, which costs only the profiles concerned.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) overrides: Overrides,
     edits: BTreeMap<u32, Vec<EndpointFacts>>,
     overrides_changed: bool,
-    pub(super) nesting: Nesting,
-    pub(super) names: Names,
+    pub(super) nesting: Arc<Nesting>,
+    pub(super) names: Arc<Names>,
     /// The profiles with an endpoint that starts slowly.
     pub(super) ramping: BTreeSet<u32>,
     /// The profiles that an operator lets fail back.
@@ -119,8 +119,8 @@ impl World {
             overrides,
             edits: BTreeMap::new(),
             overrides_changed: false,
-            nesting: Nesting::default(),
-            names: Names::default(),
+            nesting: Arc::default(),
+            names: Arc::default(),
             ramping: BTreeSet::new(),
             failing_back: BTreeSet::new(),
             serving_changed: false,

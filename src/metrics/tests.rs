@@ -39,6 +39,7 @@ fn profile(number: usize) -> Profile {
         geo: Box::default(),
         subnets: Box::default(),
         location: None,
+        capacity: 1,
         slow_start: Duration::ZERO,
         probe: ProbeTarget { addresses: Arc::new([]), host: None, monitor: monitor.clone() },
     };
@@ -55,6 +56,7 @@ fn profile(number: usize) -> Profile {
         geo_failover: true,
         when_none_healthy: WhenNoneHealthy::ServeAll,
         panic_threshold: 0,
+        guardrails: crate::model::Guardrails::default(),
         endpoints: [("a", Some("west")), ("b", None)].map(endpoint).into_iter().collect(),
     }
 }

@@ -7,6 +7,7 @@ mod expiry;
 mod geo_code;
 mod geography;
 mod grouping;
+mod guardrails;
 mod ident;
 mod misfit;
 mod monitor;
@@ -35,6 +36,7 @@ pub use geography::{
     ClientNetwork, DatabaseFile, DefaultLocation, Geography, Latencies, Point, Spot,
 };
 pub use grouping::Grouping;
+pub use guardrails::{Guardrail, Guardrails};
 pub use ident::{Ident, IdentError};
 pub use misfit::Misfit;
 pub use monitor::{

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Family, GeoCode, Ident, Location, Name, ProbeTarget, Protocol, Subnet};
+use super::{Family, GeoCode, Guardrails, Ident, Location, Name, ProbeTarget, Protocol, Subnet};
 
 /// How one name is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,8 @@ pub struct Profile {
     pub when_none_healthy: WhenNoneHealthy,
     /// Percent (0–100) of the weight that must be healthy, or else all endpoints are treated as healthy; 0 turns it off.
     pub panic_threshold: u8,
+    /// What operators' changes must leave of it.
+    pub guardrails: Guardrails,
     /// The places traffic can go, in the order of writing.
     pub endpoints: Vec<Endpoint>,
 }
@@ -201,6 +203,8 @@ pub struct Endpoint {
     pub subnets: Box<[Subnet]>,
     /// Where it is, if not at its site's location.
     pub location: Option<Location>,
+    /// How much it can carry, 0–1,000,000, in any unit that all endpoints of the profile share.
+    pub capacity: u32,
     /// How long it takes to get its full share after it recovered or was undrained; zero is at once.
     pub slow_start: Duration,
     /// What is probed. A [`Target::Profile`] is not.

@@ -21,6 +21,7 @@ fn profile(method: Method) -> Profile {
         geo_failover: true,
         when_none_healthy: WhenNoneHealthy::ServeAll,
         panic_threshold: 0,
+        guardrails: crate::model::Guardrails::default(),
         endpoints: Vec::new(),
     }
 }
@@ -288,6 +289,7 @@ fn endpoint(name: &str, geo: &str) -> Endpoint {
         geo: [geo.parse().unwrap()].into(),
         subnets: Box::default(),
         location: None,
+        capacity: 1,
         slow_start: Duration::ZERO,
         probe: ProbeTarget { addresses: [].into(), host: None, monitor: Arc::new(monitor) },
     }

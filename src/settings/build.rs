@@ -13,7 +13,7 @@ use super::location::location;
 use super::monitor::Draft;
 use super::nesting;
 use super::problem::{Log, Place, Problem, twice};
-use super::profile::World;
+use super::profile::{World, guardrails};
 use super::reader::{Section, ident, text};
 use super::resolve::Resolver;
 use super::secret::Secrets;
@@ -31,14 +31,15 @@ pub(super) fn model(
     log: &Log,
 ) -> Model {
     let zones = zones(root, complete, library, log);
-    let (sites, site_places) = sites(root);
-    let (sites_read, places) = (&*sites, &site_places);
+    let (all_sites, site_places) = sites(root);
+    let (sites_read, places) = (&*all_sites, &site_places);
     let surroundings = Surroundings { library, log, sites: sites_read, places, complete, in_force };
     let geography = Arc::new(surroundings.geography(root));
     let anchors = AnchorFiles::new(library);
     let resolver = Resolver::new(library, log);
     let monitors = monitors(root, &anchors, &secrets, &resolver, log);
-    let world = World { log, anchors, secrets, resolver, sites: site_places, monitors, complete };
+    let (sites, guardrails) = (site_places, guardrails(root));
+    let world = World { log, anchors, secrets, resolver, sites, guardrails, monitors, complete };
 
     let sections = root.tables("profile");
     unique::<Name>(&sections);
@@ -58,7 +59,7 @@ pub(super) fn model(
     }
     let zones = finish(&zones, homes, &profiles, log);
     let profiles = profiles.into_iter().filter_map(|(_, _, profile)| profile.map(Arc::new));
-    Model { zones, sites, profiles: profiles.collect(), geography }
+    Model { zones, sites: all_sites, profiles: profiles.collect(), geography }
 }
 
 fn zones<'a>(

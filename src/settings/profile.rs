@@ -19,11 +19,24 @@ use super::secret::Secrets;
 use super::targets::{self, Written, addresses, target};
 use super::tree::{Node, Value};
 use crate::model::{
-    Endpoint, FamilyRule, Ident, Name, ProbeHost, ProbeTarget, Profile, Target, WhenNoneHealthy,
+    Endpoint, FamilyRule, Guardrails, Ident, Name, ProbeHost, ProbeTarget, Profile, Target,
+    WhenNoneHealthy,
 };
 
 const TTL: u32 = 30;
 const WEIGHT: u16 = 1;
+const CAPACITY: u32 = 1;
+
+/// The table `guardrails` of a profile, or of all of them.
+pub(super) fn guardrails(section: &Section<'_>) -> Guardrails {
+    let Some(section) = section.table("guardrails") else { return Guardrails::default() };
+    Guardrails {
+        min_healthy_endpoints: section.integer("min_healthy_endpoints"),
+        min_sites: section.integer("min_sites"),
+        min_capacity: section.integer("min_capacity"),
+        max_weight_step: section.integer("max_weight_step"),
+    }
+}
 
 /// What profiles refer to.
 pub(super) struct World<'a> {
@@ -32,6 +45,8 @@ pub(super) struct World<'a> {
     pub(super) secrets: Secrets<'a>,
     pub(super) resolver: Resolver<'a>,
     pub(super) sites: HashMap<Ident, Place>,
+    /// For profiles that don't say otherwise.
+    pub(super) guardrails: Guardrails,
     pub(super) monitors: HashMap<&'a str, Draft>,
     /// Whether all sites and monitors are known; a file that can't be parsed may have more.
     pub(super) complete: bool,
@@ -51,6 +66,7 @@ impl<'a> World<'a> {
         let family = section.choose("family", &families).unwrap_or(FamilyRule::ByMethod);
         let panic_threshold = section.integer("panic_threshold").unwrap_or(0);
         let when_none_healthy = self.when_none_healthy(section);
+        let guardrails = guardrails(section).or(self.guardrails);
         let monitor = self.monitor(section);
         // Without a name there is no default host, but the endpoints can be looked at all the same.
         let host = name.clone().unwrap_or_else(Name::root);
@@ -76,6 +92,7 @@ impl<'a> World<'a> {
             geo_failover: routing.geo_failover,
             when_none_healthy: when_none_healthy?,
             panic_threshold,
+            guardrails,
             endpoints,
         })
     }
@@ -192,6 +209,7 @@ impl<'a> World<'a> {
         let in_order = u16::try_from(index + 1).unwrap_or(u16::MAX);
         let priority = section.integer("priority").unwrap_or(in_order);
         let location = section.table("location").and_then(|it| location(&it));
+        let capacity = section.integer("capacity").unwrap_or(CAPACITY);
         let slow_start = section.duration("slow_start").unwrap_or_default();
         let (target, probe) = stands_for?;
         Some(Endpoint {
@@ -204,6 +222,7 @@ impl<'a> World<'a> {
             geo: clients.geo(),
             subnets: clients.subnets(),
             location,
+            capacity,
             slow_start,
             probe,
         })

@@ -103,6 +103,7 @@ fn endpoint(number: usize, text: &str) -> Endpoint {
         geo: list(words.find("geo")),
         subnets: list(words.find("net")),
         location: words.find("at").map(point),
+        capacity: 1,
         slow_start: Duration::from_secs(words.number("slow", 0).into()),
         probe: ProbeTarget { addresses: Arc::new([]), host: None, monitor: Arc::new(monitor) },
     }
@@ -140,6 +141,7 @@ fn profile(text: &str) -> Profile {
             other => panic!("{other}"),
         },
         panic_threshold: u8::try_from(words.number("panic", 0)).unwrap(),
+        guardrails: crate::model::Guardrails::default(),
         endpoints: lines.enumerate().map(|(number, it)| endpoint(number, it)).collect(),
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy)
         geo: Box::default(),
         subnets: Box::default(),
         location: None,
+        capacity: 1,
         slow_start: Duration::ZERO,
         probe: ProbeTarget { addresses: Arc::new([]), host: None, monitor: monitor.clone() },
     };
@@ -70,6 +71,7 @@ pub(super) fn profile(addresses: &[&[&str]], when_none_healthy: WhenNoneHealthy)
         geo_failover: true,
         when_none_healthy,
         panic_threshold: 0,
+        guardrails: crate::model::Guardrails::default(),
         endpoints: addresses.iter().enumerate().map(endpoint).collect(),
     }
 }

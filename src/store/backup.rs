@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::envelope::{self, Damage};
 use super::time::Time;
-use super::{Memory, StateFile, Store, StoreError, file, overrides, verdicts};
+use super::{Memory, Record, StateFile, Store, StoreError, file, overrides, verdicts};
 use crate::clock::Clock;
 use crate::model::{Overrides, Timestamp};
 
@@ -61,7 +61,8 @@ impl Contents {
         Ok(Self {
             overrides: overrides
                 .map(|it| opened(&it.0, &it.1, overrides::from_json))
-                .transpose()?,
+                .transpose()?
+                .map(|it| it.overrides),
             memory: memory.map(|it| opened(&it.0, &it.1, verdicts::from_json)).transpose()?,
         })
     }
@@ -71,7 +72,8 @@ impl Contents {
     /// # Errors
     /// When the contents can't be written as JSON.
     pub fn back_up(&self) -> serde_json::Result<Vec<u8>> {
-        let overrides = self.overrides.as_ref().map(overrides::to_json).transpose()?;
+        let overrides =
+            self.overrides.as_ref().map(|it| overrides::to_json(it, &[])).transpose()?;
         let verdicts = self.memory.as_ref().map(verdicts::to_json).transpose()?;
         let document = Document {
             made: Time::of(Clock::time_of_day()),
@@ -92,8 +94,10 @@ impl Backup {
             let document: Document = serde_json::from_str(payload)?;
             let overrides = document.overrides.map(|it| overrides::from_json(it.get()));
             let memory = document.verdicts.map(|it| verdicts::from_json(it.get()));
-            let contents =
-                Contents { overrides: overrides.transpose()?, memory: memory.transpose()? };
+            let contents = Contents {
+                overrides: overrides.transpose()?.map(|it| it.overrides),
+                memory: memory.transpose()?,
+            };
             Ok(Self { made: document.made.timestamp()?, contents })
         })
     }
@@ -107,7 +111,7 @@ impl Store {
     pub fn restore(&self, contents: &Contents) -> Result<Vec<PathBuf>, StoreError> {
         let now = Clock::time_of_day();
         let mut kept = Vec::new();
-        for file in StateFile::ALL {
+        for file in [StateFile::Overrides, StateFile::Verdicts] {
             let path = self.dir.join(file.name());
             if path.symlink_metadata().is_ok() {
                 let copy = file::keep_copy(&path, now);
@@ -115,13 +119,14 @@ impl Store {
             }
         }
         match &contents.overrides {
-            Some(overrides) => self.save(overrides)?,
+            Some(overrides) => self.save(overrides, &[])?,
             None => self.remove(StateFile::Overrides)?,
         }
         match &contents.memory {
             Some(memory) => self.save_memory(memory)?,
             None => self.remove(StateFile::Verdicts)?,
         }
+        self.note(&[Record::own("restore", now)]);
         Ok(kept)
     }
 
@@ -167,7 +172,7 @@ mod tests {
         store.restore(&contents()).unwrap();
         let backup = Contents::read(dir.path()).unwrap().back_up().unwrap();
 
-        store.save(&Overrides::default()).unwrap();
+        store.save(&Overrides::default(), &[]).unwrap();
         let restored = Backup::open(Path::new("b"), &backup).unwrap();
         assert_eq!(restored.contents, contents());
         let kept = store.restore(&restored.contents).unwrap();
@@ -193,7 +198,7 @@ mod tests {
         let newer = String::from_utf8(backup).unwrap().replace("\"version\":1", "\"version\":2");
         assert!(refused(newer.as_bytes()).contains("a newer one wrote it"));
         let dir = tempfile::tempdir().unwrap();
-        Store::open(dir.path()).unwrap().save(&Overrides::default()).unwrap();
+        Store::open(dir.path()).unwrap().save(&Overrides::default(), &[]).unwrap();
         let no_backup = std::fs::read(dir.path().join("overrides.json")).unwrap();
         assert!(refused(&no_backup).contains("unknown field `endpoints`"));
     }

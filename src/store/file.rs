@@ -116,7 +116,7 @@ pub(super) fn belong_to_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a rename last: the name is in the directory, not in the file.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(dir) if dir.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(dir) => File::open(dir)?.sync_all(),

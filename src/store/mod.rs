@@ -6,6 +6,7 @@
 //!   give is an error.
 //! - **Assumption**: the file system renames atomically and honours `fsync` and advisory locks, as local ones do.
 
+mod audit;
 mod backup;
 mod envelope;
 mod file;
@@ -15,6 +16,7 @@ mod time;
 mod token;
 mod verdicts;
 
+pub use audit::{Entry, Fault, Record, Values, Verification, verify};
 pub use backup::{Backup, Contents};
 pub use file::{Problem, replace_file};
 pub use report::{Report, StateFile, Writes};
@@ -25,7 +27,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use self::audit::Audit;
 use self::envelope::Damage;
 use self::report::Reporter;
 use crate::clock::Clock;
@@ -39,6 +43,7 @@ const ADMIN_TOKEN: &str = "admin.token";
 pub struct Store {
     dir: PathBuf,
     reporter: Reporter,
+    audit: Mutex<Audit>,
     /// The lock goes when the file is closed, also when the process dies.
     _lock: File,
 }
@@ -156,15 +161,25 @@ impl Store {
         builder.create(dir).map_err(|source| StoreError::create(dir, source))?;
         let lock = take_lock(dir)?;
         file::clear_leftovers(dir);
-        Ok(Self { dir: dir.into(), reporter: Reporter::default(), _lock: lock })
+        let audit = Audit::open(dir).map_err(|source| StoreError::read(dir, source))?;
+        let (reporter, audit) = (Reporter::default(), Mutex::new(audit));
+        Ok(Self { dir: dir.into(), reporter, audit, _lock: lock })
     }
 
-    /// Reads the overrides. A file that is damaged, or of a newer version, is put aside.
+    /// Reads the overrides, and adds to the audit log what a crash kept out of it. A file that is damaged, or of a newer
+    /// version, is put aside.
     ///
     /// # Errors
     /// When the file is there but can't be read or put aside.
     pub fn load(&self) -> Result<Loaded<Overrides>, StoreError> {
-        self.read(StateFile::Overrides, overrides::from_json)
+        let Loaded { stored, set_aside } = self.read(StateFile::Overrides, overrides::from_json)?;
+        let stored = stored.map(|it| {
+            let mut audit = self.audit();
+            audit.recover(it.audit);
+            self.write_audit(&mut audit);
+            it.overrides
+        });
+        Ok(Loaded { stored, set_aside })
     }
 
     /// Reads the last verdicts and the timelines. A file that is damaged, or of a newer version, is put aside.
@@ -200,13 +215,56 @@ impl Store {
         }
     }
 
-    /// Writes the overrides. When this returns, they are on the disk.
+    /// Writes the overrides, and what has led to them. When this returns, they are on the disk. Where it can't be appended to
+    /// the audit log, what has led to them is in the overrides' file until it can.
     ///
     /// # Errors
     /// When the disk is full, read-only, forbidden…; the file then holds what it held before, unless all but the last step
     /// was done and the disk broke at syncing the directory.
-    pub fn save(&self, overrides: &Overrides) -> Result<(), StoreError> {
-        self.write(StateFile::Overrides, overrides::to_json(overrides))
+    pub fn save(&self, overrides: &Overrides, records: &[Record]) -> Result<(), StoreError> {
+        let mut audit = self.audit();
+        audit.add(records);
+        let json = overrides::to_json(overrides, audit.unwritten());
+        let written = self.write(StateFile::Overrides, json);
+        match &written {
+            Ok(()) => self.write_audit(&mut audit),
+            Err(_) => audit.take_back(records.len()),
+        }
+        written
+    }
+
+    /// Tells the audit log of something that changed no overrides. Where it can't be appended, it is with the next one that
+    /// can, or is lost with the process.
+    pub fn note(&self, records: &[Record]) {
+        let mut audit = self.audit();
+        audit.add(records);
+        self.write_audit(&mut audit);
+    }
+
+    fn write_audit(&self, audit: &mut Audit) {
+        let path = self.dir.join(StateFile::Audit.name());
+        let written = audit.write().map_err(|source| StoreError::write(&path, source));
+        let outcome = written.as_ref().map(|_| ()).map_err(|it| chain(it));
+        self.reporter.wrote(StateFile::Audit, outcome, Clock::time_of_day());
+    }
+
+    fn audit(&self) -> MutexGuard<'_, Audit> {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last entries of the audit log that are `wanted`, the newest first, at most `most` of them; those `before` a
+    /// number, where one is given.
+    ///
+    /// # Errors
+    /// When a file is there but can't be read.
+    pub fn last_entries(
+        &self,
+        before: Option<u64>,
+        most: usize,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, StoreError> {
+        audit::last_entries(&self.dir, before, most, wanted)
+            .map_err(|source| StoreError::read(&self.dir, source))
     }
 
     /// Writes the last verdicts and the timelines. When this returns, they are on the disk.

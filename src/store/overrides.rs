@@ -18,6 +18,17 @@ struct Document {
     drained_sites: Vec<SiteEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     serving: Vec<ServingEntry>,
+    /// Lines of the audit log that tell of the last changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    audit: Vec<String>,
+}
+
+/// What is in the state file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) overrides: Overrides,
+    /// Lines of the audit log that a crash may have kept out of it.
+    pub(super) audit: Vec<String>,
 }
 
 /// The endpoints that a profile with manual failback answers A and AAAA with.
@@ -79,7 +90,7 @@ enum ForcedWord {
 }
 
 /// Writes the payload of the state file.
-pub(super) fn to_json(overrides: &Overrides) -> serde_json::Result<String> {
+pub(super) fn to_json(overrides: &Overrides, audit: &[String]) -> serde_json::Result<String> {
     let endpoints = overrides.endpoints.iter().map(|(key, it)| EndpointEntry {
         profile: key.profile.to_string(),
         endpoint: key.endpoint.to_string(),
@@ -102,12 +113,13 @@ pub(super) fn to_json(overrides: &Overrides) -> serde_json::Result<String> {
         endpoints: endpoints.collect(),
         drained_sites: drained_sites.collect(),
         serving: serving.collect(),
+        audit: audit.to_vec(),
     };
     serde_json::to_string_pretty(&document)
 }
 
 /// Reads the payload; what this Farol would not have written is damage.
-pub(super) fn from_json(payload: &str) -> Result<Overrides, Damage> {
+pub(super) fn from_json(payload: &str) -> Result<Stored, Damage> {
     let document: Document = serde_json::from_str(payload)?;
     let mut overrides = Overrides::default();
     for entry in document.endpoints {
@@ -138,7 +150,7 @@ pub(super) fn from_json(payload: &str) -> Result<Overrides, Damage> {
         let serving = [names(&entry.a)?, names(&entry.aaaa)?];
         unique(&mut overrides.serving, profile, serving, &entry.profile)?;
     }
-    Ok(overrides)
+    Ok(Stored { overrides, audit: document.audit })
 }
 
 pub(super) fn name<T: FromStr<Err: std::fmt::Display>>(
@@ -263,9 +275,9 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(overrides in any_overrides()) {
-            let json = to_json(&overrides).unwrap();
-            prop_assert_eq!(from_json(&json).unwrap(), overrides);
+        fn what_is_written_is_read(overrides in any_overrides(), audit in vec(any::<String>(), 0..3)) {
+            let json = to_json(&overrides, &audit).unwrap();
+            prop_assert_eq!(from_json(&json).unwrap(), Stored { overrides, audit });
         }
 
         #[test]
@@ -309,7 +321,7 @@ pub(super) mod tests {
         };
         let mut overrides = Overrides::default();
         overrides.drained_sites.insert("seattle".parse().unwrap(), stamp);
-        let json = to_json(&overrides).unwrap();
+        let json = to_json(&overrides, &[]).unwrap();
         assert!(json.contains(r#""at": "2026-01-02T03:04:05.25Z""#), "{json}");
     }
 }

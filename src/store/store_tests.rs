@@ -63,8 +63,8 @@ proptest! {
     #[test]
     fn what_is_saved_survives_a_restart(first in any_overrides(), second in any_overrides()) {
         let (dir, store) = store();
-        store.save(&first).unwrap();
-        store.save(&second).unwrap();
+        store.save(&first, &[]).unwrap();
+        store.save(&second, &[]).unwrap();
         drop(store);
         let loaded = Store::open(dir.path()).unwrap().load().unwrap();
         prop_assert_eq!(loaded.set_aside, None);
@@ -76,7 +76,7 @@ proptest! {
 #[track_caller]
 fn check(spoil: impl Fn(&mut Vec<u8>), why: &str) {
     let (dir, store) = store();
-    store.save(&drained("seattle")).unwrap();
+    store.save(&drained("seattle"), &[]).unwrap();
     let path = dir.path().join(FILE);
     let mut bytes = fs::read(&path).unwrap();
     spoil(&mut bytes);
@@ -89,7 +89,7 @@ fn check(spoil: impl Fn(&mut Vec<u8>), why: &str) {
     assert_eq!(fs::read(&aside.file).unwrap(), bytes, "it is kept as it was");
     assert!(!path.exists() && aside.file.to_str().unwrap().contains(".damaged-"));
 
-    store.save(&drained("orlando")).unwrap();
+    store.save(&drained("orlando"), &[]).unwrap();
     assert_eq!(store.load().unwrap().stored, Some(drained("orlando")), "work goes on");
 }
 
@@ -111,7 +111,7 @@ fn damaged_and_newer_files_are_put_aside() {
 #[test]
 fn what_a_crash_left_is_cleared() {
     let (dir, store) = store();
-    store.save(&drained("seattle")).unwrap();
+    store.save(&drained("seattle"), &[]).unwrap();
     drop(store);
     fs::write(dir.path().join("overrides.json.new"), "{\"vers").unwrap();
     fs::write(dir.path().join("admin.token.new"), "").unwrap();
@@ -123,17 +123,17 @@ fn what_a_crash_left_is_cleared() {
 #[test]
 fn a_failed_save_keeps_the_old_overrides() {
     let (dir, store) = store();
-    store.save(&drained("seattle")).unwrap();
+    store.save(&drained("seattle"), &[]).unwrap();
     // What is in the way of the new file here is a directory; a full disk fails in the same place.
     let in_the_way = dir.path().join("overrides.json.new");
     fs::create_dir(&in_the_way).unwrap();
-    let error = store.save(&drained("orlando")).unwrap_err();
+    let error = store.save(&drained("orlando"), &[]).unwrap_err();
     let told = format!("could not write `{}`", dir.path().join(FILE).display());
     assert!(error.to_string().starts_with(&told), "{error}");
     assert!(std::error::Error::source(&error).is_some());
     assert_eq!(store.load().unwrap().stored, Some(drained("seattle")));
     fs::remove_dir(in_the_way).unwrap();
-    store.save(&drained("orlando")).unwrap();
+    store.save(&drained("orlando"), &[]).unwrap();
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn errors_say_what_to_do() {
 
     let (dir, store) = store();
     fs::remove_dir_all(dir.path()).unwrap();
-    let gone = store.save(&drained("seattle")).unwrap_err().to_string();
+    let gone = store.save(&drained("seattle"), &[]).unwrap_err().to_string();
     assert!(gone.contains("the state directory is gone"), "{gone}");
 
     for (code, help) in [

@@ -6,6 +6,9 @@ use utoipa::ToSchema;
 pub struct Changed<T> {
     /// The generation of the snapshot that has the change.
     pub generation: u64,
+    /// Whether nothing was changed: what follows is what would be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// What was changed, as it is now; nothing when the configuration doesn't have it.
     #[serde(flatten)]
     pub now: T,
@@ -41,7 +44,7 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
-/// A problem, by RFC 9457; `near` and `etag` are Farol's own members.
+/// A problem, by RFC 9457; `near`, `etag` and `breaches` are Farol's own members.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 #[schema(example = json!({
     "type": "about:blank",
@@ -66,6 +69,27 @@ pub struct Problem {
     /// The ETag in force, where If-Match asked for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
+    /// The guardrails that a change would break.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaches: Vec<Breach>,
+}
+
+/// A guardrail that a change would break, or would worsen though it is broken.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Breach {
+    /// The profile that it guards.
+    pub profile: String,
+    /// The endpoint, where it guards each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Its key in the configuration.
+    pub guardrail: String,
+    /// What is there: endpoints, sites, percent, or the weight.
+    pub now: u64,
+    /// What would be.
+    pub then: u64,
+    /// What is asked for.
+    pub limit: u64,
 }
 
 fn about_blank() -> String {
@@ -108,6 +132,85 @@ pub struct EndpointPatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "30m")]
     pub expires: Option<String>,
+    /// Only tell what would come of it; nothing is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Why guardrails are to be passed over; for admins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub override_guardrail: Option<String>,
+}
+
+/// The body of a batch: changes that are made all together or not at all.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"changes": [{"profile": "app.gtm.example.", "endpoint": "seattle", "weight": 20}, {"site": "orlando", "drained": true}], "reason": "new firewall"}))]
+pub struct BatchRequest {
+    /// Made in this order; 1–100.
+    #[schema(min_items = 1, max_items = 100)]
+    pub changes: Vec<BatchChange>,
+    /// Why, for those who come after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub reason: Option<String>,
+    /// When what they set is undone by itself: a time in RFC 3339, or how long from now on ("30m").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "30m")]
+    pub expires: Option<String>,
+    /// Only tell what would come of it; nothing is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Why guardrails are to be passed over; for admins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub override_guardrail: Option<String>,
+}
+
+/// One change of a batch: to an endpoint (`profile`, `endpoint`, and what it gets), to a site (`site`, `drained`), or a
+/// profile's failback (`profile`, `failback`).
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct BatchChange {
+    /// The profile's name; the dot at the end may be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The endpoint's name in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// 0–65535; null clears the override.
+    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 65535)]
+    pub weight: Option<Option<i64>>,
+    /// 1–65535; null clears the override.
+    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 65535)]
+    pub priority: Option<Option<i64>>,
+    /// Whether it is in service; null clears the override.
+    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<bool>)]
+    pub enabled: Option<Option<bool>>,
+    /// `up`, `down`, or null.
+    #[serde(default, with = "patch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub forced: Option<Option<String>>,
+    /// The site's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Whether the site is to be drained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drained: Option<bool>,
+    /// True lets the profile's lowest priority serve again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failback: bool,
+}
+
+/// What a batch left behind.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Batch {
+    /// The profiles that were changed, as they are now.
+    pub profiles: Vec<super::Profile>,
+    /// The sites that were changed, as they are now.
+    pub sites: Vec<super::Site>,
 }
 
 /// The body of a drain or an undrain; may be missing.
@@ -123,6 +226,13 @@ pub struct DrainRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "30m")]
     pub expires: Option<String>,
+    /// Only tell what would come of it; nothing is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Why guardrails are to be passed over; for admins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub override_guardrail: Option<String>,
 }
 
 /// The body of a report of a site.
@@ -154,6 +264,13 @@ pub struct FailbackRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub reason: Option<String>,
+    /// Only tell what would come of it; nothing is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Why guardrails are to be passed over; for admins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub override_guardrail: Option<String>,
 }
 
 /// Tells a key that is left out from one that is null.

@@ -1,5 +1,6 @@
 //! The API's JSON types, which the command line shares. Durations are in seconds, times in RFC 3339, shares in percent.
 
+mod audit;
 mod change;
 mod explain;
 mod name;
@@ -9,9 +10,10 @@ mod state;
 mod timeline;
 mod whatif;
 
+pub use audit::{Audit, AuditEntry};
 pub use change::{
-    Changed, DrainRequest, EndpointPatch, FailbackRequest, Problem, Reloaded, ReportRequest,
-    Reported,
+    Batch, BatchChange, BatchRequest, Breach, Changed, DrainRequest, EndpointPatch,
+    FailbackRequest, Problem, Reloaded, ReportRequest, Reported,
 };
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,

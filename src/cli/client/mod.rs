@@ -1,11 +1,13 @@
 //! The client of a daemon's API, which every verb but `serve`, `check` and `demo` talks through.
 
+mod changing;
 mod contexts;
 mod failure;
 mod options;
 mod seen;
 mod token;
 
+pub(super) use changing::ChangeOptions;
 pub(super) use contexts::{Context, Contexts};
 pub(super) use failure::Failure;
 pub(super) use options::{ClientOptions, Output};

@@ -1,7 +1,7 @@
 use super::{Clear, Client, Field, Forced, Found, Output, Set, Which, find};
 use crate::api::view;
-use crate::cli::client::{Failure, Seen};
-use crate::cli::output::{acknowledged, list, percent};
+use crate::cli::client::{ChangeOptions, Failure, Seen};
+use crate::cli::output::{ending, list, percent};
 
 pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Result<()> {
     let patch = view::EndpointPatch {
@@ -13,8 +13,8 @@ pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Re
             Forced::Down => Some("down".to_owned()),
             Forced::None => None,
         }),
-        reason: set.reason,
         expires: set.expires,
+        ..own(set.change)
     };
     change(client, output, &set.which, set.if_match, |_| Some(patch.clone())).await
 }
@@ -31,12 +31,17 @@ pub(super) async fn clear(client: &Client, output: Output, clear: Clear) -> anyh
             priority: is_cleared(Field::Priority, "priority").then_some(None),
             enabled: is_cleared(Field::Enabled, "enabled").then_some(None),
             forced: is_cleared(Field::Forced, "forced").then_some(None),
-            reason: clear.reason.clone(),
-            expires: None,
+            ..own(clear.change.clone())
         };
         (!clear.field.is_empty() || !before.overrides.is_empty()).then_some(patch)
     };
     change(client, output, &clear.which, clear.if_match.clone(), patch).await
+}
+
+/// A change of nothing, but for what comes beside every change.
+fn own(options: ChangeOptions) -> view::EndpointPatch {
+    let ChangeOptions { reason, dry_run, override_guardrail } = options;
+    view::EndpointPatch { reason, dry_run, override_guardrail, ..view::EndpointPatch::default() }
 }
 
 /// Changes what was seen, and tells what that did; looks again if somebody else was faster, unless the operator said what
@@ -92,7 +97,7 @@ fn report(
         "" => "  no value is another one now\n".to_owned(),
         _ => changes,
     };
-    format!("{profile} {}\n{changes}{}", now.name, acknowledged(changed.generation))
+    format!("{profile} {}\n{changes}{}", now.name, ending(changed))
 }
 
 #[cfg(test)]
@@ -102,7 +107,7 @@ mod tests {
 
     #[track_caller]
     fn check(now: view::Endpoint, lines: &[&str]) {
-        let changed = view::Changed { generation: 7, now };
+        let changed = view::Changed { generation: 7, dry_run: false, now };
         let text = report("app.gtm.example", &samples::endpoint("seattle"), &changed);
         assert_eq!(text.lines().collect::<Vec<_>>(), lines);
     }

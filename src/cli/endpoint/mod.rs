@@ -15,7 +15,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::client::{Answer, Client, ClientOptions, Failure, Output};
+use super::client::{Answer, ChangeOptions, Client, ClientOptions, Failure, Output};
 use crate::api::view;
 use crate::settings::nearest;
 
@@ -87,9 +87,8 @@ struct Set {
     /// Take it for healthy or failing, whatever its probes say
     #[arg(long, value_enum)]
     forced: Option<Forced>,
-    /// Why, for those who come after
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    #[command(flatten)]
+    change: ChangeOptions,
     /// When the change is undone by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
     #[arg(long, value_name = "DURATION|TIME")]
     expires: Option<String>,
@@ -112,9 +111,8 @@ struct Clear {
     /// What to clear; all that is in force when nothing is named
     #[arg(value_enum)]
     field: Vec<Field>,
-    /// Why, for those who come after
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    #[command(flatten)]
+    change: ChangeOptions,
     /// Only if nobody has changed the profile since this ETag of `farol profile show`
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,

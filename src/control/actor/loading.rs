@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::super::audit;
 use super::super::timelines::Why;
 use super::super::{Diff, Loaded, Refusal, ReloadError, journal};
 use super::Control;
@@ -114,6 +115,10 @@ impl Control {
         }
         drop(refused);
         self.parts.metrics.reloaded(result.is_ok(), now);
+        if asked || is_new {
+            let outcome = result.as_ref().map(|it| it.generation).map_err(ToString::to_string);
+            self.tell_later([audit::reloaded(outcome, now)]);
+        }
         replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
         result.map(drop).map_err(drop)
     }

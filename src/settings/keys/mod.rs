@@ -1,6 +1,7 @@
 //! Every key that a configuration may have.
 
 mod geo;
+mod guardrails;
 mod monitor;
 mod profile;
 mod rate_limit;
@@ -17,6 +18,7 @@ use super::schema::Accepts::{
 };
 use super::schema::{Key, Schema};
 use geo::{CLIENT_NETWORK, ECS, GEO};
+use guardrails::GUARDRAILS;
 use profile::PROFILE;
 use rate_limit::RATE_LIMIT;
 use server::SERVER;
@@ -39,6 +41,7 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("probe", Table(&PROBE)),
         Key::table("resolver", Table(&RESOLVER)),
         Key::table("rate_limit", Table(&RATE_LIMIT)),
+        Key::table("guardrails", Table(&GUARDRAILS)),
         Key::table("zone", Tables(&ZONE)),
         Key::table("site", Tables(&SITE)),
         Key::table("client_network", Tables(&CLIENT_NETWORK)),

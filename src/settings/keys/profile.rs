@@ -1,3 +1,4 @@
+use super::guardrails::OWN_GUARDRAILS;
 use super::{DOMAIN, NAME, PROBE_ADDRESS, TTL_MAX};
 use std::time::Duration;
 
@@ -99,6 +100,7 @@ pub(super) static PROFILE: Schema = Schema {
             "Whether a target that is a name is answered with the addresses that Farol finds for it, instead of a CNAME.",
         ),
         Key::table("affinity", Table(&AFFINITY)),
+        Key::table("guardrails", Table(&OWN_GUARDRAILS)),
         Key::table("endpoint", Tables(&ENDPOINT)),
     ],
 };
@@ -181,6 +183,12 @@ static ENDPOINT: Schema = Schema {
             Integer(0, 65_535),
             "1",
             "Its share among its equals; 0 serves only where all others have 0 too.",
+        ),
+        Key::value(
+            "capacity",
+            Integer(0, 1_000_000),
+            "1",
+            "How much it can carry, in any unit that the profile's endpoints share; for `min_capacity`.",
         ),
         Key::derived(
             "priority",

@@ -1,0 +1,107 @@
+//! Who changed what, when, from where and why.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::error::ApiError;
+use super::openapi::Guarded;
+use super::{Api, Refused, view};
+use crate::clock::rfc3339;
+use crate::model::Name;
+use crate::store::{Entry, chain};
+
+/// Entries of a page where nobody says otherwise, and at most.
+const SOME: usize = 100;
+const MOST: usize = 1000;
+
+/// Which entries are wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuditQuery {
+    before: Option<u64>,
+    limit: Option<usize>,
+    profile: Option<String>,
+    site: Option<String>,
+    by: Option<String>,
+}
+
+/// What was done, by whom and why, also what was refused
+///
+/// The newest first. The log is kept in the state directory; `farol audit verify` tells whether somebody altered it.
+#[utoipa::path(
+    get, path = "/v1/audit", tag = "look",
+    params(
+        ("before" = Option<u64>, Query, description = "Only entries with a lower number: `next` of the page before"),
+        ("limit" = Option<usize>, Query, description = "1–1000; 100 when it is left out", minimum = 1, maximum = 1000),
+        ("profile" = Option<String>, Query, description = "Only what was done to this profile", example = "app.gtm.example."),
+        ("site" = Option<String>, Query, description = "Only what was done to this site", example = "seattle"),
+        ("by" = Option<String>, Query, description = "Only what this author did", example = "ann"),
+    ),
+    responses(
+        (status = 200, description = "A page of the log", body = view::Audit),
+        (status = 400, description = "What is sent makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 500, description = "The log can't be read", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Guarded,
+    ),
+)]
+pub(super) async fn audit(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Refused<Json<view::Audit>> {
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let most = query.limit.unwrap_or(SOME);
+    if !(1..=MOST).contains(&most) {
+        return Err(ApiError::bad_request(format!("limit: send 1 to {MOST}")));
+    }
+    let profile = query.profile.as_deref().map(str::parse::<Name>).transpose();
+    let profile = profile.map_err(|error| ApiError::bad_request(format!("profile: {error}")))?;
+    let profile = profile.map(|it| it.to_string());
+    let wanted = move |entry: &Entry| {
+        let is = |wanted: &Option<String>, is: Option<&str>| {
+            wanted.as_deref().is_none_or(|it| Some(it) == is)
+        };
+        let record = &entry.record;
+        is(&profile, record.profile.as_deref())
+            && is(&query.site, record.site.as_deref())
+            && is(&query.by, Some(&record.by))
+    };
+    let read = move || api.store.last_entries(query.before, most, wanted);
+    let entries = match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(entries)) => entries,
+        Ok(Err(error)) => {
+            return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, chain(&error)));
+        }
+        Err(_) => {
+            let detail = "reading the log failed, which is a fault in Farol; look at its log";
+            return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, detail));
+        }
+    };
+    let last = entries.last().map(|it| it.number);
+    let next = last.filter(|it| entries.len() == most && *it > 1);
+    Ok(Json(view::Audit { entries: entries.into_iter().map(entry).collect(), next }))
+}
+
+fn entry(entry: Entry) -> view::AuditEntry {
+    let record = entry.record;
+    view::AuditEntry {
+        number: entry.number,
+        at: rfc3339(record.at),
+        by: record.by,
+        from: record.from,
+        action: record.action,
+        profile: record.profile,
+        endpoint: record.endpoint,
+        site: record.site,
+        before: record.before,
+        after: record.after,
+        reason: record.reason,
+        expires: record.expires.map(rfc3339),
+        outcome: record.outcome,
+        hash: entry.hash,
+    }
+}

@@ -1,0 +1,192 @@
+//! Operators' changes: checked against what there is and against guardrails, written down, and put in force.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::super::audit::{self, Asking};
+use super::super::timelines::Why;
+use super::super::{
+    Change, ChangeError, Command, Request, guardrails, journal, refresh_state_metrics,
+};
+use super::{Control, REWRITE};
+use crate::clock::Clock;
+use crate::model::{Overrides, Stamp};
+use crate::snapshot::Snapshot;
+use crate::store::{Record, StoreError, chain};
+
+/// What the audit log is told later, at most, while it can't be written; the oldest is lost.
+const MOST_UNTOLD: usize = 10_000;
+
+/// Overrides that are being written to the disk: with changes, or without those that have ended.
+pub(super) struct Saving {
+    pub(super) written: JoinHandle<Result<(), StoreError>>,
+    overrides: Overrides,
+    accepted: Vec<Accepted>,
+    /// What the audit log is told beside them.
+    told: Vec<Record>,
+}
+
+/// Changes that fit the model, and who waits for them.
+struct Accepted {
+    changes: Vec<Change>,
+    stamp: Stamp,
+    records: Vec<Record>,
+    reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>>,
+}
+
+/// What would come of changes.
+struct Considered {
+    overrides: Overrides,
+    records: Vec<Record>,
+    /// The snapshot that would have them, where it was needed.
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+impl Control {
+    pub(super) fn take(&mut self, commands: Vec<Command>) {
+        let mut overrides = self.world.overrides().clone();
+        let mut accepted = Vec::new();
+        for command in commands {
+            match command {
+                Command::Reload { reply } => self.ask_to_load(Some(reply)),
+                Command::LookAgain => self.ask_to_load(None),
+                Command::Change { request, reply } => match self.consider(&request, &overrides) {
+                    Ok(Considered { snapshot: Some(snapshot), .. }) if request.dry_run => {
+                        drop(reply.send(Ok(snapshot)));
+                    }
+                    Ok(considered) => {
+                        overrides = considered.overrides;
+                        let (Request { changes, stamp, .. }, records) =
+                            (request, considered.records);
+                        accepted.push(Accepted { changes, stamp, records, reply });
+                    }
+                    Err(error) => drop(reply.send(Err(error))),
+                },
+            }
+        }
+        if accepted.is_empty() {
+            return;
+        }
+        self.save(overrides, accepted);
+    }
+
+    /// What would come of changes after others have made these `overrides`.
+    fn consider(
+        &mut self,
+        request: &Request,
+        overrides: &Overrides,
+    ) -> Result<Considered, ChangeError> {
+        let Request { changes, condition, stamp, .. } = request;
+        let over_guardrails = request.over_guardrails.as_deref();
+        let asking = Asking { stamp, from: request.from, over_guardrails };
+        let (mut then, mut records) = (overrides.clone(), Vec::new());
+        for change in changes {
+            let before = audit::in_force(change, &then);
+            self.world.heed(condition, &then, change, stamp)?;
+            self.world.plan(&mut then, change, stamp)?;
+            records.push(asking.record(change, before, audit::in_force(change, &then)));
+        }
+        let is_guarded = over_guardrails.is_none() && self.world.has_guardrails();
+        if !is_guarded && !request.dry_run {
+            return Ok(Considered { overrides: then, records, snapshot: None });
+        }
+        let now = self.parts.clock.both();
+        let before = self.world.preview(overrides, &[], now);
+        let after = self.world.preview(&then, changes, now);
+        let breaches = if is_guarded { guardrails::breaches(&before, &after) } else { Vec::new() };
+        if breaches.is_empty() {
+            return Ok(Considered { overrides: then, records, snapshot: Some(after) });
+        }
+        let refusal = ChangeError::Guardrails(breaches);
+        if !request.dry_run {
+            records.iter_mut().for_each(|it| it.outcome = refusal.to_string());
+            self.tell_later(records);
+        }
+        Err(refusal)
+    }
+
+    /// Has the audit log told of what changed no override, with the next write.
+    pub(super) fn tell_later(&mut self, records: impl IntoIterator<Item = Record>) {
+        self.untold.extend(records);
+        let too_many = self.untold.len().saturating_sub(MOST_UNTOLD);
+        self.untold.drain(..too_many);
+        self.rewrite.get_or_insert_with(Instant::now);
+    }
+
+    /// Writes the overrides that are in force.
+    pub(super) fn write_anew(&mut self) {
+        self.save(self.world.overrides().clone(), Vec::new());
+    }
+
+    fn save(&mut self, overrides: Overrides, accepted: Vec<Accepted>) {
+        let told = std::mem::take(&mut self.untold);
+        let records = told.iter().chain(accepted.iter().flat_map(|it| &it.records));
+        let records: Vec<Record> = records.cloned().collect();
+        let (store, written) = (self.parts.store.clone(), overrides.clone());
+        let written = tokio::task::spawn_blocking(move || store.save(&written, &records));
+        self.saving = Some(Saving { written, overrides, accepted, told });
+    }
+
+    /// Puts the changes in force that are on the disk now, or refuses them.
+    pub(super) fn saved(&mut self, written: Result<Result<(), StoreError>, ()>) {
+        let Some(Saving { overrides, accepted, told, .. }) = self.saving.take() else { return };
+        refresh_state_metrics(&self.parts.state_metrics, &self.parts.store);
+        let refused = match written {
+            Ok(Ok(())) => {
+                // What has ended meanwhile ends for that reason, not for these changes.
+                self.expire();
+                let changes = accepted
+                    .iter()
+                    .flat_map(|it| it.changes.iter().map(|change| (change, &it.stamp)));
+                let changes: Vec<(&Change, &Stamp)> = changes.collect();
+                changes.iter().for_each(|(change, stamp)| journal::changed(change, stamp));
+                self.put_in_force(overrides, &accepted);
+                self.publish(&Why::Changes(changes));
+                let snapshot = self.world.snapshot();
+                accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(snapshot.clone()))));
+                return;
+            }
+            Ok(Err(error)) => Some(Arc::new(error)),
+            Err(()) => None,
+        };
+        let error = refused.as_deref().map_or("the store panicked".to_owned(), |it| chain(it));
+        if !accepted.is_empty() {
+            journal::store_failed(&error);
+        }
+        let later = std::mem::replace(&mut self.untold, told);
+        self.untold.extend(later);
+        if self.rewrite.is_some() {
+            self.rewrite = Some(Instant::now() + REWRITE);
+            if !std::mem::replace(&mut self.is_behind, true) {
+                journal::expiry_unwritten(&error);
+            }
+        }
+        for it in accepted {
+            let refusal = refused.clone().map_or(ChangeError::Broken, ChangeError::NotStored);
+            drop(it.reply.send(Err(refusal)));
+        }
+    }
+
+    /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
+    fn put_in_force(&mut self, overrides: Overrides, accepted: &[Accepted]) {
+        let is_outdated = overrides.serving != self.world.overrides().serving;
+        self.world.override_with(overrides);
+        for change in accepted.iter().flat_map(|it| &it.changes) {
+            if let Change::FailBack(profile) = change {
+                self.world.fail_back(profile);
+            }
+        }
+        let mut expired = self.world.expire(Clock::time_of_day());
+        let now = Clock::time_of_day();
+        self.untold.extend(expired.iter().map(|it| audit::expired(it, now)));
+        let is_behind = is_outdated || !expired.is_empty() || !self.untold.is_empty();
+        self.rewrite = is_behind.then(Instant::now);
+        self.is_behind = false;
+        // Of those that were in force before it was told already.
+        expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
+        expired.iter().for_each(journal::expired);
+    }
+}

@@ -1,0 +1,126 @@
+//! What the audit log says of changes.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use super::Change;
+use crate::model::{
+    EndpointKey, EndpointOverrides, Expired, Override, Overrides, Stamp, Subject, Timestamp,
+};
+use crate::store::{Record, Values};
+
+/// Who asks for a change.
+#[derive(Clone, Debug)]
+pub(super) struct Asking<'a> {
+    pub(super) stamp: &'a Stamp,
+    pub(super) from: Option<IpAddr>,
+    pub(super) over_guardrails: Option<&'a str>,
+}
+
+impl Asking<'_> {
+    /// A change that was made, or that would have been, had it not been refused, with what was in force before it and after.
+    pub(super) fn record(&self, change: &Change, before: Values, after: Values) -> Record {
+        let mut record = Record::own(action(change), self.stamp.at);
+        record.by.clone_from(&self.stamp.by);
+        record.from = self.from;
+        record.reason.clone_from(&self.stamp.reason);
+        record.expires = self.stamp.expires;
+        if let Some(reason) = self.over_guardrails {
+            record.outcome = format!("made, over guardrails: {reason}");
+        }
+        (record.before, record.after) = differing(before, after);
+        match change {
+            Change::Endpoint(key, _) => name_endpoint(&mut record, key),
+            Change::Site { name, .. } => record.site = Some(name.to_string()),
+            Change::FailBack(profile) => record.profile = Some(profile.to_string()),
+        }
+        record
+    }
+}
+
+/// What operators have put in force of what a change is about.
+pub(super) fn in_force(change: &Change, overrides: &Overrides) -> Values {
+    match change {
+        Change::Endpoint(key, _) => overrides.endpoints.get(key).map(values).unwrap_or_default(),
+        Change::Site { name, .. } => drained(overrides.drained_sites.contains_key(name)),
+        Change::FailBack(_) => Values::new(),
+    }
+}
+
+/// A change that was undone because its time was over.
+pub(super) fn expired(expired: &Expired, now: Timestamp) -> Record {
+    let mut record = Record::own("expire", now);
+    let made_by = format!("it was made by {}", expired.stamp.by);
+    record.reason = Some(match &expired.stamp.reason {
+        Some(reason) => format!("{made_by}: {reason}"),
+        None => made_by,
+    });
+    match &expired.subject {
+        Subject::Endpoint { key, value } => {
+            name_endpoint(&mut record, key);
+            let (field, value) = value.split_once(' ').unwrap_or((value, ""));
+            record.before.insert(field.to_owned(), value.into());
+            record.after.insert(field.to_owned(), Value::Null);
+        }
+        Subject::Site(site) => {
+            record.site = Some(site.to_string());
+            (record.before, record.after) = (drained(true), drained(false));
+        }
+    }
+    record
+}
+
+/// A configuration that was read anew, or why it was not taken.
+pub(super) fn reloaded(generation: Result<u64, String>, now: Timestamp) -> Record {
+    let mut record = Record::own("reload", now);
+    match generation {
+        Ok(generation) => {
+            record.after.insert("generation".to_owned(), generation.into());
+        }
+        Err(why) => record.outcome = format!("refused: {why}"),
+    }
+    record
+}
+
+fn action(change: &Change) -> &'static str {
+    match change {
+        Change::Endpoint(_, change) if change.only_clears() => "clear",
+        Change::Endpoint(..) => "set",
+        Change::Site { drained: true, .. } => "drain",
+        Change::Site { drained: false, .. } => "undrain",
+        Change::FailBack(_) => "failback",
+    }
+}
+
+fn name_endpoint(record: &mut Record, key: &EndpointKey) {
+    record.profile = Some(key.profile.to_string());
+    record.endpoint = Some(key.endpoint.to_string());
+}
+
+fn drained(is: bool) -> Values {
+    Values::from_iter([("drained".to_owned(), is.into())])
+}
+
+/// The fields that are overridden.
+fn values(overrides: &EndpointOverrides) -> Values {
+    let value = |it: Override| match it {
+        Override::Weight(it) | Override::Priority(it) => json!(it),
+        Override::Enabled(it) => json!(it),
+        Override::Forced(it) => json!(it.label()),
+    };
+    overrides.fields().map(|(it, _)| (it.kind().to_owned(), value(it))).collect()
+}
+
+/// Of two sets of fields those that differ; what one lacks is null there.
+fn differing(before: Values, after: Values) -> (Values, Values) {
+    let mut fields: Vec<&String> = before.keys().chain(after.keys()).collect();
+    fields.sort();
+    fields.dedup();
+    fields.retain(|it| before.get(*it) != after.get(*it));
+    let of = |values: &Values| -> Values {
+        let value = |field: &&String| values.get(*field).cloned().unwrap_or_default();
+        fields.iter().map(|it| ((*it).clone(), value(it))).collect()
+    };
+    (of(&before), of(&after))
+}
