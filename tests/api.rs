@@ -134,6 +134,9 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             (_, "/v1/whatif") => {
                 r#"{"profile": "app.gtm.example.", "changes": [{"fail": "site/seattle"}]}"#
             }
+            (_, "/v1/changes") => {
+                r#"{"changes": [{"profile": "app.gtm.example.", "endpoint": "west", "weight": 61}]}"#
+            }
             (_, it) if it.ends_with("/report") => r#"{"healthy": true}"#,
             _ => "",
         };
@@ -196,6 +199,8 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "GET /metrics",
         "GET /openapi.json",
         "GET /readyz",
+        "GET /v1/audit",
+        "POST /v1/changes",
         "GET /v1/explain",
         "GET /v1/profiles",
         "GET /v1/profiles/{profile}",

@@ -162,6 +162,20 @@ fn may_be_in_force(change: &Sent, all: &[Sent]) -> bool {
     !(known && all.iter().any(|it| overwrites(&it)))
 }
 
+/// The log has every change that was acknowledged, once, and shows no sign of the crash.
+fn check_audit(daemon: &Daemon, sent: &[Sent]) {
+    let found = farol::store::verify(&daemon.home.path("state")).unwrap();
+    assert_eq!(found.faults, []);
+    let log = daemon.api.must("GET", "/v1/audit?limit=1000&by=admin", "");
+    let reasons = log["entries"].as_array().unwrap().iter().map(|it| it["reason"].as_str());
+    let reasons: Vec<&str> = reasons.flatten().collect();
+    for it in sent {
+        let reason = it.number.to_string();
+        let lines = reasons.iter().filter(|it| **it == reason).count();
+        assert!(lines == 1 || it.acknowledged.is_none() && lines == 0, "{lines} lines: {it:?}");
+    }
+}
+
 /// Kills a daemon again and again; tells how many changes were acknowledged and how many were not.
 fn lane(mut random: Random, tries: u16) -> (usize, usize) {
     /// The numbers that each stream of a try has.
@@ -213,8 +227,9 @@ fn lane(mut random: Random, tries: u16) -> (usize, usize) {
         let state = fs::read_dir(daemon.home.path("state")).unwrap();
         let mut files: Vec<_> = state.map(|it| it.unwrap().file_name()).collect();
         files.sort();
-        let all = ["admin.token", "lock", "overrides.json"];
+        let all = ["admin.token", "audit-000000000001.jsonl", "lock", "overrides.json"];
         assert!(files.iter().all(|it| all.iter().any(|known| it == known)), "{files:?}");
+        check_audit(&daemon, &sent);
         before.extend(&sent);
         for subject in [subjects[0], subjects[1], subjects[3]] {
             let all: Vec<Sent> =

@@ -201,7 +201,7 @@ fn wrong_requests_are_told_what_would_be_right() {
             "/v1/sites/seattle/drain",
             r#"{"why": "x"}"#,
             400,
-            "unknown field `why`, expected `reason`",
+            "unknown field `why`, expected one of `reason`",
         ),
         ("GET", "/v1/explain", "", 400, "missing field `name`; send ?name=NAME"),
         ("GET", "/v1/explain?name=app.gtm.example.&type=NONSENSE", "", 400, "type: "),

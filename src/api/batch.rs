@@ -14,7 +14,7 @@ use super::change::{changed, make};
 use super::error::ApiError;
 use super::look::now;
 use super::names::{find_key, find_profile, no_site};
-use super::openapi::{Changed, Guarded, Storing};
+use super::openapi::{Guarded, Storing};
 use super::stamp::{Terms, request};
 use super::{Api, Refused, render, view};
 use crate::control::{Change, Condition};
@@ -31,7 +31,7 @@ const MOST: usize = 100;
     post, path = "/v1/changes", tag = "change",
     request_body = view::BatchRequest,
     responses(
-        Changed<view::Batch>,
+        (status = 200, description = "What was changed, as it is now, with the generation by which every worker answers", body = view::Batch),
         (status = 404, description = "No profile, endpoint or site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 409, description = "A profile fails back by itself, or guardrails don't allow it", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Storing, Guarded,
@@ -41,7 +41,7 @@ pub(super) async fn change_all(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
     body: Result<Bytes, BytesRejection>,
-) -> Refused<Json<view::Changed<view::Batch>>> {
+) -> Refused<Json<view::Batch>> {
     let batch: view::BatchRequest = read_body(&body?)?;
     if batch.changes.is_empty() || batch.changes.len() > MOST {
         return Err(ApiError::bad_request(format!("changes: send 1 to {MOST}")));
@@ -56,8 +56,9 @@ pub(super) async fn change_all(
     let sets = changes.iter().any(Change::sets).then_some("what they set");
     let request = request(author, changes.clone(), Condition::None, terms, sets)?;
     let after = make(&api, request).await?;
-    let batch = concerned(&api, &after, &changes);
-    Ok(Json(changed(&api, &after, dry_run, batch)))
+    let view::Changed { generation, dry_run, .. } = changed(&api, &after, dry_run, ());
+    let (profiles, sites) = concerned(&api, &after, &changes);
+    Ok(Json(view::Batch { generation, dry_run, profiles, sites }))
 }
 
 fn read(snapshot: &Snapshot, change: &view::BatchChange) -> Result<Change, ApiError> {
@@ -92,7 +93,11 @@ fn read(snapshot: &Snapshot, change: &view::BatchChange) -> Result<Change, ApiEr
 }
 
 /// What the changes are about, as it is in this snapshot.
-fn concerned(api: &Api, snapshot: &Snapshot, changes: &[Change]) -> view::Batch {
+fn concerned(
+    api: &Api,
+    snapshot: &Snapshot,
+    changes: &[Change],
+) -> (Vec<view::Profile>, Vec<view::Site>) {
     let (mut profiles, mut sites) = (BTreeSet::<&Name>::new(), BTreeSet::<&Ident>::new());
     for change in changes {
         match change {
@@ -103,8 +108,6 @@ fn concerned(api: &Api, snapshot: &Snapshot, changes: &[Change]) -> view::Batch 
     }
     let tables = profiles.into_iter().filter_map(|it| snapshot.profile(it));
     let is_concerned = |it: &view::Site| sites.iter().any(|site| site.as_str() == it.name);
-    view::Batch {
-        profiles: tables.map(|it| render::profile(it, now(api))).collect(),
-        sites: render::sites(snapshot).into_iter().filter(is_concerned).collect(),
-    }
+    let profiles = tables.map(|it| render::profile(it, now(api))).collect();
+    (profiles, render::sites(snapshot).into_iter().filter(is_concerned).collect())
 }

@@ -62,6 +62,7 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         fallback,
         panic_threshold: profile.panic_threshold,
         fail_open: table.is_fail_open(),
+        guardrails: view::Guardrails::of(profile.guardrails),
         flatten: profile.flattens(),
         endpoints: endpoints(table, now),
     }
@@ -103,6 +104,7 @@ fn endpoint(
         geo: endpoint.geo.iter().map(ToString::to_string).collect(),
         subnets: endpoint.subnets.iter().map(ToString::to_string).collect(),
         location: endpoint.location.as_ref().map(location),
+        capacity: endpoint.capacity,
         slow_start_seconds: slow_start.map(|it| it.as_secs_f64()),
         ramp: state.ramp.map(|it| view::Ramp {
             percent: percent(f64::from(it.part)),

@@ -54,8 +54,7 @@ impl Batch {
         batch.override_guardrail = override_guardrail.or(batch.override_guardrail);
         batch.dry_run |= dry_run;
         self.client.run(async |client, output| {
-            let answer =
-                client.post::<view::Changed<view::Batch>>(&["changes"], &batch, None).await?;
+            let answer = client.post::<view::Batch>(&["changes"], &batch, None).await?;
             output.show(&answer.text, || report(&answer.value))
         })?;
         Ok(ExitCode::SUCCESS)
@@ -74,8 +73,8 @@ fn read(file: &Path) -> anyhow::Result<view::BatchRequest> {
         .with_context(|| format!("{} is no batch of changes", file.display()))
 }
 
-fn report(changed: &view::Changed<view::Batch>) -> String {
-    let view::Batch { profiles, sites } = &changed.now;
+fn report(batch: &view::Batch) -> String {
+    let view::Batch { generation, dry_run, profiles, sites } = batch;
     let mut parts = Vec::new();
     if !profiles.is_empty() {
         parts.push(endpoint_table(profiles, false));
@@ -84,6 +83,6 @@ fn report(changed: &view::Changed<view::Batch>) -> String {
         format!("site {}: {}", it.name, if it.drained { "drained" } else { "in service" })
     };
     parts.extend(sites.iter().map(state));
-    parts.push(ending(changed));
+    parts.push(ending(*generation, *dry_run));
     parts.join("\n")
 }

@@ -205,10 +205,10 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// How a change ends its report: it was made, or would be like that.
-pub(super) fn ending<T>(changed: &view::Changed<T>) -> String {
-    match changed.dry_run {
+pub(super) fn ending(generation: u64, dry_run: bool) -> String {
+    match dry_run {
         true => "Nothing was changed: this is what would be.".to_owned(),
-        false => acknowledged(changed.generation),
+        false => acknowledged(generation),
     }
 }
 

@@ -79,7 +79,7 @@ impl Profile {
 
 /// What a failback did.
 fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -> String {
-    let (name, end) = (&changed.now.name, ending(changed));
+    let (name, end) = (&changed.now.name, ending(changed.generation, changed.dry_run));
     let priority =
         |it: &view::Profile| it.active_priority.map_or("none".to_owned(), |it| it.to_string());
     let (was, is) = (priority(before), priority(&changed.now));

@@ -97,7 +97,7 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
         (true, number) => format!("answers name none of its {}", count(number, "endpoint")),
         (false, number) => format!("{} of its {} healthy", site.healthy, count(number, "endpoint")),
     };
-    let end = ending(changed);
+    let end = ending(changed.generation, changed.dry_run);
     format!("{}: {change}; {healthy}\n{end}", site.name)
 }
 

@@ -207,6 +207,11 @@ pub struct BatchChange {
 /// What a batch left behind.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Batch {
+    /// The generation of the snapshot that has the changes.
+    pub generation: u64,
+    /// Whether nothing was changed: what follows is what would be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// The profiles that were changed, as they are now.
     pub profiles: Vec<super::Profile>,
     /// The sites that were changed, as they are now.

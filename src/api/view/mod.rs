@@ -19,7 +19,7 @@ pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
 pub use name::{FailedResolution, Resolved};
-pub use routing::{Affinity, Ramp};
+pub use routing::{Affinity, Guardrails, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{Timeline, Turn};
@@ -194,6 +194,9 @@ pub struct Profile {
     pub panic_threshold: u8,
     /// Whether none or too few endpoints are healthy, so that `when_none_healthy` or `panic_threshold` decides.
     pub fail_open: bool,
+    /// What operators' changes must leave of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrails: Option<Guardrails>,
     /// Whether targets that are names are answered with their addresses instead of a CNAME.
     #[serde(default)]
     pub flatten: bool,
@@ -240,6 +243,9 @@ pub struct Endpoint {
     /// Where it is, if not at its site's location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+    /// How much it can carry, in any unit that the profile's endpoints share; for `min_capacity`.
+    #[serde(default)]
+    pub capacity: u32,
     /// How long it takes to its full share after it recovered, was undrained or was enabled again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_start_seconds: Option<f64>,

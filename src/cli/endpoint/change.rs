@@ -97,7 +97,7 @@ fn report(
         "" => "  no value is another one now\n".to_owned(),
         _ => changes,
     };
-    format!("{profile} {}\n{changes}{}", now.name, ending(changed))
+    format!("{profile} {}\n{changes}{}", now.name, ending(changed.generation, changed.dry_run))
 }
 
 #[cfg(test)]
