@@ -141,6 +141,11 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             _ => "",
         };
         let verb = method.to_uppercase();
+        if path == "/v1/events" {
+            // It has no end; tests/events.rs listens.
+            served.push(format!("{verb} {path}"));
+            continue;
+        }
         let response = daemon.api.send(&verb, &format!("{asked}{query}"), body);
         assert_eq!(response.status, 200, "{verb} {asked}: {}", response.body);
         description.check(path, method, &response);
@@ -201,6 +206,7 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "GET /readyz",
         "GET /v1/audit",
         "POST /v1/changes",
+        "GET /v1/events",
         "GET /v1/explain",
         "GET /v1/profiles",
         "GET /v1/profiles/{profile}",

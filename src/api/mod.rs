@@ -9,6 +9,7 @@ mod change;
 mod connections;
 mod error;
 mod etag;
+mod events;
 mod explain;
 mod look;
 mod names;
@@ -22,7 +23,7 @@ pub mod view;
 mod whatif;
 
 pub use etag::Whole;
-pub use server::{BACKLOG, serve};
+pub use server::{BACKLOG, CONNECTIONS, serve};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -38,7 +39,7 @@ use utoipa_axum::routes;
 
 use self::error::ApiError;
 use crate::clock::Clock;
-use crate::control::{Handle, Timelines};
+use crate::control::{Events, Handle, Timelines};
 use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::snapshot::Live;
@@ -54,6 +55,8 @@ pub struct Api {
     pub control: Handle,
     /// When endpoints came into another status, and why.
     pub timelines: Arc<Timelines>,
+    /// What happens, as it happens.
+    pub events: Arc<Events>,
     /// The state directory, to say how it is doing.
     pub store: Arc<Store>,
     /// All metrics.
@@ -87,6 +90,7 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::sites))
         .routes(routes!(look::explain))
         .routes(routes!(audit::audit))
+        .routes(routes!(events::events))
         .routes(routes!(whatif::whatif))
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::fail_back))

@@ -227,7 +227,7 @@ pub(super) fn timeline(timeline: &Timeline) -> view::Timeline {
     view::Timeline { turns: timeline.iter().map(turn).collect() }
 }
 
-fn turn(turn: &Turn) -> view::Turn {
+pub(super) fn turn(turn: &Turn) -> view::Turn {
     let (mut phase, mut profile, mut change, mut by, mut reason) = (None, None, None, None, None);
     match turn.cause.clone() {
         Cause::Probe { phase: at, reason: why } => {

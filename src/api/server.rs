@@ -32,8 +32,8 @@ use crate::supervision::Burst;
 
 /// Connections that may wait at the API's socket to be accepted.
 pub const BACKLOG: i32 = 1024;
-/// Connections at a time; the daemon keeps descriptors for them.
-const CONNECTIONS: usize = 128;
+/// Connections at a time, most of which listen to events; the daemon keeps descriptors for them.
+pub const CONNECTIONS: usize = 1024;
 /// Connections beyond those that may be about to end, having made room.
 const ENDING: usize = 16;
 /// How long a request's head may take, counted from the answer before it; its body may take as long again.
@@ -166,7 +166,7 @@ async fn is_not_read(place: &Place) {
 
 async fn answer(
     app: &App,
-    place: &Place,
+    place: &Arc<Place>,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     place.enter(Phase::Arriving);
@@ -177,7 +177,15 @@ async fn answer(
         Err(error) => Ok(error.into_response()),
     };
     place.enter(Phase::Answered);
-    response
+    let place = place.clone();
+    // Whoever goes on taking an answer that has no end is not silent.
+    let watched = move |body: Body| {
+        Body::new(body.map_frame(move |frame| {
+            place.enter(Phase::Answered);
+            frame
+        }))
+    };
+    response.map(|it| it.map(watched))
 }
 
 /// The request with all of its body: what handles it never waits for the client.

@@ -24,7 +24,7 @@ use super::systemd;
 use super::watch::watch;
 use crate::api::{self, Api, Whole};
 use crate::clock::Clock;
-use crate::control::{Control, Handle, Keeper, Load, Parts, Running, watch_for_stale};
+use crate::control::{Control, Events, Handle, Keeper, Load, Parts, Running, watch_for_stale};
 use crate::dns::{Addresses, Server, Sockets};
 use crate::metrics::{DnsCounters, Exposure, Metrics};
 use crate::settings::{Reading, Settings};
@@ -94,6 +94,7 @@ impl Daemon {
         let (mut probers, prober, verdicts) = Probers::new(clock, probes, most);
         let (names, resolved, mut resolvers) = naming(clock, &settings);
         let (read, readings) = watch::channel(source.reading);
+        let events = Arc::new(Events::default());
         let (dns, admin) = listening.addresses();
         let (status, serve_at) = (listening.status(), listening.serve_at());
         let parts = Parts {
@@ -101,6 +102,7 @@ impl Daemon {
             live: live.clone(),
             store: store.clone(),
             timelines: timelines.clone(),
+            events: events.clone(),
             prober,
             verdicts,
             names,
@@ -129,6 +131,7 @@ impl Daemon {
             live: live.clone(),
             store,
             timelines,
+            events,
             control: handle.clone(),
             metrics,
             clock,

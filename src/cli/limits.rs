@@ -2,10 +2,11 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::api::CONNECTIONS;
 use crate::settings::{Probe, Server};
 
 /// Descriptors for everything but probes and DNS: logs, state, the API.
-const RESERVED_FILES: u64 = 256;
+const RESERVED_FILES: u64 = 128 + CONNECTIONS as u64;
 /// Sockets that probes have in any case.
 const FEWEST_PROBES: u64 = 64;
 

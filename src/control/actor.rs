@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::changing::Saving;
 use self::loading::{Loading, Relook};
-use super::audit;
 use super::causes::{Causes, Heard};
+use super::events::{Events, Happening};
 use super::time_of_day::TimeOfDay;
 use super::timelines::{Timelines, Why};
 use super::world::{Changes, Transition, World};
 use super::{Command, Handle, Load, Refusal, Running, Surroundings, journal};
 use crate::clock::{Clock, reached};
-use crate::health::Cause;
+use crate::health::{Cause, Turn};
 use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
 use crate::model::{EndpointKey, Name, Timestamp};
 use crate::probe::{ProbeHandle, VerdictChange};
@@ -66,6 +66,8 @@ pub struct Parts {
     pub running: Running,
     /// Who is told what came into another status, and why.
     pub timelines: Arc<Timelines>,
+    /// Who is told what happens.
+    pub events: Arc<Events>,
     /// What else a reload changes.
     pub surroundings: Box<dyn Surroundings>,
     /// The files as they were read last; always told after they were read, also when nothing was new.
@@ -221,19 +223,6 @@ impl Control {
         self.parts.prober.watch(self.world.watches());
     }
 
-    /// Undoes what has ended, whether or not the disk takes note of it.
-    fn expire(&mut self) {
-        let expired = self.world.expire(Clock::time_of_day());
-        if expired.is_empty() {
-            return;
-        }
-        expired.iter().for_each(journal::expired);
-        let now = Clock::time_of_day();
-        self.tell_later(expired.iter().map(|it| audit::expired(it, now)).collect::<Vec<_>>());
-        self.rewrite = Some(Instant::now());
-        self.publish(&Why::Expiry(&expired));
-    }
-
     fn publish(&mut self, why: &Why<'_>) {
         self.due = None;
         if self.world.is_edited() {
@@ -255,11 +244,29 @@ impl Control {
         let caused: Vec<(&Transition, Cause)> = caused.collect();
         journal::published(changes, &caused);
         caused.iter().for_each(|(it, _)| drop(self.heard.remove(&it.key)));
+        self.tell_listeners(changes, &caused);
         self.parts.timelines.add(caused.into_iter());
         self.parts.timelines.notify();
         for (key, heard) in self.heard.drain() {
             journal::verdict(&key, heard.verdict, heard.reason.as_deref().unwrap_or_default());
         }
+    }
+
+    fn tell_listeners(&self, changes: &Changes, caused: &[(&Transition, Cause)]) {
+        let transition = |(it, cause): &(&Transition, Cause)| {
+            let (from, since, to, cause) = (it.from, Some(it.since), it.to, cause.clone());
+            let turn = Turn { at: it.at, from, since, to, cause };
+            Happening::Transition { key: it.key.clone(), site: it.site.clone(), turn }
+        };
+        let fail_open = changes.fail_open.iter().cloned();
+        let failback = changes.failback.iter().cloned();
+        let snapshot = self.world.snapshot();
+        let (generation, revision) = (snapshot.generation, snapshot.revision);
+        let happened = caused.iter().map(transition);
+        let happened = happened.chain(fail_open.map(|(name, is)| Happening::FailOpen(name, is)));
+        let happened = happened.chain(failback.map(|(name, is)| Happening::Failback(name, is)));
+        let published = Happening::Publish { generation, revision };
+        self.parts.events.add(Clock::time_of_day(), happened.chain([published]));
     }
 
     fn free_retired(&mut self) {

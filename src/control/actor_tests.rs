@@ -106,6 +106,7 @@ impl Running {
             load,
             running: super::Running::of(&settings),
             timelines: Arc::default(),
+            events: Arc::default(),
             surroundings: Box::new(Notes(Arc::clone(&calls))),
             reading: watch::Sender::default(),
             heart: Heart::new("control"),

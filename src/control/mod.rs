@@ -8,6 +8,7 @@
 mod actor;
 mod audit;
 mod causes;
+mod events;
 mod failback;
 mod geography;
 mod guardrails;
@@ -26,6 +27,7 @@ mod version;
 mod world;
 
 pub use actor::{Control, Parts};
+pub use events::{Event, Events, Happening, News};
 pub use guardrails::Breach;
 pub use keeper::Keeper;
 pub use recall::Recall;

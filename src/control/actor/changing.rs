@@ -7,13 +7,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::super::audit::{self, Asking};
+use super::super::events::Happening;
 use super::super::timelines::Why;
 use super::super::{
     Change, ChangeError, Command, Request, guardrails, journal, refresh_state_metrics,
 };
 use super::{Control, REWRITE};
 use crate::clock::Clock;
-use crate::model::{Overrides, Stamp};
+use crate::model::{Expired, Overrides, Stamp};
 use crate::snapshot::Snapshot;
 use crate::store::{Record, StoreError, chain};
 
@@ -143,6 +144,11 @@ impl Control {
                     .flat_map(|it| it.changes.iter().map(|change| (change, &it.stamp)));
                 let changes: Vec<(&Change, &Stamp)> = changes.collect();
                 changes.iter().for_each(|(change, stamp)| journal::changed(change, stamp));
+                let happened = changes.iter().map(|(change, stamp)| Happening::Change {
+                    change: change.to_string(),
+                    stamp: Stamp::clone(stamp),
+                });
+                self.parts.events.add(Clock::time_of_day(), happened);
                 self.put_in_force(overrides, &accepted);
                 self.publish(&Why::Changes(changes));
                 let snapshot = self.world.snapshot();
@@ -170,6 +176,25 @@ impl Control {
         }
     }
 
+    /// Undoes what has ended, whether or not the disk takes note of it.
+    pub(super) fn expire(&mut self) {
+        let expired = self.world.expire(Clock::time_of_day());
+        if expired.is_empty() {
+            return;
+        }
+        self.tell_expired(&expired);
+        let now = Clock::time_of_day();
+        self.tell_later(expired.iter().map(|it| audit::expired(it, now)).collect::<Vec<_>>());
+        self.rewrite = Some(Instant::now());
+        self.publish(&Why::Expiry(&expired));
+    }
+
+    fn tell_expired(&self, expired: &[Expired]) {
+        expired.iter().for_each(journal::expired);
+        let happened = expired.iter().cloned().map(Happening::Expiry);
+        self.parts.events.add(Clock::time_of_day(), happened);
+    }
+
     /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
     fn put_in_force(&mut self, overrides: Overrides, accepted: &[Accepted]) {
         let is_outdated = overrides.serving != self.world.overrides().serving;
@@ -187,6 +212,6 @@ impl Control {
         self.is_behind = false;
         // Of those that were in force before it was told already.
         expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
-        expired.iter().for_each(journal::expired);
+        self.tell_expired(&expired);
     }
 }

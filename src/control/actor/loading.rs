@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::super::audit;
+use super::super::events::Happening;
 use super::super::timelines::Why;
 use super::super::{Diff, Loaded, Refusal, ReloadError, journal};
 use super::Control;
@@ -140,6 +141,7 @@ impl Control {
         self.parts.prober.watch(self.world.watches());
         self.parts.names.send_replace(super::wanted(&self.world, &self.parts.running));
         journal::reloaded(&diff);
+        self.parts.events.add(Clock::time_of_day(), [Happening::Reload(diff.clone())]);
         diff.warnings = settings.warnings.iter().map(ToString::to_string).collect();
         diff.warnings.extend(journal::geo_database(&self.world.snapshot().geography));
         Ok(diff)
