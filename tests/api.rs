@@ -208,6 +208,7 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "POST /v1/changes",
         "GET /v1/events",
         "GET /v1/explain",
+        "GET /v1/history",
         "GET /v1/profiles",
         "GET /v1/profiles/{profile}",
         "PATCH /v1/profiles/{profile}/endpoints/{endpoint}",

@@ -236,3 +236,50 @@ fn file_of_log(state: &Path) -> PathBuf {
     let mut logs = files.filter(|it| it.extension().is_some_and(|it| it == "jsonl"));
     logs.next().unwrap()
 }
+
+#[test]
+fn long_lists_come_filtered_and_in_pages() {
+    let daemon = Daemon::start(CONFIG);
+    daemon.api.must("PATCH", WEST, r#"{"forced": "down"}"#);
+    let names = |query: &str| {
+        let page = daemon.api.must("GET", &format!("/v1/profiles{query}"), "");
+        let profiles = page["profiles"].as_array().unwrap().iter();
+        let names: Vec<_> = profiles.map(|it| it["name"].as_str().unwrap().to_owned()).collect();
+        (names, page["next"].clone())
+    };
+    let (app, www) = (APP.to_owned(), "www.gtm.example.".to_owned());
+    for (query, expected, next) in [
+        ("", vec![&app, &www], Value::Null),
+        ("?limit=1", vec![&app], json!(APP)),
+        ("?limit=1&after=app.gtm.example", vec![&www], Value::Null),
+        ("?limit=2", vec![&app, &www], Value::Null),
+        ("?status=degraded", vec![&app], Value::Null),
+        ("?site=orlando", vec![&app], Value::Null),
+        ("?text=MAI", vec![&www], Value::Null),
+        ("?zone=gtm.example&text=.gtm.&site=seattle&limit=1", vec![&app], json!(APP)),
+        ("?text=nothing", vec![], Value::Null),
+    ] {
+        let (found, more) = names(query);
+        assert_eq!((found.iter().collect::<Vec<_>>(), more), (expected, next), "{query}");
+    }
+    for wrong in ["?limit=0", "?limit=x", "?zone=elsewhere.", "?site=A", "?stauts=x"] {
+        assert_eq!(daemon.api.get(&format!("/v1/profiles{wrong}")).status, 400, "{wrong}");
+    }
+    assert_eq!(daemon.api.get("/v1/profiles?after=ap.gtm.example").status, 404);
+    let run = farol(&daemon, &["profile", "list", "--status", "Degraded"]);
+    check(&run, 0, &["app.gtm.example."]);
+    assert!(!run.text.contains("www"), "{}", run.text);
+
+    daemon.api.must("POST", "/v1/sites/orlando/drain", r#"{"override_guardrail": "a test"}"#);
+    let turns = |query: &str| {
+        let history = daemon.api.must("GET", &format!("/v1/history{query}"), "");
+        let turns = history["turns"].as_array().unwrap().iter();
+        turns.map(|it| it["endpoint"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(turns(""), ["east", "west"]);
+    assert_eq!(turns("?limit=1"), ["east"]);
+    assert_eq!(turns("?site=seattle&profile=app.gtm.example"), ["west"]);
+    assert_eq!(turns("?profile=www.gtm.example."), [] as [&str; 0]);
+    let run = farol(&daemon, &["history", "--site", "orlando"]);
+    check(&run, 0, &["east", "Unmonitored", "Drained", "admin changed site orlando: drained"]);
+}

@@ -7,6 +7,9 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use common::daemon::Daemon;
@@ -192,4 +195,40 @@ fn many_who_listen_and_never_read_hold_nothing_up() {
             last = event.data["change"].clone();
         }
     }
+}
+
+#[test]
+fn the_command_line_follows_also_over_a_restart() {
+    let daemon = Daemon::start(CONFIG);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
+    command.env("FAROL_SERVER", format!("http://{}", daemon.api.address));
+    command.env("FAROL_TOKEN_FILE", daemon.home.path("state/admin.token"));
+    command.args(["events", "--output", "json", "--publications"]).stdout(Stdio::piped());
+    let mut follower = command.stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let (found, seen) = mpsc::channel::<Value>();
+    let reader = thread::spawn(move || {
+        for line in lines.by_ref().map_while(Result::ok) {
+            let event: Value = serde_json::from_str(&line).unwrap();
+            if found.send(event).is_err() {
+                break;
+            }
+        }
+    });
+    let follow = |daemon: &Daemon| {
+        // It may not be connected yet, so something happens until it is.
+        let mut weight = 0;
+        wait_until("event", || {
+            weight += 1;
+            daemon.api.must("PATCH", WEST, &json!({"weight": weight}).to_string());
+            seen.try_iter().any(|it| it["event"] == "change")
+        });
+    };
+    follow(&daemon);
+    let address = daemon.api.address.to_string();
+    let daemon = daemon.crash().admin(&address).start();
+    follow(&daemon);
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    reader.join().unwrap();
 }

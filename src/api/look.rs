@@ -108,28 +108,6 @@ pub(super) async fn status(State(api): State<Arc<Api>>, headers: HeaderMap) -> R
     .await
 }
 
-/// Every profile with its endpoints
-#[utoipa::path(
-    get, path = "/v1/profiles", tag = "look",
-    params(("If-None-Match" = Option<String>, Header, description = "ETags that are known")),
-    responses(
-        (status = 200, description = "In the configuration's order", body = view::Profiles, headers(("ETag" = String, description = "Of all of them; not of health"))),
-        BadTags, Guarded,
-    ),
-)]
-pub(super) async fn profiles(State(api): State<Arc<Api>>, headers: HeaderMap) -> Refused<Response> {
-    aside(move || {
-        let (snapshot, now) = (api.live.load(), now(&api));
-        let version = api.whole.of(&snapshot).profiles;
-        if let Some(known) = unless_known(&headers, version)? {
-            return Ok(known);
-        }
-        let profiles = snapshot.profiles.iter().map(|it| render::profile(it, now)).collect();
-        Ok(Tagged { version: Some(version), body: view::Profiles { profiles } }.into_response())
-    })
-    .await
-}
-
 /// One profile with its endpoints
 #[utoipa::path(
     get, path = "/v1/profiles/{profile}", tag = "look",
@@ -263,7 +241,7 @@ pub(super) async fn explain(
 }
 
 /// Makes an answer that grows with the configuration where nobody else waits for it.
-async fn aside(
+pub(super) async fn aside(
     make: impl FnOnce() -> Result<Response, ApiError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     tokio::task::spawn_blocking(make).await.unwrap_or_else(|_| {

@@ -11,6 +11,7 @@ mod error;
 mod etag;
 mod events;
 mod explain;
+mod listing;
 mod look;
 mod names;
 mod openapi;
@@ -84,13 +85,14 @@ type Refused<T> = Result<T, ApiError>;
 fn router(api: Arc<Api>) -> Router {
     let (guarded, described) = OpenApiRouter::new()
         .routes(routes!(look::status))
-        .routes(routes!(look::profiles))
+        .routes(routes!(listing::profiles))
         .routes(routes!(look::profile))
         .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
         .routes(routes!(look::explain))
         .routes(routes!(audit::audit))
         .routes(routes!(events::events))
+        .routes(routes!(listing::history))
         .routes(routes!(whatif::whatif))
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::fail_back))

@@ -11,8 +11,10 @@ mod daemon;
 mod demo;
 mod ending;
 mod endpoint;
+mod events;
 mod explain;
 mod gauges;
+mod history;
 mod layers;
 mod limits;
 mod listening;
@@ -62,6 +64,8 @@ enum Verb {
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
     Batch(batch::Batch),
+    History(history::History),
+    Events(events::Events),
     Audit(audit::Audit),
     State(state::State),
     Explain(explain::Explain),
@@ -84,6 +88,8 @@ pub fn main() -> ExitCode {
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
         Verb::Batch(verb) => verb.run(),
+        Verb::History(verb) => verb.run(),
+        Verb::Events(verb) => verb.run(),
         Verb::Audit(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),

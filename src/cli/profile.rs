@@ -11,6 +11,7 @@ use crate::api::view;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol profile list
+  farol profile list --status Degraded --site seattle
   farol profile show app.gtm.example
   farol profile failback app.gtm.example --reason 'the database has caught up'")]
 pub(super) struct Profile {
@@ -22,8 +23,8 @@ pub(super) struct Profile {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Every profile, one a line
-    List,
+    /// Profiles, one a line
+    List(List),
     /// One profile with its endpoints
     Show {
         /// The profile's name, like app.gtm.example; the dot at the end may be left out
@@ -41,11 +42,39 @@ enum Verb {
     },
 }
 
+/// Which profiles are listed: those that fit all of it.
+#[derive(Args, Debug)]
+struct List {
+    /// Only those in this zone
+    #[arg(long, value_name = "NAME")]
+    zone: Option<String>,
+    /// Only those with an endpoint in this site
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
+    /// Only those in this state, or with an endpoint in it, like Degraded
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    /// Only those with this in their name, or in that of an endpoint
+    text: Option<String>,
+}
+
+impl List {
+    fn query(self) -> Vec<(&'static str, String)> {
+        let filters = [
+            ("zone", self.zone),
+            ("site", self.site),
+            ("status", self.status),
+            ("text", self.text),
+        ];
+        filters.into_iter().filter_map(|(key, it)| Some((key, it?))).collect()
+    }
+}
+
 impl Profile {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         self.client.run(async |client, output| match self.verb {
-            Verb::List => {
-                let answer = client.get::<view::Profiles>(&["profiles"]).await?;
+            Verb::List(list) => {
+                let answer = client.query::<view::Profiles>(&["profiles"], &list.query()).await?;
                 output.show(&answer.text, || profile_table(&answer.value.profiles))
             }
             Verb::Show { name } => {
@@ -104,7 +133,7 @@ fn profile_table(profiles: &[view::Profile]) -> String {
         ]
     };
     if profiles.is_empty() {
-        return "The configuration has no profile.".to_owned();
+        return "No profile fits.".to_owned();
     }
     let header = ["PROFILE", "STATUS", "METHOD", ">TTL", ">HEALTHY", "NOTE"];
     table(&header, profiles.iter().map(row).collect())

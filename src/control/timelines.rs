@@ -61,6 +61,11 @@ impl Timelines {
         self.lock().get(key).cloned()
     }
 
+    /// The timelines of all endpoints that ever turned, in no order.
+    pub fn all(&self) -> Vec<(EndpointKey, Arc<Timeline>)> {
+        self.lock().iter().map(|(key, it)| (key.clone(), it.clone())).collect()
+    }
+
     /// Adds turns. The first good word of an endpoint's probes is none.
     pub(super) fn add<'a>(&self, caused: impl Iterator<Item = (&'a Transition, Cause)>) {
         let mut by_endpoint = self.lock();

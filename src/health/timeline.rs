@@ -126,7 +126,7 @@ impl Timeline {
     }
 
     /// Every turn, the oldest first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Turn> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Turn> + DoubleEndedIterator {
         self.0.iter()
     }
 

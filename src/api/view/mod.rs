@@ -22,7 +22,7 @@ pub use name::{FailedResolution, Resolved};
 pub use routing::{Affinity, Guardrails, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
-pub use timeline::{Timeline, Turn};
+pub use timeline::{History, HistoryTurn, Timeline, Turn};
 pub use whatif::{
     WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
 };
@@ -133,11 +133,14 @@ pub struct EndpointRef {
     pub reason: Option<String>,
 }
 
-/// Every profile.
+/// Profiles.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Profiles {
     /// In the configuration's order.
     pub profiles: Vec<Profile>,
+    /// What to send as `after` for the next page; none when there are no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A profile, with the keys of the configuration and what is known of it.

@@ -39,3 +39,24 @@ pub struct Turn {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
+/// The last times that endpoints came into another status.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct History {
+    /// The newest first.
+    pub turns: Vec<HistoryTurn>,
+}
+
+/// One of several endpoints came into another status.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct HistoryTurn {
+    /// Its profile.
+    pub profile: String,
+    /// Its name.
+    pub endpoint: String,
+    /// Its site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// From what to what, and why.
+    pub turn: Turn,
+}

@@ -5,6 +5,7 @@ mod contexts;
 mod failure;
 mod options;
 mod seen;
+mod stream;
 mod token;
 
 pub(super) use changing::ChangeOptions;
@@ -12,6 +13,7 @@ pub(super) use contexts::{Context, Contexts};
 pub(super) use failure::Failure;
 pub(super) use options::{ClientOptions, Output};
 pub(super) use seen::Seen;
+pub(super) use stream::EventStream;
 pub(super) use token::Token;
 
 use std::net::IpAddr;
@@ -28,6 +30,8 @@ use serde::de::DeserializeOwned;
 use crate::api::view;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Where the daemon is told which event was heard last.
+const LAST_EVENT_ID: &str = "last-event-id";
 /// A change waits for every worker, and a reload for probes to be rearranged; both take milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -83,6 +87,27 @@ impl Client {
         self.send(self.http.request(Method::GET, self.url(path)).query(query)).await
     }
 
+    /// Listens to events, from after the last one that was heard.
+    pub(super) async fn listen(
+        &self,
+        query: &[(&str, String)],
+        last: Option<&str>,
+    ) -> Result<EventStream, Failure> {
+        let request = self.http.request(Method::GET, self.url(&["events"])).query(query);
+        let request = request.timeout(Duration::MAX);
+        let request = match last {
+            Some(last) => request.header(LAST_EVENT_ID, last),
+            None => request,
+        };
+        let response = self.ask(request).await?;
+        if response.status().is_success() {
+            return Ok(EventStream::new(response));
+        }
+        let status = response.status();
+        let text = response.text().await.map_err(|error| self.lost(&error))?;
+        Err(self.refusal(status, &text))
+    }
+
     pub(super) async fn patch<T: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -130,21 +155,33 @@ impl Client {
         &self,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer<T>, Failure> {
-        let request = match self.token.value() {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        };
-        let lost = |error: reqwest::Error| Failure::lost(self.server(), &error);
-        let response = request.send().await.map_err(lost)?;
+        let response = self.ask(request).await?;
         let status = response.status();
-        let text = response.text().await.map_err(lost)?;
+        let text = response.text().await.map_err(|error| self.lost(&error))?;
         if status.is_success() {
             return match serde_json::from_str(&text) {
                 Ok(value) => Ok(Answer { value, text }),
                 Err(error) => Err(self.stranger(status, &error.to_string())),
             };
         }
-        Err(match (status, serde_json::from_str::<view::Problem>(&text)) {
+        Err(self.refusal(status, &text))
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
+        let request = match self.token.value() {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        request.send().await.map_err(|error| self.lost(&error))
+    }
+
+    fn lost(&self, error: &reqwest::Error) -> Failure {
+        Failure::lost(self.server(), error)
+    }
+
+    /// What an answer that is no success says.
+    fn refusal(&self, status: StatusCode, text: &str) -> Failure {
+        match (status, serde_json::from_str::<view::Problem>(text)) {
             (_, Err(_)) => self.stranger(status, "its answer is no problem report"),
             (StatusCode::UNAUTHORIZED, Ok(_)) => {
                 let (server, token) = (self.server().to_owned(), self.token.to_string());
@@ -157,7 +194,7 @@ impl Client {
                 Failure::Changed { detail: problem.detail }
             }
             (_, Ok(problem)) => Failure::Refused { detail: problem.detail },
-        })
+        }
     }
 
     fn stranger(&self, status: StatusCode, why: &str) -> Failure {

@@ -20,7 +20,7 @@ fn lasted(turn: &view::Turn) -> String {
     turn.lasted_seconds.map(|it| seconds(it as i64)).unwrap_or_default()
 }
 
-fn why(turn: &view::Turn) -> String {
+pub(in crate::cli) fn why(turn: &view::Turn) -> String {
     let by = turn.by.as_deref().unwrap_or_default();
     let change = turn.change.as_deref().unwrap_or_default();
     let reason = turn.reason.as_deref().map(|it| format!(": {it}")).unwrap_or_default();

@@ -7,6 +7,7 @@ mod report;
 #[cfg(test)]
 pub(super) mod samples;
 
+pub(super) use history::why;
 pub(super) use render::endpoint_table;
 
 use std::process::ExitCode;

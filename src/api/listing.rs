@@ -1,0 +1,208 @@
+//! Lists that may be long: all profiles, and the history of all endpoints, filtered and in pages.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::error::ApiError;
+use super::etag::{Tagged, unless_known};
+use super::look::{aside, now};
+use super::names::find_profile;
+use super::openapi::{BadTags, Guarded};
+use super::{Api, Refused, render, view};
+use crate::model::{Ident, Name};
+use crate::snapshot::{ProfileTable, Snapshot};
+
+/// The most profiles, or turns, of one page.
+const MOST: usize = 1000;
+/// Turns of a page where nobody says otherwise.
+const SOME: usize = 100;
+
+/// Which profiles are wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProfilesQuery {
+    zone: Option<String>,
+    site: Option<String>,
+    status: Option<String>,
+    text: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Profiles with their endpoints
+///
+/// All of them, or those that fit all filters, in the configuration's order; in pages, where there is a `limit`.
+#[utoipa::path(
+    get, path = "/v1/profiles", tag = "look",
+    params(
+        ("zone" = Option<String>, Query, description = "Only those in this zone", example = "gtm.example."),
+        ("site" = Option<String>, Query, description = "Only those with an endpoint in this site", example = "seattle"),
+        ("status" = Option<String>, Query, description = "Only those in this state, or with an endpoint in it", example = "Degraded"),
+        ("text" = Option<String>, Query, description = "Only those with this in their name, or in that of an endpoint", example = "app"),
+        ("after" = Option<String>, Query, description = "Only those after this one: `next` of the page before"),
+        ("limit" = Option<usize>, Query, description = "1–1000; all when it is left out", minimum = 1, maximum = 1000),
+        ("If-None-Match" = Option<String>, Header, description = "ETags that are known"),
+    ),
+    responses(
+        (status = 200, description = "In the configuration's order", body = view::Profiles, headers(("ETag" = String, description = "Of all profiles; not of health"))),
+        BadTags, Guarded,
+    ),
+)]
+pub(super) async fn profiles(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<ProfilesQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Refused<Response> {
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let limit = limit(query.limit)?;
+    aside(move || {
+        let (snapshot, now) = (api.live.load(), now(&api));
+        let version = api.whole.of(&snapshot).profiles;
+        if let Some(known) = unless_known(&headers, version)? {
+            return Ok(known);
+        }
+        let wanted = Wanted::read(&snapshot, &query)?;
+        let first = match &query.after {
+            Some(after) => {
+                let name = &find_profile(&snapshot, after)?.profile.name;
+                snapshot.slot(name).map_or(0, |it| it as usize + 1)
+            }
+            None => 0,
+        };
+        let mut tables = snapshot.profiles.iter().skip(first).filter(|it| wanted.wants(it));
+        let page: Vec<&Arc<ProfileTable>> =
+            tables.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
+        let last = page.last().filter(|_| tables.next().is_some());
+        let next = last.map(|it| it.profile.name.to_string());
+        let profiles = page.into_iter().map(|it| render::profile(it, now)).collect();
+        Ok(Tagged { version: Some(version), body: view::Profiles { profiles, next } }
+            .into_response())
+    })
+    .await
+}
+
+/// What a profile must have to be wanted.
+struct Wanted<'q> {
+    zone: Option<Name>,
+    site: Option<Ident>,
+    status: Option<&'q str>,
+    text: Option<String>,
+}
+
+impl<'q> Wanted<'q> {
+    fn read(snapshot: &Snapshot, query: &'q ProfilesQuery) -> Result<Self, ApiError> {
+        let zone: Option<Name> = query
+            .zone
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error| ApiError::bad_request(format!("zone: {error}")))?;
+        if let Some(zone) = zone.as_ref().filter(|it| snapshot.zones.get(it).is_none()) {
+            return Err(ApiError::bad_request(format!("zone: there is no zone `{zone}`")));
+        }
+        let site: Option<Ident> = query
+            .site
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error| ApiError::bad_request(format!("site: {error}")))?;
+        let text = query.text.as_ref().map(|it| it.to_ascii_lowercase());
+        Ok(Self { zone, site, status: query.status.as_deref(), text })
+    }
+
+    fn wants(&self, table: &ProfileTable) -> bool {
+        let profile = &table.profile;
+        let is_status = |it: &str| self.status.is_none_or(|wanted| wanted.eq_ignore_ascii_case(it));
+        let has = |name: &str| self.text.as_ref().is_none_or(|text| name.contains(text.as_str()));
+        self.zone.as_ref().is_none_or(|it| profile.name.is_within(it))
+            && (self.site.is_none() || profile.endpoints.iter().any(|it| it.site == self.site))
+            && (is_status(table.status.label())
+                || table.endpoints.iter().any(|it| is_status(it.status.label())))
+            && (has(&profile.name.to_string())
+                || profile.endpoints.iter().any(|it| has(it.name.as_str())))
+    }
+}
+
+/// Whose history is wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryQuery {
+    profile: Option<String>,
+    site: Option<String>,
+    limit: Option<usize>,
+}
+
+/// When endpoints came into another status, and why
+///
+/// The last turns of all endpoints, the newest first. Of each endpoint the last 100 are kept, over restarts.
+#[utoipa::path(
+    get, path = "/v1/history", tag = "look",
+    params(
+        ("profile" = Option<String>, Query, description = "Only this profile's endpoints", example = "app.gtm.example."),
+        ("site" = Option<String>, Query, description = "Only this site's endpoints", example = "seattle"),
+        ("limit" = Option<usize>, Query, description = "1–1000; 100 when it is left out", minimum = 1, maximum = 1000),
+    ),
+    responses(
+        (status = 200, description = "The newest first", body = view::History),
+        (status = 400, description = "What is sent makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 404, description = "No profile is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Guarded,
+    ),
+)]
+pub(super) async fn history(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+) -> Refused<Response> {
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let limit = limit(query.limit)?.unwrap_or(SOME);
+    aside(move || {
+        let snapshot = api.live.load();
+        let profile = query.profile.as_deref().map(|it| find_profile(&snapshot, it)).transpose()?;
+        let site: Option<Ident> = query
+            .site
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error| ApiError::bad_request(format!("site: {error}")))?;
+        let mut turns = Vec::new();
+        for (key, timeline) in api.timelines.all() {
+            if profile.is_some_and(|it| it.profile.name != key.profile) {
+                continue;
+            }
+            let endpoint = snapshot
+                .profile(&key.profile)
+                .and_then(|table| table.profile.endpoints.get(table.position(&key.endpoint)?));
+            let its_site = endpoint.and_then(|it| it.site.clone());
+            if site.is_some() && site != its_site {
+                continue;
+            }
+            let latest = timeline.iter().rev().take(limit).cloned();
+            turns.extend(latest.map(|turn| (turn.at, key.clone(), its_site.clone(), turn)));
+        }
+        turns.sort_by(|a, b| b.0.cmp(&a.0));
+        turns.truncate(limit);
+        let turns = turns.into_iter().map(|(_, key, site, turn)| view::HistoryTurn {
+            profile: key.profile.to_string(),
+            endpoint: key.endpoint.to_string(),
+            site: site.map(|it| it.to_string()),
+            turn: render::turn(&turn),
+        });
+        Ok(Json(view::History { turns: turns.collect() }).into_response())
+    })
+    .await
+}
+
+fn limit(asked: Option<usize>) -> Result<Option<usize>, ApiError> {
+    match asked {
+        Some(limit) if !(1..=MOST).contains(&limit) => {
+            Err(ApiError::bad_request(format!("limit: send 1 to {MOST}")))
+        }
+        limit => Ok(limit),
+    }
+}
