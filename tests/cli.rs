@@ -344,3 +344,22 @@ fn the_demo_shows_answers_and_ends() {
     );
     assert!(!run.err.contains("WARN"), "{run:?}");
 }
+
+#[test]
+fn each_command_has_its_manual_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    check(&farol(&["man", path], &[]), 0, &[path]);
+    for (page, parts) in [
+        ("farol.1", ["farol-endpoint(1)", "Exit codes"]),
+        ("farol-endpoint-set.1", ["weight", "Examples"]),
+        ("farol-audit-verify.1", ["--config", "state directory"]),
+    ] {
+        let text = std::fs::read_to_string(directory.path().join(page)).unwrap();
+        let text = text.replace('\\', "");
+        for part in parts {
+            assert!(text.contains(part), "{page} has no `{part}`:\n{text}");
+        }
+    }
+    check(&farol(&["man", "/nowhere"], &[]), 1, &["could not write manual pages to /nowhere"]);
+}

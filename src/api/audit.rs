@@ -23,7 +23,7 @@ const MOST: usize = 1000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuditQuery {
-    before: Option<u64>,
+    before: Option<u32>,
     limit: Option<usize>,
     profile: Option<String>,
     site: Option<String>,
@@ -36,7 +36,7 @@ pub(super) struct AuditQuery {
 #[utoipa::path(
     get, path = "/v1/audit", tag = "look",
     params(
-        ("before" = Option<u64>, Query, description = "Only entries with a lower number: `next` of the page before"),
+        ("before" = Option<u32>, Query, description = "Only entries with a lower number: `next` of the page before", minimum = 0, maximum = 4_294_967_295_u32),
         ("limit" = Option<usize>, Query, description = "1–1000; 100 when it is left out", minimum = 1, maximum = 1000),
         ("profile" = Option<String>, Query, description = "Only what was done to this profile", example = "app.gtm.example."),
         ("site" = Option<String>, Query, description = "Only what was done to this site", example = "seattle"),
@@ -70,7 +70,7 @@ pub(super) async fn audit(
             && is(&query.site, record.site.as_deref())
             && is(&query.by, Some(&record.by))
     };
-    let read = move || api.store.last_entries(query.before, most, wanted);
+    let read = move || api.store.last_entries(query.before.map(u64::from), most, wanted);
     let entries = match tokio::task::spawn_blocking(read).await {
         Ok(Ok(entries)) => entries,
         Ok(Err(error)) => {

@@ -51,6 +51,7 @@ pub(super) struct ProfilesQuery {
     ),
     responses(
         (status = 200, description = "In the configuration's order", body = view::Profiles, headers(("ETag" = String, description = "Of all profiles; not of health"))),
+        (status = 404, description = "No profile is called as `after` says", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         BadTags, Guarded,
     ),
 )]

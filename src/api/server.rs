@@ -33,7 +33,7 @@ use crate::supervision::Burst;
 /// Connections that may wait at the API's socket to be accepted.
 pub const BACKLOG: i32 = 1024;
 /// Connections at a time, most of which listen to events; the daemon keeps descriptors for them.
-pub const CONNECTIONS: usize = 1024;
+pub const CONNECTIONS: usize = 640;
 /// Connections beyond those that may be about to end, having made room.
 const ENDING: usize = 16;
 /// How long a request's head may take, counted from the answer before it; its body may take as long again.

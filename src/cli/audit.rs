@@ -53,7 +53,7 @@ struct List {
     limit: u16,
     /// Only those with a lower number, to look further back
     #[arg(long, value_name = "NUMBER")]
-    before: Option<u64>,
+    before: Option<u32>,
 }
 
 #[derive(Args, Debug)]

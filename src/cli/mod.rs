@@ -19,6 +19,7 @@ mod layers;
 mod limits;
 mod listening;
 mod log;
+mod man;
 mod naming;
 mod opening;
 mod output;
@@ -74,6 +75,7 @@ enum Verb {
     Reload(reload::Reload),
     Context(context::Context),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Runs the program. What went wrong goes to standard error, with its causes.
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         Verb::Reload(verb) => verb.run(),
         Verb::Context(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
     };
     match done {
         Ok(code) => code,
