@@ -11,6 +11,7 @@ mod ending;
 mod endpoint;
 mod explain;
 mod gauges;
+mod import;
 mod layers;
 mod limits;
 mod listening;
@@ -54,6 +55,7 @@ struct Cli {
 enum Verb {
     Serve(serve::Serve),
     Check(check::Check),
+    Import(import::Import),
     Demo(demo::Demo),
     Status(status::Status),
     Profile(profile::Profile),
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Serve(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Import(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::Profile(verb) => verb.run(),
