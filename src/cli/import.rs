@@ -152,9 +152,8 @@ impl Gdnsd {
         let configuration = document(&self.file)?;
         let zone_files: Vec<Document> =
             self.zone_file.iter().map(|it| document(it)).collect::<anyhow::Result<_>>()?;
-        let read = |path: &Path| fs::read_to_string(path);
         let options = self.common.options();
-        self.common.finish(import::gdnsd(&configuration, &zone_files, &options, &read))
+        self.common.finish(import::gdnsd(&configuration, &zone_files, &options, &included))
     }
 }
 
@@ -242,4 +241,35 @@ fn parameters_file(path: &Path) -> anyhow::Result<Vec<(String, Value)>> {
     };
     let value = |it: &Value| it.get("value").unwrap_or(it).clone();
     Ok(table.iter().map(|(name, it)| (name.clone(), value(it))).collect())
+}
+
+/// The files that gdnsd includes by a path: one, all of a directory, or those that a `*` in the last part stands for.
+fn included(path: &Path) -> io::Result<Vec<Document>> {
+    let pattern = path.file_name().and_then(|it| it.to_str()).and_then(|it| it.split_once('*'));
+    let directory = match pattern {
+        Some(_) => path.parent(),
+        None => Some(path).filter(|it| it.is_dir()),
+    };
+    let mut files = match directory {
+        None => vec![path.to_owned()],
+        Some(directory) => {
+            let (first, last) = pattern.unwrap_or_default();
+            let is_meant = |it: &PathBuf| {
+                let name = it.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+                let is_long_enough = name.len() >= first.len() + last.len();
+                is_long_enough
+                    && name.starts_with(first)
+                    && name.ends_with(last)
+                    && !name.starts_with('.')
+            };
+            let entries = fs::read_dir(directory)?.map(|it| Ok(it?.path()));
+            let entries: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
+            entries.into_iter().filter(|it| is_meant(it) && it.is_file()).collect()
+        }
+    };
+    files.sort();
+    let read = |it: &PathBuf| {
+        Ok(Document { name: it.display().to_string(), text: fs::read_to_string(it)? })
+    };
+    files.iter().map(read).collect()
 }

@@ -166,8 +166,8 @@ pub fn azure_traffic_manager(
     finish(draft, report)
 }
 
-/// Reads a file that another one includes.
-pub type ReadText<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+/// Reads what another file includes: a file, or those that a directory or a pattern stands for.
+pub type ReadFiles<'a> = &'a dyn Fn(&Path) -> io::Result<Vec<Document>>;
 
 /// Imports gdnsd's resources from its configuration; its zone files say by which names they are asked for.
 ///
@@ -177,7 +177,7 @@ pub fn gdnsd(
     configuration: &Document,
     zone_files: &[Document],
     options: &Options,
-    read: ReadText<'_>,
+    read: ReadFiles<'_>,
 ) -> Result<Imported, ImportError> {
     let (draft, report) = gdnsd::import(configuration, zone_files, options, read)?;
     finish(draft, report)
