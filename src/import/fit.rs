@@ -48,7 +48,7 @@ fn fit_profile(profile: &mut Profile, names: &HashSet<String>, report: &mut Repo
     profile.endpoints.retain_mut(|endpoint| {
         let why = seen.misfit(endpoint, method, names, &from, report);
         if let Some((why, advice)) = why {
-            let place = format!("{from}, endpoint {}", endpoint.name);
+            let place = format!("{from}/{}", endpoint.name);
             report.unsupported(&place, "an endpoint that is left out", why, advice);
             left_out.push(format!("Left out: the endpoint {}, since {why}.", endpoint.name));
         }
@@ -106,7 +106,7 @@ impl Seen {
             }
             _ => {}
         }
-        let place = format!("{from}, endpoint {}", endpoint.name);
+        let place = format!("{from}/{}", endpoint.name);
         let mut drop_known = |list: &mut Vec<String>, known: &mut HashSet<String>, what: &str| {
             list.retain(|it| {
                 let is_new = known.insert(it.clone());

@@ -27,6 +27,9 @@ use crate::settings::{self, Problems};
 /// The zone of Azure's profiles where none is named. Nobody owns it (RFC 6761), so that nothing is claimed by mistake.
 pub const DEFAULT_ZONE: &str = "gtm.example.";
 
+/// What the loader calls the configuration.
+const FILE: &str = "imported.toml";
+
 /// A text to import, and what it is called in messages.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -199,13 +202,19 @@ fn finish(mut draft: Draft, mut report: Report) -> Result<Imported, ImportError>
         endpoints: it.endpoints.len(),
     }));
     let configuration = write::write(&draft);
-    match settings::load_text(Path::new("imported.toml"), &configuration) {
+    match settings::load_text(Path::new(FILE), &configuration) {
         Ok(settings) => {
-            report.warnings = settings.warnings.iter().map(ToString::to_string).collect();
+            report.warnings = settings.warnings.iter().map(|it| warning(&it.to_string())).collect();
             Ok(Imported { configuration, report })
         }
         Err(source) => Err(ImportError::Refused { source, configuration }),
     }
+}
+
+/// What the loader says, by the line alone: the configuration has no file yet.
+fn warning(text: &str) -> String {
+    let rest = text.strip_prefix(FILE).and_then(|it| it.strip_prefix(':'));
+    rest.map_or_else(|| text.to_owned(), |it| format!("line {it}"))
 }
 
 /// The zone that is named, or else another, with the nameservers that are named.

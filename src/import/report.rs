@@ -115,7 +115,7 @@ impl Report {
     pub fn text(&self) -> String {
         let endpoints: usize = self.profiles.iter().map(|it| it.endpoints).sum();
         let mut out = format!(
-            "Imported {} with {} from {}, into {}.\n",
+            "Imported {} with {} from {} into {}\n",
             count(self.profiles.len(), "profile"),
             count(endpoints, "endpoint"),
             self.source,

@@ -70,7 +70,7 @@ fn what_has_no_value_says_why() {
         ("[variables('list')[7]]", "has nothing at 7"),
         ("[variables('table').x]", "has nothing called x"),
         ("[concat('a'", ""),
-        ("[concat('a']", "lacks ')'"),
+        ("[concat('a']", "lacks ','"),
         ("['a]", "a text has no end"),
         ("[a b]", "lacks '('"),
         ("[1 2]", "goes on with '2'"),

@@ -12,16 +12,8 @@ use crate::import::draft::{Endpoint, MinChildren, Monitor, Target, ident};
 use crate::import::report::Report;
 use crate::model::{GeoCode, GeoCodeError, Method, Subnet};
 
-const OF_AZURE: [&str; 8] = [
-    "id",
-    "type",
-    "etag",
-    "resourceGroup",
-    "endpointMonitorStatus",
-    "location",
-    "apiVersion",
-    "comments",
-];
+const OF_AZURE: [&str; 7] =
+    ["id", "etag", "resourceGroup", "endpointMonitorStatus", "location", "apiVersion", "comments"];
 
 /// What an endpoint has from its profile.
 pub(super) struct Owner<'o> {
@@ -42,9 +34,11 @@ pub(super) fn endpoint(
 ) -> Option<Endpoint> {
     let shown = object.get("name").and_then(Value::as_str).unwrap_or_default();
     let called = if shown.is_empty() { format!("endpoint-{}", at + 1) } else { shown.to_owned() };
-    let place = format!("{}, endpoint {called}", owner.place);
+    let place = format!("{}/{called}", owner.place);
     let fields = Fields::new(place, object);
-    fields.find("name");
+    for key in ["name", "type"] {
+        fields.find(key);
+    }
     let target = target(&fields, &called, owner, reading);
     let own_headers = headers(&fields, "customHeaders", reading.report);
     let always_serve = fields.switch("alwaysServe", reading.report).unwrap_or(false);
@@ -59,7 +53,7 @@ pub(super) fn endpoint(
     let (target, host) = target?;
 
     let name = ident(&called, &mut owner.names);
-    if name != called {
+    if !name.eq_ignore_ascii_case(&called) {
         report.differs(
             &fields.place,
             "names of endpoints: others are written with - in place of what Farol's may not have",

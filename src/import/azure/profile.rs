@@ -9,7 +9,7 @@ use super::endpoint::{Owner, endpoint};
 use super::fields::Fields;
 use super::monitor::monitor;
 use super::{Reading, is_word};
-use crate::import::draft::{Probe, Profile, Target};
+use crate::import::draft::{Endpoint, Monitor, Probe, Profile, Target};
 use crate::import::kind;
 use crate::import::report::Report;
 use crate::model::Method;
@@ -19,10 +19,8 @@ const TTL: u32 = 60;
 /// Where Farol's largest answer ends.
 const MOST_RETURN: i64 = 16;
 /// What says nothing about traffic.
-const OF_AZURE: [&str; 14] = [
+const OF_AZURE: [&str; 12] = [
     "id",
-    "name",
-    "type",
     "location",
     "tags",
     "etag",
@@ -68,19 +66,27 @@ pub(super) fn profile(found: &Found, name: String, reading: &mut Reading<'_>) ->
             ),
         }
     }
+    for key in ["name", "type"] {
+        fields.find(key);
+    }
     fields.tell_rest(&OF_AZURE, reading.report);
     profile.endpoints = endpoints;
     if profile.method == Method::Multivalue && profile.max_return.is_none() {
         let all = profile.endpoints.len().clamp(1, 16);
         profile.max_return = u8::try_from(all).ok();
     }
-    let is_probed = |it: &crate::import::draft::Endpoint| {
-        let is_nested = matches!(it.target, Target::Profile { .. });
-        !is_nested && it.monitor.as_ref().is_none_or(|it| it.protocol != Some(Probe::None))
-    };
+    let is_own = |it: &Endpoint| !matches!(it.target, Target::Profile { .. });
+    let is_probed = |it: &Endpoint| is_own(it) && it.monitor != Some(Monitor::none());
     if profile.endpoints.iter().any(is_probed) {
         tell_monitoring(&profile.from, monitor.protocol, reading.report);
+    }
+    if profile.endpoints.iter().any(is_own) {
         profile.monitor = Some(monitor);
+    } else if !profile.endpoints.is_empty() {
+        reading.report.same(
+            &profile.from,
+            "monitorConfig, which a profile of nested endpoints alone has no use for, is left out",
+        );
     }
     tell_method(&mut profile, reading.report);
     Some(profile)

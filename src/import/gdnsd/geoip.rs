@@ -82,7 +82,7 @@ impl Reading<'_> {
             return self.by_place(&mut resource, &places, wanted);
         }
         let inner = format!("_map.{}", wanted.name.trim_start_matches("*."));
-        let place = format!("{}, map", wanted.place);
+        let place = format!("{} (map)", wanted.place);
         let below = Wanted { name: &inner, place: &place, depth: wanted.depth + 1 };
         // Profiles of datacenters belong to the outer one, whichever asks for them first.
         let mut profile = profile(wanted, Method::Subnet);
@@ -92,8 +92,7 @@ impl Reading<'_> {
             profile.endpoints.push(endpoint);
         }
         let mut rest = self.by_place_in(&mut resource, &places, &below, wanted)?;
-        rest.ttl = self.ttl;
-        rest.notes.push(format!("gdnsd's {place}"));
+        self.complete(&mut rest);
         let min = MinChildren { any: 1, v4: 0, v6: 0 };
         let mut everybody = Endpoint::new(
             ident("everybody-else", &mut resource.names),
@@ -175,9 +174,8 @@ impl Reading<'_> {
                 let label = ident(&label(choice), &mut resource.names);
                 let name = format!("_{label}.{}", wanted.name.trim_start_matches("*."));
                 profile.name.clone_from(&name);
-                profile.from = format!("{}, {label}", wanted.place);
-                profile.ttl = self.ttl;
-                profile.notes.push(format!("gdnsd's {}", profile.from));
+                profile.from = format!("{} ({label})", wanted.place);
+                self.complete(&mut profile);
                 self.profiles.push(profile);
                 let min = MinChildren { any: 1, v4: 0, v6: 0 };
                 Endpoint::new(label, Target::Profile { name, min })
@@ -267,6 +265,12 @@ impl Reading<'_> {
         if is_nearest {
             self.report
                 .same(place, "auto_dc_coords → method = \"performance\" by the sites' locations");
+            self.report.differs(
+                place,
+                "clients whose location is not known",
+                "gdnsd takes the order of datacenters; Farol shares by weight, or takes a default place",
+                "set geo.location_default",
+            );
             let limit = text("auto_dc_limit").unwrap_or("3");
             self.report.differs(
                 place,

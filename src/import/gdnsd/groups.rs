@@ -177,7 +177,7 @@ impl Reading<'_> {
             {
                 let label = ident(&format!("{label}{suffix}"), &mut taken);
                 let name = format!("_{label}.{}", wanted.name.trim_start_matches("*."));
-                let place = format!("{}, group {label}", wanted.place);
+                let place = format!("{} (group {label})", wanted.place);
                 let below = Wanted { name: &name, place: &place, depth: wanted.depth + 1 };
                 let mut child = self::profile(&below, Method::Multivalue);
                 let (mut names, mut weights) = (HashSet::new(), Vec::new());
@@ -186,8 +186,7 @@ impl Reading<'_> {
                 }
                 self.weigh(&mut child.endpoints, &weights, &place);
                 child.max_return = u8::try_from(weights.len().clamp(1, MOST_RETURN)).ok();
-                child.ttl = self.ttl;
-                child.notes.push(format!("gdnsd's {place}"));
+                self.complete(&mut child);
                 let min = MinChildren { any: 1, v4: 0, v6: 0 };
                 profile.endpoints.push(Endpoint::new(label, Target::Profile { name, min }));
                 sums.push(weights.iter().sum());

@@ -69,7 +69,7 @@ pub(super) fn import(
         if names.others > 0 {
             reading.report.unsupported(
                 &file.name,
-                format!("{} static records", names.others),
+                format!("static records: {}", names.others),
                 "this import takes over dynamic names alone",
                 "take the DYNA and DYNC lines out of the zone file, and name it: [[zone]] file = \"…\"; with SOA and NS in it, remove nameservers",
             );
@@ -195,6 +195,12 @@ impl Reading<'_> {
         let Some(mut profile) = self.refer(plugin, resource, &wanted) else { return };
         profile.ttl_min = ttl.1.filter(|it| *it < self.ttl);
         match ttl {
+            (None, _) => self.report.differs(
+                &from,
+                "no TTL → ttl = 30",
+                "gdnsd's default of a day is shortened by what it watches; Farol's TTL is what is written",
+                "set ttl",
+            ),
             (Some(_), Some(_)) => self.report.same(&from, "the TTL MAX/MIN → ttl and ttl_min"),
             _ => self.report.differs(
                 &from,

@@ -99,12 +99,17 @@ impl Reading<'_> {
                 None
             }
         }?;
+        self.complete(&mut profile);
+        Some(profile)
+    }
+
+    /// Gives a profile what all of them have.
+    pub(super) fn complete(&self, profile: &mut Profile) {
         profile.ttl = self.ttl;
         if profile.notes.is_empty() {
-            profile.notes.push(format!("gdnsd's {}", wanted.place));
+            profile.notes.push(format!("gdnsd's {}", profile.from));
         }
-        hoist(&mut profile);
-        Some(profile)
+        hoist(profile);
     }
 
     fn fixed(&mut self, node: &Node, wanted: &Wanted<'_>) -> Option<Profile> {
