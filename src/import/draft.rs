@@ -189,6 +189,20 @@ impl Monitor {
     }
 }
 
+/// Whether a text can be the name of a host, in full.
+pub(super) fn is_host(text: &str) -> bool {
+    let name = text.trim_end_matches('.');
+    let is_label = |it: &str| {
+        (1..=63).contains(&it.len())
+            && it.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.contains('.')
+        && name.len() <= 253
+        && name.split('.').all(is_label)
+        && last.contains(|it: char| !it.is_ascii_digit())
+}
+
 /// A name with the dot at its end, in small letters.
 pub(super) fn absolute(name: &str) -> String {
     format!("{}.", name.trim_end_matches('.').to_ascii_lowercase())

@@ -83,6 +83,11 @@ impl Seen {
                 "import that profile too, in one run: name all files",
             ));
         }
+        if let Target::Addresses(addresses) = &endpoint.target
+            && addresses.iter().any(|it| is_nobodys(*it))
+        {
+            return Some(("no single machine has its address", "correct the address"));
+        }
         match (method, &endpoint.target) {
             (Method::Multivalue, Target::Profile { .. }) => {
                 return Some((
@@ -135,6 +140,12 @@ impl Seen {
         }
         None
     }
+}
+
+/// Whether no service can have an address, which Farol's loader refuses then.
+fn is_nobodys(address: IpAddr) -> bool {
+    let is_broadcast = matches!(address, IpAddr::V4(it) if it.is_broadcast());
+    address.is_unspecified() || address.is_multicast() || is_broadcast
 }
 
 /// Which kinds of answers a profile leads to.

@@ -8,7 +8,7 @@ use super::Reading;
 use super::fields::Fields;
 use super::monitor::{headers, of_endpoint};
 use crate::import::arm::below_profiles;
-use crate::import::draft::{Endpoint, MinChildren, Monitor, Target, ident};
+use crate::import::draft::{Endpoint, MinChildren, Monitor, Target, ident, is_host};
 use crate::import::report::Report;
 use crate::model::{GeoCode, GeoCodeError, Method, Subnet};
 
@@ -160,15 +160,11 @@ fn target(
             );
         }
         return match Target::of(&given) {
-            Target::Name(name)
-                if name.parse::<crate::model::Name>().is_err() || !given.contains('.') =>
-            {
-                no_target(
-                    fields,
-                    "its target is neither an address nor a name in full",
-                    reading.report,
-                )
-            }
+            Target::Name(_) if !is_host(&given) => no_target(
+                fields,
+                "its target is neither an address nor a name in full",
+                reading.report,
+            ),
             known => Some((known, Some(given))),
         };
     }

@@ -1,9 +1,11 @@
 //! Monitors: what Azure probes, and what an endpoint has otherwise.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 use super::fields::Fields;
-use crate::import::draft::{Monitor, Probe};
+use crate::import::draft::{Monitor, Probe, is_host};
 use crate::import::report::Report;
 
 const INTERVAL: u64 = 30;
@@ -174,8 +176,21 @@ pub(super) fn apart(
 ) -> (Option<String>, Vec<(String, String)>) {
     let at = headers.iter().position(|it| it.0.eq_ignore_ascii_case("host"));
     let host = at.map(|at| headers.remove(at).1).map(|it| without_port(&it, place, report));
+    let is_good = |it: &String| is_host(it) || it.parse::<IpAddr>().is_ok();
+    let (host, bad) = match host {
+        Some(host) if !is_good(&host) => (None, Some(host)),
+        other => (other, None),
+    };
     if host.is_some() {
         report.same(place, "the custom header Host → host");
+    }
+    if let Some(bad) = bad {
+        report.unsupported(
+            place,
+            format!("the custom header Host {bad}"),
+            "it is neither a name in full nor an address",
+            "write host into the monitor",
+        );
     }
     if !headers.is_empty() {
         report

@@ -67,7 +67,8 @@ impl Reading<'_> {
             coordinates,
             skips_first: skips(node, usize::MAX) > 0,
             made: HashMap::new(),
-            names: HashSet::new(),
+            // The profile under `nets` is called so.
+            names: HashSet::from(["map".to_owned()]),
             chosen: Vec::new(),
         };
         if resource.skips_first {

@@ -4,7 +4,7 @@ use super::Reading;
 use super::groups::{Family, families};
 use super::service::Service;
 use super::vscf::Node;
-use crate::import::draft::{Endpoint, Monitor, Profile, Target, ident};
+use crate::import::draft::{Endpoint, Monitor, Probe, Profile, Target, ident};
 use crate::model::Method;
 
 /// Keys of plugins and resources that are no labels.
@@ -109,6 +109,7 @@ impl Reading<'_> {
         if profile.notes.is_empty() {
             profile.notes.push(format!("gdnsd's {}", profile.from));
         }
+        ask_for_a_host(profile);
         hoist(profile);
     }
 
@@ -268,6 +269,21 @@ impl Reading<'_> {
 /// A profile that says where it comes from.
 pub(super) fn profile(wanted: &Wanted<'_>, method: Method) -> Profile {
     Profile::new(wanted.name.to_owned(), wanted.place.to_owned(), method)
+}
+
+/// Probes over HTTP ask for the profile's name; where that is a wildcard or one that the import made up, for the name above.
+fn ask_for_a_host(profile: &mut Profile) {
+    let labels = profile.name.split('.').skip_while(|it| *it == "*" || it.starts_with('_'));
+    let above = labels.collect::<Vec<_>>().join(".");
+    let above = above.trim_end_matches('.');
+    if profile.name.starts_with(above) || above.is_empty() {
+        return;
+    }
+    for monitor in profile.endpoints.iter_mut().filter_map(|it| it.monitor.as_mut()) {
+        if monitor.protocol.is_some_and(Probe::is_http) {
+            monitor.host.get_or_insert_with(|| above.to_owned());
+        }
+    }
 }
 
 /// What all endpoints are watched by is the profile's.

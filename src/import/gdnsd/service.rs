@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::vscf::Node;
-use crate::import::draft::{Monitor, Probe};
+use crate::import::draft::{Monitor, Probe, is_host};
 use crate::import::report::Report;
 
 /// gdnsd's defaults.
@@ -78,10 +78,10 @@ fn service(name: &str, node: &Node, report: &mut Report) -> Service {
         "http_status" => {
             known.extend(["port", "url_path", "vhost", "ok_codes"]);
             report.same(&place, "http_status → protocol = \"http\": port, url_path → path, vhost → host, ok_codes → expected_status");
-            if text("vhost").is_none() {
+            if !text("vhost").is_some_and(is_host) {
                 report.differs(
                     &place,
-                    "http_status without vhost",
+                    "http_status without a vhost that is a name in full",
                     "gdnsd sends no Host header then; Farol sends the profile's name",
                     "set host in the monitor, if the site minds",
                 );
@@ -89,7 +89,7 @@ fn service(name: &str, node: &Node, report: &mut Report) -> Service {
             Service::Probed(Monitor {
                 protocol: Some(Probe::Http),
                 port: number(node, "port", &place, report).or(Some(80)),
-                host: text("vhost").map(str::to_owned),
+                host: text("vhost").filter(|it| is_host(it)).map(str::to_owned),
                 path: Some(path(text("url_path").unwrap_or("/"))),
                 expected_status: statuses(node, &place, report),
                 ..Monitor::default()

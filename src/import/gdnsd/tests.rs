@@ -191,7 +191,7 @@ fn service_types_have_monitors() {
             "unsupported",
             "the status 100",
         ),
-        ("plugin => http_status, url_path => x", &["path = \"/x\""], "differs", "without vhost"),
+        ("plugin => http_status, url_path => x", &["path = \"/x\""], "differs", "without a vhost"),
         (
             "plugin => tcp_connect, port => 25, up_thresh => 50",
             &["protocol = \"tcp\"\nport = 25"],
@@ -230,6 +230,19 @@ fn service_types_have_monitors() {
             _ => &report.unsupported,
         };
         assert!(says(findings, word), "{service}: no {word} in {findings:#?}");
+    }
+}
+
+#[test]
+fn probes_ask_for_a_name_that_is_asked_for() {
+    let configuration = "service_types => { s => { plugin => http_status } } plugins => { multifo => { service_types => s, r => [ 192.0.2.1, 192.0.2.2 ] } \
+        metafo => { service_types => s, resources => { m => { datacenters => [ a ], dcmap => { a => [ 192.0.2.1, 192.0.2.2 ] } } } } }";
+    let zone = "*.w 60/60 DYNA multifo!r\nm 60/60 DYNA metafo!m\nown 60/60 DYNA multifo!r\n";
+    let text = import_of(configuration, Some(zone)).configuration;
+    for (host, times) in
+        [("host = \"w.example.org\"", 1), ("host = \"m.example.org\"", 1), ("host =", 2)]
+    {
+        assert_eq!(text.matches(host).count(), times, "{host} in {text}");
     }
 }
 
