@@ -101,13 +101,13 @@ impl Seen {
                     "write its addresses, or take another method",
                 ));
             }
-            (Method::Multivalue, Target::Addresses(addresses)) => {
-                if addresses.iter().any(|it| !self.addresses.insert(*it)) {
-                    return Some((
-                        "one answer would name its address twice",
-                        "keep the address at one endpoint",
-                    ));
-                }
+            (Method::Multivalue, Target::Addresses(addresses))
+                if addresses.iter().any(|it| !self.addresses.insert(*it)) =>
+            {
+                return Some((
+                    "one answer would name its address twice",
+                    "keep the address at one endpoint",
+                ));
             }
             _ => {}
         }
