@@ -376,6 +376,37 @@ fn files_are_written_once_and_reports_are_json_too() {
 }
 
 #[test]
+fn several_files_are_one_import_and_parameters_may_stand_in_a_file() {
+    let home = Home::new("");
+    let kind = "Microsoft.Network/trafficManagerProfiles";
+    let parent = format!(
+        r#"{{ "name": "top", "trafficRoutingMethod": "Priority", "endpoints": [
+            {{ "name": "below", "targetResourceId": "/x/{kind}/below" }} ] }}"#
+    );
+    let child = format!(
+        r#"{{ "$schema": "x", "parameters": {{ "address": {{ "type": "string" }} }}, "resources": [ {{
+            "type": "{kind}", "name": "below", "properties": {{ "trafficRoutingMethod": "Weighted", "endpoints": [
+                {{ "name": "one", "properties": {{ "alwaysServe": "Enabled", "target": "[parameters('address')]" }} }} ] }} }} ] }}"#
+    );
+    home.write("parent.json", &parent);
+    home.write("child.json", &child);
+    home.write("parameters.json", r#"{ "parameters": { "address": { "value": "192.0.2.77" } } }"#);
+    let path = |it: &str| home.path(it).display().to_string();
+    let args = [&path("parent.json"), &path("child.json")[..], "--zone", "gtm.example"];
+    let import = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
+        run(command.args(["import", "azure-traffic-manager"]).args(args).args(more), "")
+    };
+    let open = import(&[]);
+    let why = String::from_utf8(open.stderr).unwrap();
+    assert!(!open.status.success() && why.contains("--parameter address=VALUE"), "{why}");
+    let output = import(&["--parameters", &path("parameters.json")]);
+    let configuration = String::from_utf8(output.stdout).unwrap();
+    let daemon = Daemon::start(&configuration);
+    assert_eq!(daemon.answers("top.gtm.example.", "A"), ["192.0.2.77"]);
+}
+
+#[test]
 fn what_cannot_be_imported_says_what_was_found_and_what_is_expected() {
     for (text, expected) in [
         ("{\n  \"name\": }", "standard input:2:11: is no JSON"),

@@ -17,11 +17,11 @@ use crate::import::{self, Document, ImportError, Imported, Options, Report};
 /// The configuration goes to standard output, the report to standard error. Farol's own loader has read what is shown.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  az network traffic-manager profile list | farol import azure-traffic-manager - --zone gtm.example --write gtm.toml
-  farol import azure-traffic-manager parent.json child.json --zone gtm.example --nameserver ns1.example.net
-  farol import azure-traffic-manager azuredeploy.json --parameters azuredeploy.parameters.json --parameter dnsName=shop
-  farol import azure-traffic-manager profile.json --target shop/web=192.0.2.10 --report parity.json > gtm.toml
-  farol import gdnsd /etc/gdnsd/config --zone-file /etc/gdnsd/zones/example.com --write gtm.toml")]
+  az network traffic-manager profile list | farol import azure-traffic-manager - > gtm.toml
+  farol import azure-traffic-manager parent.json child.json --zone gtm.example --write gtm.toml
+  farol import azure-traffic-manager azuredeploy.json --parameter dnsName=shop
+  farol import azure-traffic-manager app.json --target app/web=192.0.2.10 --report parity.json
+  farol import gdnsd /etc/gdnsd/config --zone-file /etc/gdnsd/zones/example.com")]
 pub(super) struct Import {
     #[command(subcommand)]
     source: Source,

@@ -90,7 +90,7 @@ impl Reading<'_> {
         for (choice, networks) in nets {
             let Some(mut endpoint) = self.choice(&mut resource, &choice, wanted) else { continue };
             endpoint.subnets = networks;
-            profile.endpoints.push(endpoint);
+            join(&mut profile.endpoints, endpoint);
         }
         let mut rest = self.by_place_in(&mut resource, &places, &below, wanted)?;
         self.complete(&mut rest);
@@ -139,11 +139,11 @@ impl Reading<'_> {
             }
             let Some(mut endpoint) = self.choice(resource, choice, outer) else { continue };
             endpoint.geo = codes.clone();
-            profile.endpoints.push(endpoint);
+            join(&mut profile.endpoints, endpoint);
         }
         if let Some(mut endpoint) = self.choice(resource, &places.default, outer) {
             endpoint.geo = world;
-            profile.endpoints.push(endpoint);
+            join(&mut profile.endpoints, endpoint);
         }
         self.report.differs(
             own.place,
@@ -339,6 +339,17 @@ impl Reading<'_> {
             }
         }
         nets
+    }
+}
+
+/// Adds an endpoint. Orders of which the same datacenter is left are one.
+fn join(endpoints: &mut Vec<Endpoint>, endpoint: Endpoint) {
+    match endpoints.iter_mut().find(|it| it.name == endpoint.name) {
+        Some(known) => {
+            known.geo.extend(endpoint.geo);
+            known.subnets.extend(endpoint.subnets);
+        }
+        None => endpoints.push(endpoint),
     }
 }
 

@@ -168,12 +168,11 @@ impl Reading<'_> {
     fn dynamic(&mut self, it: &Dynamic, file: &str) -> Result<(), ImportError> {
         let name = valid(&it.name)?;
         if !KNOWN.contains(&it.plugin.as_str()) {
-            let place = format!("{file}:{}", it.line);
             self.report.unsupported(
-                &place,
-                format!("{name} by the plugin {}", it.plugin),
-                "this import doesn't know the plugin, so the name is left out",
-                "write a profile of this name by hand",
+                &format!("{name} ({file}:{})", it.line),
+                format!("names by the plugin {}", it.plugin),
+                "this import doesn't know the plugin, so they are left out",
+                "write profiles of these names by hand",
             );
             return Ok(());
         }

@@ -181,6 +181,15 @@ fn resources_have_profiles() {
 }
 
 #[test]
+fn orders_of_which_one_datacenter_is_left_are_one() {
+    let plugins = "geoip => { undefined_datacenters_ok => true, maps => { m => { datacenters => [ a b c ], map => { EU => [ b a ], NA => [ b c ], SA => [ a c ], AF => [ c a ] } } } \
+        resources => { r => { map => m, skip_first => true, dcmap => { a => 192.0.2.1 b => 192.0.2.2 } } } }";
+    let text = import_of(&format!("plugins => {{ {plugins} }}"), None).configuration;
+    let endpoint = "target = \"192.0.2.1\"\ngeo = [\"GEO-EU\", \"GEO-AF\"]";
+    assert!(text.contains(endpoint), "{text}");
+}
+
+#[test]
 fn service_types_have_monitors() {
     for (service, parts, list, word) in [
         (
