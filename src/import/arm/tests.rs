@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -133,5 +134,14 @@ fn only_traffic_managers_types_count() {
         ("é", None),
     ] {
         assert_eq!(below_profiles(kind), expected, "{kind}");
+    }
+}
+
+proptest! {
+    /// Whatever stands in brackets has a value or says why not.
+    #[test]
+    fn any_text_is_read(text in "\\[[a-z'(){}.,0-9\\[\\]é -]{0,40}\\]?", form in "[{}0-9é:]{0,12}") {
+        let _ = worth(&text);
+        let _ = worth(&format!("[format('{form}', 'x')]"));
     }
 }

@@ -305,6 +305,8 @@ impl Reader<'_> {
 mod tests {
     use std::io;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(text: &str) -> Result<Node, String> {
@@ -378,6 +380,13 @@ mod tests {
         ] {
             let why = read(text).unwrap_err();
             assert!(why.contains(expected), "{text}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "[a-z=>{}\\[\\]\"\\\\$,;# \n0-9é]{0,60}") {
+            let _ = read(&text);
         }
     }
 }

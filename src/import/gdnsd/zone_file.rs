@@ -180,6 +180,8 @@ fn entries(text: &str) -> Vec<(usize, bool, Vec<String>)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -231,5 +233,13 @@ x.example.org. 60 IN DYNA null
         let document = Document { name: "z".to_owned(), text: "\nwww DYNA".to_owned() };
         let why = read(&document, "z.").unwrap_err().to_string();
         assert!(why.starts_with("z:2: DYNA is followed by a plugin"), "{why}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "[a-z@$()\"\\\\;/! \n0-9éDYNAC]{0,80}") {
+            let document = Document { name: "z".to_owned(), text };
+            let _ = read(&document, "z.");
+        }
     }
 }
