@@ -45,7 +45,12 @@ pub(super) fn profile(found: &Found, name: String, reading: &mut Reading<'_>) ->
     profile.notes.push(from);
     profile.enabled = fields.switch("profileStatus", reading.report).unwrap_or(true);
     if !profile.enabled {
-        reading.report.same(&profile.from, "profileStatus Disabled → enabled = false");
+        reading.report.differs(
+            &profile.from,
+            "profileStatus Disabled → enabled = false",
+            "Azure answers NXDOMAIN then, Farol NODATA",
+            "",
+        );
     }
     profile.ttl = ttl(&fields, reading.report);
     let monitor = monitor(&fields, reading.report);
@@ -225,6 +230,15 @@ fn tell_method(profile: &mut Profile, report: &mut Report) {
         Method::Geographic => {
             profile.geo_failover = false;
             report.same(&place, "Geographic serves a Degraded endpoint all the same → geo_failover = false");
+            let is_nested = |it: &Endpoint| matches!(it.target, Target::Profile { .. });
+            if profile.endpoints.iter().any(is_nested) {
+                report.differs(
+                    &place,
+                    "Geographic: a nested profile that is disabled, or has nothing in service",
+                    "Azure answers its region with NODATA; Farol goes on to the next wider region",
+                    "disable no nested profile whose region must not be served by others",
+                );
+            }
             report.differs(
                 &place,
                 "Geographic: where clients are",

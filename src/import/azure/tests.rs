@@ -56,7 +56,7 @@ fn says(findings: &[Finding], text: &str) -> bool {
 #[test]
 fn properties_of_profiles_have_keys() {
     for (change, key, list, word) in [
-        (json!({ "profileStatus": "Disabled" }), "enabled = false", "same", "profileStatus"),
+        (json!({ "profileStatus": "Disabled" }), "enabled = false", "differs", "profileStatus"),
         (json!({ "dnsConfig": { "ttl": "45" } }), "ttl = 45", "same", "dnsConfig.ttl"),
         (json!({ "dnsConfig": { "ttl": null } }), "ttl = 60", "differs", "no dnsConfig.ttl"),
         (json!({ "trafficRoutingMethod": "priority" }), "method = \"priority\"", "same", "Routing"),
