@@ -1,8 +1,8 @@
 //! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
 //!
 //! Dependencies between modules run one way, in rows (`tests/tidy.rs` holds them): [`model`], then [`health`] and
-//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`] and [`supervision`]; [`dns`], [`probe`], [`resolve`]
-//! and [`store`]; [`control`]; [`api`]; [`cli`].
+//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`] and [`supervision`]; [`dns`], [`import`], [`probe`],
+//! [`resolve`] and [`store`]; [`control`]; [`api`]; [`cli`].
 
 pub mod api;
 pub mod cli;
@@ -10,6 +10,7 @@ pub mod clock;
 pub mod control;
 pub mod dns;
 pub mod health;
+pub mod import;
 pub mod metrics;
 pub mod model;
 pub mod probe;

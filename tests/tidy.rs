@@ -10,7 +10,7 @@ const ROWS: [&[&str]; 9] = [
     &["health", "routing"],
     &["snapshot"],
     &["clock", "metrics", "settings", "supervision"],
-    &["dns", "probe", "resolve", "store"],
+    &["dns", "import", "probe", "resolve", "store"],
     &["control"],
     &["api"],
     &["cli"],

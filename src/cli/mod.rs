@@ -15,6 +15,7 @@ mod events;
 mod explain;
 mod gauges;
 mod history;
+mod import;
 mod layers;
 mod limits;
 mod listening;
@@ -59,6 +60,7 @@ struct Cli {
 enum Verb {
     Serve(serve::Serve),
     Check(check::Check),
+    Import(import::Import),
     Demo(demo::Demo),
     Status(status::Status),
     Profile(profile::Profile),
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Serve(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Import(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::Profile(verb) => verb.run(),
