@@ -1,7 +1,7 @@
 //! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
 //!
 //! Dependencies between modules run one way, in rows (`tests/tidy.rs` holds them): [`model`], then [`health`] and
-//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`] and [`supervision`]; [`dns`], [`probe`], [`resolve`]
+//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`], [`supervision`] and [`tls`]; [`dns`], [`probe`], [`resolve`]
 //! and [`store`]; [`control`]; [`api`]; [`cli`].
 
 pub mod api;
@@ -19,3 +19,4 @@ pub mod settings;
 pub mod snapshot;
 pub mod store;
 pub mod supervision;
+pub mod tls;

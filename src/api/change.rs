@@ -9,7 +9,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 
-use super::auth::Author;
+use super::access::Author;
 use super::body::{endpoint_change, read_body};
 use super::error::ApiError;
 use super::etag::{Tagged, condition};

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::auth::Author;
+use super::access::Author;
 use super::error::ApiError;
 use crate::clock::{Clock, in_rfc3339, rfc3339};
 use crate::model::{Stamp, Timestamp};
@@ -13,7 +13,7 @@ const MAX_REASON: usize = 1000;
 
 /// Stamps a change that is made now. `sets` names what may expire, in a change that sets anything.
 pub(super) fn stamp(
-    Author(by): Author,
+    author: Author,
     reason: Option<String>,
     expires: Option<&str>,
     sets: Option<&str>,
@@ -34,11 +34,11 @@ pub(super) fn stamp(
         }
         (Some(text), Some(what)) => Some(expiry(text, what, at)?),
     };
-    Ok(Stamp { by, reason, at, expires })
+    Ok(Stamp { by: author.name, reason, at, expires })
 }
 
 /// A time in RFC 3339, or a duration from `now` on; after now.
-fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
+pub(super) fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
     let after = |span: std::time::Duration| {
         let milliseconds = i64::try_from(span.as_millis()).ok()?;
         Some(Timestamp(now.0.checked_add(milliseconds)?))
@@ -72,6 +72,7 @@ fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Role, Scopes};
 
     /// 2026-05-01T12:00:00Z.
     const NOW: Timestamp = Timestamp(1_777_636_800_000);
@@ -107,7 +108,13 @@ mod tests {
             let error = format!("{:?}", expiry(text, "it", NOW).unwrap_err());
             assert!(error.contains(detail), "{text}: {error}");
         }
-        let author = || Author("ann".to_owned());
+        let author = || Author {
+            name: "ann".to_owned(),
+            role: Role::Operator,
+            scopes: Scopes::all(),
+            remote: std::net::Ipv4Addr::LOCALHOST.into(),
+            token: None,
+        };
         assert!(stamp(author(), None, Some("1h"), Some("it")).is_ok());
         let error = format!("{:?}", stamp(author(), None, Some("1h"), None).unwrap_err());
         assert!(error.contains("the change only clears"), "{error}");

@@ -28,6 +28,7 @@ mod site;
 mod state;
 mod status;
 mod systemd;
+mod token;
 mod watch;
 mod whatif;
 
@@ -60,6 +61,7 @@ enum Verb {
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
     State(state::State),
+    Token(token::Token),
     Explain(explain::Explain),
     #[command(name = "whatif")]
     WhatIf(whatif::WhatIf),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
+        Verb::Token(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::WhatIf(verb) => verb.run(),
         Verb::Reload(verb) => verb.run(),

@@ -12,17 +12,20 @@ pub enum StateFile {
     Overrides,
     /// The last verdicts and the timelines.
     Verdicts,
+    /// The tokens that were made over the API.
+    Tokens,
 }
 
 impl StateFile {
     /// Every one.
-    pub const ALL: [Self; 2] = [Self::Overrides, Self::Verdicts];
+    pub const ALL: [Self; 3] = [Self::Overrides, Self::Verdicts, Self::Tokens];
 
     /// The word in metrics and the API.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Overrides => "overrides",
             Self::Verdicts => "verdicts",
+            Self::Tokens => "tokens",
         }
     }
 
@@ -31,6 +34,7 @@ impl StateFile {
         match self {
             Self::Overrides => "overrides.json",
             Self::Verdicts => "verdicts.json",
+            Self::Tokens => "tokens.json",
         }
     }
 }
@@ -39,7 +43,7 @@ impl StateFile {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// How the writing of each file goes, in the order of [`StateFile::ALL`].
-    pub writes: [Writes; 2],
+    pub writes: [Writes; 3],
     /// Damaged files that were put aside and are there still.
     pub set_aside: Vec<PathBuf>,
 }
@@ -73,10 +77,11 @@ impl Reporter {
 
     pub(super) fn wrote(&self, file: StateFile, outcome: Result<(), String>, now: Timestamp) {
         let mut report = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let [overrides, verdicts] = &mut report.writes;
+        let [overrides, verdicts, tokens] = &mut report.writes;
         let writes = match file {
             StateFile::Overrides => overrides,
             StateFile::Verdicts => verdicts,
+            StateFile::Tokens => tokens,
         };
         match outcome {
             Ok(()) => {

@@ -7,6 +7,7 @@ mod routing;
 mod site;
 mod state;
 mod timeline;
+mod token;
 mod whatif;
 
 pub use change::{
@@ -21,6 +22,7 @@ pub use routing::{Affinity, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{Timeline, Turn};
+pub use token::{CreatedToken, Token, TokenRequest, Tokens};
 pub use whatif::{
     WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
 };
