@@ -43,7 +43,8 @@ pub(super) fn description() -> OpenApi {
 /// Says of each operation what role it takes, as `x-role`.
 pub(super) fn with_role(mut api: OpenApi, role: Role) -> OpenApi {
     for item in api.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             let extension = [("x-role".to_owned(), role.label().into())];
             operation.extensions.get_or_insert_default().extend(extension);

@@ -79,16 +79,15 @@ impl Serving {
 
 /// Serves the API until `stop` is cancelled; then lets requests that have arrived be answered, and ends. When another listener
 /// comes, it takes over, and connections go on, unless they might not be let in any more. Ends also when the operating system does not let it listen.
-pub async fn serve(
-    mut serving: watch::Receiver<Serving>,
-    api: Arc<Api>,
-    stop: CancellationToken,
-) {
+pub async fn serve(mut serving: watch::Receiver<Serving>, api: Arc<Api>, stop: CancellationToken) {
     let app = TowerToHyperService::new(router(api.clone()));
     let mut connections = Connections::default();
     let mut tasks = JoinSet::new();
     let mut now = serving.borrow_and_update().clone();
-    let admit = |stream: TcpStream, tls: &Option<TlsKeys>, connections: &mut Connections, tasks: &mut JoinSet<()>| {
+    let admit = |stream: TcpStream,
+                 tls: &Option<TlsKeys>,
+                 connections: &mut Connections,
+                 tasks: &mut JoinSet<()>| {
         if connections.len() >= CONNECTIONS && !connections.end_most_silent() {
             return; // every other one is being worked for
         }
@@ -172,13 +171,7 @@ fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
 }
 
 /// One client's connection in TLS, from the first octet to the last. The handshake has as long as a request.
-async fn shake_hands(
-    stream: TcpStream,
-    keys: TlsKeys,
-    api: Arc<Api>,
-    app: App,
-    place: Arc<Place>,
-) {
+async fn shake_hands(stream: TcpStream, keys: TlsKeys, api: Arc<Api>, app: App, place: Arc<Place>) {
     let address = address_of(&stream);
     let shaken = tokio::select! {
         biased;

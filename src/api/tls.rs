@@ -54,8 +54,7 @@ impl TlsKeys {
 
     /// Whether whoever was let in by the one would be by the other. What clients are shown makes no difference.
     pub(super) fn trust_as(&self, other: &Self) -> bool {
-        self.client_ca == other.client_ca
-            && self.requires_certificate == other.requires_certificate
+        self.client_ca == other.client_ca && self.requires_certificate == other.requires_certificate
     }
 
     pub(super) async fn shake_hands(&self, stream: TcpStream) -> io::Result<Shaken> {

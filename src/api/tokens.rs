@@ -156,8 +156,7 @@ fn read_grant(request: &view::TokenRequest) -> Result<Grant, ApiError> {
     let wrong = |key: &str, found: &str, why: &dyn std::fmt::Display| {
         ApiError::bad_request(format!("{key}: found `{found}`; {why}"))
     };
-    let name: Ident =
-        request.name.parse().map_err(|error| wrong("name", &request.name, &error))?;
+    let name: Ident = request.name.parse().map_err(|error| wrong("name", &request.name, &error))?;
     if name.as_str() == OWN_TOKEN {
         let why = "that is the name of the token in `admin.token`; take another";
         return Err(wrong("name", OWN_TOKEN, &why));

@@ -3,7 +3,8 @@
 use prometheus::Registry;
 
 use crate::metrics::{
-    AccessMetrics, CertificateMetrics, ControlMetrics, ProbeMetrics, StateMetrics, SupervisionMetrics,
+    AccessMetrics, CertificateMetrics, ControlMetrics, ProbeMetrics, StateMetrics,
+    SupervisionMetrics,
 };
 use crate::model::Timestamp;
 use crate::store::StateFile;

@@ -221,7 +221,10 @@ mod tests {
         assert!(lines[0].starts_with("ID        NAME    ROLE      PROFILES"), "{text}");
         assert!(!lines[0].contains("EXPIRES"), "{text}");
         assert!(lines[1].starts_with("(file)    admin   admin "), "{text}");
-        assert!(lines[2].starts_with("1a2b3c4d  deploy  operator  a.example., *.b.example."), "{text}");
+        assert!(
+            lines[2].starts_with("1a2b3c4d  deploy  operator  a.example., *.b.example."),
+            "{text}"
+        );
         assert!(lines[2].ends_with("not since the start"), "{text}");
     }
 

@@ -104,10 +104,7 @@ impl Running {
             ("admin.rate_burst", replace(rate_burst, &admin.rate_burst)),
             ("admin.tls", replace(admin_tls, &admin.tls)),
             ("admin.token", replace(tokens, &admin.tokens)),
-            (
-                "admin.client_certificate",
-                replace(client_certificates, &admin.client_certificates),
-            ),
+            ("admin.client_certificate", replace(client_certificates, &admin.client_certificates)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
             ("ecs.trusted", replace(trusted, &ecs.trusted)),
             ("rate_limit", replace(&mut self.rate_limit, rate_limit)),

@@ -194,7 +194,11 @@ mod tests {
             (&["a.example.", "*.b.example."], "x.b.example.", true),
             (&["*."], "app.example.", true),
         ] {
-            assert_eq!(scopes(limits).hold(&profile.parse().unwrap()), held, "{limits:?} {profile}");
+            assert_eq!(
+                scopes(limits).hold(&profile.parse().unwrap()),
+                held,
+                "{limits:?} {profile}"
+            );
         }
         let both = scopes(&["a.example", "*.b.example."]);
         assert_eq!(both.to_string(), "a.example., *.b.example.");

@@ -155,7 +155,8 @@ fn tokens(section: &Section<'_>) -> Vec<ConfiguredToken> {
         let (Some(grant), Some(hashes)) = (grant(table), hashes) else { continue };
         let other = tokens.iter().find(|it| it.hashes.iter().any(|it| hashes.contains(it)));
         if let Some(other) = other {
-            let message = format!("is that of `{}` too; give each its own token", other.grant.name());
+            let message =
+                format!("is that of `{}` too; give each its own token", other.grant.name());
             table.wrong("sha256", message);
         }
         tokens.push(ConfiguredToken { grant, hashes });
@@ -206,7 +207,8 @@ fn token_hash(digits: &str) -> Option<TokenHash> {
 /// As `tls::alternative_names` tells it, so that both are the same text.
 fn alternative_name(text: &str) -> Option<Box<str>> {
     let (kind, name) = text.split_once(':')?;
-    let is_plain = !name.is_empty() && name.len() <= 255 && name.bytes().all(|it| it.is_ascii_graphic());
+    let is_plain =
+        !name.is_empty() && name.len() <= 255 && name.bytes().all(|it| it.is_ascii_graphic());
     let name = match kind {
         "DNS" => name.to_ascii_lowercase(),
         "email" | "URI" => name.to_owned(),

@@ -182,14 +182,16 @@ pub(super) mod tests {
         let expires = prop::option::of(-1_000_000_000_000..100_000_000_000_000_i64);
         let token = ("[a-z0-9-]{1,63}", 0..3_usize, scopes, expires, ".{0,20}", any::<[u8; 32]>());
         prop::collection::btree_map(any::<[u8; 4]>(), token, 0..8).prop_map(|tokens| {
-            let token = |(id, (name, role, scopes, expires, by, hash)): (_, (String, _, _, _, _, _))| {
-                let scopes: Vec<String> = if role == 2 { Vec::new() } else { scopes };
-                let scopes = scopes.iter().map(|it| it.parse::<Scope>().unwrap()).collect();
-                let name = name.parse().unwrap();
-                let grant = Grant::new(name, Role::ALL[role], scopes).unwrap();
-                let (id, expires, hash) = (TokenId(id), Option::map(expires, Timestamp), TokenHash(hash));
-                IssuedToken { id, grant, created: Timestamp(17), by, expires, hash }
-            };
+            let token =
+                |(id, (name, role, scopes, expires, by, hash)): (_, (String, _, _, _, _, _))| {
+                    let scopes: Vec<String> = if role == 2 { Vec::new() } else { scopes };
+                    let scopes = scopes.iter().map(|it| it.parse::<Scope>().unwrap()).collect();
+                    let name = name.parse().unwrap();
+                    let grant = Grant::new(name, Role::ALL[role], scopes).unwrap();
+                    let (id, expires, hash) =
+                        (TokenId(id), Option::map(expires, Timestamp), TokenHash(hash));
+                    IssuedToken { id, grant, created: Timestamp(17), by, expires, hash }
+                };
             tokens.into_iter().map(token).collect()
         })
     }
@@ -212,7 +214,9 @@ pub(super) mod tests {
     fn a_token_is_known_by_its_id_and_its_hash() {
         let grant = Grant::new("ann".parse().unwrap(), Role::Viewer, Scopes::all()).unwrap();
         let make = || {
-            IssuedToken::make(grant.clone(), "bob".into(), Timestamp(5), Some(Timestamp(9)), |_| false)
+            IssuedToken::make(grant.clone(), "bob".into(), Timestamp(5), Some(Timestamp(9)), |_| {
+                false
+            })
         };
         let (token, text) = make().unwrap();
         assert_eq!(text.len(), "farol_".len() + 8 + 1 + 64);
@@ -220,11 +224,14 @@ pub(super) mod tests {
         assert_eq!(token.hash, token::hash(&text));
         assert_ne!(make().unwrap().1, text);
         assert!(!token.has_expired(Timestamp(8)) && token.has_expired(Timestamp(9)));
-        let (shown, stored) = (format!("{token:?}"), to_json(std::slice::from_ref(&token)).unwrap());
+        let (shown, stored) =
+            (format!("{token:?}"), to_json(std::slice::from_ref(&token)).unwrap());
         let secret = text.rsplit('_').next().unwrap();
         assert!(!shown.contains(secret) && !stored.contains(secret));
         assert!(!shown.contains(&hex(&token.hash.0)), "{shown}");
-        for wrong in ["", "farol_", "farol_0123_x", "farol_0123456G_x", "0123abcd_x", "farol_0123abcd"] {
+        for wrong in
+            ["", "farol_", "farol_0123_x", "farol_0123456G_x", "0123abcd_x", "farol_0123abcd"]
+        {
             assert_eq!(TokenId::of_token(wrong), None, "{wrong}");
         }
     }

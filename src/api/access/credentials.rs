@@ -67,9 +67,10 @@ impl Credentials {
             let grant = Grant::new(OWN_TOKEN.parse().ok()?, Role::Admin, Scopes::all()).ok()?;
             Some(credential(Source::File(hash.clone()), &grant))
         });
-        let configured = admin.tokens.iter().map(|it| {
-            credential(Source::Configuration(it.hashes.as_slice().into()), &it.grant)
-        });
+        let configured = admin
+            .tokens
+            .iter()
+            .map(|it| credential(Source::Configuration(it.hashes.as_slice().into()), &it.grant));
         let issued = issued
             .iter()
             .map(|it| (it.id, credential(Source::Issued(Box::new(it.clone())), &it.grant)));

@@ -69,7 +69,9 @@ mod tests {
     fn a_burst_is_let_through_and_then_the_rate() {
         let (meter, rate) = (Meter::default(), Rate { limit: 10, burst: 20 });
         assert_eq!(meter.last(), None);
-        let passed = |milliseconds| (0..100).take_while(|_| meter.count(rate, Now::at(milliseconds)).is_ok()).count();
+        let passed = |milliseconds| {
+            (0..100).take_while(|_| meter.count(rate, Now::at(milliseconds)).is_ok()).count()
+        };
         assert_eq!(passed(1_000), 20);
         assert_eq!(meter.count(rate, Now::at(1_000)), Err(Duration::from_millis(100)));
         assert_eq!(passed(1_500), 5);

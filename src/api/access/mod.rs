@@ -159,8 +159,7 @@ impl Access {
         let mut parts = lock(&self.parts);
         change(&mut parts);
         let before = self.current.load();
-        let next =
-            Credentials::new(parts.own.as_ref(), &parts.admin, &parts.issued, Some(&before));
+        let next = Credentials::new(parts.own.as_ref(), &parts.admin, &parts.issued, Some(&before));
         self.current.store(Arc::new(next));
     }
 

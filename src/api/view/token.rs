@@ -47,7 +47,6 @@ pub struct CreatedToken {
     /// The token itself. It is shown this once.
     pub secret: String,
     /// What is known of it from now on.
-    #[serde(flatten)]
     pub token: Token,
 }
 

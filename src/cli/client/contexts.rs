@@ -168,7 +168,8 @@ impl Contexts {
         let mut table = Table::new();
         table.insert("server", value(&context.server));
         let TlsFiles { ca, client_cert, client_key } = &context.tls;
-        for (key, file) in FILES.into_iter().zip([&context.token_file, ca, client_cert, client_key]) {
+        for (key, file) in FILES.into_iter().zip([&context.token_file, ca, client_cert, client_key])
+        {
             if let Some(file) = file {
                 table.insert(key, value(file.to_string_lossy().into_owned()));
             }
@@ -229,7 +230,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn context(server: &str) -> Context {
-        let tls = TlsFiles { ca: Some("/ca".into()), client_cert: None, client_key: Some("/k".into()) };
+        let tls =
+            TlsFiles { ca: Some("/ca".into()), client_cert: None, client_key: Some("/k".into()) };
         Context { server: server.to_owned(), token_file: Some("/t".into()), tls }
     }
 

@@ -215,7 +215,8 @@ mod tests {
             ("localhost:8053", "`localhost` is neither http nor https"),
             ("http://", "empty host"),
         ] {
-            let error = Client::new(text, Token::none(), &TlsFiles::default()).unwrap_err().to_string();
+            let error =
+                Client::new(text, Token::none(), &TlsFiles::default()).unwrap_err().to_string();
             assert!(error.contains(why) && error.contains("http://127.0.0.1:8053"), "{error}");
         }
     }

@@ -102,10 +102,12 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_file_is_told_with_its_name() {
         let directory = tempfile::tempdir().unwrap();
-        let [good, other, key, bad] = ["good", "other", "key", "bad"].map(|it| directory.path().join(it));
+        let [good, other, key, bad] =
+            ["good", "other", "key", "bad"].map(|it| directory.path().join(it));
         let certified = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
         let stranger = rcgen::KeyPair::generate().unwrap();
-        std::fs::write(&good, certified.cert.pem() + &certified.signing_key.serialize_pem()).unwrap();
+        std::fs::write(&good, certified.cert.pem() + &certified.signing_key.serialize_pem())
+            .unwrap();
         std::fs::write(&other, stranger.serialize_pem()).unwrap();
         std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
         std::fs::write(&bad, "hush").unwrap();

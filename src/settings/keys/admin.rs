@@ -7,9 +7,9 @@ use super::NAME;
 const ROLE: &[&str] = &["viewer", "operator", "admin"];
 const ROLE_MEANING: &str =
     "A viewer looks, an operator changes traffic, an admin reloads and manages tokens.";
-const PROFILES: &str =
-    "a profile's name, or one like \"*.team.example.\" for all below it, or a list of 1 to 100 of them";
-const PROFILES_MEANING: &str = "The only profiles that it sees and changes; for viewers and operators.";
+const PROFILES: &str = "a profile's name, or one like \"*.team.example.\" for all below it, or a list of 1 to 100 of them";
+const PROFILES_MEANING: &str =
+    "The only profiles that it sees and changes; for viewers and operators.";
 
 pub(super) static ADMIN: Schema = Schema {
     heading: "[admin]",
@@ -83,7 +83,12 @@ static TOKEN: Schema = Schema {
     heading: "[[admin.token]]",
     meaning: "A token for the API, beside those that `farol token create` makes. `farol token hash` makes such a table.",
     keys: &[
-        Key::required("name", Text(NAME), "\"deploy\"", "The name that its changes are signed with."),
+        Key::required(
+            "name",
+            Text(NAME),
+            "\"deploy\"",
+            "The name that its changes are signed with.",
+        ),
         Key::required(
             "sha256",
             Texts("the 64 hexadecimal digits of a SHA-256, or a list of 1 to 4 of them"),

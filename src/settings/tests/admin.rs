@@ -14,7 +14,10 @@ fn tokens_are_read_with_role_and_limits() {
     let other = HASH.replace('6', "7").to_uppercase();
     let text = format!(
         "{BASE}{}{}",
-        token("deploy", &format!("sha256 = ['{HASH}']\nrole = 'operator'\nprofiles = ['a.b', '*.c.']")),
+        token(
+            "deploy",
+            &format!("sha256 = ['{HASH}']\nrole = 'operator'\nprofiles = ['a.b', '*.c.']")
+        ),
         token("watch", &format!("sha256 = '{other}'\nrole = 'viewer'")),
     );
     let tokens = good(&text).admin.tokens;
@@ -53,7 +56,8 @@ fn what_is_wrong_with_tokens_is_told_without_them() {
     let one = token("a", &format!("{sha}\nrole = 'viewer'"));
     let twice = format!("{one}{one}");
     bad(&twice, &["admin.token[a].name: found \"a\"; is written twice", "is that of `a` too"]);
-    let problem = load_one(&format!("{BASE}{}", token("a", "role = 'viewer'\nsha256 = 'hush-hush'")));
+    let problem =
+        load_one(&format!("{BASE}{}", token("a", "role = 'viewer'\nsha256 = 'hush-hush'")));
     assert!(!problem.unwrap_err().to_string().contains("hush"));
 }
 
@@ -82,10 +86,15 @@ fn clients_are_known_by_alternative_names() {
 
 #[test]
 fn tls_takes_a_certificate_and_its_key() {
-    bad("[admin.tls]\ncertificate = 'x'", &["admin.tls.certificate: found \"x\"; is of no use alone; write `key` too"]);
+    bad(
+        "[admin.tls]\ncertificate = 'x'",
+        &["admin.tls.certificate: found \"x\"; is of no use alone; write `key` too"],
+    );
     bad(
         "[admin.tls]\nrequire_client_certificate = true",
-        &["admin.tls.require_client_certificate: found true; is of no use alone; write `client_ca` too"],
+        &[
+            "admin.tls.require_client_certificate: found true; is of no use alone; write `client_ca` too",
+        ],
     );
     bad("[admin.tls]\nclient_ca = 'nowhere.pem'", &["can't be read"]);
     assert_eq!(good(BASE).admin.tls, None);
