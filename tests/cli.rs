@@ -8,6 +8,7 @@ use std::process::Command;
 
 use common::cli::{Run, check, farol, json};
 use common::daemon::Daemon;
+use serde_json::Value;
 
 const PROFILE: &str = "app.gtm.example";
 

@@ -115,7 +115,7 @@ pub(super) async fn revoke_token(
     })?;
     let id: TokenId = text.parse().map_err(|_| refusal(ManageError::NoToken(text)))?;
     if author.token == Some(id) && !force {
-        let detail = "it is the token that you come with, which would let you in no more; send ?force=true if that is meant";
+        let detail = "it is the token that you come with, which would let you in no more; send ?force=true (`farol token revoke --force`) if that is meant";
         return Err(ApiError::new(StatusCode::CONFLICT, detail));
     }
     let access = api.access.clone();
