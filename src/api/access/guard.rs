@@ -194,5 +194,7 @@ pub(in crate::api) fn is_token(hash: &TokenHash, presented: &str) -> bool {
 pub(in crate::api) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    // A variable that was not set is no guess.
+    let token = Some(token.trim()).filter(|it| !it.is_empty());
+    token.filter(|_| scheme.eq_ignore_ascii_case("bearer"))
 }
