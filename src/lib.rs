@@ -1,8 +1,8 @@
 //! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
 //!
 //! Dependencies between modules run one way, in rows (`tests/tidy.rs` holds them): [`model`], then [`health`] and
-//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`] and [`supervision`]; [`dns`], [`import`], [`probe`],
-//! [`resolve`] and [`store`]; [`control`]; [`api`]; [`cli`].
+//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`], [`supervision`] and [`tls`]; [`dns`], [`import`],
+//! [`probe`], [`resolve`] and [`store`]; [`control`]; [`api`]; [`cli`].
 
 pub mod api;
 pub mod cli;
@@ -20,3 +20,4 @@ pub mod settings;
 pub mod snapshot;
 pub mod store;
 pub mod supervision;
+pub mod tls;

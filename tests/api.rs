@@ -124,12 +124,21 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             it if it.ends_with("/failback") => "www.gtm.example.",
             _ => "app.gtm.example.",
         };
+        let id = match (method, path) {
+            ("delete", _) => {
+                let made = daemon.api.must("POST", "/v1/tokens", TOKEN);
+                made["token"]["id"].as_str().unwrap().to_owned()
+            }
+            _ => "00000000".to_owned(),
+        };
         let asked = path
+            .replace("{id}", &id)
             .replace("{profile}", profile)
             .replace("{endpoint}", "west")
             .replace("{site}", "seattle");
         let query = if path == "/v1/explain" { "?name=app.gtm.example." } else { "" };
         let body = match (method, path) {
+            ("post", "/v1/tokens") => TOKEN,
             ("patch", _) => r#"{"weight": 60, "reason": "x"}"#,
             (_, "/v1/whatif") => {
                 r#"{"profile": "app.gtm.example.", "changes": [{"fail": "site/seattle"}]}"#
@@ -174,7 +183,7 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
                 .replace("seattle", "seatle");
             description.check(path, method, &daemon.api.send(&verb, &missing, body));
         }
-        for wrong in ["DELETE", "PUT"] {
+        for wrong in ["DELETE", "PUT"].into_iter().filter(|it| *it != verb) {
             let refused = daemon.api.send(wrong, &asked, "");
             assert_eq!(
                 (refused.status, refused.media_type.as_str()),
@@ -220,11 +229,15 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "POST /v1/sites/{site}/drain",
         "POST /v1/sites/{site}/undrain",
         "GET /v1/status",
+        "GET /v1/tokens",
+        "POST /v1/tokens",
+        "DELETE /v1/tokens/{id}",
         "POST /v1/whatif",
     ];
     assert_eq!(served, routes);
 }
 
+const TOKEN: &str = r#"{"name": "ann", "role": "viewer", "expires": "1h"}"#;
 const WEST_ROUTE: &str = "/v1/profiles/{profile}/endpoints/{endpoint}";
 
 #[test]

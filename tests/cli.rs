@@ -6,9 +6,9 @@ mod common;
 
 use std::process::Command;
 
-use serde_json::Value;
-
+use common::cli::{Run, check, farol, json};
 use common::daemon::Daemon;
+use serde_json::Value;
 
 const PROFILE: &str = "app.gtm.example";
 
@@ -42,34 +42,6 @@ target = "198.51.100.10"
 weight = 25
 "#;
 
-/// What came of running the program.
-#[derive(Debug)]
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-/// Runs the program to its end, with no environment of its own but this.
-fn farol(args: &[&str], environment: &[(&str, &str)]) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
-    for key in [
-        "FAROL_SERVER",
-        "FAROL_CONTEXT",
-        "FAROL_TOKEN",
-        "FAROL_TOKEN_FILE",
-        "FAROL_LOG",
-        "FAROL_LOG_FORMAT",
-        "XDG_CONFIG_HOME",
-    ] {
-        command.env_remove(key);
-    }
-    command.env("HOME", "/nonexistent");
-    let output = command.args(args).envs(environment.iter().copied()).output().unwrap();
-    let text = |octets| String::from_utf8(octets).unwrap();
-    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-}
-
 fn server(daemon: &Daemon) -> String {
     format!("http://{}", daemon.api.address)
 }
@@ -79,20 +51,6 @@ fn run(daemon: &Daemon, args: &[&str]) -> Run {
     let token_file = daemon.home.path("state/admin.token");
     let token_file = token_file.to_str().unwrap();
     farol(args, &[("FAROL_SERVER", &server(daemon)), ("FAROL_TOKEN_FILE", token_file)])
-}
-
-#[track_caller]
-fn check(run: &Run, code: i32, parts: &[&str]) {
-    assert_eq!(run.code, Some(code), "{run:?}");
-    for part in parts {
-        assert!(run.out.contains(part) || run.err.contains(part), "no `{part}` in {run:?}");
-    }
-}
-
-#[track_caller]
-fn json(run: &Run) -> Value {
-    assert_eq!(run.code, Some(0), "{run:?}");
-    serde_json::from_str(&run.out).unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -67,12 +68,18 @@ fn metrics(text: &str) -> BTreeSet<&str> {
 
 /// The families of a fresh daemon's metrics.
 fn families() -> BTreeSet<String> {
-    // What is known of its certificate is shown where there is one.
-    let home =
-        Home::new(&format!("[server]\nlisten_tls = '{}:0'\n{}{ZONE}", loopback(), tls::FILES));
-    tls::renew(&home);
+    // What is known of its certificates is shown where there are some.
+    let admin = tls::FILES.replace("server", "admin");
+    let dns = format!("[server]\nlisten_tls = '{}:0'\n{}", loopback(), tls::FILES);
+    let home = Home::new(&format!("{dns}{admin}{ZONE}"));
+    let certificate = tls::renew(&home);
     let daemon = home.start();
-    let text = Http::new(daemon.api.address).get("/metrics").body;
+    let client = tls::config(&certificate, b"http/1.1");
+    let mut stream = tls::connect(daemon.api.address, client).unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
     let heads = text.lines().filter_map(|it| it.strip_prefix("# TYPE "));
     heads.map(|it| it.split(' ').next().unwrap().to_owned()).collect()
 }

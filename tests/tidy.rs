@@ -9,7 +9,7 @@ const ROWS: [&[&str]; 9] = [
     &["model"],
     &["health", "routing"],
     &["snapshot"],
-    &["clock", "metrics", "settings", "supervision"],
+    &["clock", "metrics", "settings", "supervision", "tls"],
     &["dns", "import", "probe", "resolve", "store"],
     &["control"],
     &["api"],

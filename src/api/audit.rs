@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
+use super::access::{Author, sees_site};
 use super::error::ApiError;
 use super::openapi::Guarded;
 use super::{Api, Refused, view};
 use crate::clock::rfc3339;
 use crate::model::Name;
-use crate::store::{Entry, chain};
+use crate::store::{Entry, Record, chain};
 
 /// Entries of a page where nobody says otherwise, and at most.
 const SOME: usize = 100;
@@ -51,6 +52,7 @@ pub(super) struct AuditQuery {
 )]
 pub(super) async fn audit(
     State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
     query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Refused<Json<view::Audit>> {
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
@@ -61,6 +63,14 @@ pub(super) async fn audit(
     let profile = query.profile.as_deref().map(str::parse::<Name>).transpose();
     let profile = profile.map_err(|error| ApiError::bad_request(format!("profile: {error}")))?;
     let profile = profile.map(|it| it.to_string());
+    let snapshot = api.live.load();
+    // Who is limited to profiles sees what was done to those, and to the sites that they are in.
+    let is_seen = move |record: &Record| match (&record.profile, &record.site) {
+        _ if !author.scopes.are_limited() => true,
+        (Some(profile), _) => profile.parse().is_ok_and(|it| author.scopes.hold(&it)),
+        (None, Some(site)) => sees_site(&snapshot, &author.scopes, site),
+        (None, None) => false,
+    };
     let wanted = move |entry: &Entry| {
         let is = |wanted: &Option<String>, is: Option<&str>| {
             wanted.as_deref().is_none_or(|it| Some(it) == is)
@@ -69,6 +79,7 @@ pub(super) async fn audit(
         is(&profile, record.profile.as_deref())
             && is(&query.site, record.site.as_deref())
             && is(&query.by, Some(&record.by))
+            && is_seen(record)
     };
     let read = move || api.store.last_entries(query.before.map(u64::from), most, wanted);
     let entries = match tokio::task::spawn_blocking(read).await {

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, State};
 
-use super::auth::Author;
+use super::access::{Author, forbid_change};
 use super::body::{endpoint_change, read_body};
 use super::change::{changed, make};
 use super::error::ApiError;
@@ -51,10 +51,11 @@ pub(super) async fn change_all(
         |(at, change)| read(&snapshot, change).map_err(|it| it.within(&format!("changes[{at}]")));
     let changes: Vec<Change> =
         batch.changes.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    changes.iter().try_for_each(|it| forbid_change(&api, &author, it))?;
     let view::BatchRequest { reason, expires, dry_run, override_guardrail, .. } = batch;
     let terms = Terms { reason, expires, dry_run, override_guardrail };
     let sets = changes.iter().any(Change::sets).then_some("what they set");
-    let request = request(author, changes.clone(), Condition::None, terms, sets)?;
+    let request = request(&api, author, changes.clone(), Condition::None, terms, sets)?;
     let after = make(&api, request).await?;
     let view::Changed { generation, dry_run, .. } = changed(&api, &after, dry_run, ());
     let (profiles, sites) = concerned(&api, &after, &changes);

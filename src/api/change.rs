@@ -9,7 +9,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 
-use super::auth::Author;
+use super::access::Author;
 use super::body::{endpoint_change, read_body};
 use super::error::ApiError;
 use super::etag::{Tagged, condition};
@@ -64,7 +64,7 @@ pub(super) async fn change_endpoint(
     let view::EndpointPatch { reason, expires, dry_run, override_guardrail, .. } = patch;
     let terms = Terms { reason, expires, dry_run, override_guardrail };
     let changes = vec![Change::Endpoint(key.clone(), change)];
-    let request = request(author, changes, condition(&headers)?, terms, sets)?;
+    let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
     let snapshot = make(&api, request).await?;
     let table = snapshot.profile(&key.profile);
     let now = table.and_then(|it| {
@@ -105,7 +105,7 @@ pub(super) async fn fail_back(
     let view::FailbackRequest { reason, dry_run, override_guardrail } = asked;
     let terms = Terms { reason, expires: None, dry_run, override_guardrail };
     let changes = vec![Change::FailBack(name.clone())];
-    let request = request(author, changes, condition(&headers)?, terms, None)?;
+    let request = request(&api, author, changes, condition(&headers)?, terms, None)?;
     let snapshot = make(&api, request).await?;
     let table = snapshot.profile(&name);
     let now = table.map(|it| render::profile(it, now(&api)));
@@ -181,7 +181,7 @@ async fn set_drained(
     let terms = Terms { reason, expires, dry_run, override_guardrail };
     let changes = vec![Change::Site { name, drained }];
     let sets = drained.then_some("the drain");
-    let request = request(author, changes, condition(&headers)?, terms, sets)?;
+    let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
     let snapshot = make(&api, request).await?;
     let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
     let version = Some(Version::of_sites(&snapshot.sites));

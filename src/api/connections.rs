@@ -69,6 +69,11 @@ impl Connections {
         let ended = silent.and_then(|(_, task)| self.0.remove(&task));
         ended.as_ref().map(|it| it.end.cancel()).is_some()
     }
+
+    /// Tells every connection to end; what is worked for is answered first.
+    pub(super) fn end_all(&mut self) {
+        self.0.drain().for_each(|(_, it)| it.end.cancel());
+    }
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -7,18 +9,30 @@ use super::view::{self, Problem};
 use crate::control::{Breach, ChangeError, Version};
 
 /// A refusal: a status, what is wrong and what to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
     detail: String,
     near: Vec<String>,
     etag: Option<Version>,
     breaches: Vec<Breach>,
+    retry_after: Option<Duration>,
 }
+
+/// The same refusal without names that are like the one asked for; it is beside a response that has some.
+#[derive(Clone, Debug)]
+pub(super) struct Unhinted(pub(super) ApiError);
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), near: Vec::new(), etag: None, breaches: Vec::new() }
+        Self {
+            status,
+            detail: detail.into(),
+            near: Vec::new(),
+            etag: None,
+            breaches: Vec::new(),
+            retry_after: None,
+        }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -27,11 +41,12 @@ impl ApiError {
 
     /// Something that is not there, with the names that are like it.
     pub(super) fn not_found(detail: impl Into<String>, near: Vec<String>) -> Self {
-        let mut detail = detail.into();
-        if !near.is_empty() {
-            detail = format!("{detail}; did you mean {}?", near.join(" or "));
-        }
         Self { near, ..Self::new(StatusCode::NOT_FOUND, detail) }
+    }
+
+    /// A request too many; another may come after so long.
+    pub(super) fn too_many(detail: impl Into<String>, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
     /// A change that guardrails don't allow.
@@ -76,11 +91,17 @@ impl From<PathRejection> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let etag = self.etag.map(etag);
+        let unhinted = (!self.near.is_empty())
+            .then(|| Unhinted(ApiError { near: Vec::new(), ..self.clone() }));
+        let hint = match self.near.as_slice() {
+            [] => String::new(),
+            near => format!("; did you mean {}?", near.join(" or ")),
+        };
         let problem = Problem {
             kind: Problem::ABOUT_BLANK.to_owned(),
             status: self.status.as_u16(),
             title: self.status.canonical_reason().unwrap_or_default().to_owned(),
-            detail: self.detail,
+            detail: self.detail + &hint,
             near: self.near,
             etag: etag.clone(),
             breaches: self.breaches.into_iter().map(breach).collect(),
@@ -91,8 +112,15 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+        }
         if let Some(Ok(etag)) = etag.map(HeaderValue::try_from) {
             headers.insert(header::ETAG, etag);
+        }
+        if let Some(unhinted) = unhinted {
+            response.extensions_mut().insert(unhinted);
         }
         response
     }

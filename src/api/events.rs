@@ -1,25 +1,30 @@
 //! Server-sent events: what happens, as it happens, for who stays connected.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::channel::{Channel, Sender};
+use hyper::body::Frame;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::access::{Author, sees_site};
 use super::error::ApiError;
 use super::openapi::Guarded;
 use super::{Api, Refused, render, view};
 use crate::clock::rfc3339;
-use crate::control::{Event, Happening};
-use crate::model::{Ident, Name};
+use crate::control::{Change, Event, Happening};
+use crate::model::{Ident, Name, Scopes, Subject};
+use crate::snapshot::Snapshot;
 
 /// How often a line is sent while nothing happens, so that both ends notice when the connection is lost.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -56,15 +61,14 @@ pub(super) struct EventsQuery {
 )]
 pub(super) async fn events(
     State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
     query: Result<Query<EventsQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Refused<Response> {
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let wanted = Wanted::read(&query)?;
+    let wanted = Wanted::read(&query, author.scopes)?;
     let last = headers.get(LAST_EVENT_ID).map(|it| heard(&api, it));
-    let (sender, body) = Channel::<Bytes, Infallible>::new(1);
-    tokio::spawn(tell(api, sender, wanted, last));
-    let mut response = Body::new(body).into_response();
+    let mut response = Body::new(Endless::of(Teller::start(api, wanted, last))).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // A proxy that gathers the events would keep them.
@@ -72,44 +76,78 @@ pub(super) async fn events(
     Ok(response)
 }
 
-/// Sends what happens until the client is gone.
-async fn tell(
+/// What one client has heard, and wants to hear.
+struct Teller {
     api: Arc<Api>,
-    mut sender: Sender<Bytes, Infallible>,
     wanted: Wanted,
-    last: Option<Option<u64>>,
-) {
-    let mut listener = api.events.listen();
-    let newest = *listener.borrow_and_update();
-    // What comes first tells the client that it is connected.
-    let mut text = ":\n\n".to_owned();
-    let mut heard = match last {
-        Some(Some(heard)) if heard <= newest => heard,
-        None => newest,
-        Some(_) => {
-            text.push_str(&reset(&api, newest));
-            newest
-        }
-    };
-    loop {
-        if !text.is_empty() && sender.send_data(std::mem::take(&mut text).into()).await.is_err() {
-            return;
-        }
-        let news = api.events.after(heard, TOGETHER);
-        if let Some(last) = news.events.last() {
-            heard = last.number;
-            if news.missed {
-                text.push_str(&reset(&api, heard));
+    listener: watch::Receiver<u64>,
+    heard: u64,
+    /// What is sent first.
+    text: String,
+}
+
+impl Teller {
+    /// Begins after the `last` event that was heard, if that is known, or with what happens next.
+    fn start(api: Arc<Api>, wanted: Wanted, last: Option<Option<u64>>) -> Self {
+        let mut listener = api.events.listen();
+        let newest = *listener.borrow_and_update();
+        // What comes first tells the client that it is connected.
+        let mut text = ":\n\n".to_owned();
+        let heard = match last {
+            Some(Some(heard)) if heard <= newest => heard,
+            None => newest,
+            Some(_) => {
+                text.push_str(&reset(&api, newest));
+                newest
             }
-            let told = news.events.iter().filter(|it| wanted.wants(&it.what));
-            told.for_each(|it| text.push_str(&event(&api, it)));
-            continue;
+        };
+        Self { api, wanted, listener, heard, text }
+    }
+
+    /// Waits until there is something to send.
+    async fn next(mut self) -> (Self, Bytes) {
+        while self.text.is_empty() {
+            let news = self.api.events.after(self.heard, TOGETHER);
+            let Some(last) = news.events.last() else {
+                if timeout(KEEP_ALIVE, self.listener.changed()).await.is_err() {
+                    self.text.push_str(":\n\n");
+                }
+                continue;
+            };
+            self.heard = last.number;
+            let snapshot = self.api.live.load();
+            if news.missed {
+                self.text.push_str(&reset(&self.api, self.heard));
+            }
+            let told = news.events.iter().filter(|it| self.wanted.wants(&snapshot, &it.what));
+            told.for_each(|it| self.text.push_str(&event(&self.api, it)));
         }
-        match timeout(KEEP_ALIVE, listener.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return,
-            Err(_) => text.push_str(":\n\n"),
-        }
+        let text = std::mem::take(&mut self.text);
+        (self, text.into())
+    }
+}
+
+/// A body that goes on for as long as the client takes it.
+struct Endless(Pin<Box<dyn Future<Output = (Teller, Bytes)> + Send>>);
+
+impl Endless {
+    fn of(teller: Teller) -> Self {
+        Self(Box::pin(teller.next()))
+    }
+}
+
+impl hyper::body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.as_mut().poll(context).map(|(teller, data)| {
+            *self = Self::of(teller);
+            Some(Ok(Frame::data(data)))
+        })
     }
 }
 
@@ -148,6 +186,7 @@ fn describe(what: &Happening) -> (&'static str, Value) {
         Happening::Change { change, stamp } => {
             let expires = stamp.expires.map(rfc3339);
             let (by, reason) = (&stamp.by, &stamp.reason);
+            let change = change.to_string();
             ("change", json!({"change": change, "by": by, "reason": reason, "expires": expires}))
         }
         Happening::Expiry(expired) => {
@@ -174,21 +213,27 @@ fn describe(what: &Happening) -> (&'static str, Value) {
 struct Wanted {
     profile: Option<Name>,
     site: Option<Ident>,
+    scopes: Scopes,
 }
 
 impl Wanted {
-    fn read(query: &EventsQuery) -> Result<Self, ApiError> {
+    fn read(query: &EventsQuery, scopes: Scopes) -> Result<Self, ApiError> {
         let profile = query.profile.as_deref().map(str::parse).transpose();
         let site = query.site.as_deref().map(str::parse).transpose();
         Ok(Self {
             profile: profile.map_err(|error| ApiError::bad_request(format!("profile: {error}")))?,
             site: site.map_err(|error| ApiError::bad_request(format!("site: {error}")))?,
+            scopes,
         })
     }
 
-    /// What concerns everything is wanted by everybody.
-    fn wants(&self, what: &Happening) -> bool {
-        let is_profile = |it: &Name| self.profile.as_ref().is_none_or(|wanted| wanted == it);
+    /// What concerns everything is wanted by everybody; who is limited to profiles hears of those, and of the sites that they
+    /// are in.
+    fn wants(&self, snapshot: &Snapshot, what: &Happening) -> bool {
+        let is_profile = |it: &Name| {
+            self.scopes.hold(it) && self.profile.as_ref().is_none_or(|wanted| wanted == it)
+        };
+        let sees = |it: &Ident| sees_site(snapshot, &self.scopes, it.as_str());
         match what {
             Happening::Transition { key, site, .. } => {
                 let is_site = self.site.is_none() || self.site == *site;
@@ -197,10 +242,16 @@ impl Wanted {
             Happening::FailOpen(profile, _) | Happening::Failback(profile, _) => {
                 is_profile(profile)
             }
-            Happening::Change { .. }
-            | Happening::Expiry(_)
-            | Happening::Reload(_)
-            | Happening::Publish { .. } => true,
+            Happening::Change { change, .. } => match change {
+                Change::Endpoint(key, _) => self.scopes.hold(&key.profile),
+                Change::FailBack(profile) => self.scopes.hold(profile),
+                Change::Site { name, .. } => sees(name),
+            },
+            Happening::Expiry(expired) => match &expired.subject {
+                Subject::Endpoint { key, .. } => self.scopes.hold(&key.profile),
+                Subject::Site(name) => sees(name),
+            },
+            Happening::Reload(_) | Happening::Publish { .. } => true,
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Lists that may be long: all profiles, and the history of all endpoints, filtered and in pages.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::access::Author;
 use super::error::ApiError;
 use super::etag::{Tagged, unless_known};
 use super::look::{aside, now};
@@ -57,6 +59,7 @@ pub(super) struct ProfilesQuery {
 )]
 pub(super) async fn profiles(
     State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
     query: Result<Query<ProfilesQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Refused<Response> {
@@ -76,7 +79,9 @@ pub(super) async fn profiles(
             }
             None => 0,
         };
-        let mut tables = snapshot.profiles.iter().skip(first).filter(|it| wanted.wants(it));
+        let seen = |it: &&Arc<ProfileTable>| author.scopes.hold(&it.profile.name);
+        let mut tables =
+            snapshot.profiles.iter().skip(first).filter(seen).filter(|it| wanted.wants(it));
         let page: Vec<&Arc<ProfileTable>> =
             tables.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
         let last = page.last().filter(|_| tables.next().is_some());
@@ -158,6 +163,7 @@ pub(super) struct HistoryQuery {
 )]
 pub(super) async fn history(
     State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Refused<Response> {
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
@@ -173,7 +179,8 @@ pub(super) async fn history(
             .map_err(|error| ApiError::bad_request(format!("site: {error}")))?;
         let mut turns = Vec::new();
         for (key, timeline) in api.timelines.all() {
-            if profile.is_some_and(|it| it.profile.name != key.profile) {
+            let is_other = profile.is_some_and(|it| it.profile.name != key.profile);
+            if is_other || !author.scopes.hold(&key.profile) {
                 continue;
             }
             let endpoint = snapshot
@@ -186,7 +193,7 @@ pub(super) async fn history(
             let latest = timeline.iter().rev().take(limit).cloned();
             turns.extend(latest.map(|turn| (turn.at, key.clone(), its_site.clone(), turn)));
         }
-        turns.sort_by(|a, b| b.0.cmp(&a.0));
+        turns.sort_by_key(|it| Reverse(it.0));
         turns.truncate(limit);
         let turns = turns.into_iter().map(|(_, key, site, turn)| view::HistoryTurn {
             profile: key.profile.to_string(),

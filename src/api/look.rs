@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::access::{Author, forbid_unseen, reached, seen_sites, seen_status};
 use super::error::ApiError;
 use super::etag::{Tagged, unless_known};
 use super::names::{find_key, find_profile, no_endpoint};
@@ -88,7 +89,11 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, Api
         BadTags, Guarded,
     ),
 )]
-pub(super) async fn status(State(api): State<Arc<Api>>, headers: HeaderMap) -> Refused<Response> {
+pub(super) async fn status(
+    State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
+    headers: HeaderMap,
+) -> Refused<Response> {
     aside(move || {
         let snapshot = api.live.load();
         let version = api.whole.of(&snapshot).all;
@@ -103,6 +108,7 @@ pub(super) async fn status(State(api): State<Arc<Api>>, headers: HeaderMap) -> R
             api.control.refused_reload(),
             now(&api),
         );
+        let body = seen_status(body, &snapshot, &author.scopes);
         Ok(Tagged { version: Some(version), body }.into_response())
     })
     .await
@@ -172,14 +178,19 @@ pub(super) async fn timeline(
         BadTags, Guarded,
     ),
 )]
-pub(super) async fn sites(State(api): State<Arc<Api>>, headers: HeaderMap) -> Refused<Response> {
+pub(super) async fn sites(
+    State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
+    headers: HeaderMap,
+) -> Refused<Response> {
     aside(move || {
         let snapshot = api.live.load();
         let version = Version::of_sites(&snapshot.sites);
         if let Some(known) = unless_known(&headers, version)? {
             return Ok(known);
         }
-        Ok(Tagged { version: Some(version), body: render::all_sites(&snapshot) }.into_response())
+        let body = seen_sites(render::all_sites(&snapshot), &snapshot, &author.scopes);
+        Ok(Tagged { version: Some(version), body }.into_response())
     })
     .await
 }
@@ -214,6 +225,7 @@ pub(super) struct ExplainQuery {
 )]
 pub(super) async fn explain(
     State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
     query: Result<Query<ExplainQuery>, QueryRejection>,
 ) -> Refused<Json<view::Explanation>> {
     let Query(query) = query.map_err(|error| {
@@ -237,7 +249,15 @@ pub(super) async fn explain(
     let own = || Draw { seed: mix(api.clock.now().0.as_nanos() as u64) >> 44, sequence: 0 };
     let draw = query.draw.as_deref().map(explanation::read_draw).transpose()?;
     let draw = draw.unwrap_or_else(own);
-    Ok(Json(explanation::render(&api.live.load(), &name, record_type, asking, draw)))
+    let snapshot = api.live.load();
+    let explanation = explanation::render(&snapshot, &name, record_type, asking, draw);
+    if author.scopes.are_limited() {
+        // Also what another name leads to, and what an endpoint stands for.
+        let shown = explanation.profiles.iter().filter_map(|it| it.name.parse::<Name>().ok());
+        let shown: Vec<Name> = shown.flat_map(|it| reached(&snapshot, &it)).collect();
+        forbid_unseen(&api, &author, &shown)?;
+    }
+    Ok(Json(explanation))
 }
 
 /// Makes an answer that grows with the configuration where nobody else waits for it.

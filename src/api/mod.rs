@@ -1,8 +1,8 @@
 //! The admin HTTP API, which the command line talks to, and what monitoring reads. Every answer is made from what is
 //! published; changes go to the control task.
 
+mod access;
 mod audit;
-mod auth;
 mod batch;
 mod body;
 mod change;
@@ -20,11 +20,15 @@ mod render;
 mod report;
 mod server;
 mod stamp;
+mod tls;
+mod tokens;
 pub mod view;
 mod whatif;
 
+pub use access::{Access, needs_own_token};
 pub use etag::Whole;
-pub use server::{BACKLOG, CONNECTIONS, serve};
+pub use server::{BACKLOG, CONNECTIONS, Serving, serve};
+pub use tls::TlsKeys;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -38,13 +42,14 @@ use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::access::Guard;
 use self::error::ApiError;
 use crate::clock::Clock;
 use crate::control::{Events, Handle, Timelines};
 use crate::metrics::Metrics;
-use crate::model::Timestamp;
+use crate::model::{Role, Timestamp};
 use crate::snapshot::Live;
-use crate::store::{AdminToken, Store};
+use crate::store::Store;
 use crate::supervision::Heart;
 
 /// What the API reads and whom it tells.
@@ -66,8 +71,8 @@ pub struct Api {
     pub clock: Clock,
     /// When the daemon started.
     pub started: Timestamp,
-    /// Who may do everything.
-    pub token: AdminToken,
+    /// Who gets in.
+    pub access: Arc<Access>,
     /// Whether every endpoint has had its chance of a verdict, once it is known.
     pub ready: AtomicBool,
     /// The versions of everything.
@@ -81,9 +86,10 @@ type FromPath<T> = Result<Path<T>, PathRejection>;
 /// An answer or a refusal.
 type Refused<T> = Result<T, ApiError>;
 
-/// The routes of the API, and its description, which has every one of them.
+/// The routes of the API, and its description, which has every one of them. Which role a route takes is said here and nowhere
+/// else.
 fn router(api: Arc<Api>) -> Router {
-    let (guarded, described) = OpenApiRouter::new()
+    let viewing = OpenApiRouter::new()
         .routes(routes!(look::status))
         .routes(routes!(listing::profiles))
         .routes(routes!(look::profile))
@@ -93,35 +99,46 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(audit::audit))
         .routes(routes!(events::events))
         .routes(routes!(listing::history))
-        .routes(routes!(whatif::whatif))
+        .routes(routes!(whatif::whatif));
+    let operating = OpenApiRouter::new()
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::fail_back))
         .routes(routes!(batch::change_all))
         .routes(routes!(change::drain))
-        .routes(routes!(change::undrain))
+        .routes(routes!(change::undrain));
+    let managing = OpenApiRouter::new()
         .routes(routes!(change::reload))
-        .split_for_parts();
-    let guarded = guarded
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(api.clone(), auth::require_token))
-        .layer(map_response(not_stored));
-    let (metrics, described_metrics) =
-        OpenApiRouter::new().routes(routes!(look::metrics)).split_for_parts();
-    let metrics = metrics
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(api.clone(), auth::require_token_for_metrics));
+        .routes(routes!(tokens::tokens, tokens::create_token))
+        .routes(routes!(tokens::revoke_token));
+    let metrics = OpenApiRouter::new().routes(routes!(look::metrics));
     let (open, mut description) = OpenApiRouter::with_openapi(openapi::description())
         .routes(routes!(look::alive))
         .routes(routes!(look::ready))
         .routes(routes!(report::report))
         .routes(routes!(openapi::document))
         .split_for_parts();
-    description.merge(described_metrics);
-    description.merge(described);
+
+    let needs = |least| Guard { api: api.clone(), least };
+    let (metrics, described) = metrics.split_for_parts();
+    description.merge(openapi::with_role(described, Role::Viewer));
+    let metrics = metrics
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(needs(Role::Viewer), access::guard_metrics));
+    let mut guarded = Router::new();
+    for (least, routes) in
+        [(Role::Viewer, viewing), (Role::Operator, operating), (Role::Admin, managing)]
+    {
+        let (routes, described) = routes.split_for_parts();
+        description.merge(openapi::with_role(described, least));
+        let routes = routes
+            .method_not_allowed_fallback(wrong_method)
+            .layer(from_fn_with_state(needs(least), access::guard));
+        guarded = guarded.merge(routes);
+    }
     open.method_not_allowed_fallback(wrong_method)
         .layer(Extension(Arc::new(description)))
         .merge(metrics)
-        .merge(guarded)
+        .merge(guarded.layer(map_response(not_stored)))
         .fallback(no_such_path)
         .with_state(api)
 }

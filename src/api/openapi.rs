@@ -16,6 +16,7 @@ use utoipa::openapi::{
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 use super::view::Problem;
+use crate::model::Role;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -24,7 +25,8 @@ pub(super) fn description() -> OpenApi {
     let mut info = Info::new("Farol", env!("CARGO_PKG_VERSION"));
     info.description = Some(
         "Look at what Farol answers with, and change it while it runs. Errors are problems by RFC 9457. A request takes a token \
-         in `Authorization: Bearer`, but for those under `monitoring`."
+         in `Authorization: Bearer`, but for those under `monitoring`; where the listener asks for certificates of clients, one that \
+         is known does as well. `x-role` is the least role that a request takes: viewer, operator or admin."
             .to_owned(),
     );
     let mut components = Components::new();
@@ -36,6 +38,19 @@ pub(super) fn description() -> OpenApi {
         .components(Some(components))
         .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
         .build()
+}
+
+/// Says of each operation what role it takes, as `x-role`.
+pub(super) fn with_role(mut api: OpenApi, role: Role) -> OpenApi {
+    for item in api.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let extension = [("x-role".to_owned(), role.label().into())];
+            operation.extensions.get_or_insert_default().extend(extension);
+        }
+    }
+    api
 }
 
 /// This description
@@ -53,9 +68,14 @@ pub(super) enum Guarded {}
 impl IntoResponses for Guarded {
     fn responses() -> Responses {
         let challenge = HeaderBuilder::new().description(Some("Bearer")).build();
-        let response =
+        let unknown =
             problem("There is no token, or a wrong one").header("WWW-Authenticate", challenge);
-        [("401".to_owned(), response.build().into())].into()
+        let forbidden = problem("The role is too low, or it is about profiles of others");
+        let wait = HeaderBuilder::new().description(Some("Seconds to wait")).build();
+        let too_many = problem("Too many requests, or wrong tokens from there before")
+            .header("Retry-After", wait);
+        let told = [("401", unknown), ("403", forbidden), ("429", too_many)];
+        told.into_iter().map(|(status, it)| (status.to_owned(), it.build().into())).collect()
     }
 }
 

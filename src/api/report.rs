@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 
-use super::auth::{bearer, is_token, unauthorized};
+use super::access::{Author, Peer, authorize, bearer, forbid_unseen, is_token};
 use super::body::read_body;
 use super::error::ApiError;
 use super::names::find_key;
 use super::openapi::{Guarded, Reporting};
 use super::{Api, FromPath, Refused, view};
-use crate::model::{EndpointKey, Protocol, TokenHash, is_hidden};
+use crate::model::{EndpointKey, Name, Protocol, Role, TokenHash, is_hidden};
 use crate::probe::{Report, Unheard};
 use crate::snapshot::Snapshot;
 
@@ -35,11 +35,12 @@ const REASON_MOST: usize = 200;
     responses(
         (status = 200, description = "It is counted", body = view::Reported),
         (status = 404, description = "No profile or endpoint is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
-        Reporting, Guarded,
+        Guarded, Reporting,
     ),
 )]
 pub(super) async fn report(
     State(api): State<Arc<Api>>,
+    peer: Option<Extension<Peer>>,
     path: FromPath<(String, String)>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -48,10 +49,14 @@ pub(super) async fn report(
     let (presented, snapshot) = (bearer(&headers).unwrap_or_default(), api.live.load());
     let key = find_key(&snapshot, &profile, &endpoint);
     let own = key.as_ref().ok().and_then(|it| token_of(&snapshot, it));
-    // Whoever has no token learns nothing of what there is.
+    // A site's own token goes before everything: that somebody else behind its address sends wrong ones must not silence it.
     let is_site = own.is_some_and(|it| is_token(it, presented));
-    if !is_site && !api.token.matches(presented) {
-        return Err(unauthorized());
+    if !is_site {
+        // Whoever has no token learns nothing of what there is.
+        let peer = peer.map_or_else(Peer::unknown, |it| it.0);
+        let author: Author = authorize(&api, &headers, &peer, Role::Operator)?;
+        let named: Option<Name> = profile.parse().ok();
+        forbid_unseen(&api, &author, named.as_slice())?;
     }
     let key = key?;
     let request: view::ReportRequest = read_body(&body?)?;

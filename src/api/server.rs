@@ -3,14 +3,15 @@
 //! connection that has been silent for longest makes room, so that an operator always gets in.
 
 use std::convert::Infallible;
-use std::net;
+use std::net::{self, IpAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::header::{CONNECTION, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -25,8 +26,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::access::Peer;
 use super::connections::{Connections, Phase, Place};
 use super::error::ApiError;
+use super::tls::{Shaken, TlsKeys};
 use super::{Api, router};
 use crate::supervision::Burst;
 
@@ -54,37 +57,71 @@ const QUIET: Duration = Duration::from_secs(60);
 
 type App = TowerToHyperService<Router>;
 
+/// Where and how the API is served.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// The socket.
+    pub listener: Arc<net::TcpListener>,
+    /// How handshakes go; none for plain HTTP.
+    pub tls: Option<TlsKeys>,
+}
+
+impl Serving {
+    /// Whether who is connected may stay when this becomes the other.
+    fn trusts_as(&self, other: &Self) -> bool {
+        match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.trust_as(other),
+            _ => false,
+        }
+    }
+}
+
 /// Serves the API until `stop` is cancelled; then lets requests that have arrived be answered, and ends. When another listener
-/// comes, it takes over, and connections go on. Ends also when the operating system does not let it listen.
-pub async fn serve(
-    mut listeners: watch::Receiver<Arc<net::TcpListener>>,
-    api: Arc<Api>,
-    stop: CancellationToken,
-) {
-    let app = TowerToHyperService::new(router(api));
+/// comes, it takes over, and connections go on, unless they might not be let in any more. Ends also when the operating system does not let it listen.
+pub async fn serve(mut serving: watch::Receiver<Serving>, api: Arc<Api>, stop: CancellationToken) {
+    let app = TowerToHyperService::new(router(api.clone()));
     let mut connections = Connections::default();
     let mut tasks = JoinSet::new();
-    let admit = |stream, connections: &mut Connections, tasks: &mut JoinSet<()>| {
+    let mut now = serving.borrow_and_update().clone();
+    let admit = |stream: TcpStream,
+                 tls: &Option<TlsKeys>,
+                 connections: &mut Connections,
+                 tasks: &mut JoinSet<()>| {
         if connections.len() >= CONNECTIONS && !connections.end_most_silent() {
             return; // every other one is being worked for
         }
         let place = Arc::new(Place::new(&stop));
-        let task = tasks.spawn(converse(stream, app.clone(), place.clone()));
+        let task = match tls.clone() {
+            Some(keys) => {
+                let shaking = shake_hands(stream, keys, api.clone(), app.clone(), place.clone());
+                tasks.spawn(shaking)
+            }
+            None => {
+                let peer = Peer::at(address_of(&stream));
+                tasks.spawn(converse(stream, app.clone(), place.clone(), peer))
+            }
+        };
         connections.admit(task.id(), place);
     };
     let mut burst = Burst::new(QUIET);
-    let Some(mut listener) = listen(&mut listeners) else { return };
+    let Some(mut listener) = listen(&now) else { return };
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            Ok(()) = listeners.changed() => match listen(&mut listeners) {
-                Some(next) => {
-                    let former = std::mem::replace(&mut listener, next);
-                    waiting(former).for_each(|it| admit(it, &mut connections, &mut tasks));
+            Ok(()) = serving.changed() => {
+                let next = serving.borrow_and_update().clone();
+                let former = std::mem::replace(&mut now, next);
+                if !former.trusts_as(&now) {
+                    connections.end_all();
                 }
-                None => return,
-            },
+                if !Arc::ptr_eq(&former.listener, &now.listener) {
+                    let Some(next) = listen(&now) else { return };
+                    let former = std::mem::replace(&mut listener, next);
+                    waiting(former).for_each(|it| admit(it, &now.tls, &mut connections, &mut tasks));
+                }
+            }
             Some(ended) = tasks.join_next_with_id() => match ended {
                 Ok((id, ())) => connections.leave(id),
                 Err(error) => {
@@ -93,7 +130,7 @@ pub async fn serve(
                 }
             },
             accepted = listener.accept(), if tasks.len() < CONNECTIONS + ENDING => match accepted {
-                Ok((stream, _)) => admit(stream, &mut connections, &mut tasks),
+                Ok((stream, _)) => admit(stream, &now.tls, &mut connections, &mut tasks),
                 Err(error) => {
                     if burst.begins(Instant::now().into_std()) {
                         tracing::error!(event = "accept_failed", %error, "the API can't take a connection: {error}");
@@ -109,13 +146,17 @@ pub async fn serve(
 }
 
 /// Listens with a descriptor of its own: the socket outlives this task.
-fn listen(listeners: &mut watch::Receiver<Arc<net::TcpListener>>) -> Option<TcpListener> {
-    let listener = listeners.borrow_and_update().try_clone().and_then(TcpListener::from_std);
+fn listen(serving: &Serving) -> Option<TcpListener> {
+    let listener = serving.listener.try_clone().and_then(TcpListener::from_std);
     listener
         .inspect_err(|error| {
             tracing::error!(event = "accept_failed", %error, "the API can't listen: {error}");
         })
         .ok()
+}
+
+fn address_of(stream: &TcpStream) -> IpAddr {
+    stream.peer_addr().map_or(Peer::unknown().address, |it| it.ip())
 }
 
 /// The connections that wait at a socket: when that is closed, they are reset. Those that come meanwhile are not waited for.
@@ -129,9 +170,43 @@ fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
     std::iter::from_fn(next).take(BACKLOG as usize)
 }
 
+/// One client's connection in TLS, from the first octet to the last. The handshake has as long as a request.
+async fn shake_hands(stream: TcpStream, keys: TlsKeys, api: Arc<Api>, app: App, place: Arc<Place>) {
+    let address = address_of(&stream);
+    let shaken = tokio::select! {
+        biased;
+        () = place.end.cancelled() => return,
+        shaken = timeout(ARRIVAL, keys.shake_hands(stream)) => shaken,
+    };
+    let why = match shaken {
+        Ok(Ok(Shaken::Secure(stream, names))) => {
+            return converse(stream, app, place, Peer { address, names }).await;
+        }
+        Ok(Ok(Shaken::Plain(stream))) => {
+            let app = TowerToHyperService::new(Router::new().fallback(speaks_https));
+            return converse(stream, app, place, Peer::at(address)).await;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("the handshake took longer than {} s", ARRIVAL.as_secs()),
+    };
+    api.access.handshake_failed(address, &why, Instant::now().into_std());
+}
+
+/// Says to whoever speaks plain HTTP what to do, and ends the connection.
+async fn speaks_https(headers: HeaderMap) -> Response {
+    let host = headers.get(HOST).and_then(|it| it.to_str().ok()).unwrap_or("NAME:PORT");
+    let detail = format!("this port speaks HTTPS; ask https://{host}");
+    ([(CONNECTION, "close")], ApiError::bad_request(detail)).into_response()
+}
+
 /// One client's connection, from the first octet to the last. How it failed is the client's own concern.
-async fn converse(io: impl AsyncRead + AsyncWrite + Unpin, app: App, place: Arc<Place>) {
-    let answer = service_fn(|request| answer(&app, &place, request));
+async fn converse(
+    io: impl AsyncRead + AsyncWrite + Unpin,
+    app: App,
+    place: Arc<Place>,
+    peer: Peer,
+) {
+    let answer = service_fn(|request| answer(&app, &place, &peer, request));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -167,13 +242,17 @@ async fn is_not_read(place: &Place) {
 async fn answer(
     app: &App,
     place: &Arc<Place>,
+    peer: &Peer,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     place.enter(Phase::Arriving);
     let whole = whole(request).await;
     place.enter(Phase::Handling);
     let response = match whole {
-        Ok(request) => app.call(request).await,
+        Ok(mut request) => {
+            request.extensions_mut().insert(peer.clone());
+            app.call(request).await
+        }
         Err(error) => Ok(error.into_response()),
     };
     place.enter(Phase::Answered);
@@ -185,7 +264,12 @@ async fn answer(
             frame
         }))
     };
-    response.map(|it| it.map(watched))
+    response.map(|it| {
+        let mut it = it.map(watched);
+        // Browsers must not take an answer for something that runs.
+        it.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        it
+    })
 }
 
 /// The request with all of its body: what handles it never waits for the client.
@@ -231,7 +315,7 @@ mod tests {
         let (mut client, server) = duplex(4096);
         let place = Arc::new(Place::new(&CancellationToken::new()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(converse(server, app, place.clone()));
+        tasks.spawn(converse(server, app, place.clone(), Peer::unknown()));
         // What is too long is not read to its end.
         let _ = client.write_all(sent.as_bytes()).await;
         (client, tasks, place)

@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 
-use super::auth::Author;
+use super::Api;
+use super::access::{Author, forbid_unless_admin};
 use super::error::ApiError;
 use crate::clock::{Clock, in_rfc3339, rfc3339};
 use crate::control::{Change, Condition, Request};
@@ -23,6 +24,7 @@ pub(super) struct Terms {
 
 /// Changes that are asked for now. `sets` names what may expire, where anything is set.
 pub(super) fn request(
+    api: &Api,
     author: Author,
     changes: Vec<Change>,
     condition: Condition,
@@ -33,6 +35,9 @@ pub(super) fn request(
     if over_guardrails.as_ref().is_some_and(|it| it.trim().is_empty()) {
         return Err(ApiError::bad_request("override_guardrail: say why"));
     }
+    if over_guardrails.is_some() {
+        forbid_unless_admin(api, &author, "override_guardrail")?;
+    }
     for (key, text) in [("reason", &terms.reason), ("override_guardrail", &over_guardrails)] {
         if text.as_ref().is_some_and(|it| it.chars().count() > MAX_REASON) {
             return Err(ApiError::bad_request(format!(
@@ -40,13 +45,14 @@ pub(super) fn request(
             )));
         }
     }
+    let from = Some(author.remote);
     let stamp = stamp(author, terms.reason, terms.expires.as_deref(), sets)?;
-    Ok(Request { changes, condition, stamp, from: None, dry_run: terms.dry_run, over_guardrails })
+    Ok(Request { changes, condition, stamp, from, dry_run: terms.dry_run, over_guardrails })
 }
 
 /// Stamps a change that is made now. `sets` names what may expire, in a change that sets anything.
 fn stamp(
-    Author(by): Author,
+    author: Author,
     reason: Option<String>,
     expires: Option<&str>,
     sets: Option<&str>,
@@ -62,11 +68,11 @@ fn stamp(
         }
         (Some(text), Some(what)) => Some(expiry(text, what, at)?),
     };
-    Ok(Stamp { by, reason, at, expires })
+    Ok(Stamp { by: author.name, reason, at, expires })
 }
 
 /// A time in RFC 3339, or a duration from `now` on; after now.
-fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
+pub(super) fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
     let after = |span: std::time::Duration| {
         let milliseconds = i64::try_from(span.as_millis()).ok()?;
         Some(Timestamp(now.0.checked_add(milliseconds)?))
@@ -100,6 +106,7 @@ fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, ApiError>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Role, Scopes};
 
     /// 2026-05-01T12:00:00Z.
     const NOW: Timestamp = Timestamp(1_777_636_800_000);
@@ -135,7 +142,13 @@ mod tests {
             let error = format!("{:?}", expiry(text, "it", NOW).unwrap_err());
             assert!(error.contains(detail), "{text}: {error}");
         }
-        let author = || Author("ann".to_owned());
+        let author = || Author {
+            name: "ann".to_owned(),
+            role: Role::Operator,
+            scopes: Scopes::all(),
+            remote: std::net::Ipv4Addr::LOCALHOST.into(),
+            token: None,
+        };
         assert!(stamp(author(), None, Some("1h"), Some("it")).is_ok());
         let error = format!("{:?}", stamp(author(), None, Some("1h"), None).unwrap_err());
         assert!(error.contains("the change only clears"), "{error}");

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 
+use super::access::{Author, forbid_unseen, reached};
 use super::body::{endpoint_change, read_body};
 use super::error::ApiError;
 use super::explain::Asking;
@@ -16,7 +17,7 @@ use super::names::{find_profile, not_found};
 use super::openapi::Guarded;
 use super::render::percent;
 use super::{Api, Refused, view};
-use crate::model::{Family, Ident, Method, RecordType};
+use crate::model::{Family, Ident, Method, Name, RecordType};
 use crate::routing::Basis;
 use crate::settings::nearest;
 use crate::snapshot::{
@@ -44,10 +45,17 @@ const MAX_CHANGES: usize = 100;
 )]
 pub(super) async fn whatif(
     State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
     body: Result<Bytes, BytesRejection>,
 ) -> Refused<Json<view::WhatIf>> {
     let request: view::WhatIfRequest = read_body(&body?)?;
     let (snapshot, now) = (api.live.load(), now(&api));
+    if let Ok(profile) = request.profile.parse::<Name>().as_ref()
+        && author.scopes.are_limited()
+    {
+        // Its answers show what its endpoints stand for.
+        forbid_unseen(&api, &author, &reached(&snapshot, profile))?;
+    }
     let answer = tokio::task::spawn_blocking(move || {
         let question = question(&snapshot, &request)?;
         let answer = what_if(&snapshot, &question, now).map_err(refusal)?;

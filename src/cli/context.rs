@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::{Context as Known, Contexts};
+use super::client::{Context as Known, Contexts, TlsFiles};
 use super::output::{list, show, table};
 use super::say;
 use crate::model::Ident;
@@ -15,6 +15,7 @@ use crate::model::Ident;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol context set berlin --server https://gtm1.example:8053 --token-file ~/.farol-token
+  farol context set rio --server https://gtm2.example:8053 --ca /etc/ssl/own-ca.pem --client-cert ann.pem
   farol context use berlin
   farol status --context berlin")]
 pub(super) struct Context {
@@ -46,6 +47,15 @@ enum Verb {
         /// The file with the API's token
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
+        /// The authorities that its certificate is trusted by
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+        /// The certificate that it is shown
+        #[arg(long, value_name = "FILE")]
+        client_cert: Option<PathBuf>,
+        /// The key of that, if it is not in the same file
+        #[arg(long, value_name = "FILE")]
+        client_key: Option<PathBuf>,
     },
     /// Forget a context
     Delete {
@@ -71,10 +81,16 @@ impl Context {
                 contexts.store()?;
                 say(&in_use(&name))?;
             }
-            Verb::Set { name, server, token_file } => {
-                // It must lead there from wherever the next command is run.
-                let token_file = token_file.map(std::path::absolute).transpose()?;
-                contexts.set(name.as_str(), &Known { server, token_file })?;
+            Verb::Set { name, server, token_file, ca, client_cert, client_key } => {
+                // They must lead there from wherever the next command is run.
+                let absolute = |it: Option<PathBuf>| it.map(std::path::absolute).transpose();
+                let tls = TlsFiles {
+                    ca: absolute(ca)?,
+                    client_cert: absolute(client_cert)?,
+                    client_key: absolute(client_key)?,
+                };
+                let token_file = absolute(token_file)?;
+                contexts.set(name.as_str(), &Known { server, token_file, tls })?;
                 contexts.store()?;
                 let used = contexts.current() == Some(name.as_str());
                 say(&if used { in_use(name.as_str()) } else { format!("{name} is set.") })?;
@@ -93,8 +109,8 @@ fn in_use(name: &str) -> String {
     format!("Commands that name no other daemon go to {name}.")
 }
 
-fn token_file(context: &Known) -> String {
-    context.token_file.as_ref().map(|it| it.display().to_string()).unwrap_or_default()
+fn shown(file: Option<&PathBuf>) -> String {
+    file.map(|it| it.display().to_string()).unwrap_or_default()
 }
 
 fn context_table(contexts: &Contexts) -> anyhow::Result<String> {
@@ -102,7 +118,7 @@ fn context_table(contexts: &Contexts) -> anyhow::Result<String> {
     for name in contexts.names() {
         let context = contexts.get(name)?;
         let star = if contexts.current() == Some(name) { "*" } else { "" };
-        let token = token_file(&context);
+        let token = shown(context.token_file.as_ref());
         rows.push(vec![format!("{name}{star}"), context.server, token]);
     }
     Ok(match rows.as_slice() {
@@ -117,6 +133,9 @@ fn render(name: &str, context: &Known) -> String {
     list(&[
         ("context", name.to_owned()),
         ("server", context.server.clone()),
-        ("token file", token_file(context)),
+        ("token file", shown(context.token_file.as_ref())),
+        ("ca file", shown(context.tls.ca.as_ref())),
+        ("client certificate", shown(context.tls.client_cert.as_ref())),
+        ("client key", shown(context.tls.client_key.as_ref())),
     ])
 }

@@ -22,7 +22,7 @@ use super::probing::Probers;
 use super::pulse::{Pulse, beat};
 use super::systemd;
 use super::watch::watch;
-use crate::api::{self, Api, Whole};
+use crate::api::{self, Access, Api, Whole};
 use crate::clock::Clock;
 use crate::control::{Control, Events, Handle, Keeper, Load, Parts, Running, watch_for_stale};
 use crate::dns::{Addresses, Server, Sockets};
@@ -68,9 +68,13 @@ impl Daemon {
         let started = now.time;
         settings.warnings.iter().for_each(|it| tracing::warn!(event = "config_warning", "{it}"));
         let workers = Sockets::workers(settings.server.workers);
-        let Opened { store, token, world, timelines } = Opened::from(&settings, workers, now)?;
-        let Gauges { registry, probes, certificate, control, state, supervision } =
+        let Opened { store, own_token, tokens, world, timelines } =
+            Opened::from(&settings, workers, now)?;
+        let Gauges { registry, probes, certificates, access, control, state, supervision } =
             Gauges::register(started)?;
+        let access =
+            Access::new(store.clone(), own_token.as_ref(), tokens, &settings.admin, access);
+        let access = Arc::new(access);
         control.configured(settings.digest);
         let exposure = Exposure::new(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         let exposure = Arc::new(exposure);
@@ -79,14 +83,16 @@ impl Daemon {
         let counters = Arc::new(DnsCounters::new(workers));
         let connections = probe_connections(&settings.server);
         let (may_probe, most) = watch::channel(probes_allowed(&settings.probe, connections));
+        let known = access.clone();
         let allow = move |it: &Settings| {
+            known.configure(&it.admin);
             may_probe.send_replace(probes_allowed(&it.probe, connections));
         };
         let (server, listening) = listening::open(
             &settings,
             live.clone(),
             counters.clone(),
-            certificate,
+            certificates,
             Box::new(allow),
         )?;
         let Pulse { control_heart, runtime_heart, detector } = Pulse::start(&supervision)?;
@@ -136,7 +142,7 @@ impl Daemon {
             metrics,
             clock,
             started,
-            token,
+            access,
             ready: AtomicBool::new(false),
             whole: Whole::default(),
             control_heart,

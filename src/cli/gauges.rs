@@ -3,7 +3,8 @@
 use prometheus::Registry;
 
 use crate::metrics::{
-    CertificateMetrics, ControlMetrics, ProbeMetrics, StateMetrics, SupervisionMetrics,
+    AccessMetrics, CertificateMetrics, ControlMetrics, ProbeMetrics, StateMetrics,
+    SupervisionMetrics,
 };
 use crate::model::Timestamp;
 use crate::store::StateFile;
@@ -22,11 +23,18 @@ pub(super) const CONTROL: &str = "control";
 pub(super) const RUNTIME: &str = "runtime";
 const PARTS: [&str; 2] = [CONTROL, RUNTIME];
 
+/// The certificates that clients are shown.
+pub(super) struct Certificates {
+    pub(super) dns: CertificateMetrics,
+    pub(super) api: CertificateMetrics,
+}
+
 /// A registry, and what is in it from the start.
 pub(super) struct Gauges {
     pub(super) registry: Registry,
     pub(super) probes: ProbeMetrics,
-    pub(super) certificate: CertificateMetrics,
+    pub(super) certificates: Certificates,
+    pub(super) access: AccessMetrics,
     pub(super) control: ControlMetrics,
     pub(super) state: StateMetrics,
     pub(super) supervision: SupervisionMetrics,
@@ -38,7 +46,11 @@ impl Gauges {
         let registry = Registry::new();
         Ok(Self {
             probes: ProbeMetrics::register(&registry)?,
-            certificate: CertificateMetrics::register(&registry)?,
+            certificates: Certificates {
+                dns: CertificateMetrics::of_dns(&registry)?,
+                api: CertificateMetrics::of_api(&registry)?,
+            },
+            access: AccessMetrics::register(&registry)?,
             control: ControlMetrics::register(&registry, started)?,
             state: StateMetrics::register(&registry, &StateFile::ALL.map(StateFile::label))?,
             supervision: SupervisionMetrics::register(&registry, &TASKS, &PARTS)?,

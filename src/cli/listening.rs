@@ -10,16 +10,18 @@ use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::watch;
 
-use super::certificate::Shown;
+use super::certificate::{Audience, Shown};
+use super::gauges::Certificates;
 use super::systemd;
-use crate::api::BACKLOG;
+use crate::api::{self, BACKLOG, Serving};
 use crate::control::Surroundings;
 use crate::dns::{
     self, Addresses, CookieSecrets, Encryption, Identity, Policy, RateLimits, Server, Sockets,
-    Steering, TcpLimits,
+    Steering, TcpLimits, TlsKeys,
 };
-use crate::metrics::{CertificateMetrics, DnsCounters};
-use crate::settings::{self, CookieSecret, Settings};
+use crate::metrics::DnsCounters;
+use crate::model::TlsIdentity;
+use crate::settings::{self, AdminTls, CookieSecret, Settings};
 use crate::snapshot::Live;
 
 /// The socket of the API.
@@ -89,6 +91,17 @@ fn policy(settings: &Settings, own: CookieSecret) -> Policy {
     }
 }
 
+type ShownToDns = Shown<TlsIdentity, TlsKeys>;
+type ShownToApi = Shown<AdminTls, api::TlsKeys>;
+
+/// What a reload has made ready.
+struct Prepared {
+    sockets: Sockets,
+    admin: AdminSocket,
+    shown: ShownToDns,
+    admin_shown: ShownToApi,
+}
+
 /// The sockets in use, and whom to tell of others.
 pub(super) struct Listening {
     sockets: Sockets,
@@ -97,12 +110,13 @@ pub(super) struct Listening {
     /// Made up at the start.
     cookie_secret: CookieSecret,
     admin: AdminSocket,
-    serve_at: watch::Sender<Arc<TcpListener>>,
-    /// Tells how many probes may be under way.
+    serve_at: watch::Sender<Serving>,
+    /// Tells how many probes may be under way, and who gets in.
     allow: Box<dyn Fn(&Settings) + Send>,
-    shown: Shown,
-    certificate: CertificateMetrics,
-    prepared: Option<(Sockets, AdminSocket, Shown)>,
+    shown: ShownToDns,
+    admin_shown: ShownToApi,
+    certificates: Certificates,
+    prepared: Option<Prepared>,
 }
 
 /// Where the settings have DNS answered.
@@ -116,7 +130,7 @@ fn listens(server: &settings::Server) -> Addresses {
     }
 }
 
-fn encryption(server: &settings::Server, shown: &Shown) -> Encryption {
+fn encryption(server: &settings::Server, shown: &ShownToDns) -> Encryption {
     let (keys, https_path) = (shown.keys.clone(), server.encrypted.https_path.clone());
     Encryption { keys, https_path }
 }
@@ -126,16 +140,21 @@ pub(super) fn open(
     settings: &Settings,
     live: Arc<Live>,
     counters: Arc<DnsCounters>,
-    certificate: CertificateMetrics,
+    certificates: Certificates,
     allow: Box<dyn Fn(&Settings) + Send>,
 ) -> anyhow::Result<(Server, Listening)> {
     let server = &settings.server;
     let sockets = Sockets::bind(&listens(server), server.workers)?;
     let admin = AdminSocket::bind(settings.admin.listen)?;
     let tcp = TcpLimits { connections: server.tcp_max_connections, idle: server.tcp_idle_timeout };
-    let shown = Shown::default().next(server.encrypted.identity.as_ref());
+    let nothing = ShownToDns::nothing(&Audience::DNS);
+    let shown = nothing.next(server.encrypted.identity.as_ref(), TlsKeys::new);
     let shown = shown.map_err(anyhow::Error::msg)?;
-    shown.tell(&Shown::default(), &certificate);
+    shown.tell(&nothing, &certificates.dns);
+    let nothing = ShownToApi::nothing(&Audience::API);
+    let admin_shown = nothing.next(settings.admin.tls.as_ref(), api::TlsKeys::new);
+    let admin_shown = admin_shown.map_err(anyhow::Error::msg)?;
+    admin_shown.tell(&nothing, &certificates.api);
     let encryption = encryption(server, &shown);
     let encrypted_connections = server.encrypted.max_connections;
     let mut cookie_secret = CookieSecret([0; 16]);
@@ -159,19 +178,24 @@ pub(super) fn open(
         steering: server.steering(),
         policy,
         cookie_secret,
-        serve_at: watch::Sender::new(admin.listener.clone()),
+        serve_at: watch::Sender::new(serving(&admin, &admin_shown)),
         admin,
         allow,
         shown,
-        certificate,
+        admin_shown,
+        certificates,
         prepared: None,
     };
     Ok((server, listening))
 }
 
+fn serving(admin: &AdminSocket, shown: &ShownToApi) -> Serving {
+    Serving { listener: admin.listener.clone(), tls: shown.keys.clone() }
+}
+
 impl Listening {
     /// Where the API is to be served, now and after each reload.
-    pub(super) fn serve_at(&self) -> watch::Receiver<Arc<TcpListener>> {
+    pub(super) fn serve_at(&self) -> watch::Receiver<Serving> {
         self.serve_at.subscribe()
     }
 
@@ -188,7 +212,8 @@ impl Listening {
         let others: String =
             others.map(|(name, list)| format!(", over {name} at {}", joined(list))).collect();
         let (dns, admin) = (joined(&at.plain), self.admin.address);
-        format!("answering DNS at {dns}{others}; API and metrics at http://{admin}")
+        let scheme = if self.admin_shown.keys.is_some() { "https" } else { "http" };
+        format!("answering DNS at {dns}{others}; API and metrics at {scheme}://{admin}")
     }
 }
 
@@ -211,26 +236,29 @@ impl Surroundings for Listening {
         } else {
             self.admin.move_to(settings.admin.listen).map_err(|it| format!("{it:#}"))?
         };
-        let shown = self.shown.next(settings.server.encrypted.identity.as_ref())?;
-        self.prepared = Some((sockets, admin, shown));
+        let identity = settings.server.encrypted.identity.as_ref();
+        let shown = self.shown.next(identity, TlsKeys::new)?;
+        let tls = settings.admin.tls.as_ref();
+        let admin_shown = self.admin_shown.next(tls, api::TlsKeys::new)?;
+        self.prepared = Some(Prepared { sockets, admin, shown, admin_shown });
         Ok(())
     }
 
     fn commit(&mut self, settings: &Settings) {
-        let Some((sockets, admin, shown)) = self.prepared.take() else { return };
-        let before = self.addresses();
+        let Some(prepared) = self.prepared.take() else { return };
+        let Prepared { sockets, admin, shown, admin_shown } = prepared;
+        let before = (self.addresses(), self.status());
         self.policy.store(Arc::new(policy(settings, self.cookie_secret)));
         (self.allow)(settings);
         let (server, encryption) = (&settings.server, encryption(&settings.server, &shown));
         self.steering.answer_at(&sockets, server.tcp_idle_timeout, encryption);
-        shown.tell(&self.shown, &self.certificate);
+        shown.tell(&self.shown, &self.certificates.dns);
         self.shown = shown;
         self.sockets = sockets;
-        if admin.wanted != self.admin.wanted {
-            self.serve_at.send_replace(admin.listener.clone());
-            self.admin = admin;
-        }
-        if before != self.addresses() {
+        admin_shown.tell(&self.admin_shown, &self.certificates.api);
+        (self.admin, self.admin_shown) = (admin, admin_shown);
+        self.serve_at.send_replace(serving(&self.admin, &self.admin_shown));
+        if before != (self.addresses(), self.status()) {
             let (at, admin, status) = (self.sockets.addresses(), self.admin.address, self.status());
             let [dns, tls, https, quic] =
                 [&at.plain, &at.tls, &at.https, &at.quic].map(|it| joined(it));

@@ -34,6 +34,7 @@ mod site;
 mod state;
 mod status;
 mod systemd;
+mod token;
 mod watch;
 mod whatif;
 
@@ -71,6 +72,7 @@ enum Verb {
     Events(events::Events),
     Audit(audit::Audit),
     State(state::State),
+    Token(token::Token),
     Explain(explain::Explain),
     #[command(name = "whatif")]
     WhatIf(whatif::WhatIf),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         Verb::Events(verb) => verb.run(),
         Verb::Audit(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
+        Verb::Token(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::WhatIf(verb) => verb.run(),
         Verb::Reload(verb) => verb.run(),

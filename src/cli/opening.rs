@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::api::needs_own_token;
 use crate::control::{Recall, Timelines, World};
 use crate::model::{Now, Timestamp};
 use crate::settings::Settings;
-use crate::store::{AdminToken, Loaded, Memory, Store, chain};
+use crate::store::{AdminToken, IssuedToken, Loaded, Memory, Store, chain};
 
 /// How far the clock may have gone back since the last verdicts were stored, without a word about it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
@@ -17,7 +18,10 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 /// The state directory, and what the daemon begins with by what is in it.
 pub(super) struct Opened {
     pub(super) store: Arc<Store>,
-    pub(super) token: AdminToken,
+    /// The token in a file of its own.
+    pub(super) own_token: Option<AdminToken>,
+    /// Those that were made over the API.
+    pub(super) tokens: Vec<IssuedToken>,
     pub(super) world: World,
     pub(super) timelines: Arc<Timelines>,
 }
@@ -27,7 +31,9 @@ impl Opened {
     pub(super) fn from(settings: &Settings, workers: usize, now: Now) -> anyhow::Result<Self> {
         let dir = &settings.state.dir;
         let store = Arc::new(Store::open(dir)?);
-        let token = read_token(&store, dir)?;
+        let tokens = told_aside("tokens", store.load_tokens()?).unwrap_or_default();
+        let needed = needs_own_token(&settings.admin, &tokens, now.time);
+        let own_token = read_token(&store, dir, needed)?;
         let overrides = told_aside("overrides", store.load()?).unwrap_or_default();
         let memory = recall(&store, now.time);
         store.look_for_damage();
@@ -35,12 +41,12 @@ impl Opened {
         let recall = Recall::new(&memory, now.time, settings.state.max_age);
         let world = World::new(&settings.model, overrides, recall, workers, seed, now);
         let timelines = Arc::new(Timelines::resume(memory, &world, now.time));
-        Ok(Self { store, token, world, timelines })
+        Ok(Self { store, own_token, tokens, world, timelines })
     }
 }
 
-fn read_token(store: &Store, dir: &Path) -> anyhow::Result<AdminToken> {
-    let token = store.admin_token()?;
+fn read_token(store: &Store, dir: &Path, needed: bool) -> anyhow::Result<Option<AdminToken>> {
+    let Some(token) = store.admin_token(needed)? else { return Ok(None) };
     let file = dir.join("admin.token");
     let file = file.display();
     if token.created {
@@ -49,7 +55,7 @@ fn read_token(store: &Store, dir: &Path) -> anyhow::Result<AdminToken> {
     if token.too_open {
         tracing::warn!(event = "token_too_open", %file, "others may read {file}; run: chmod 600 {file}");
     }
-    Ok(token)
+    Ok(Some(token))
 }
 
 /// What was stored in a file; says where it is if it couldn't be read.

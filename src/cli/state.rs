@@ -14,7 +14,7 @@ use super::{complain, say};
 use crate::clock::rfc3339;
 use crate::health::Timeline;
 use crate::model::{Stamp, Timestamp};
-use crate::store::{Backup, Contents, Store, replace_file};
+use crate::store::{Backup, Contents, IssuedToken, Store, replace_file};
 
 /// Back up, restore and look at the state directory, without asking a daemon.
 #[derive(Args, Debug)]
@@ -122,15 +122,16 @@ fn restore(dir: &Path, file: &Path) -> anyhow::Result<()> {
     kept.iter().try_for_each(|it| say(&format!("kept: {}", it.display())))
 }
 
-/// "2 changes, verdicts on 40 endpoints, 3 timelines".
+/// "2 changes, verdicts on 40 endpoints, 3 timelines, 1 token".
 fn summary(contents: &Contents) -> String {
     let verdicts = verdicts(contents).count();
     let changes = changes(contents).len();
     format!(
-        "{}, verdicts on {}, {}",
+        "{}, verdicts on {}, {}, {}",
         count(changes, "change"),
         count(verdicts, "endpoint"),
         count(timelines(contents), "timeline"),
+        count(contents.tokens.as_ref().map_or(0, Vec::len), "token"),
     )
 }
 
@@ -185,6 +186,16 @@ fn in_words(dir: &Path, contents: &Contents) -> String {
     if !rows.is_empty() {
         text.push_str(&format!("\n{}\n", table(&["ENDPOINT", "VERDICT", "AS OF", "TURNED"], rows)));
     }
+    let token = |it: &IssuedToken| {
+        let (grant, expires) = (&it.grant, it.expires.map(rfc3339).unwrap_or_default());
+        let (name, role) = (grant.name().to_string(), grant.role().label().to_owned());
+        vec![it.id.to_string(), name, role, grant.scopes().to_string(), expires]
+    };
+    let rows: Vec<_> = contents.tokens.iter().flatten().map(token).collect();
+    if !rows.is_empty() {
+        let header = ["TOKEN", "NAME", "ROLE", "PROFILES", "UNTIL"];
+        text.push_str(&format!("\n{}\n", table(&header, rows)));
+    }
     text
 }
 
@@ -199,9 +210,18 @@ fn in_json(contents: &Contents) -> serde_json::Value {
         let turned = timeline.last().map(|it| rfc3339(it.at));
         json!({"endpoint": endpoint, "verdict": verdict, "as_of": rfc3339(as_of), "turned": turned})
     };
+    let token = |it: &IssuedToken| {
+        let profiles: Vec<String> = it.grant.scopes().iter().map(ToString::to_string).collect();
+        json!({
+            "id": it.id.to_string(), "name": it.grant.name().as_str(), "role": it.grant.role().label(),
+            "profiles": profiles, "created": rfc3339(it.created), "by": it.by,
+            "expires": it.expires.map(rfc3339),
+        })
+    };
     json!({
         "changes": changes(contents).into_iter().map(change).collect::<Vec<_>>(),
         "verdicts": verdicts(contents).map(verdict).collect::<Vec<_>>(),
+        "tokens": contents.tokens.iter().flatten().map(token).collect::<Vec<_>>(),
         "written": contents.memory.as_ref().map(|it| rfc3339(it.written)),
     })
 }

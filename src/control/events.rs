@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::Diff;
+use super::{Change, Diff};
 use crate::health::Turn;
 use crate::model::{EndpointKey, Expired, Ident, Name, Stamp, Timestamp};
 
@@ -45,8 +45,8 @@ pub enum Happening {
     },
     /// An operator's change.
     Change {
-        /// In words: "app.example. seattle: weight 20".
-        change: String,
+        /// What was changed.
+        change: Change,
         /// Who made it, why and until when.
         stamp: Stamp,
     },

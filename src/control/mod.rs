@@ -53,7 +53,7 @@ use crate::snapshot::Snapshot;
 use crate::store::{StateFile, Store};
 
 /// An operator's change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// To one endpoint.
     Endpoint(EndpointKey, EndpointChange),

@@ -65,7 +65,15 @@ impl Running {
             encrypted,
         } = &mut self.server;
         let Encrypted { tls, https, quic, https_path, identity, max_connections } = encrypted;
-        let Admin { listen: admin_listen, protect_metrics } = &mut self.admin;
+        let Admin {
+            listen: admin_listen,
+            protect_metrics,
+            rate_limit: admin_rate,
+            rate_burst,
+            tls: admin_tls,
+            tokens,
+            client_certificates,
+        } = &mut self.admin;
         let Metrics { per_endpoint } = &mut self.metrics;
         let Probe { max_concurrent } = &mut self.probe;
         let State { dir, max_age } = &self.state;
@@ -92,6 +100,11 @@ impl Running {
             ),
             ("admin.listen", replace(admin_listen, &admin.listen)),
             ("admin.protect_metrics", replace(protect_metrics, &admin.protect_metrics)),
+            ("admin.rate_limit", replace(admin_rate, &admin.rate_limit)),
+            ("admin.rate_burst", replace(rate_burst, &admin.rate_burst)),
+            ("admin.tls", replace(admin_tls, &admin.tls)),
+            ("admin.token", replace(tokens, &admin.tokens)),
+            ("admin.client_certificate", replace(client_certificates, &admin.client_certificates)),
             ("metrics.per_endpoint", replace(per_endpoint, &metrics.per_endpoint)),
             ("ecs.trusted", replace(trusted, &ecs.trusted)),
             ("rate_limit", replace(&mut self.rate_limit, rate_limit)),
@@ -136,6 +149,10 @@ mod tests {
     #[test]
     fn each_key_is_told_once_if_it_is_taken_and_always_if_it_waits_for_a_restart() {
         const ZONE: &str = "[[zone]]\nname = 'a.'\nnameservers = 'ns.b.'\n";
+        const TOKEN: &str = "[[admin.token]]\nname = 'a'\nrole = 'viewer'\n\
+            sha256 = '6e1d3a8f50b7c2949d0e4f6a8b1c3d5e7f90a2b4c6d8e0f1a3b5c7d9e1f20415'";
+        const CERTIFICATE: &str =
+            "[[admin.client_certificate]]\nname = 'a'\nrole = 'viewer'\nsan = 'DNS:a'";
         let read =
             |text: &str| load_text(Path::new("farol.toml"), &format!("{ZONE}{text}")).unwrap();
         let first = read("");
@@ -154,6 +171,10 @@ mod tests {
             ("server.require_server_cookie", true, "[server]\nrequire_server_cookie = true"),
             ("admin.listen", true, "[admin]\nlisten = '127.0.0.1:1234'"),
             ("admin.protect_metrics", true, "[admin]\nprotect_metrics = true"),
+            ("admin.rate_limit", true, "[admin]\nrate_limit = 7"),
+            ("admin.rate_burst", true, "[admin]\nrate_burst = 7"),
+            ("admin.token", true, TOKEN),
+            ("admin.client_certificate", true, CERTIFICATE),
             ("metrics.per_endpoint", true, "[metrics]\nper_endpoint = false"),
             ("rate_limit", true, "[rate_limit]\nresponses_per_second = 7"),
             ("resolver", true, "[resolver]\nservers = '192.0.2.53'"),

@@ -2,20 +2,32 @@ use prometheus::{GaugeVec, Opts, Registry};
 
 use crate::model::Timestamp;
 
-/// The certificate that the server shows to clients of DNS.
+/// The certificate that clients are shown.
 #[derive(Clone, Debug)]
 pub struct CertificateMetrics {
     expiry: GaugeVec,
 }
 
 impl CertificateMetrics {
-    /// Registers the metric, without a sample.
+    /// Registers the metric of the certificate for clients of DNS, without a sample.
     ///
     /// # Errors
     /// When a metric of this name is registered already.
-    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+    pub fn of_dns(registry: &Registry) -> prometheus::Result<Self> {
         let help = "When the certificate that DNS clients over TLS, HTTPS and QUIC are shown expires, in seconds since 1970.";
-        let opts = Opts::new("farol_dns_tls_expiry_seconds", help);
+        Self::register(registry, Opts::new("farol_dns_tls_expiry_seconds", help))
+    }
+
+    /// Registers the metric of the certificate for clients of the API, without a sample.
+    ///
+    /// # Errors
+    /// When a metric of this name is registered already.
+    pub fn of_api(registry: &Registry) -> prometheus::Result<Self> {
+        let help = "When the certificate that clients of the API are shown expires, in seconds since 1970.";
+        Self::register(registry, Opts::new("farol_api_tls_expiry_seconds", help))
+    }
+
+    fn register(registry: &Registry, opts: Opts) -> prometheus::Result<Self> {
         let expiry = GaugeVec::new(opts, &["certificate"])?;
         registry.register(Box::new(expiry.clone()))?;
         Ok(Self { expiry })

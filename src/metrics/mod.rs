@@ -1,6 +1,7 @@
 //! The Prometheus registry and every metric's name. What threads count for themselves and what is known of endpoints is
 //! turned into samples only when somebody scrapes, piece by piece.
 
+mod access;
 mod certificate;
 mod control;
 mod dns;
@@ -18,6 +19,7 @@ mod text;
 mod totals;
 mod traffic;
 
+pub use access::{AccessMetrics, AuthFailure};
 pub use certificate::CertificateMetrics;
 pub use control::ControlMetrics;
 pub use dns::{

@@ -1,6 +1,7 @@
 //! The vocabulary: what a configuration says, once it is known to be right. Plain values without I/O, clock or
 //! serialization; whatever exists here is valid, so nothing later checks it again.
 
+mod access;
 mod body;
 mod countries;
 mod expiry;
@@ -28,6 +29,7 @@ mod tls;
 mod zone;
 mod zone_doubts;
 
+pub use access::{Grant, GrantError, Role, RoleError, Scope, Scopes};
 pub use body::{BodyCheck, ExpectedBody, ExpectedBodyError};
 pub use countries::Country;
 pub use expiry::{Expired, Subject};

@@ -61,6 +61,12 @@ pub struct TlsIdentity {
     pub key: Arc<[u8]>,
 }
 
+impl AsRef<TlsIdentity> for TlsIdentity {
+    fn as_ref(&self) -> &TlsIdentity {
+        self
+    }
+}
+
 impl Hash for TlsIdentity {
     /// By the file alone, for the reason that trust anchors are.
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -126,7 +126,11 @@ fn complain_of_overlap(
 }
 
 /// The certificate and the key. None if either is not written, or something is wrong with them, which is told.
-fn identity(section: &Section<'_>, library: &Library<'_>, log: &Log) -> Option<TlsIdentity> {
+pub(super) fn identity(
+    section: &Section<'_>,
+    library: &Library<'_>,
+    log: &Log,
+) -> Option<TlsIdentity> {
     let keys = Keys { section, layer: 0 };
     let [certificate, key] =
         ["certificate", "key"].map(|it| keys.written(it, file(section, it, log)));

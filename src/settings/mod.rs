@@ -4,6 +4,7 @@
 //! The way of a file: `files` reads it, `toml`, `yaml` or `json` makes a tree of it that knows its lines, `merge` joins
 //! the trees, `layers` lays the environment and flags over them, `reader` takes tables apart by the lists in `keys`, and `build` makes the model with `zone`, `monitor` and `profile`.
 
+mod admin;
 mod anchors;
 mod build;
 mod clients;
@@ -50,6 +51,7 @@ mod yaml;
 mod zone;
 mod zone_file;
 
+pub use admin::{Admin, AdminTls, ClientCertificate, ConfiguredToken};
 pub(crate) use duration::parse as parse_duration;
 pub use ecs::Ecs;
 pub use encrypted::Encrypted;
@@ -106,15 +108,6 @@ pub struct Settings {
     pub warnings: Vec<Problem>,
     /// Every file that was read: configuration first, then what it names.
     pub files: Vec<PathBuf>,
-}
-
-/// The HTTP API and the metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admin {
-    /// Where they are served.
-    pub listen: SocketAddr,
-    /// Whether the metrics need a token too.
-    pub protect_metrics: bool,
 }
 
 /// What the metrics show.
@@ -222,7 +215,7 @@ fn settings(
         let (complete, in_force) = (whole && merged.complete, inputs.in_force.as_deref());
         let server = Server::read(&root, &secrets, &library, &log);
         let model = build::model(&root, complete, &library, secrets, in_force, &log);
-        let admin = admin(&root, server.as_ref());
+        let admin = Admin::read(&root, server.as_ref(), &library, &log);
         let state = state(&root);
         let metrics = metrics(&root);
         let (probe, ecs) = (probe(&root), Ecs::read(&root));
@@ -263,21 +256,6 @@ pub fn reference() -> String {
 fn overlap(a: &SocketAddr, b: &SocketAddr) -> bool {
     let is_wildcard = a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() != 0 && a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && (a == b || is_wildcard)
-}
-
-fn admin(root: &Section<'_>, server: Option<&Server>) -> Option<Admin> {
-    let section = root.table("admin")?;
-    let listen = section.parse("listen", |text| text.parse().map_err(|_| ""));
-    let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8053)));
-    let plain = server.iter().flat_map(|it| &it.listen).map(|it| ("listen", it));
-    let mut taken = plain.chain(server.iter().flat_map(|it| it.encrypted.tcp()));
-    if let Some((key, other)) = taken.find(|(_, it)| overlap(it, &listen)) {
-        let message =
-            format!("{listen} overlaps with {other} of `server.{key}`; take another port");
-        section.wrong("listen", message);
-    }
-    let protect_metrics = section.boolean("protect_metrics").unwrap_or(false);
-    Some(Admin { listen, protect_metrics })
 }
 
 fn state(root: &Section<'_>) -> Option<State> {

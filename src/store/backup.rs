@@ -1,5 +1,5 @@
 //! All state in one file, to be carried elsewhere: the payloads of the state files as they are, in an envelope of their own.
-//! The API's token stays where it is.
+//! Of the API's tokens it has the hashes; `admin.token`, which is one itself, stays where it is.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,9 @@ use serde_json::value::RawValue;
 
 use super::envelope::{self, Damage};
 use super::time::Time;
-use super::{Memory, Record, StateFile, Store, StoreError, file, overrides, verdicts};
+use super::{
+    IssuedToken, Memory, Record, StateFile, Store, StoreError, file, overrides, tokens, verdicts,
+};
 use crate::clock::Clock;
 use crate::model::{Overrides, Timestamp};
 
@@ -19,6 +21,8 @@ pub struct Contents {
     pub overrides: Option<Overrides>,
     /// The last verdicts and the timelines; nothing where there is no such file.
     pub memory: Option<Memory>,
+    /// The tokens that were made over the API; nothing where there is no such file.
+    pub tokens: Option<Vec<IssuedToken>>,
 }
 
 /// Contents with when they were taken out of their directory.
@@ -38,6 +42,8 @@ struct Document {
     overrides: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdicts: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<Box<RawValue>>,
 }
 
 impl Contents {
@@ -58,12 +64,14 @@ impl Contents {
         };
         let overrides = payload(StateFile::Overrides)?;
         let memory = payload(StateFile::Verdicts)?;
+        let tokens = payload(StateFile::Tokens)?;
         Ok(Self {
             overrides: overrides
                 .map(|it| opened(&it.0, &it.1, overrides::from_json))
                 .transpose()?
                 .map(|it| it.overrides),
             memory: memory.map(|it| opened(&it.0, &it.1, verdicts::from_json)).transpose()?,
+            tokens: tokens.map(|it| opened(&it.0, &it.1, tokens::from_json)).transpose()?,
         })
     }
 
@@ -75,10 +83,12 @@ impl Contents {
         let overrides =
             self.overrides.as_ref().map(|it| overrides::to_json(it, &[])).transpose()?;
         let verdicts = self.memory.as_ref().map(verdicts::to_json).transpose()?;
+        let tokens = self.tokens.as_deref().map(tokens::to_json).transpose()?;
         let document = Document {
             made: Time::of(Clock::time_of_day()),
             overrides: overrides.map(RawValue::from_string).transpose()?,
             verdicts: verdicts.map(RawValue::from_string).transpose()?,
+            tokens: tokens.map(RawValue::from_string).transpose()?,
         };
         envelope::seal(serde_json::to_string(&document))
     }
@@ -94,9 +104,11 @@ impl Backup {
             let document: Document = serde_json::from_str(payload)?;
             let overrides = document.overrides.map(|it| overrides::from_json(it.get()));
             let memory = document.verdicts.map(|it| verdicts::from_json(it.get()));
+            let tokens = document.tokens.map(|it| tokens::from_json(it.get()));
             let contents = Contents {
                 overrides: overrides.transpose()?.map(|it| it.overrides),
                 memory: memory.transpose()?,
+                tokens: tokens.transpose()?,
             };
             Ok(Self { made: document.made.timestamp()?, contents })
         })
@@ -125,6 +137,10 @@ impl Store {
         match &contents.memory {
             Some(memory) => self.save_memory(memory)?,
             None => self.remove(StateFile::Verdicts)?,
+        }
+        match &contents.tokens {
+            Some(tokens) => self.save_tokens(tokens)?,
+            None => self.remove(StateFile::Tokens)?,
         }
         self.note(&[Record::own("restore", now)]);
         Ok(kept)
@@ -161,7 +177,12 @@ mod tests {
         };
         let mut overrides = Overrides::default();
         overrides.drained_sites.insert("sea".parse().unwrap(), stamp);
-        Contents { overrides: Some(overrides), memory: Some(memory()) }
+        let hash = "0".repeat(64);
+        let tokens = format!(
+            r#"{{"tokens":[{{"id":"00000001","name":"ann","role":"viewer","created":5,"by":"bob","sha256":"{hash}"}}]}}"#
+        );
+        let tokens = Some(tokens::from_json(&tokens).unwrap());
+        Contents { overrides: Some(overrides), memory: Some(memory()), tokens }
     }
 
     #[test]
@@ -178,7 +199,7 @@ mod tests {
         let kept = store.restore(&restored.contents).unwrap();
         assert_eq!(Contents::read(dir.path()).unwrap(), contents());
         let names: Vec<_> = kept.iter().map(|it| it.display().to_string()).collect();
-        assert!(names.len() == 2 && names[0].contains("overrides.json.before-"), "{names:?}");
+        assert!(names.len() == 3 && names[0].contains("overrides.json.before-"), "{names:?}");
         store.look_for_damage();
         assert!(store.report().is_well(), "what was kept is no damage");
         // An empty backup leaves nothing in force.

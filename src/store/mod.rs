@@ -1,4 +1,4 @@
-//! What must survive a restart: the operators' overrides, the last verdicts and the first token. Files in one directory, which one
+//! What must survive a restart: the operators' overrides, the last verdicts and the API's tokens. Files in one directory, which one
 //! instance has for itself. Everything blocks; call it where blocking hurts nobody.
 //!
 //! - **Guarantees**: a file is replaced whole or not at all, and is on the disk when [`Store::save`] returns. What is
@@ -14,13 +14,15 @@ mod overrides;
 mod report;
 mod time;
 mod token;
+mod tokens;
 mod verdicts;
 
 pub use audit::{Entry, Fault, Record, Values, Verification, verify};
 pub use backup::{Backup, Contents};
 pub use file::{Problem, replace_file};
 pub use report::{Report, StateFile, Writes};
-pub use token::AdminToken;
+pub use token::{AdminToken, hash as token_hash};
+pub use tokens::{IssuedToken, TokenId, TokenIdError};
 pub use verdicts::{Kept, Known, Memory};
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -190,6 +192,14 @@ impl Store {
         self.read(StateFile::Verdicts, verdicts::from_json)
     }
 
+    /// Reads the tokens. A file that is damaged, or of a newer version, is put aside, and none of them opens anything then.
+    ///
+    /// # Errors
+    /// When the file is there but can't be read or put aside.
+    pub fn load_tokens(&self) -> Result<Loaded<Vec<IssuedToken>>, StoreError> {
+        self.read(StateFile::Tokens, tokens::from_json)
+    }
+
     fn read<T>(
         &self,
         file: StateFile,
@@ -275,6 +285,14 @@ impl Store {
         self.write(StateFile::Verdicts, verdicts::to_json(memory))
     }
 
+    /// Writes the tokens. When this returns, they are on the disk.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn save_tokens(&self, tokens: &[IssuedToken]) -> Result<(), StoreError> {
+        self.write(StateFile::Tokens, tokens::to_json(tokens))
+    }
+
     fn write(&self, file: StateFile, json: serde_json::Result<String>) -> Result<(), StoreError> {
         let path = self.dir.join(file.name());
         let written = envelope::seal(json)
@@ -299,12 +317,12 @@ impl Store {
         }
     }
 
-    /// The token of the admin API: the one in its file, or a new one.
+    /// The token in its own file: the one that is there, or, where one is `needed`, a new one.
     ///
     /// # Errors
     /// When the file can't be read or written, or holds no token.
-    pub fn admin_token(&self) -> Result<AdminToken, StoreError> {
-        token::read_or_create(&self.dir.join(ADMIN_TOKEN))
+    pub fn admin_token(&self, needed: bool) -> Result<Option<AdminToken>, StoreError> {
+        token::read_or_create(&self.dir.join(ADMIN_TOKEN), needed)
     }
 }
 

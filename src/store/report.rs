@@ -12,19 +12,22 @@ pub enum StateFile {
     Overrides,
     /// The last verdicts and the timelines.
     Verdicts,
+    /// The tokens that were made over the API.
+    Tokens,
     /// The audit log.
     Audit,
 }
 
 impl StateFile {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Overrides, Self::Verdicts, Self::Audit];
+    pub const ALL: [Self; 4] = [Self::Overrides, Self::Verdicts, Self::Tokens, Self::Audit];
 
     /// The word in metrics and the API.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Overrides => "overrides",
             Self::Verdicts => "verdicts",
+            Self::Tokens => "tokens",
             Self::Audit => "audit",
         }
     }
@@ -34,6 +37,7 @@ impl StateFile {
         match self {
             Self::Overrides => "overrides.json",
             Self::Verdicts => "verdicts.json",
+            Self::Tokens => "tokens.json",
             Self::Audit => "audit",
         }
     }
@@ -43,7 +47,7 @@ impl StateFile {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// How the writing of each file goes, in the order of [`StateFile::ALL`].
-    pub writes: [Writes; 3],
+    pub writes: [Writes; 4],
     /// Damaged files that were put aside and are there still.
     pub set_aside: Vec<PathBuf>,
 }
@@ -77,10 +81,11 @@ impl Reporter {
 
     pub(super) fn wrote(&self, file: StateFile, outcome: Result<(), String>, now: Timestamp) {
         let mut report = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let [overrides, verdicts, audit] = &mut report.writes;
+        let [overrides, verdicts, tokens, audit] = &mut report.writes;
         let writes = match file {
             StateFile::Overrides => overrides,
             StateFile::Verdicts => verdicts,
+            StateFile::Tokens => tokens,
             StateFile::Audit => audit,
         };
         match outcome {

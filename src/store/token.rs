@@ -6,10 +6,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use ring::digest::{Digest, SHA256, digest};
-use subtle::ConstantTimeEq;
+use ring::digest::{SHA256, digest};
 
 use super::{StoreError, envelope, file};
+use crate::model::TokenHash;
 
 /// A new token's randomness.
 const TOKEN_OCTETS: usize = 32;
@@ -21,7 +21,7 @@ const MOST_LENGTH: u64 = 4096;
 /// The admin API's token. Only its hash is kept, and nothing shows even that.
 #[derive(Clone)]
 pub struct AdminToken {
-    sha256: Digest,
+    hash: TokenHash,
     /// Whether it was made just now: its file is where the operator finds it.
     pub created: bool,
     /// Whether others than the file's owner may read it, which is worth a warning.
@@ -30,14 +30,27 @@ pub struct AdminToken {
 
 impl AdminToken {
     fn new(token: &str, created: bool, too_open: bool) -> Self {
-        Self { sha256: digest(&SHA256, token.as_bytes()), created, too_open }
+        Self { hash: hash(token), created, too_open }
     }
 
-    /// Whether `presented` is the token. How long this takes tells nothing about how much of it is right.
-    pub fn matches(&self, presented: &str) -> bool {
-        let presented = digest(&SHA256, presented.as_bytes());
-        self.sha256.as_ref().ct_eq(presented.as_ref()).into()
+    /// The hash of the token.
+    pub fn hash(&self) -> &TokenHash {
+        &self.hash
     }
+}
+
+/// The hash by which a token is known.
+pub fn hash(token: &str) -> TokenHash {
+    let mut octets = [0; 32];
+    octets.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    TokenHash(octets)
+}
+
+/// So much randomness that nobody guesses it, as text.
+pub(super) fn secret() -> Result<String, StoreError> {
+    let mut octets = [0; TOKEN_OCTETS];
+    getrandom::fill(&mut octets).map_err(|source| StoreError::Random { source })?;
+    Ok(envelope::hex(&octets))
 }
 
 impl fmt::Debug for AdminToken {
@@ -49,11 +62,13 @@ impl fmt::Debug for AdminToken {
     }
 }
 
-/// The token in the file, or a new one, which is then on the disk.
-pub(super) fn read_or_create(path: &Path) -> Result<AdminToken, StoreError> {
+/// The token in the file, or, where one is `needed`, a new one, which is then on the disk.
+pub(super) fn read_or_create(path: &Path, needed: bool) -> Result<Option<AdminToken>, StoreError> {
     match fs::File::open(path) {
-        Ok(file) => read(path, file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
+        Ok(file) => read(path, file).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            needed.then(|| create(path)).transpose()
+        }
         Err(source) => Err(StoreError::read(path, source)),
     }
 }
@@ -72,9 +87,7 @@ fn read(path: &Path, file: fs::File) -> Result<AdminToken, StoreError> {
 }
 
 fn create(path: &Path) -> Result<AdminToken, StoreError> {
-    let mut octets = [0; TOKEN_OCTETS];
-    getrandom::fill(&mut octets).map_err(|source| StoreError::Random { source })?;
-    let token = envelope::hex(&octets);
+    let token = secret()?;
     file::replace(path, format!("{token}\n").as_bytes())
         .map_err(|source| StoreError::write(path, source))?;
     Ok(AdminToken::new(&token, true, false))
@@ -92,18 +105,16 @@ mod tests {
     fn it_is_made_once_and_private() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("admin.token");
-        let made = read_or_create(&path).unwrap();
+        assert!(read_or_create(&path, false).unwrap().is_none() && !path.exists());
+        let made = read_or_create(&path, true).unwrap().unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let token = text.strip_suffix('\n').unwrap();
         assert!(token.len() == 64 && token.bytes().all(|it| b"0123456789abcdef".contains(&it)));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(made.created && !made.too_open && made.matches(token));
+        assert!(made.created && !made.too_open && *made.hash() == hash(token));
 
-        let again = read_or_create(&path).unwrap();
-        assert!(!again.created && !again.too_open && again.matches(token));
-        for wrong in ["", &token[1..], &token.to_uppercase(), &format!("{token}\n")] {
-            assert!(!again.matches(wrong), "{wrong}");
-        }
+        let again = read_or_create(&path, true).unwrap().unwrap();
+        assert!(!again.created && !again.too_open && *again.hash() == hash(token));
         assert!(!format!("{again:?}").contains(&token[..8]), "{again:?}");
     }
 
@@ -112,13 +123,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("admin.token");
         fs::write(&path, "  an operator's own words don't count\n").unwrap();
-        assert!(matches!(read_or_create(&path), Err(StoreError::NoToken { .. })));
+        assert!(matches!(read_or_create(&path, true), Err(StoreError::NoToken { .. })));
         fs::write(&path, "s3cret-of-the-operator\n").unwrap();
         for (mode, too_open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
             set_mode(&path, mode);
-            let token = read_or_create(&path).unwrap();
+            let token = read_or_create(&path, true).unwrap().unwrap();
             assert_eq!(token.too_open, too_open, "{mode:o}");
-            assert!(token.matches("s3cret-of-the-operator"));
+            assert!(*token.hash() == hash("s3cret-of-the-operator"));
         }
     }
 
@@ -128,7 +139,7 @@ mod tests {
         let path = dir.path().join("admin.token");
         for content in ["", "\n", "short", "a b c d e f g h i j k l m n"] {
             fs::write(&path, content).unwrap();
-            let error = read_or_create(&path).unwrap_err();
+            let error = read_or_create(&path, true).unwrap_err();
             assert!(error.to_string().contains("holds no token"), "{error}");
         }
     }

@@ -26,7 +26,13 @@ impl Authority {
 
     /// A certificate for a name, good until the end of a year.
     pub(crate) fn identity(&self, name: &str, last_year: i32) -> Identity {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        self.identity_of(&[name], last_year)
+    }
+
+    /// A certificate for these names.
+    pub(crate) fn identity_of(&self, names: &[&str], last_year: i32) -> Identity {
+        let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(last_year, 12, 31);
         let key = KeyPair::generate().unwrap();

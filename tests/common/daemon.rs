@@ -135,7 +135,8 @@ impl Home {
         };
         let text = |key: &str| started[key].as_str().unwrap().to_owned();
         let dns = text("dns").split(", ").map(|it| it.parse().unwrap()).collect();
-        let token = fs::read_to_string(self.state.join("admin.token")).unwrap();
+        // Where the configuration has tokens, none is made.
+        let token = fs::read_to_string(self.state.join("admin.token")).unwrap_or_default();
         let api = Http::new(text("admin").parse().unwrap()).with_token(token.trim());
         Daemon { running, dns, api, home: self }
     }

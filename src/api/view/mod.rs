@@ -8,6 +8,7 @@ mod routing;
 mod site;
 mod state;
 mod timeline;
+mod token;
 mod whatif;
 
 pub use audit::{Audit, AuditEntry};
@@ -23,6 +24,7 @@ pub use routing::{Affinity, Guardrails, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{History, HistoryTurn, Timeline, Turn};
+pub use token::{CreatedToken, Token, TokenRequest, Tokens};
 pub use whatif::{
     WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
 };

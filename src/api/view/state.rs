@@ -22,7 +22,7 @@ impl Default for State {
 /// How the writing of a file of the state directory goes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
 pub struct StateFile {
-    /// `overrides` or `verdicts`.
+    /// `overrides`, `verdicts` or `tokens`.
     pub file: String,
     /// When it was last written since the start.
     #[schema(format = DateTime)]

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
-use super::{Failure, Token, server_url};
+use super::{Failure, TlsFiles, Token, server_url};
 use crate::cli::client::failure::plain;
 use crate::settings::nearest;
 use crate::store::replace_file;
+
+/// The keys that name files.
+const FILES: [&str; 4] = ["token_file", "ca_file", "client_cert", "client_key"];
 
 /// A daemon that has a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(in crate::cli) struct Context {
     pub(in crate::cli) server: String,
     /// The file with its token.
     pub(in crate::cli) token_file: Option<PathBuf>,
+    /// The files for TLS with it.
+    pub(in crate::cli) tls: TlsFiles,
 }
 
 /// The daemon that a command is for.
@@ -30,12 +35,14 @@ pub(super) struct Target {
     pub(super) named: Option<PathBuf>,
     /// The file with the token of the context in use.
     pub(super) used: Option<PathBuf>,
+    /// The files for TLS of a context.
+    pub(super) tls: TlsFiles,
 }
 
 impl Target {
-    /// A daemon that was named by its URL. A context's token is not for it.
+    /// A daemon that was named by its URL. A context's token and files are not for it.
     pub(super) fn of_server(server: String) -> Self {
-        Self { server, named: None, used: None }
+        Self { server, named: None, used: None, tls: TlsFiles::default() }
     }
 
     /// The token for it.
@@ -110,16 +117,19 @@ impl Contexts {
             None => Ok(None),
             Some(item) => item.as_str().map(|it| Some(it.to_owned())).ok_or(()),
         };
-        let is_known = |(key, _): (&str, &Item)| ["server", "token_file"].contains(&key);
-        match (key("server"), key("token_file")) {
-            (Ok(Some(server)), Ok(token_file))
+        let is_known = |(key, _): (&str, &Item)| key == "server" || FILES.contains(&key);
+        let files = FILES.map(|it| key(it).map(|it| it.map(PathBuf::from)));
+        match (key("server"), files) {
+            (Ok(Some(server)), [Ok(token_file), Ok(ca), Ok(client_cert), Ok(client_key)])
                 if table.is_some_and(|it| it.iter().all(is_known)) =>
             {
                 server_url(&server)?;
-                Ok(Context { server, token_file: token_file.map(PathBuf::from) })
+                let tls = TlsFiles { ca, client_cert, client_key };
+                Ok(Context { server, token_file, tls })
             }
             _ => Err(self.wrong(format!(
-                "context.{name}: write server = \"URL\" and, if you like, token_file = \"FILE\""
+                "context.{name}: write server = \"URL\" and, if you like, {} = \"FILE\"",
+                FILES.join(", ")
             ))),
         }
     }
@@ -157,8 +167,12 @@ impl Contexts {
         server_url(&context.server)?;
         let mut table = Table::new();
         table.insert("server", value(&context.server));
-        if let Some(file) = &context.token_file {
-            table.insert("token_file", value(file.to_string_lossy().into_owned()));
+        let TlsFiles { ca, client_cert, client_key } = &context.tls;
+        for (key, file) in FILES.into_iter().zip([&context.token_file, ca, client_cert, client_key])
+        {
+            if let Some(file) = file {
+                table.insert(key, value(file.to_string_lossy().into_owned()));
+            }
         }
         if self.names().is_empty() {
             self.document.insert("current", value(name));
@@ -216,7 +230,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn context(server: &str) -> Context {
-        Context { server: server.to_owned(), token_file: Some("/t".into()) }
+        let tls =
+            TlsFiles { ca: Some("/ca".into()), client_cert: None, client_key: Some("/k".into()) };
+        Context { server: server.to_owned(), token_file: Some("/t".into()), tls }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::options::DEFAULT_SERVER;
 
@@ -25,9 +25,12 @@ pub(in crate::cli) enum Failure {
     NoDaemon { server: String, why: String },
     /// Somebody is there whom the client can't trust, or who speaks no TLS.
     #[error(
-        "no TLS with {server}: {why}; is it https, and does this system trust its certificate?"
+        "no TLS with {server}: {why}; is it https, and is its certificate trusted (--ca, FAROL_CA or this system)?"
     )]
     Tls { server: String, why: String },
+    /// A file for TLS can't be used.
+    #[error("`{}`: {why}", file.display())]
+    Pem { file: PathBuf, why: String },
     /// It took too long.
     #[error("{server} did not answer in time; is it overloaded, or a firewall in between?")]
     Late { server: String },
@@ -74,6 +77,10 @@ pub(in crate::cli) enum Failure {
 impl Failure {
     pub(super) fn start(error: &(dyn Error + 'static)) -> Self {
         Self::Start { why: root(error) }
+    }
+
+    pub(super) fn pem(file: &Path, why: String) -> Self {
+        Self::Pem { file: file.to_owned(), why: plain(&why) }
     }
 
     /// A request that got no answer.

@@ -6,6 +6,7 @@ mod failure;
 mod options;
 mod seen;
 mod stream;
+mod tls;
 mod token;
 
 pub(super) use changing::ChangeOptions;
@@ -14,16 +15,15 @@ pub(super) use failure::Failure;
 pub(super) use options::{ClientOptions, Output};
 pub(super) use seen::Seen;
 pub(super) use stream::EventStream;
+pub(super) use tls::TlsFiles;
 pub(super) use token::Token;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::IF_MATCH;
 use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode, Url};
-use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -51,10 +51,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(server: &str, token: Token) -> Result<Self, Failure> {
+    pub(super) fn new(server: &str, token: Token, tls: &TlsFiles) -> Result<Self, Failure> {
         let server = server_url(server)?;
         let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(trust(server.scheme() == "https")?)
+            .tls_backend_preconfigured(tls.config(server.scheme() == "https")?)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             // A token goes where it was meant to go, and nowhere else.
@@ -124,6 +124,16 @@ impl Client {
         if_match: Option<&str>,
     ) -> Result<Answer<T>, Failure> {
         self.change(Method::POST, path, body, if_match).await
+    }
+
+    /// Takes something away, also where that is hardly meant.
+    pub(super) async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        force: bool,
+    ) -> Result<Answer<T>, Failure> {
+        let request = self.http.request(Method::DELETE, self.url(path));
+        self.send(if force { request.query(&[("force", "true")]) } else { request }).await
     }
 
     async fn change<T: DeserializeOwned>(
@@ -222,25 +232,12 @@ fn is_loopback(url: &Url) -> bool {
     })
 }
 
-/// TLS with the one crypto provider of the program. The system's roots are read only when they are needed.
-fn trust(needed: bool) -> Result<ClientConfig, Failure> {
-    let mut roots = RootCertStore::empty();
-    if needed {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Failure::start(&error))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn client(server: &str) -> Client {
-        Client::new(server, Token::none()).unwrap()
+        Client::new(server, Token::none(), &TlsFiles::default()).unwrap()
     }
 
     #[test]
@@ -257,7 +254,8 @@ mod tests {
             ("localhost:8053", "`localhost` is neither http nor https"),
             ("http://", "empty host"),
         ] {
-            let error = Client::new(text, Token::none()).unwrap_err().to_string();
+            let error =
+                Client::new(text, Token::none(), &TlsFiles::default()).unwrap_err().to_string();
             assert!(error.contains(why) && error.contains("http://127.0.0.1:8053"), "{error}");
         }
     }

@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::contexts::Target;
-use super::{Client, Contexts, Failure};
+use super::{Client, Contexts, Failure, TlsFiles};
 
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8053";
 
@@ -23,6 +23,15 @@ pub(in crate::cli) struct ClientOptions {
     /// context in use, /var/lib/farol/admin.token]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// The authorities that the daemon's certificate is trusted by [else: that of the context, FAROL_CA, the system's]
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The certificate that the daemon is shown [else: that of the context, FAROL_CLIENT_CERT]
+    #[arg(long, global = true, value_name = "FILE")]
+    client_cert: Option<PathBuf>,
+    /// Its key, if it is not in the same file [else: that of the context, FAROL_CLIENT_KEY]
+    #[arg(long, global = true, value_name = "FILE")]
+    client_key: Option<PathBuf>,
     /// How the answer is shown
     #[arg(long, short, global = true, value_enum, value_name = "FORMAT", default_value = "table")]
     output: Output,
@@ -54,7 +63,23 @@ impl ClientOptions {
         let environment = |key: &str| std::env::var_os(key).filter(|it| !it.is_empty());
         let target = self.target(environment, || Contexts::read(environment))?;
         let token = target.token(self.token_file.as_deref(), environment)?;
-        Client::new(&target.server, token)
+        let file = |key: &str| environment(key).map(PathBuf::from);
+        let said = TlsFiles {
+            ca: self.ca.clone(),
+            client_cert: self.client_cert.clone(),
+            client_key: self.client_key.clone(),
+        };
+        let variables = TlsFiles {
+            ca: file("FAROL_CA"),
+            client_cert: file("FAROL_CLIENT_CERT"),
+            client_key: file("FAROL_CLIENT_KEY"),
+        };
+        Client::new(&target.server, token, &said.or(target.tls).or(variables))
+    }
+
+    /// How the answer is shown.
+    pub(in crate::cli) fn output(&self) -> Output {
+        self.output
     }
 
     /// The daemon that is meant: what is said with the command beats the environment, which beats what is in use.
@@ -69,7 +94,8 @@ impl ClientOptions {
         }
         if let Some(name) = &self.context {
             let context = contexts()?.get(name)?;
-            return Ok(Target { server: context.server, named: context.token_file, used: None });
+            let (named, tls) = (context.token_file, context.tls);
+            return Ok(Target { server: context.server, named, used: None, tls });
         }
         if let Some(server) = text("FAROL_SERVER") {
             return Ok(Target::of_server(server));
@@ -80,7 +106,8 @@ impl ClientOptions {
             return Ok(Target::of_server(DEFAULT_SERVER.to_owned()));
         };
         let context = contexts.get(&name)?;
-        Ok(Target { server: context.server, named: None, used: context.token_file })
+        let (used, tls) = (context.token_file, context.tls);
+        Ok(Target { server: context.server, named: None, used, tls })
     }
 }
 
@@ -92,8 +119,15 @@ mod tests {
     #[track_caller]
     fn check(flags: [Option<&str>; 2], environment: &[(&str, &str)], server: &str, file: &str) {
         let [server_flag, context] = flags.map(|it| it.map(str::to_owned));
-        let options =
-            ClientOptions { server: server_flag, context, token_file: None, output: Output::Table };
+        let options = ClientOptions {
+            server: server_flag,
+            context,
+            token_file: None,
+            ca: None,
+            client_cert: None,
+            client_key: None,
+            output: Output::Table,
+        };
         let text = "current = 'a'\n[context.a]\nserver = 'http://a'\ntoken_file = '/a'\n\
                     [context.b]\nserver = 'http://b'\ntoken_file = '/b'\n";
         let get =

@@ -21,7 +21,7 @@ use self::config::Plan;
 use self::directory::Directory;
 use self::show::Show;
 use self::sites::Sites;
-use super::client::{Client, Token};
+use super::client::{Client, TlsFiles, Token};
 use super::daemon::{Daemon, Source};
 use super::output::show as print;
 use super::signals::Signals;
@@ -72,7 +72,8 @@ impl Demo {
         let source = Source { load, reading, watched: Vec::new() };
         let daemon = Daemon::start(settings, source, logs)?;
         let dns = *daemon.dns().first().context("the demo's daemon listens nowhere")?;
-        let client = Client::new(&format!("http://{}", daemon.admin()), Token::of(&token_file)?)?;
+        let server = format!("http://{}", daemon.admin());
+        let client = Client::new(&server, Token::of(&token_file)?, &TlsFiles::default())?;
         for change in config::ports_that_changed(dns.port(), daemon.admin().port(), sites.port()) {
             print(&change)?;
         }

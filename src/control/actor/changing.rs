@@ -145,7 +145,7 @@ impl Control {
                 let changes: Vec<(&Change, &Stamp)> = changes.collect();
                 changes.iter().for_each(|(change, stamp)| journal::changed(change, stamp));
                 let happened = changes.iter().map(|(change, stamp)| Happening::Change {
-                    change: change.to_string(),
+                    change: Change::clone(change),
                     stamp: Stamp::clone(stamp),
                 });
                 self.parts.events.add(Clock::time_of_day(), happened);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use quinn::crypto::rustls::QuicServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{Error as TlsError, ServerConfig, SupportedProtocolVersion};
 
 use super::{doq, http2, http3};
 use crate::model::TlsIdentity;
+use crate::tls::server_config;
 
 /// How handshakes go, for each protocol (ALPN, RFC 7301). Clones are the same.
 #[derive(Clone)]
@@ -42,23 +43,15 @@ impl TlsKeys {
     }
 }
 
-/// Clients may resume a session for some hours by a ticket, for which nothing is kept here. Nobody gets to send a query before the
-/// handshake is over: whoever recorded one could have it answered again.
+/// Clients may resume a session for some hours by a ticket, for which nothing is kept here.
 fn config(
     identity: &TlsIdentity,
     versions: &[&'static SupportedProtocolVersion],
     protocol: &[u8],
 ) -> Result<ServerConfig, TlsError> {
-    let chain = identity.certificates.iter().map(|it| CertificateDer::from(it.to_vec()));
-    let key = PrivateKeyDer::try_from(identity.key.to_vec())
-        .map_err(|why| TlsError::General(why.to_owned()))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(versions)?
-        .with_no_client_auth()
-        .with_single_cert(chain.collect(), key)?;
+    let mut config =
+        server_config(identity, versions, WebPkiClientVerifier::no_client_auth(), protocol)?;
     config.ticketer = ring::Ticketer::new()?;
-    config.max_early_data_size = 0;
-    config.alpn_protocols = vec![protocol.to_vec()];
     Ok(config)
 }
 

@@ -1,5 +1,6 @@
 //! Every key that a configuration may have.
 
+mod admin;
 mod geo;
 mod guardrails;
 mod monitor;
@@ -17,6 +18,7 @@ use super::schema::Accepts::{
     Boolean, Duration as Span, Integer, Named, Number, Table, Tables, Text, Texts,
 };
 use super::schema::{Key, Schema};
+use admin::ADMIN;
 use geo::{CLIENT_NETWORK, ECS, GEO};
 use guardrails::GUARDRAILS;
 use profile::PROFILE;
@@ -49,25 +51,6 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("ecs", Table(&ECS)),
         Key::table("monitor", Named(&MONITOR)),
         Key::table("profile", Tables(&PROFILE)),
-    ],
-};
-
-static ADMIN: Schema = Schema {
-    heading: "[admin]",
-    meaning: "The HTTP API and the metrics.",
-    keys: &[
-        Key::value(
-            "listen",
-            Text("an IP address with a port such as \"127.0.0.1:8053\""),
-            "\"127.0.0.1:8053\"",
-            "Where they are served.",
-        ),
-        Key::value(
-            "protect_metrics",
-            Boolean,
-            "false",
-            "Whether `/metrics` needs a token, as the API does.",
-        ),
     ],
 };
 

@@ -1,5 +1,6 @@
 //! Rules of whole configurations: a text goes in, and what the model has or what is complained about comes out.
 
+mod admin;
 mod checks;
 mod clients;
 mod encrypted;
