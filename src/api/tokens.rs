@@ -20,10 +20,6 @@ use crate::clock::{Clock, rfc3339};
 use crate::model::{Grant, Ident, Role, Scope, Scopes, Timestamp};
 use crate::store::{IssuedToken, Record, TokenId, chain};
 
-/// The name of the state directory's own token, which nobody is to be taken for.
-const OWN_TOKEN: &str = "admin";
-const MAX_SCOPES: usize = 100;
-
 /// Every token that opens something
 ///
 /// What they are is not told: of a token nothing is kept but its hash.
@@ -191,13 +187,13 @@ fn read_grant(request: &view::TokenRequest) -> Result<Grant, ApiError> {
         ApiError::bad_request(format!("{key}: found `{found}`; {why}"))
     };
     let name: Ident = request.name.parse().map_err(|error| wrong("name", &request.name, &error))?;
-    if name.as_str() == OWN_TOKEN {
+    if name.as_str() == Grant::OWN_TOKEN {
         let why = "that is the name of the token in `admin.token`; take another";
-        return Err(wrong("name", OWN_TOKEN, &why));
+        return Err(wrong("name", Grant::OWN_TOKEN, &why));
     }
     let role: Role = request.role.parse().map_err(|error| wrong("role", &request.role, &error))?;
-    if request.profiles.len() > MAX_SCOPES {
-        return Err(ApiError::bad_request(format!("profiles: send at most {MAX_SCOPES}")));
+    if request.profiles.len() > Scopes::MOST {
+        return Err(ApiError::bad_request(format!("profiles: send at most {}", Scopes::MOST)));
     }
     let scope = |it: &String| it.parse::<Scope>().map_err(|error| wrong("profiles", it, &error));
     let scopes: Scopes = request.profiles.iter().map(scope).collect::<Result<_, _>>()?;

@@ -82,6 +82,9 @@ impl fmt::Display for Scope {
 pub struct Scopes(Arc<[Scope]>);
 
 impl Scopes {
+    /// The most that anybody is given.
+    pub const MOST: usize = 100;
+
     /// No limit.
     pub fn all() -> Self {
         Self(Arc::new([]))
@@ -137,6 +140,9 @@ pub enum GrantError {
 }
 
 impl Grant {
+    /// The name of the token in the state directory, which nobody else is to be taken for.
+    pub const OWN_TOKEN: &str = "admin";
+
     /// # Errors
     /// When an admin is to be limited to profiles.
     pub fn new(name: Ident, role: Role, scopes: Scopes) -> Result<Self, GrantError> {

@@ -222,6 +222,18 @@ impl Hash for PushCheck {
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenHash(pub [u8; 32]);
 
+impl TokenHash {
+    /// Reads 64 hexadecimal digits.
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        if digits.len() != 64 || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
+            return None;
+        }
+        let octet = |at: usize| u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok();
+        let octets: Vec<u8> = (0..32).map(octet).collect::<Option<_>>()?;
+        octets.try_into().map(Self).ok()
+    }
+}
+
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(hidden)")

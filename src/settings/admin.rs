@@ -17,9 +17,6 @@ const RATE_LIMIT: u32 = 1000;
 const RATE_BURST: u32 = 2000;
 /// One in use, one that takes its place, and some slack.
 const MAX_HASHES: usize = 4;
-const MAX_SCOPES: usize = 100;
-/// The name that the state directory's own token has.
-const OWN_TOKEN: &str = "admin";
 
 /// The HTTP API and the metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,13 +141,14 @@ fn tokens(section: &Section<'_>) -> Vec<ConfiguredToken> {
         if let Some(first) = tables.iter().take(index).find(is_same) {
             table.wrong("name", twice(first.place_of("name")));
         }
-        if name == Some(OWN_TOKEN) {
+        if name == Some(Grant::OWN_TOKEN) {
             table.wrong("name", "is that of the token in `admin.token`; take another name");
         }
         table.require("sha256");
         let hashes = table.list("sha256", MAX_HASHES, |node: &Node| {
             let digits = text(node).unwrap_or_default();
-            token_hash(digits).ok_or("is no SHA-256 of a token, which `farol token hash` makes")
+            TokenHash::from_hex(digits)
+                .ok_or("is no SHA-256 of a token, which `farol token hash` makes")
         });
         let (Some(grant), Some(hashes)) = (grant(table), hashes) else { continue };
         let other = tokens.iter().find(|it| it.hashes.iter().any(|it| hashes.contains(it)));
@@ -188,20 +186,13 @@ fn grant(section: &Section<'_>) -> Option<Grant> {
     let scopes = match section.find("profiles") {
         None => Some(Scopes::all()),
         Some(_) => section
-            .list("profiles", MAX_SCOPES, |node: &Node| {
+            .list("profiles", Scopes::MOST, |node: &Node| {
                 text(node).unwrap_or_default().parse::<Scope>().map_err(|it| it.to_string())
             })
             .map(Scopes::from_iter),
     };
     let grant = Grant::new(name?, role?, scopes?);
     grant.map_err(|error| section.wrong("profiles", error)).ok()
-}
-
-fn token_hash(digits: &str) -> Option<TokenHash> {
-    let is_hash = digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit());
-    let octet = |at: usize| u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok();
-    let octets: Option<Vec<u8>> = is_hash.then(|| (0..32).map(octet).collect())?;
-    octets?.try_into().map(TokenHash).ok()
 }
 
 /// As `tls::alternative_names` tells it, so that both are the same text.

@@ -158,18 +158,9 @@ fn read(entry: Entry) -> Result<IssuedToken, Damage> {
         created: entry.created.timestamp()?,
         by: entry.by,
         expires: entry.expires.as_ref().map(Time::timestamp).transpose()?,
-        hash: unhex(&entry.sha256)
+        hash: TokenHash::from_hex(&entry.sha256)
             .ok_or_else(|| Damage::Value(format!("token {} has no SHA-256", entry.id)))?,
     })
-}
-
-fn unhex(digits: &str) -> Option<TokenHash> {
-    if digits.len() != 64 || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
-        return None;
-    }
-    let octet = |at: usize| u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok();
-    let octets: Vec<u8> = (0..32).map(octet).collect::<Option<_>>()?;
-    octets.try_into().map(TokenHash).ok()
 }
 
 #[cfg(test)]

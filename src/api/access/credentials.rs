@@ -10,9 +10,6 @@ use crate::model::{Grant, Role, Scopes, Timestamp, TokenHash};
 use crate::settings::Admin;
 use crate::store::{IssuedToken, TokenId, token_hash};
 
-/// The name of the token in the state directory.
-pub(super) const OWN_TOKEN: &str = "admin";
-
 /// The hash of no token that anybody knows.
 static NOBODY: TokenHash = TokenHash([0; 32]);
 
@@ -64,7 +61,8 @@ impl Credentials {
             source,
         };
         let own = own.and_then(|hash| {
-            let grant = Grant::new(OWN_TOKEN.parse().ok()?, Role::Admin, Scopes::all()).ok()?;
+            let grant =
+                Grant::new(Grant::OWN_TOKEN.parse().ok()?, Role::Admin, Scopes::all()).ok()?;
             Some(credential(Source::File(hash.clone()), &grant))
         });
         let configured = admin
