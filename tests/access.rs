@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use common::cli::{Run, check, farol, json};
 use common::daemon::{Daemon, Home};
@@ -104,7 +105,11 @@ fn each_role_may_do_what_its_routes_say() {
             ("GET /metrics", "viewer"),
             ("GET /openapi.json", ""),
             ("GET /readyz", ""),
+            ("GET /v1/audit", "viewer"),
+            ("POST /v1/changes", "operator"),
+            ("GET /v1/events", "viewer"),
             ("GET /v1/explain", "viewer"),
+            ("GET /v1/history", "viewer"),
             ("GET /v1/profiles", "viewer"),
             ("GET /v1/profiles/{profile}", "viewer"),
             ("PATCH /v1/profiles/{profile}/endpoints/{endpoint}", "operator"),
@@ -126,7 +131,9 @@ fn each_role_may_do_what_its_routes_say() {
     let rank = |role: &str| all.iter().position(|it| *it == role).unwrap();
     for had in all {
         let (_, api) = token(&daemon, had, &[]);
-        for (route, needed) in told.iter().filter(|it| !it.1.is_empty() && it.0 != "GET /metrics") {
+        // Metrics are open, and events have no end; tests/events.rs listens.
+        let open = ["GET /metrics", "GET /v1/events"];
+        for (route, needed) in told.iter().filter(|it| !it.1.is_empty() && !open.contains(&it.0)) {
             let (method, path) = route.split_once(' ').unwrap();
             let path = path
                 .replace("{profile}", "www.gtm.example.")
@@ -448,4 +455,62 @@ fn no_token_is_shown_anywhere() {
         assert!(!everything.contains(hidden), "something shows a token");
     }
     assert!(stored.contains(&hash) && !stored.contains(random) && !stored.contains(&own));
+}
+
+#[test]
+fn who_is_limited_changes_and_hears_of_nothing_else() {
+    let daemon = Daemon::start(CONFIG);
+    let (_, limited) = token(&daemon, "operator", &["app.team.gtm.example."]);
+    let batch = |profile: &str, endpoint: &str, more: Value| {
+        let mut change = object!({"profile": profile, "endpoint": endpoint, "weight": 7});
+        change.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        object!({"changes": [change]}).to_string()
+    };
+    let own = batch("app.team.gtm.example.", "west", object!({}));
+    limited.must("POST", "/v1/changes", &own);
+    let others = batch("www.gtm.example.", "main", object!({}));
+    refused(&limited.post("/v1/changes", &others), 403, &["www.gtm.example. is none of them"]);
+    daemon.api.must("POST", "/v1/changes", &others);
+    let drain = object!({"changes": [{"site": "orlando", "drained": true}]}).to_string();
+    refused(&limited.post("/v1/changes", &drain), 403, &["the site also serves"]);
+    let over = object!({"weight": 8, "override_guardrail": "why not"}).to_string();
+    refused(
+        &limited.send("PATCH", WEST, &over),
+        403,
+        &["override_guardrail takes the role admin, and the-operator has the role operator"],
+    );
+
+    let list = |api: &Http, path: &str, key: &str| -> Vec<String> {
+        let page = api.must("GET", path, "");
+        let key = page.as_object().unwrap().keys().next().unwrap().clone() + key;
+        let (list, field) = key.split_once('.').unwrap();
+        let items = page[list].as_array().unwrap().iter();
+        items.map(|it| it[field].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(list(&limited, "/v1/audit", ".profile"), ["app.team.gtm.example."]);
+    assert_eq!(list(&daemon.api, "/v1/audit", ".action"), ["set", "set", "create token"]);
+    assert_eq!(list(&limited, "/v1/profiles", ".name"), ["app.team.gtm.example."]);
+    daemon.api.must("PATCH", MAIN, r#"{"forced": "down"}"#);
+    daemon.api.must("PATCH", WEST, r#"{"forced": "down"}"#);
+    assert_eq!(list(&limited, "/v1/history", ".endpoint"), ["west"]);
+    let entry = &daemon.api.must("GET", "/v1/audit?by=the-operator", "")["entries"][0];
+    assert_eq!(entry["from"], "127.0.0.1", "{entry}");
+}
+
+#[test]
+fn whoever_listens_is_heard_of_no_more_when_the_token_is_revoked() {
+    let daemon = Daemon::start(CONFIG);
+    let (id, viewer) = token(&daemon, "viewer", &["app.team.gtm.example."]);
+    let listening = thread::spawn(move || viewer.get("/v1/events"));
+    // Until it is connected it hears nothing.
+    for weight in 1..4 {
+        thread::yield_now();
+        daemon.api.must("PATCH", MAIN, &object!({"weight": weight}).to_string());
+        daemon.api.must("PATCH", WEST, &object!({"weight": weight}).to_string());
+    }
+    daemon.api.must("DELETE", &format!("/v1/tokens/{id}"), "");
+    daemon.api.must("PATCH", WEST, r#"{"weight": 99}"#);
+    let heard = listening.join().unwrap();
+    assert!([200, 401].contains(&heard.status), "{}", heard.body);
+    assert!(!heard.body.contains("weight 99") && !heard.body.contains("www"), "{}", heard.body);
 }

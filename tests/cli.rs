@@ -277,7 +277,9 @@ fn bash_completes_verbs() {
     let script = farol(&["completions", "bash"], &[]).out;
     let words =
         "COMP_WORDS=(farol endp); COMP_CWORD=1; _farol farol endp farol; echo ${COMPREPLY[@]}";
-    let output = Command::new("bash").args(["-c", &format!("{script}\n{words}")]).output().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, format!("{script}\n{words}")).unwrap();
+    let output = Command::new("bash").arg(file.path()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "endpoint\n", "{output:?}");
     for shell in ["zsh", "fish", "elvish", "powershell"] {
         check(&farol(&["completions", shell], &[]), 0, &["farol", "endpoint"]);

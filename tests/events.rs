@@ -69,7 +69,7 @@ impl Listener {
         assert!(head[0].contains(" 200 "), "{head:?}");
         assert!(head.iter().any(|it| it == "content-type: text/event-stream"), "{head:?}");
         // It is connected once something comes.
-        while listener.line() != ":" {}
+        while !listener.line().starts_with("id: ") {}
         listener
     }
 
@@ -86,8 +86,21 @@ impl Listener {
                 return value.to_owned();
             }
         };
-        let (id, kind) = (after("id: "), after("event: "));
-        Event { id, kind, data: serde_json::from_str(&after("data: ")).unwrap() }
+        let mut id = after("id: ");
+        let kind = loop {
+            // An id alone comes while nothing happens.
+            match self.line() {
+                line if line.starts_with("id: ") => id = line["id: ".len()..].to_owned(),
+                line if line.starts_with("event: ") => break line["event: ".len()..].to_owned(),
+                _ => {}
+            }
+        };
+        let data = self.line();
+        Event {
+            id,
+            kind,
+            data: serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap(),
+        }
     }
 
     /// The next event that is not about a snapshot.

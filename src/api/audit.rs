@@ -81,7 +81,11 @@ pub(super) async fn audit(
             && is(&query.by, Some(&record.by))
             && is_seen(record)
     };
-    let read = move || api.store.last_entries(query.before.map(u64::from), most, wanted);
+    let permit = api.readers.clone().acquire_owned().await;
+    let read = move || {
+        let _permit = permit;
+        api.store.last_entries(query.before.map(u64::from), most, wanted)
+    };
     let entries = match tokio::task::spawn_blocking(read).await {
         Ok(Ok(entries)) => entries,
         Ok(Err(error)) => {

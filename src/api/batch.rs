@@ -7,6 +7,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, header};
 
 use super::access::{Author, forbid_change};
 use super::body::{endpoint_change, read_body};
@@ -40,8 +41,13 @@ const MOST: usize = 100;
 pub(super) async fn change_all(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Refused<Json<view::Batch>> {
+    if headers.contains_key(header::IF_MATCH) {
+        let detail = "a batch is about several things, and takes no If-Match; send the changes one by one, or without it";
+        return Err(ApiError::bad_request(detail));
+    }
     let batch: view::BatchRequest = read_body(&body?)?;
     if batch.changes.is_empty() || batch.changes.len() > MOST {
         return Err(ApiError::bad_request(format!("changes: send 1 to {MOST}")));

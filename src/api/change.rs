@@ -18,7 +18,7 @@ use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
 use super::stamp::{Terms, request};
 use super::{Api, FromPath, Refused, render, view};
-use crate::control::{Change, ChangeError, ReloadError, Request, Version};
+use crate::control::{Asker, Change, ChangeError, ReloadError, Request, Version};
 use crate::model::{EndpointKey, Ident, Name};
 use crate::snapshot::Snapshot;
 use crate::store::chain;
@@ -70,7 +70,7 @@ pub(super) async fn change_endpoint(
     let now = table.and_then(|it| {
         render::endpoints(it, now(&api)).into_iter().nth(it.position(&key.endpoint)?)
     });
-    let version = table.map(|it| Version::of_profile(it));
+    let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
     Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn fail_back(
     let snapshot = make(&api, request).await?;
     let table = snapshot.profile(&name);
     let now = table.map(|it| render::profile(it, now(&api)));
-    let version = table.map(|it| Version::of_profile(it));
+    let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
     Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
 }
 
@@ -184,7 +184,7 @@ async fn set_drained(
     let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
     let snapshot = make(&api, request).await?;
     let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
-    let version = Some(Version::of_sites(&snapshot.sites));
+    let version = Some(Version::of_sites(&snapshot.sites)).filter(|_| !dry_run);
     Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
 }
 
@@ -201,8 +201,12 @@ async fn set_drained(
         Guarded,
     ),
 )]
-pub(super) async fn reload(State(api): State<Arc<Api>>) -> Refused<Json<view::Reloaded>> {
-    match api.control.reload().await {
+pub(super) async fn reload(
+    State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
+) -> Refused<Json<view::Reloaded>> {
+    let by = Asker { name: author.name, from: author.remote };
+    match api.control.reload_for(Some(by)).await {
         Ok(diff) => {
             let names = |it: Vec<Name>| it.iter().map(Name::to_string).collect();
             let keys = |it: Vec<&str>| it.into_iter().map(str::to_owned).collect();

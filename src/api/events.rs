@@ -21,7 +21,7 @@ use super::access::{Author, sees_site};
 use super::error::ApiError;
 use super::openapi::Guarded;
 use super::{Api, Refused, render, view};
-use crate::clock::rfc3339;
+use crate::clock::{Clock, rfc3339};
 use crate::control::{Change, Event, Happening};
 use crate::model::{Ident, Name, Scopes, Subject};
 use crate::snapshot::Snapshot;
@@ -66,9 +66,10 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Refused<Response> {
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let wanted = Wanted::read(&query, author.scopes)?;
+    let wanted = Wanted::read(&query, author.scopes.clone())?;
     let last = headers.get(LAST_EVENT_ID).map(|it| heard(&api, it));
-    let mut response = Body::new(Endless::of(Teller::start(api, wanted, last))).into_response();
+    let mut response =
+        Body::new(Endless::of(Teller::start(api, author, wanted, last))).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // A proxy that gathers the events would keep them.
@@ -79,6 +80,7 @@ pub(super) async fn events(
 /// What one client has heard, and wants to hear.
 struct Teller {
     api: Arc<Api>,
+    author: Author,
     wanted: Wanted,
     listener: watch::Receiver<u64>,
     heard: u64,
@@ -88,47 +90,54 @@ struct Teller {
 
 impl Teller {
     /// Begins after the `last` event that was heard, if that is known, or with what happens next.
-    fn start(api: Arc<Api>, wanted: Wanted, last: Option<Option<u64>>) -> Self {
+    fn start(api: Arc<Api>, author: Author, wanted: Wanted, last: Option<Option<u64>>) -> Self {
         let mut listener = api.events.listen();
         let newest = *listener.borrow_and_update();
         // What comes first tells the client that it is connected.
-        let mut text = ":\n\n".to_owned();
         let heard = match last {
             Some(Some(heard)) if heard <= newest => heard,
             None => newest,
-            Some(_) => {
-                text.push_str(&reset(&api, newest));
-                newest
-            }
+            Some(_) => newest,
         };
-        Self { api, wanted, listener, heard, text }
+        // What comes first tells the client that it is connected, and where it is to go on from.
+        let mut text = position(&api, heard);
+        if last.is_some_and(|it| it != Some(heard)) {
+            text.push_str(&reset(&api, heard));
+        }
+        Self { api, author, wanted, listener, heard, text }
     }
 
-    /// Waits until there is something to send.
-    async fn next(mut self) -> (Self, Bytes) {
+    /// Waits until there is something to send. Nothing is sent any more to whom nothing lets in any more.
+    async fn next(mut self) -> Option<(Self, Bytes)> {
         while self.text.is_empty() {
+            if !self.api.access.still_admits(&self.author, Clock::time_of_day()) {
+                return None;
+            }
             let news = self.api.events.after(self.heard, TOGETHER);
-            let Some(last) = news.events.last() else {
+            let (Some(first), Some(last)) = (news.events.first(), news.events.last()) else {
                 if timeout(KEEP_ALIVE, self.listener.changed()).await.is_err() {
-                    self.text.push_str(":\n\n");
+                    self.text = position(&self.api, self.heard);
                 }
                 continue;
             };
             self.heard = last.number;
             let snapshot = self.api.live.load();
             if news.missed {
-                self.text.push_str(&reset(&self.api, self.heard));
+                self.text.push_str(&reset(&self.api, first.number - 1));
             }
             let told = news.events.iter().filter(|it| self.wanted.wants(&snapshot, &it.what));
             told.for_each(|it| self.text.push_str(&event(&self.api, it)));
         }
         let text = std::mem::take(&mut self.text);
-        (self, text.into())
+        Some((self, text.into()))
     }
 }
 
-/// A body that goes on for as long as the client takes it.
-struct Endless(Pin<Box<dyn Future<Output = (Teller, Bytes)> + Send>>);
+/// A body that goes on for as long as the client takes it, and may.
+struct Endless(Telling);
+
+/// What is sent next, and who goes on after that.
+type Telling = Pin<Box<dyn Future<Output = Option<(Teller, Bytes)>> + Send>>;
 
 impl Endless {
     fn of(teller: Teller) -> Self {
@@ -144,7 +153,8 @@ impl hyper::body::Body for Endless {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.as_mut().poll(context).map(|(teller, data)| {
+        self.0.as_mut().poll(context).map(|told| {
+            let (teller, data) = told?;
             *self = Self::of(teller);
             Some(Ok(Frame::data(data)))
         })
@@ -159,6 +169,11 @@ fn heard(api: &Api, id: &HeaderValue) -> Option<u64> {
 
 fn id(api: &Api, number: u64) -> String {
     format!("{}-{number}", api.started.0)
+}
+
+/// What is no event, but tells from where to go on.
+fn position(api: &Api, number: u64) -> String {
+    format!("id: {}\n\n", id(api, number))
 }
 
 fn reset(api: &Api, number: u64) -> String {
@@ -233,23 +248,26 @@ impl Wanted {
         let is_profile = |it: &Name| {
             self.scopes.hold(it) && self.profile.as_ref().is_none_or(|wanted| wanted == it)
         };
-        let sees = |it: &Ident| sees_site(snapshot, &self.scopes, it.as_str());
+        let is_site = |it: &Ident| {
+            sees_site(snapshot, &self.scopes, it.as_str())
+                && self.site.as_ref().is_none_or(|wanted| wanted == it)
+        };
         match what {
             Happening::Transition { key, site, .. } => {
-                let is_site = self.site.is_none() || self.site == *site;
-                is_profile(&key.profile) && is_site
+                let is_there = self.site.is_none() || self.site == *site;
+                is_profile(&key.profile) && is_there
             }
             Happening::FailOpen(profile, _) | Happening::Failback(profile, _) => {
                 is_profile(profile)
             }
             Happening::Change { change, .. } => match change {
-                Change::Endpoint(key, _) => self.scopes.hold(&key.profile),
-                Change::FailBack(profile) => self.scopes.hold(profile),
-                Change::Site { name, .. } => sees(name),
+                Change::Endpoint(key, _) => is_profile(&key.profile),
+                Change::FailBack(profile) => is_profile(profile),
+                Change::Site { name, .. } => is_site(name),
             },
             Happening::Expiry(expired) => match &expired.subject {
-                Subject::Endpoint { key, .. } => self.scopes.hold(&key.profile),
-                Subject::Site(name) => sees(name),
+                Subject::Endpoint { key, .. } => is_profile(&key.profile),
+                Subject::Site(name) => is_site(name),
             },
             Happening::Reload(_) | Happening::Publish { .. } => true,
         }

@@ -1,6 +1,7 @@
 //! Lists that may be long: all profiles, and the history of all endpoints, filtered and in pages.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -17,7 +18,7 @@ use super::look::{aside, now};
 use super::names::find_profile;
 use super::openapi::{BadTags, Guarded};
 use super::{Api, Refused, render, view};
-use crate::model::{Ident, Name};
+use crate::model::{EndpointStatus, Ident, Name, ProfileStatus};
 use crate::snapshot::{ProfileTable, Snapshot};
 
 /// The most profiles, or turns, of one page.
@@ -68,9 +69,6 @@ pub(super) async fn profiles(
     aside(move || {
         let (snapshot, now) = (api.live.load(), now(&api));
         let version = api.whole.of(&snapshot).profiles;
-        if let Some(known) = unless_known(&headers, version)? {
-            return Ok(known);
-        }
         let wanted = Wanted::read(&snapshot, &query)?;
         let first = match &query.after {
             Some(after) => {
@@ -80,6 +78,11 @@ pub(super) async fn profiles(
             None => 0,
         };
         let seen = |it: &&Arc<ProfileTable>| author.scopes.hold(&it.profile.name);
+        // Health is no part of the version.
+        let known = unless_known(&headers, version)?.filter(|_| query.status.is_none());
+        if let Some(known) = known {
+            return Ok(known);
+        }
         let mut tables =
             snapshot.profiles.iter().skip(first).filter(seen).filter(|it| wanted.wants(it));
         let page: Vec<&Arc<ProfileTable>> =
@@ -118,6 +121,16 @@ impl<'q> Wanted<'q> {
             .map(str::parse)
             .transpose()
             .map_err(|error| ApiError::bad_request(format!("site: {error}")))?;
+        if let Some(status) = &query.status {
+            let endpoints = EndpointStatus::ALL.map(EndpointStatus::label);
+            let profiles = ProfileStatus::ALL.map(ProfileStatus::label);
+            let all: BTreeSet<&str> = endpoints.into_iter().chain(profiles).collect();
+            if !all.iter().any(|it| it.eq_ignore_ascii_case(status)) {
+                let all: Vec<&str> = all.into_iter().collect();
+                let detail = format!("status: found `{status}`; write one of {}", all.join(", "));
+                return Err(ApiError::bad_request(detail));
+            }
+        }
         let text = query.text.as_ref().map(|it| it.to_ascii_lowercase());
         Ok(Self { zone, site, status: query.status.as_deref(), text })
     }
@@ -168,7 +181,9 @@ pub(super) async fn history(
 ) -> Refused<Response> {
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let limit = limit(query.limit)?.unwrap_or(SOME);
+    let permit = api.readers.clone().acquire_owned().await;
     aside(move || {
+        let _permit = permit;
         let snapshot = api.live.load();
         let profile = query.profile.as_deref().map(|it| find_profile(&snapshot, it)).transpose()?;
         let site: Option<Ident> = query

@@ -39,6 +39,7 @@ use axum::extract::{Extension, Path};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -51,6 +52,9 @@ use crate::model::{Role, Timestamp};
 use crate::snapshot::Live;
 use crate::store::Store;
 use crate::supervision::Heart;
+
+/// How many read what is large at a time, so that neither memory nor the disk is theirs alone.
+pub const READERS: usize = 2;
 
 /// What the API reads and whom it tells.
 #[derive(Debug)]
@@ -77,6 +81,8 @@ pub struct Api {
     pub ready: AtomicBool,
     /// The versions of everything.
     pub whole: Whole,
+    /// Those who read what is large: only so many at a time.
+    pub readers: Arc<Semaphore>,
     /// The signs of life of the control task.
     pub control_heart: Arc<Heart>,
 }

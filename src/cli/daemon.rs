@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ use super::probing::Probers;
 use super::pulse::{Pulse, beat};
 use super::systemd;
 use super::watch::watch;
-use crate::api::{self, Access, Api, Whole};
+use crate::api::{self, Access, Api, READERS, Whole};
 use crate::clock::Clock;
 use crate::control::{Control, Events, Handle, Keeper, Load, Parts, Running, watch_for_stale};
 use crate::dns::{Addresses, Server, Sockets};
@@ -145,6 +145,7 @@ impl Daemon {
             access,
             ready: AtomicBool::new(false),
             whole: Whole::default(),
+            readers: Arc::new(Semaphore::new(READERS)),
             control_heart,
         });
 

@@ -58,8 +58,8 @@ async fn follow(
     let mut stream = client.listen(query, None).await?;
     loop {
         while let Some(event) = stream.next().await {
-            if (publications || event.kind != "publish") && !show(&event.kind, &event.data, output)
-            {
+            let is_shown = !event.kind.is_empty() && (publications || event.kind != "publish");
+            if is_shown && !show(&event.kind, &event.data, output) {
                 return Ok(());
             }
             last = Some(event.id);

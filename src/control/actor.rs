@@ -138,7 +138,7 @@ impl Control {
         (control, Handle { commands: sender, probers: new_probers, refused })
     }
 
-    /// Runs until `stop` is cancelled. A change that is being written is finished first.
+    /// Runs until `stop` is cancelled. What is to be written is written first.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(RETIRE);
         let mut pulse = tokio::time::interval(Heart::EVERY);
@@ -187,10 +187,7 @@ impl Control {
                 _ = sweep.tick(), if !self.retired.is_empty() => self.free_retired(),
             }
         }
-        if let Some(saving) = &mut self.saving {
-            let written = (&mut saving.written).await.map_err(|_| ());
-            self.saved(written);
-        }
+        self.finish().await;
     }
 
     fn observe(&mut self, change: &VerdictChange) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::Change;
+use super::{Asker, Change};
 use crate::model::{
     EndpointKey, EndpointOverrides, Expired, Override, Overrides, Stamp, Subject, Timestamp,
 };
@@ -15,7 +15,6 @@ use crate::store::{Record, Values};
 pub(super) struct Asking<'a> {
     pub(super) stamp: &'a Stamp,
     pub(super) from: Option<IpAddr>,
-    pub(super) over_guardrails: Option<&'a str>,
 }
 
 impl Asking<'_> {
@@ -25,10 +24,7 @@ impl Asking<'_> {
         record.by.clone_from(&self.stamp.by);
         record.from = self.from;
         record.reason.clone_from(&self.stamp.reason);
-        record.expires = self.stamp.expires;
-        if let Some(reason) = self.over_guardrails {
-            record.outcome = format!("made, over guardrails: {reason}");
-        }
+        record.expires = self.stamp.expires.filter(|_| change.sets());
         (record.before, record.after) = differing(before, after);
         match change {
             Change::Endpoint(key, _) => name_endpoint(&mut record, key),
@@ -60,7 +56,9 @@ pub(super) fn expired(expired: &Expired, now: Timestamp) -> Record {
         Subject::Endpoint { key, value } => {
             name_endpoint(&mut record, key);
             let (field, value) = value.split_once(' ').unwrap_or((value, ""));
-            record.before.insert(field.to_owned(), value.into());
+            // Numbers and booleans are written as such.
+            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            record.before.insert(field.to_owned(), value);
             record.after.insert(field.to_owned(), Value::Null);
         }
         Subject::Site(site) => {
@@ -72,8 +70,15 @@ pub(super) fn expired(expired: &Expired, now: Timestamp) -> Record {
 }
 
 /// A configuration that was read anew, or why it was not taken.
-pub(super) fn reloaded(generation: Result<u64, String>, now: Timestamp) -> Record {
+pub(super) fn reloaded(
+    by: Option<Asker>,
+    generation: Result<u64, String>,
+    now: Timestamp,
+) -> Record {
     let mut record = Record::own("reload", now);
+    if let Some(Asker { name, from }) = by {
+        (record.by, record.from) = (name, Some(from));
+    }
     match generation {
         Ok(generation) => {
             record.after.insert("generation".to_owned(), generation.into());

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Change, World};
-use crate::model::{Guardrail, Guardrails, Ident, Name, Now, Overrides};
-use crate::snapshot::{ProfileTable, Snapshot};
+use crate::model::{Guardrail, Guardrails, Ident, Method, Name, Now, Overrides};
+use crate::snapshot::{EndpointState, ProfileTable, Snapshot};
 
 /// A guardrail that a change would break, or would worsen though it is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +46,28 @@ impl fmt::Display for Breach {
 }
 
 impl World {
-    /// Whether a change could break one.
-    pub(super) fn has_guardrails(&self) -> bool {
-        self.snapshot.profiles.iter().any(|it| !it.profile.guardrails.are_off())
+    /// Whether changes could break one: of the profiles that they are about, and those that these are nested in.
+    pub(super) fn are_guarded(&self, changes: &[Change]) -> bool {
+        let mut slots: BTreeSet<u32> = BTreeSet::new();
+        for change in changes {
+            match change {
+                Change::Endpoint(key, _) => slots.extend(self.snapshot.slot(&key.profile)),
+                Change::FailBack(profile) => slots.extend(self.snapshot.slot(profile)),
+                Change::Site { name, .. } => {
+                    let tables = (0..).zip(self.snapshot.profiles.iter());
+                    let is_there = |it: &ProfileTable| {
+                        it.profile.endpoints.iter().any(|it| it.site.as_ref() == Some(name))
+                    };
+                    slots.extend(tables.filter(|it| is_there(it.1)).map(|it| it.0));
+                }
+            }
+        }
+        let mut left: Vec<u32> = slots.iter().copied().collect();
+        while let Some(slot) = left.pop() {
+            left.extend(self.nesting.parents(slot).iter().filter(|it| slots.insert(**it)));
+        }
+        let table = |it| self.snapshot.profiles.get(it);
+        slots.into_iter().filter_map(table).any(|it| !it.profile.guardrails.are_off())
     }
 
     /// The snapshot that there would be with other overrides, after these changes.
@@ -124,7 +143,13 @@ struct Left {
 impl Left {
     fn of(table: &ProfileTable) -> Self {
         let all = || table.profile.endpoints.iter().zip(&table.endpoints);
-        let healthy = || all().filter(|it| it.1.status.is_healthy()).map(|it| it.0);
+        // By weight, 0 serves only where all others have 0 too.
+        let draws = matches!(table.profile.method, Method::Weighted | Method::Multivalue);
+        let has_weight = all().any(|it| it.1.status.is_healthy() && it.1.weight > 0);
+        let serves = |state: &EndpointState| {
+            state.status.is_healthy() && (!draws || !has_weight || state.weight > 0)
+        };
+        let healthy = || all().filter(|it| serves(it.1)).map(|it| it.0);
         let sites: BTreeSet<&Ident> = healthy().filter_map(|it| it.site.as_ref()).collect();
         let whole: u64 = all().map(|it| u64::from(it.0.capacity)).sum();
         let left: u64 = healthy().map(|it| u64::from(it.capacity)).sum();
@@ -222,6 +247,23 @@ mod tests {
                 vec![
                     "app.z.: min_sites = 2, and 1 would be left of now 2",
                     "www.z.: min_sites = 2, and 0 would be left of now 1",
+                ],
+            ),
+            (
+                vec![],
+                vec![
+                    weigh("a", Field::Set(40)),
+                    weigh("b", Field::Set(31)),
+                    weigh("c", Field::Set(31)),
+                ],
+                vec![],
+            ),
+            (
+                vec![weigh("a", Field::Set(0))],
+                vec![weigh("b", Field::Set(0))],
+                vec![
+                    "app.z.: min_healthy_endpoints = 2, and 1 would be left of now 2",
+                    "app.z.: max_weight_step = 20, and b would go from 50 to 0",
                 ],
             ),
             // One at another's expense, all in one.

@@ -30,7 +30,7 @@ pub(super) fn expiry_unwritten(error: &str) {
     tracing::error!(
         event = "expiry_unwritten",
         error,
-        "changes have ended, or another priority serves where failback is manual, which could not be stored; it will be tried again"
+        "changes have ended, another priority serves where failback is manual, or something is to be noted in the audit log, which could not be stored; it will be tried again"
     );
 }
 

@@ -125,6 +125,15 @@ impl Request {
     }
 }
 
+/// Who asks for something, and from where.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// The name of the token.
+    pub name: String,
+    /// The address.
+    pub from: IpAddr,
+}
+
 /// Why a change was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -200,7 +209,7 @@ pub struct Refusal {
 #[derive(Debug)]
 enum Command {
     Change { request: Request, reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>> },
-    Reload { reply: oneshot::Sender<Result<Diff, ReloadError>> },
+    Reload { by: Option<Asker>, reply: oneshot::Sender<Result<Diff, ReloadError>> },
     LookAgain,
 }
 
@@ -223,13 +232,21 @@ impl Handle {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the configuration anew and puts all of it in force, or nothing.
+    /// Reads the configuration anew and puts all of it in force, or nothing, for whoever has this machine.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub async fn reload(&self) -> Result<Diff, ReloadError> {
+        self.reload_for(None).await
+    }
+
+    /// The same, for who asks.
+    ///
+    /// # Errors
+    /// As [`reload`](Self::reload).
+    pub async fn reload_for(&self, by: Option<Asker>) -> Result<Diff, ReloadError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Reload { reply };
+        let command = Command::Reload { by, reply };
         self.commands.send(command).await.map_err(|_| ReloadError::Stopping)?;
         answer.await.map_err(|_| ReloadError::Stopping)?
     }

@@ -123,7 +123,7 @@ impl Store {
     pub fn restore(&self, contents: &Contents) -> Result<Vec<PathBuf>, StoreError> {
         let now = Clock::time_of_day();
         let mut kept = Vec::new();
-        for file in [StateFile::Overrides, StateFile::Verdicts] {
+        for file in [StateFile::Overrides, StateFile::Verdicts, StateFile::Tokens] {
             let path = self.dir.join(file.name());
             if path.symlink_metadata().is_ok() {
                 let copy = file::keep_copy(&path, now);
@@ -131,8 +131,11 @@ impl Store {
             }
         }
         match &contents.overrides {
-            Some(overrides) => self.save(overrides, &[])?,
-            None => self.remove(StateFile::Overrides)?,
+            Some(overrides) => self.save(overrides, &[Record::own("restore", now)])?,
+            None => {
+                self.remove(StateFile::Overrides)?;
+                self.note(&[Record::own("restore", now)]);
+            }
         }
         match &contents.memory {
             Some(memory) => self.save_memory(memory)?,
@@ -142,7 +145,6 @@ impl Store {
             Some(tokens) => self.save_tokens(tokens)?,
             None => self.remove(StateFile::Tokens)?,
         }
-        self.note(&[Record::own("restore", now)]);
         Ok(kept)
     }
 

@@ -163,7 +163,14 @@ impl Store {
         builder.create(dir).map_err(|source| StoreError::create(dir, source))?;
         let lock = take_lock(dir)?;
         file::clear_leftovers(dir);
-        let audit = Audit::open(dir).map_err(|source| StoreError::read(dir, source))?;
+        let mut audit = Audit::open(dir).map_err(|source| StoreError::read(dir, source))?;
+        // What can't be read is told by who loads it.
+        let stored = fs::read(dir.join(StateFile::Overrides.name()));
+        if let Ok(stored) =
+            envelope::open(&stored.unwrap_or_default()).and_then(overrides::from_json)
+        {
+            audit.recover(stored.audit);
+        }
         let (reporter, audit) = (Reporter::default(), Mutex::new(audit));
         Ok(Self { dir: dir.into(), reporter, audit, _lock: lock })
     }
@@ -175,13 +182,8 @@ impl Store {
     /// When the file is there but can't be read or put aside.
     pub fn load(&self) -> Result<Loaded<Overrides>, StoreError> {
         let Loaded { stored, set_aside } = self.read(StateFile::Overrides, overrides::from_json)?;
-        let stored = stored.map(|it| {
-            let mut audit = self.audit();
-            audit.recover(it.audit);
-            self.write_audit(&mut audit);
-            it.overrides
-        });
-        Ok(Loaded { stored, set_aside })
+        self.write_audit(&mut self.audit());
+        Ok(Loaded { stored: stored.map(|it| it.overrides), set_aside })
     }
 
     /// Reads the last verdicts and the timelines. A file that is damaged, or of a newer version, is put aside.
@@ -234,7 +236,7 @@ impl Store {
     pub fn save(&self, overrides: &Overrides, records: &[Record]) -> Result<(), StoreError> {
         let mut audit = self.audit();
         audit.add(records);
-        let json = overrides::to_json(overrides, audit.unwritten());
+        let json = overrides::to_json(overrides, &audit.to_store());
         let written = self.write(StateFile::Overrides, json);
         match &written {
             Ok(()) => self.write_audit(&mut audit),

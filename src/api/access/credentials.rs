@@ -128,7 +128,7 @@ impl Credentials {
         self.fixed.iter().chain(self.issued.values())
     }
 
-    fn all(&self) -> impl Iterator<Item = &Credential> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Credential> {
         self.tokens().chain(self.certificates.values())
     }
 

@@ -165,6 +165,19 @@ impl Access {
         self.current.store(Arc::new(next));
     }
 
+    /// Whether what somebody came in by would let them in still, with the same rights.
+    pub(super) fn still_admits(&self, author: &Author, now: Timestamp) -> bool {
+        let is_same = |it: &Credential| {
+            let issued = issued(it);
+            it.grant.name().as_str() == author.name
+                && it.grant.role() == author.role
+                && *it.grant.scopes() == author.scopes
+                && issued.map(|it| it.id) == author.token
+                && issued.is_none_or(|it| !it.has_expired(now))
+        };
+        self.current.load().all().any(is_same)
+    }
+
     /// Who this is: by the token, where there is one, else by the certificate.
     pub(super) fn authenticate(
         &self,

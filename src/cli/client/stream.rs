@@ -2,7 +2,7 @@
 
 use reqwest::Response;
 
-/// An event.
+/// An event; one without a kind only tells from where to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct SentEvent {
     pub(in crate::cli) id: String,
@@ -31,7 +31,7 @@ impl EventStream {
                 Some(("id", id)) => event.id = id.to_owned(),
                 Some(("event", kind)) => event.kind = kind.to_owned(),
                 Some(("data", data)) => event.data = data.to_owned(),
-                _ if line.is_empty() && !event.kind.is_empty() => return Some(event),
+                _ if line.is_empty() && !event.id.is_empty() => return Some(event),
                 _ => {}
             }
         }

@@ -12,6 +12,7 @@ use super::super::timelines::Why;
 use super::super::{
     Change, ChangeError, Command, Request, guardrails, journal, refresh_state_metrics,
 };
+use super::loading::Asked;
 use super::{Control, REWRITE};
 use crate::clock::Clock;
 use crate::model::{Expired, Overrides, Stamp};
@@ -52,20 +53,22 @@ impl Control {
         let mut accepted = Vec::new();
         for command in commands {
             match command {
-                Command::Reload { reply } => self.ask_to_load(Some(reply)),
+                Command::Reload { by, reply } => self.ask_to_load(Some(Asked { by, reply })),
                 Command::LookAgain => self.ask_to_load(None),
-                Command::Change { request, reply } => match self.consider(&request, &overrides) {
-                    Ok(Considered { snapshot: Some(snapshot), .. }) if request.dry_run => {
-                        drop(reply.send(Ok(snapshot)));
+                Command::Change { request, reply } => {
+                    match self.consider(&request, &overrides, accepted.is_empty()) {
+                        Ok(Considered { snapshot: Some(snapshot), .. }) if request.dry_run => {
+                            drop(reply.send(Ok(snapshot)));
+                        }
+                        Ok(considered) => {
+                            overrides = considered.overrides;
+                            let (Request { changes, stamp, .. }, records) =
+                                (request, considered.records);
+                            accepted.push(Accepted { changes, stamp, records, reply });
+                        }
+                        Err(error) => drop(reply.send(Err(error))),
                     }
-                    Ok(considered) => {
-                        overrides = considered.overrides;
-                        let (Request { changes, stamp, .. }, records) =
-                            (request, considered.records);
-                        accepted.push(Accepted { changes, stamp, records, reply });
-                    }
-                    Err(error) => drop(reply.send(Err(error))),
-                },
+                }
             }
         }
         if accepted.is_empty() {
@@ -74,15 +77,17 @@ impl Control {
         self.save(overrides, accepted);
     }
 
-    /// What would come of changes after others have made these `overrides`.
+    /// What would come of changes to these `overrides`, which are those in force if it `is_first`, or else with others that have
+    /// been accepted.
     fn consider(
         &mut self,
         request: &Request,
         overrides: &Overrides,
+        is_first: bool,
     ) -> Result<Considered, ChangeError> {
         let Request { changes, condition, stamp, .. } = request;
         let over_guardrails = request.over_guardrails.as_deref();
-        let asking = Asking { stamp, from: request.from, over_guardrails };
+        let asking = Asking { stamp, from: request.from };
         let (mut then, mut records) = (overrides.clone(), Vec::new());
         for change in changes {
             let before = audit::in_force(change, &then);
@@ -90,18 +95,26 @@ impl Control {
             self.world.plan(&mut then, change, stamp)?;
             records.push(asking.record(change, before, audit::in_force(change, &then)));
         }
-        let is_guarded = over_guardrails.is_none() && self.world.has_guardrails();
+        let is_guarded = self.world.are_guarded(changes);
         if !is_guarded && !request.dry_run {
             return Ok(Considered { overrides: then, records, snapshot: None });
         }
         let now = self.parts.clock.both();
-        let before = self.world.preview(overrides, &[], now);
+        let before = match is_first && !self.world.is_edited() {
+            true => self.world.snapshot().clone(),
+            false => self.world.preview(overrides, &[], now),
+        };
         let after = self.world.preview(&then, changes, now);
         let breaches = if is_guarded { guardrails::breaches(&before, &after) } else { Vec::new() };
         if breaches.is_empty() {
             return Ok(Considered { overrides: then, records, snapshot: Some(after) });
         }
         let refusal = ChangeError::Guardrails(breaches);
+        if let Some(reason) = over_guardrails {
+            let outcome = format!("made over guardrails ({reason}), though {refusal}");
+            records.iter_mut().for_each(|it| it.outcome.clone_from(&outcome));
+            return Ok(Considered { overrides: then, records, snapshot: Some(after) });
+        }
         if !request.dry_run {
             records.iter_mut().for_each(|it| it.outcome = refusal.to_string());
             self.tell_later(records);
@@ -115,6 +128,22 @@ impl Control {
         let too_many = self.untold.len().saturating_sub(MOST_UNTOLD);
         self.untold.drain(..too_many);
         self.rewrite.get_or_insert_with(Instant::now);
+    }
+
+    /// Finishes what is being written, and writes what is not on the disk yet.
+    pub(super) async fn finish(&mut self) {
+        self.finish_saving().await;
+        if self.rewrite.is_some() || !self.untold.is_empty() {
+            self.write_anew();
+            self.finish_saving().await;
+        }
+    }
+
+    async fn finish_saving(&mut self) {
+        if let Some(saving) = &mut self.saving {
+            let written = (&mut saving.written).await.map_err(|_| ());
+            self.saved(written);
+        }
     }
 
     /// Writes the overrides that are in force.
@@ -204,14 +233,14 @@ impl Control {
                 self.world.fail_back(profile);
             }
         }
-        let mut expired = self.world.expire(Clock::time_of_day());
         let now = Clock::time_of_day();
-        self.untold.extend(expired.iter().map(|it| audit::expired(it, now)));
-        let is_behind = is_outdated || !expired.is_empty() || !self.untold.is_empty();
-        self.rewrite = is_behind.then(Instant::now);
-        self.is_behind = false;
+        let mut expired = self.world.expire(now);
+        let is_outdated = is_outdated || !expired.is_empty();
         // Of those that were in force before it was told already.
         expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
+        self.untold.extend(expired.iter().map(|it| audit::expired(it, now)));
+        self.rewrite = (is_outdated || !self.untold.is_empty()).then(Instant::now);
+        self.is_behind = false;
         self.tell_expired(&expired);
     }
 }

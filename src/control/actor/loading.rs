@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use super::super::audit;
 use super::super::events::Happening;
 use super::super::timelines::Why;
-use super::super::{Diff, Loaded, Refusal, ReloadError, journal};
+use super::super::{Asker, Diff, Loaded, Refusal, ReloadError, journal};
 use super::Control;
 use crate::clock::Clock;
 use crate::settings::Settings;
+use crate::store::Record;
 
 /// How long refused files wait for the next look, at first and at last.
 const RELOOK_FIRST: Duration = Duration::from_secs(5);
@@ -23,9 +24,9 @@ const RELOOK_LAST: Duration = Duration::from_secs(300);
 pub(super) struct Loading {
     pub(super) read: JoinHandle<Loaded>,
     /// Who asked; when nobody did, it is taken only if something is new.
-    replies: Vec<ReloadReply>,
+    replies: Vec<Asked>,
     /// The files are to be read again, for those who asked when this had begun already.
-    again: Option<Vec<ReloadReply>>,
+    again: Option<Vec<Asked>>,
 }
 
 /// When to look at the files again that were refused though nobody asked for them: what was wrong may have been no file, but a
@@ -44,17 +45,21 @@ impl Relook {
     }
 }
 
-pub(super) type ReloadReply = oneshot::Sender<Result<Diff, ReloadError>>;
+/// Somebody who asked for a reload, and waits for what comes of it.
+pub(super) struct Asked {
+    pub(super) by: Option<Asker>,
+    pub(super) reply: oneshot::Sender<Result<Diff, ReloadError>>,
+}
 
 impl Control {
-    pub(super) fn ask_to_load(&mut self, reply: Option<ReloadReply>) {
+    pub(super) fn ask_to_load(&mut self, reply: Option<Asked>) {
         match &mut self.loading {
             Some(loading) => loading.again.get_or_insert_default().extend(reply),
             None => self.start_loading(reply.into_iter().collect()),
         }
     }
 
-    fn start_loading(&mut self, replies: Vec<ReloadReply>) {
+    fn start_loading(&mut self, replies: Vec<Asked>) {
         if !replies.is_empty() {
             self.parts.surroundings.begin();
         }
@@ -97,7 +102,7 @@ impl Control {
         &mut self,
         read: Result<Settings, ReloadError>,
         is_new: bool,
-        replies: Vec<ReloadReply>,
+        replies: Vec<Asked>,
     ) -> Result<(), ()> {
         let asked = !replies.is_empty();
         if !asked {
@@ -118,9 +123,13 @@ impl Control {
         self.parts.metrics.reloaded(result.is_ok(), now);
         if asked || is_new {
             let outcome = result.as_ref().map(|it| it.generation).map_err(ToString::to_string);
-            self.tell_later([audit::reloaded(outcome, now)]);
+            let askers: Vec<Option<Asker>> = replies.iter().map(|it| it.by.clone()).collect();
+            let askers = if askers.is_empty() { vec![None] } else { askers };
+            let record = |by| audit::reloaded(by, outcome.clone(), now);
+            let records: Vec<Record> = askers.into_iter().map(record).collect();
+            self.tell_later(records);
         }
-        replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
+        replies.into_iter().for_each(|it| drop(it.reply.send(result.clone())));
         result.map(drop).map_err(drop)
     }
 

@@ -28,26 +28,42 @@ const LONGEST: u64 = 16 << 20;
 pub(super) struct Audit {
     dir: PathBuf,
     chain: Chain,
-    /// Where the file's whole lines end, if a crash left half of one behind them: nobody was told that its change was made.
-    whole: Option<u64>,
+    /// The file that a crash left half a line in, and where its whole lines end: nobody was told that its change was made.
+    torn: Option<(PathBuf, u64)>,
     /// The lines that are not known to be on the disk, in order; the state file has them as well.
     unwritten: Vec<String>,
+    /// The last one that was written.
+    last: Option<String>,
     longest: u64,
 }
 
 impl Audit {
-    /// Goes on where the log in this directory ends.
+    /// Goes on where the log in this directory ends. A file that can't be read is passed over: whoever verifies is told.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        let (mut chain, mut whole) = (Chain::default(), None);
-        for path in files(dir)? {
-            let octets = fs::read(&path)?;
+        let mut audit = Self {
+            dir: dir.into(),
+            chain: Chain::default(),
+            torn: None,
+            unwritten: Vec::new(),
+            last: None,
+            longest: LONGEST,
+        };
+        for (age, path) in files(dir)?.into_iter().rev().enumerate() {
+            let Ok(octets) = fs::read(&path) else { continue };
             let end = octets.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
-            whole = (end < octets.len()).then_some(end as u64);
+            if age == 0 && end < octets.len() {
+                audit.torn = Some((path, end as u64));
+            }
             let text = String::from_utf8_lossy(octets.get(..end).unwrap_or_default());
             // What somebody altered is told by who verifies; here it only has to be gone on from.
-            chain = text.lines().rev().find_map(Chain::after).unwrap_or(chain);
+            let last = text.lines().rev().find_map(|it| Some((it, Chain::after(it)?)));
+            if let Some((line, chain)) = last {
+                audit.chain = chain;
+                audit.last = Some(line.to_owned());
+                break;
+            }
         }
-        Ok(Self { dir: dir.into(), chain, whole, unwritten: Vec::new(), longest: LONGEST })
+        Ok(audit)
     }
 
     /// Makes the lines of what has happened. They are to be stored with it, and then to be [written](Self::write).
@@ -66,9 +82,14 @@ impl Audit {
         }
     }
 
-    /// Those that have to be stored elsewhere until they are in the log.
-    pub(super) fn unwritten(&self) -> &[String] {
-        &self.unwritten
+    /// Those that have to be stored elsewhere until they are in the log, or else the last one, by which it shows when the end of
+    /// the log is cut off.
+    pub(super) fn to_store(&self) -> Vec<String> {
+        if self.unwritten.is_empty() {
+            self.last.iter().cloned().collect()
+        } else {
+            self.unwritten.clone()
+        }
     }
 
     /// Takes up the lines that were stored with the last changes, of which a crash may have kept some out of the log.
@@ -84,25 +105,29 @@ impl Audit {
     /// Appends the lines that are not on the disk yet. What fails leaves the log as it was, and they are kept.
     pub(super) fn write(&mut self) -> io::Result<()> {
         let Some(first) = self.unwritten.first() else { return Ok(()) };
+        if let Some((path, whole)) = &self.torn {
+            match OpenOptions::new().write(true).open(path).and_then(|it| it.set_len(*whole)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => self.torn = None,
+            }
+        }
         let path = self.current(first)?;
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
-        if let Some(whole) = self.whole {
-            file.set_len(whole)?;
-            self.whole = None;
-        }
         let before = file.metadata()?.len();
-        let mut text = self.unwritten.join("\n");
-        text.push('\n');
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        if written.is_err() {
-            // Half of it would be no line. Where it can't be cut off now, it is before the next ones are written.
-            self.whole = file.set_len(before).is_err().then_some(before);
-        }
-        written?;
         if before == 0 {
+            // Before there is anything in it: what is there must not be written twice.
             belong_to_directory(&path)?;
             sync_directory_of(&path)?;
         }
+        let mut text = self.unwritten.join("\n");
+        text.push('\n');
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        if written.is_err() && file.set_len(before).is_err() {
+            // Half of it would be no line, and all of it would be there twice.
+            self.torn = Some((path, before));
+        }
+        written?;
+        self.last = self.unwritten.pop();
         self.unwritten.clear();
         Ok(())
     }
@@ -148,7 +173,7 @@ pub(super) fn last_entries(
 fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir)?.map(|it| it.map(|it| it.path()));
     let mut files: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
-    files.retain(|it| first_number(it).is_some());
+    files.retain(|it| first_number(it).is_some() && it.is_file());
     files.sort_by_key(|it| first_number(it));
     Ok(files)
 }
@@ -161,7 +186,8 @@ fn first_number(path: &Path) -> Option<u64> {
 
 /// A file's text. What is no UTF-8 was not written by us, and is no reason to see nothing of the rest.
 fn read(path: &Path) -> io::Result<String> {
-    Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
+    let text = String::from_utf8(fs::read(path)?);
+    Ok(text.unwrap_or_else(|it| String::from_utf8_lossy(it.as_bytes()).into_owned()))
 }
 
 #[cfg(test)]

@@ -123,19 +123,40 @@ fn half_a_line_is_cut_off_before_the_next_one() {
 }
 
 #[test]
+fn half_a_line_is_cut_off_its_own_file() {
+    for is_archived in [false, true] {
+        let dir = log(2);
+        let path = files(dir.path()).unwrap().pop().unwrap();
+        let whole = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{whole}{{\"number\":3,\"at\"")).unwrap();
+        let mut audit = Audit { longest: whole.len() as u64, ..Audit::open(dir.path()).unwrap() };
+        if is_archived {
+            fs::remove_file(&path).unwrap();
+        }
+        audit.add(&[record(3)]);
+        audit.write().unwrap();
+        let found = verify(dir.path()).unwrap();
+        let first = if is_archived { 3 } else { 1 };
+        assert_eq!((found.span, &found.faults[..]), (Some((first, 3)), &[][..]));
+    }
+}
+
+#[test]
 fn what_can_not_be_written_is_kept_and_what_was_not_stored_is_taken_back() {
     let dir = log(1);
     let mut audit = Audit::open(dir.path()).unwrap();
     audit.add(&[record(2), record(3)]);
     audit.add(&[record(9)]);
     audit.take_back(1);
-    let in_the_way = dir.path().join("audit-000000000099.jsonl");
-    fs::create_dir(&in_the_way).unwrap();
+    let (path, aside) = (files(dir.path()).unwrap().remove(0), dir.path().join("aside"));
+    fs::rename(&path, &aside).unwrap();
+    fs::create_dir(dir.path().join("audit-000000000002.jsonl")).unwrap();
     assert!(audit.write().is_err());
-    assert_eq!(audit.unwritten().len(), 2);
-    fs::remove_dir(in_the_way).unwrap();
+    assert_eq!(audit.unwritten.len(), 2);
+    fs::remove_dir(dir.path().join("audit-000000000002.jsonl")).unwrap();
+    fs::rename(&aside, &path).unwrap();
     audit.write().unwrap();
-    assert_eq!(audit.unwritten().len(), 0);
+    assert_eq!(audit.unwritten.len(), 0);
     let found = verify(dir.path()).unwrap();
     assert_eq!((found.span, &found.faults[..]), (Some((1, 3)), &[][..]));
 }
@@ -148,7 +169,7 @@ proptest! {
         let mut audit = Audit::open(dir.path()).unwrap();
         let records: Vec<_> = (before + 1..=before + stored).map(record).collect();
         audit.add(&records);
-        let lines = audit.unwritten().to_vec();
+        let lines = audit.unwritten.clone();
         let kept: BTreeSet<PathBuf> = files(dir.path()).unwrap().into_iter().collect();
         let old = kept.last().map_or(0, |it| fs::metadata(it).unwrap().len());
         audit.write().unwrap();
