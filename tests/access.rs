@@ -9,7 +9,6 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
-use std::thread;
 
 use common::cli::{Run, check, farol, json};
 use common::daemon::{Daemon, Home};
@@ -500,17 +499,36 @@ fn who_is_limited_changes_and_hears_of_nothing_else() {
 #[test]
 fn whoever_listens_is_heard_of_no_more_when_the_token_is_revoked() {
     let daemon = Daemon::start(CONFIG);
-    let (id, viewer) = token(&daemon, "viewer", &["app.team.gtm.example."]);
-    let listening = thread::spawn(move || viewer.get("/v1/events"));
-    // Until it is connected it hears nothing.
-    for weight in 1..4 {
-        thread::yield_now();
-        daemon.api.must("PATCH", MAIN, &object!({"weight": weight}).to_string());
-        daemon.api.must("PATCH", WEST, &object!({"weight": weight}).to_string());
-    }
+    let body = object!({"name": "eye", "role": "viewer", "profiles": ["app.team.gtm.example."]});
+    let made = daemon.api.must("POST", "/v1/tokens", &body.to_string());
+    let (id, secret) = (made["token"]["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let mut stream = TcpStream::connect(daemon.api.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = format!(
+        "GET /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {secret}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut heard = String::new();
+    let mut hear = |until: &str| {
+        let mut octets = [0; 4096];
+        while !heard.contains(until) {
+            let length = stream.read(&mut octets).unwrap();
+            assert!(length > 0, "{heard}");
+            heard.push_str(std::str::from_utf8(&octets[..length]).unwrap());
+        }
+    };
+    hear("id: ");
+    daemon.api.must("PATCH", MAIN, r#"{"weight": 7}"#);
+    daemon.api.must("PATCH", WEST, r#"{"weight": 98}"#);
+    hear("weight 98");
     daemon.api.must("DELETE", &format!("/v1/tokens/{id}"), "");
     daemon.api.must("PATCH", WEST, r#"{"weight": 99}"#);
-    let heard = listening.join().unwrap();
-    assert!([200, 401].contains(&heard.status), "{}", heard.body);
-    assert!(!heard.body.contains("weight 99") && !heard.body.contains("www"), "{}", heard.body);
+    let mut octets = [0; 4096];
+    while !heard.contains("weight 99") {
+        match stream.read(&mut octets).unwrap() {
+            0 => break,
+            length => heard.push_str(std::str::from_utf8(&octets[..length]).unwrap()),
+        }
+    }
+    assert!(!heard.contains("weight 99") && !heard.contains("www"), "{heard}");
 }

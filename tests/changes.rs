@@ -6,8 +6,8 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use common::cli::{Run, check};
 use common::daemon::Daemon;
 use common::wait_until;
 use serde_json::{Value, json};
@@ -38,27 +38,12 @@ const CONFIG: &str = "
 const APP: &str = "app.gtm.example.";
 const WEST: &str = "/v1/profiles/app.gtm.example./endpoints/west";
 
-struct Run {
-    code: i32,
-    text: String,
-}
-
 /// Runs a verb against the daemon, as an operator at its machine.
 fn farol(daemon: &Daemon, args: &[&str]) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
-    command.env("FAROL_SERVER", format!("http://{}", daemon.api.address));
-    command.env("FAROL_TOKEN_FILE", daemon.home.path("state/admin.token")).args(args);
-    let output = command.output().unwrap();
-    let text = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap()).concat();
-    Run { code: output.status.code().unwrap(), text }
-}
-
-#[track_caller]
-fn check(run: &Run, code: i32, parts: &[&str]) {
-    assert_eq!(run.code, code, "{}", run.text);
-    for part in parts {
-        assert!(run.text.contains(part), "no `{part}` in {}", run.text);
-    }
+    let (server, token) =
+        (format!("http://{}", daemon.api.address), daemon.home.path("state/admin.token"));
+    let environment = [("FAROL_SERVER", &*server), ("FAROL_TOKEN_FILE", token.to_str().unwrap())];
+    common::cli::farol(args, &environment)
 }
 
 fn weight(daemon: &Daemon, endpoint: &str) -> Value {
@@ -270,7 +255,7 @@ fn long_lists_come_filtered_and_in_pages() {
     assert_eq!(daemon.api.get("/v1/profiles?after=ap.gtm.example").status, 404);
     let run = farol(&daemon, &["profile", "list", "--status", "Degraded"]);
     check(&run, 0, &["app.gtm.example."]);
-    assert!(!run.text.contains("www"), "{}", run.text);
+    assert!(!run.out.contains("www"), "{run:?}");
 
     daemon.api.must("POST", "/v1/sites/orlando/drain", r#"{"override_guardrail": "a test"}"#);
     let turns = |query: &str| {

@@ -32,7 +32,7 @@ pub struct Fault {
 }
 
 impl fmt::Display for Fault {
-    /// "audit.jsonl:7: …".
+    /// "/var/lib/farol/audit-000000000001.jsonl:7: it was altered: …".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
         if let Some(line) = self.line {
