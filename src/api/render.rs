@@ -73,13 +73,22 @@ pub(super) fn endpoints(table: &ProfileTable, now: Now) -> Vec<view::Endpoint> {
     let pairs = || table.profile.endpoints.iter().zip(&table.endpoints);
     let shares = table.shares(shown_family(table), None);
     let share = |at: usize| shares.as_ref()?.get(at).copied();
-    pairs().enumerate().map(|(at, (it, state))| endpoint(it, state, share(at), now)).collect()
+    let answered = |at: usize| Answered { share: share(at), answers: table.counters.answers(at) };
+    pairs().enumerate().map(|(at, (it, state))| endpoint(it, state, &answered(at), now)).collect()
+}
+
+/// What becomes of queries.
+struct Answered {
+    /// The part of the answers that names an endpoint, from 0 to 1.
+    share: Option<f64>,
+    /// How many have.
+    answers: u64,
 }
 
 fn endpoint(
     endpoint: &model::Endpoint,
     state: &EndpointState,
-    share: Option<f64>,
+    answered: &Answered,
     now: Now,
 ) -> view::Endpoint {
     let probed = &state.facts.probed;
@@ -116,7 +125,8 @@ fn endpoint(
         verdict: verdict(endpoint, state),
         drained: state.facts.drained,
         effective_weight: state.effective_weight(),
-        share: share.map(percent),
+        share: answered.share.map(percent),
+        answers: answered.answers,
         monitor: monitor(endpoint, state),
         last_probe: probed.last().map(|it| last_probe(&it)),
         certificate: certificate(endpoint, state, now),

@@ -275,6 +275,9 @@ pub struct Endpoint {
     /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address). Null where that
     /// depends on the client, with `performance`, `geographic` and `subnet`: `/v1/explain` tells it for one client.
     pub share: Option<f64>,
+    /// How many answers have named it since the daemon started.
+    #[serde(default)]
+    pub answers: u64,
     /// How it is probed.
     pub monitor: Monitor,
     /// The last probe's result.

@@ -32,6 +32,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
         verdict: Some("Online".to_owned()),
         drained: false,
         effective_weight: 60.0,
+        answers: 1200,
         share: Some(60.0),
         monitor: view::Monitor {
             protocol: "https".to_owned(),
