@@ -112,6 +112,7 @@ fn entry(entry: Entry) -> view::AuditEntry {
         profile: record.profile,
         endpoint: record.endpoint,
         site: record.site,
+        change: record.change,
         before: record.before,
         after: record.after,
         reason: record.reason,

@@ -62,10 +62,10 @@ pub(super) async fn change_all(
     let terms = Terms { reason, expires, dry_run, override_guardrail };
     let sets = changes.iter().any(Change::sets).then_some("what they set");
     let request = request(&api, author, changes.clone(), Condition::None, terms, sets)?;
-    let after = make(&api, request).await?;
-    let view::Changed { generation, dry_run, .. } = changed(&api, &after, dry_run, ());
-    let (profiles, sites) = concerned(&api, &after, &changes);
-    Ok(Json(view::Batch { generation, dry_run, profiles, sites }))
+    let made = make(&api, request).await?;
+    let view::Changed { generation, dry_run, pending, .. } = changed(&api, &made, dry_run, ());
+    let (profiles, sites) = concerned(&api, &made.snapshot, &changes);
+    Ok(Json(view::Batch { generation, dry_run, pending, profiles, sites }))
 }
 
 fn read(snapshot: &Snapshot, change: &view::BatchChange) -> Result<Change, ApiError> {
@@ -91,7 +91,7 @@ fn read(snapshot: &Snapshot, change: &view::BatchChange) -> Result<Change, ApiEr
         }
         (None, None, Some(site), Some(drained)) if !failback && fields.is_empty() => {
             let name: Ident = site.parse().map_err(|_| no_site(snapshot, site))?;
-            Ok(Change::Site { name, drained: *drained })
+            Ok(Change::Site { name, drained: *drained, ramp: None })
         }
         _ => Err(ApiError::bad_request(
             "send profile, endpoint and what it gets; or site and drained; or profile and failback",
@@ -109,12 +109,16 @@ fn concerned(
     for change in changes {
         match change {
             Change::Endpoint(key, _) => drop(profiles.insert(&key.profile)),
-            Change::FailBack(profile) => drop(profiles.insert(profile)),
+            Change::FailBack(profile) | Change::Profile { name: profile, .. } => {
+                profiles.insert(profile);
+            }
+            Change::Confirm(_) | Change::Undo(_) => {}
             Change::Site { name, .. } => drop(sites.insert(name)),
         }
     }
     let tables = profiles.into_iter().filter_map(|it| snapshot.profile(it));
     let is_concerned = |it: &view::Site| sites.iter().any(|site| site.as_str() == it.name);
     let profiles = tables.map(|it| render::profile(it, now(api))).collect();
-    (profiles, render::sites(snapshot).into_iter().filter(is_concerned).collect())
+    let looking = render::Looking { snapshot, now: now(api) };
+    (profiles, render::sites(&looking).into_iter().filter(is_concerned).collect())
 }

@@ -17,8 +17,8 @@ use super::look::now;
 use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
 use super::stamp::{Terms, request};
-use super::{Api, FromPath, Refused, render, view};
-use crate::control::{Asker, Change, ChangeError, ReloadError, Request, Version};
+use super::{Api, FromPath, Refused, pending, render, view};
+use crate::control::{Asker, Change, ChangeError, Made, ReloadError, Request, Version};
 use crate::model::{EndpointKey, Ident, Name};
 use crate::snapshot::Snapshot;
 use crate::store::chain;
@@ -65,13 +65,14 @@ pub(super) async fn change_endpoint(
     let terms = Terms { reason, expires, dry_run, override_guardrail };
     let changes = vec![Change::Endpoint(key.clone(), change)];
     let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
-    let snapshot = make(&api, request).await?;
+    let made = make(&api, request).await?;
+    let snapshot = &made.snapshot;
     let table = snapshot.profile(&key.profile);
     let now = table.and_then(|it| {
         render::endpoints(it, now(&api)).into_iter().nth(it.position(&key.endpoint)?)
     });
     let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
-    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
+    Ok(Tagged { version, body: changed(&api, &made, dry_run, now) })
 }
 
 /// Lets the lowest priority of a profile serve again
@@ -106,11 +107,12 @@ pub(super) async fn fail_back(
     let terms = Terms { reason, expires: None, dry_run, override_guardrail };
     let changes = vec![Change::FailBack(name.clone())];
     let request = request(&api, author, changes, condition(&headers)?, terms, None)?;
-    let snapshot = make(&api, request).await?;
+    let made = make(&api, request).await?;
+    let snapshot = &made.snapshot;
     let table = snapshot.profile(&name);
     let now = table.map(|it| render::profile(it, now(&api)));
     let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
-    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
+    Ok(Tagged { version, body: changed(&api, &made, dry_run, now) })
 }
 
 /// Moves the traffic away from a site
@@ -179,13 +181,15 @@ async fn set_drained(
     let asked = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
     let view::DrainRequest { reason, expires, dry_run, override_guardrail } = asked;
     let terms = Terms { reason, expires, dry_run, override_guardrail };
-    let changes = vec![Change::Site { name, drained }];
+    let changes = vec![Change::Site { name, drained, ramp: None }];
     let sets = drained.then_some("the drain");
     let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
-    let snapshot = make(&api, request).await?;
-    let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
+    let made = make(&api, request).await?;
+    let snapshot = &made.snapshot;
+    let looking = render::Looking { snapshot, now: now(&api) };
+    let now = render::sites(&looking).into_iter().find(|it| it.name == site);
     let version = Some(Version::of_sites(&snapshot.sites)).filter(|_| !dry_run);
-    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
+    Ok(Tagged { version, body: changed(&api, &made, dry_run, now) })
 }
 
 /// Reads the configuration anew
@@ -238,18 +242,16 @@ pub(super) async fn reload(
 }
 
 /// What a change left behind, or would.
-pub(super) fn changed<T>(
-    api: &Api,
-    snapshot: &Snapshot,
-    dry_run: bool,
-    now: T,
-) -> view::Changed<T> {
+pub(super) fn changed<T>(api: &Api, made: &Made, dry_run: bool, now: T) -> view::Changed<T> {
+    let Made { snapshot, pending } = made;
     let generation = if dry_run { api.live.load().generation } else { snapshot.generation };
-    view::Changed { generation, dry_run, now }
+    let pending = snapshot.pending.iter().find(|it| Some(it.0) == *pending);
+    let pending = pending.map(|(number, it)| pending::render(*number, it));
+    view::Changed { generation, dry_run, pending, now }
 }
 
 /// Makes changes and waits until every worker answers by them. Gives the snapshot that has them, or would.
-pub(super) async fn make(api: &Api, request: Request) -> Result<Arc<Snapshot>, ApiError> {
+pub(super) async fn make(api: &Api, request: Request) -> Result<Made, ApiError> {
     let dry_run = request.dry_run;
     let made = api.control.change(request).await.map_err(|error| {
         let snapshot = api.live.load();
@@ -263,6 +265,8 @@ pub(super) async fn make(api: &Api, request: Request) -> Result<Arc<Snapshot>, A
             ChangeError::FailsBackByItself(_) => {
                 ApiError::new(StatusCode::CONFLICT, error.to_string())
             }
+            ChangeError::NotPending(_) => ApiError::not_found(error.to_string(), Vec::new()),
+            ChangeError::NotUndoable(_) => ApiError::bad_request(error.to_string()),
             ChangeError::Changed(now) => ApiError::changed(*now),
             ChangeError::Guardrails(breaches) => ApiError::guarded(&error, breaches),
             ChangeError::NotStored(_) => {
@@ -277,7 +281,7 @@ pub(super) async fn make(api: &Api, request: Request) -> Result<Arc<Snapshot>, A
         }
     })?;
     if !dry_run {
-        acknowledged(api, made.generation).await;
+        acknowledged(api, made.snapshot.generation).await;
     }
     Ok(made)
 }

@@ -23,7 +23,7 @@ use super::openapi::Guarded;
 use super::{Api, Refused, render, view};
 use crate::clock::{Clock, rfc3339};
 use crate::control::{Change, Event, Happening};
-use crate::model::{Ident, Name, Scopes, Subject};
+use crate::model::{Ident, Name, Scopes, Subject, Undo};
 use crate::snapshot::Snapshot;
 
 /// How often a line is sent while nothing happens, so that both ends notice when the connection is lost.
@@ -262,12 +262,21 @@ impl Wanted {
             }
             Happening::Change { change, .. } => match change {
                 Change::Endpoint(key, _) => is_profile(&key.profile),
-                Change::FailBack(profile) => is_profile(profile),
+                Change::FailBack(profile) | Change::Profile { name: profile, .. } => {
+                    is_profile(profile)
+                }
                 Change::Site { name, .. } => is_site(name),
+                Change::Confirm(_) | Change::Undo(_) => true,
             },
             Happening::Expiry(expired) => match &expired.subject {
                 Subject::Endpoint { key, .. } => is_profile(&key.profile),
-                Subject::Site(name) => is_site(name),
+                Subject::Profile { name, .. } => is_profile(name),
+                Subject::Site(name) | Subject::Ramp(name) => is_site(name),
+                Subject::Pending { pending, .. } => pending.undo.iter().any(|it| match it {
+                    Undo::Endpoint { key, .. } => is_profile(&key.profile),
+                    Undo::Profile { name, .. } => is_profile(name),
+                    Undo::Site { name, .. } => is_site(name),
+                }),
             },
             Happening::Reload(_) | Happening::Publish { .. } => true,
         }

@@ -189,7 +189,8 @@ pub(super) async fn sites(
         if let Some(known) = unless_known(&headers, version)? {
             return Ok(known);
         }
-        let body = seen_sites(render::all_sites(&snapshot), &snapshot, &author.scopes);
+        let looking = render::Looking { snapshot: &snapshot, now: now(&api) };
+        let body = seen_sites(render::all_sites(&looking), &snapshot, &author.scopes);
         Ok(Tagged { version: Some(version), body }.into_response())
     })
     .await

@@ -15,6 +15,7 @@ mod listing;
 mod look;
 mod names;
 mod openapi;
+mod pending;
 mod pieces;
 mod render;
 mod report;
@@ -103,6 +104,7 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::sites))
         .routes(routes!(look::explain))
         .routes(routes!(audit::audit))
+        .routes(routes!(pending::pending))
         .routes(routes!(events::events))
         .routes(routes!(listing::history))
         .routes(routes!(whatif::whatif));
@@ -110,6 +112,8 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::fail_back))
         .routes(routes!(batch::change_all))
+        .routes(routes!(pending::confirm))
+        .routes(routes!(pending::undo))
         .routes(routes!(change::drain))
         .routes(routes!(change::undrain));
     let managing = OpenApiRouter::new()

@@ -15,7 +15,7 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-use super::view::Problem;
+use super::view::{self, Problem};
 use crate::model::Role;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -104,8 +104,10 @@ impl<T: ToSchema> IntoResponses for Changed<T> {
             let number = number.description(Some("Of the snapshot that has the change"));
             let dry_run = ObjectBuilder::new().schema_type(Type::Boolean);
             let dry_run = dry_run.description(Some("True where nothing was changed"));
+            let pending = Ref::from_schema_name(view::PendingChange::name());
             let object = ObjectBuilder::new().property("generation", number);
-            object.property("dry_run", dry_run).required("generation")
+            let object = object.property("dry_run", dry_run).property("pending", pending);
+            object.required("generation")
         };
         let now = Ref::from_schema_name(T::name());
         let with = AllOfBuilder::new().item(generation().build()).item(now).build();

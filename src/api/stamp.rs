@@ -47,7 +47,8 @@ pub(super) fn request(
     }
     let from = Some(author.remote);
     let stamp = stamp(author, terms.reason, terms.expires.as_deref(), sets)?;
-    Ok(Request { changes, condition, stamp, from, dry_run: terms.dry_run, over_guardrails })
+    let dry_run = terms.dry_run;
+    Ok(Request { changes, condition, stamp, from, dry_run, over_guardrails, hold: None })
 }
 
 /// Stamps a change that is made now. `sets` names what may expire, in a change that sets anything.

@@ -74,7 +74,7 @@ fn read(file: &Path) -> anyhow::Result<view::BatchRequest> {
 }
 
 fn report(batch: &view::Batch) -> String {
-    let view::Batch { generation, dry_run, profiles, sites } = batch;
+    let view::Batch { generation, dry_run, pending, profiles, sites } = batch;
     let mut parts = Vec::new();
     if !profiles.is_empty() {
         parts.push(endpoint_table(profiles, false));
@@ -83,6 +83,6 @@ fn report(batch: &view::Batch) -> String {
         format!("site {}: {}", it.name, if it.drained { "drained" } else { "in service" })
     };
     parts.extend(sites.iter().map(state));
-    parts.push(ending(*generation, *dry_run));
+    parts.push(ending(*generation, *dry_run, pending.as_ref()));
     parts.join("\n")
 }

@@ -108,7 +108,8 @@ impl Profile {
 
 /// What a failback did.
 fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -> String {
-    let (name, end) = (&changed.now.name, ending(changed.generation, changed.dry_run));
+    let (name, end) =
+        (&changed.now.name, ending(changed.generation, changed.dry_run, changed.pending.as_ref()));
     let priority =
         |it: &view::Profile| it.active_priority.map_or("none".to_owned(), |it| it.to_string());
     let (was, is) = (priority(before), priority(&changed.now));
@@ -237,7 +238,10 @@ mod tests {
         let now =
             view::Profile { active_priority: Some(1), awaits_failback: false, ..waiting.clone() };
         let report = |before: &view::Profile| {
-            failed_back(before, &view::Changed { generation: 7, dry_run: false, now: now.clone() })
+            failed_back(
+                before,
+                &view::Changed { generation: 7, dry_run: false, pending: None, now: now.clone() },
+            )
         };
         assert!(report(&waiting).starts_with("app.gtm.example.: failed back, priority 2 → 1\n"));
         let nothing = "app.gtm.example.: nothing to fail back, priority 1 serves\n";

@@ -97,7 +97,7 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
         (true, number) => format!("answers name none of its {}", count(number, "endpoint")),
         (false, number) => format!("{} of its {} healthy", site.healthy, count(number, "endpoint")),
     };
-    let end = ending(changed.generation, changed.dry_run);
+    let end = ending(changed.generation, changed.dry_run, changed.pending.as_ref());
     format!("{}: {change}; {healthy}\n{end}", site.name)
 }
 
@@ -134,6 +134,7 @@ mod tests {
             location: None,
             drained,
             drain: None,
+            returning: None,
             endpoints: 2,
             healthy: 1,
         }
@@ -142,7 +143,8 @@ mod tests {
     #[test]
     fn a_drain_says_what_it_did() {
         let told = |before, drained| {
-            let changed = view::Changed { generation: 7, dry_run: false, now: site(drained) };
+            let changed =
+                view::Changed { generation: 7, dry_run: false, pending: None, now: site(drained) };
             report(before, &changed).lines().next().unwrap().to_owned()
         };
         assert_eq!(

@@ -15,6 +15,7 @@ mod monitor;
 mod name;
 mod network;
 mod overrides;
+mod pending;
 mod profile;
 mod ranges;
 mod record;
@@ -51,6 +52,7 @@ pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,
     Stamped,
 };
+pub use pending::{Pending, Settled, Undo};
 pub use profile::{
     Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile,
     Target, WhenNoneHealthy,

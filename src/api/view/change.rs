@@ -9,6 +9,9 @@ pub struct Changed<T> {
     /// Whether nothing was changed: what follows is what would be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// How it may be undone by itself yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<super::PendingChange>,
     /// What was changed, as it is now; nothing when the configuration doesn't have it.
     #[serde(flatten)]
     pub now: T,
@@ -212,6 +215,9 @@ pub struct Batch {
     /// Whether nothing was changed: what follows is what would be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// How they may be undone by themselves yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<super::PendingChange>,
     /// The profiles that were changed, as they are now.
     pub profiles: Vec<super::Profile>,
     /// The sites that were changed, as they are now.

@@ -97,7 +97,11 @@ fn report(
         "" => "  no value is another one now\n".to_owned(),
         _ => changes,
     };
-    format!("{profile} {}\n{changes}{}", now.name, ending(changed.generation, changed.dry_run))
+    format!(
+        "{profile} {}\n{changes}{}",
+        now.name,
+        ending(changed.generation, changed.dry_run, changed.pending.as_ref())
+    )
 }
 
 #[cfg(test)]
@@ -107,7 +111,7 @@ mod tests {
 
     #[track_caller]
     fn check(now: view::Endpoint, lines: &[&str]) {
-        let changed = view::Changed { generation: 7, dry_run: false, now };
+        let changed = view::Changed { generation: 7, dry_run: false, pending: None, now };
         let text = report("app.gtm.example", &samples::endpoint("seattle"), &changed);
         assert_eq!(text.lines().collect::<Vec<_>>(), lines);
     }
