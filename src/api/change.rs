@@ -10,12 +10,13 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::access::Author;
-use super::body::{endpoint_change, read_body};
+use super::body::endpoint_change;
 use super::error::ApiError;
 use super::etag::{Tagged, condition};
 use super::look::now;
 use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
+use super::reading::read_body;
 use super::stamp::{Terms, request};
 use super::{Api, FromPath, Refused, render, view};
 use crate::control::{Asker, Change, ChangeError, ReloadError, Request, Version};
@@ -55,16 +56,18 @@ pub(super) async fn change_endpoint(
 ) -> Refused<Tagged<view::Changed<Option<view::Endpoint>>>> {
     let Path((profile, endpoint)) = path?;
     let key = find_key(&api.live.load(), &profile, &endpoint)?;
-    let patch: view::EndpointPatch = read_body(&body?)?;
-    let change = endpoint_change(&patch)?;
+    let (change, terms) = read_body(&body?, |fields| {
+        let change = endpoint_change(fields);
+        // Nothing is no change that only clears.
+        let sets = (change.is_empty() || !change.only_clears()).then_some("what it sets");
+        Some((change, Terms::read_ending(fields, sets)))
+    })?;
     if change.is_empty() {
         return Err(changes_nothing(&api.live.load(), &key));
     }
-    let sets = (!change.only_clears()).then_some("what it sets");
-    let view::EndpointPatch { reason, expires, dry_run, override_guardrail, .. } = patch;
-    let terms = Terms { reason, expires, dry_run, override_guardrail };
+    let dry_run = terms.dry_run;
     let changes = vec![Change::Endpoint(key.clone(), change)];
-    let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
     let snapshot = make(&api, request).await?;
     let table = snapshot.profile(&key.profile);
     let now = table.and_then(|it| {
@@ -101,11 +104,13 @@ pub(super) async fn fail_back(
     let Path(profile) = profile?;
     let name = find_profile(&api.live.load(), &profile)?.profile.name.clone();
     let body = body?;
-    let asked = if body.is_empty() { view::FailbackRequest::default() } else { read_body(&body)? };
-    let view::FailbackRequest { reason, dry_run, override_guardrail } = asked;
-    let terms = Terms { reason, expires: None, dry_run, override_guardrail };
+    let terms = match body.is_empty() {
+        true => Terms::none(),
+        false => read_body(&body, |fields| Some(Terms::read(fields)))?,
+    };
+    let dry_run = terms.dry_run;
     let changes = vec![Change::FailBack(name.clone())];
-    let request = request(&api, author, changes, condition(&headers)?, terms, None)?;
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
     let snapshot = make(&api, request).await?;
     let table = snapshot.profile(&name);
     let now = table.map(|it| render::profile(it, now(&api)));
@@ -176,12 +181,14 @@ async fn set_drained(
     let Path(site) = site?;
     let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
     let body = body?;
-    let asked = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
-    let view::DrainRequest { reason, expires, dry_run, override_guardrail } = asked;
-    let terms = Terms { reason, expires, dry_run, override_guardrail };
-    let changes = vec![Change::Site { name, drained }];
     let sets = drained.then_some("the drain");
-    let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
+    let terms = match body.is_empty() {
+        true => Terms::none(),
+        false => read_body(&body, |fields| Some(Terms::read_ending(fields, sets)))?,
+    };
+    let dry_run = terms.dry_run;
+    let changes = vec![Change::Site { name, drained }];
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
     let snapshot = make(&api, request).await?;
     let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
     let version = Some(Version::of_sites(&snapshot.sites)).filter(|_| !dry_run);

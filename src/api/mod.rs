@@ -16,14 +16,17 @@ mod look;
 mod names;
 mod openapi;
 mod pieces;
+mod reading;
 mod render;
 mod report;
 mod server;
 mod stamp;
 mod tls;
 mod tokens;
+mod unique;
 pub mod view;
 mod whatif;
+mod zones;
 
 pub use access::{Access, needs_own_token};
 pub use etag::Whole;
@@ -101,6 +104,8 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::profile))
         .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
+        .routes(routes!(zones::zones))
+        .routes(routes!(zones::records))
         .routes(routes!(look::explain))
         .routes(routes!(audit::audit))
         .routes(routes!(events::events))

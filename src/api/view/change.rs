@@ -44,65 +44,6 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
-/// A problem, by RFC 9457; `near`, `etag` and `breaches` are Farol's own members.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-#[schema(example = json!({
-    "type": "about:blank",
-    "title": "Not Found",
-    "status": 404,
-    "detail": "no profile is called `ap.gtm.example`; did you mean app.gtm.example.?",
-    "near": ["app.gtm.example."],
-}))]
-pub struct Problem {
-    /// `about:blank`: the status says what kind of problem it is.
-    #[serde(rename = "type", default = "about_blank")]
-    pub kind: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// The status in words.
-    pub title: String,
-    /// What is wrong, and what to do.
-    pub detail: String,
-    /// Names that exist and are like the one asked for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub near: Vec<String>,
-    /// The ETag in force, where If-Match asked for another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub etag: Option<String>,
-    /// The guardrails that a change would break.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub breaches: Vec<Breach>,
-}
-
-/// A guardrail that a change would break, or would worsen though it is broken.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct Breach {
-    /// The profile that it guards.
-    pub profile: String,
-    /// The endpoint, where it guards each.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// Its key in the configuration.
-    pub guardrail: String,
-    /// What is there: endpoints, sites, percent, or the weight.
-    pub now: u64,
-    /// What would be.
-    pub then: u64,
-    /// What is asked for.
-    pub limit: u64,
-}
-
-fn about_blank() -> String {
-    Problem::ABOUT_BLANK.to_owned()
-}
-
-impl Problem {
-    /// The type of a problem that its status explains (RFC 9457 4.2.1).
-    pub const ABOUT_BLANK: &str = "about:blank";
-    /// The media type of problems.
-    pub const MEDIA_TYPE: &str = "application/problem+json";
-}
-
 /// The body of a change to an endpoint. A key that is left out is left alone; null clears the override.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
 #[serde(deny_unknown_fields)]

@@ -4,22 +4,25 @@ mod audit;
 mod change;
 mod explain;
 mod name;
+mod problem;
 mod routing;
 mod site;
 mod state;
 mod timeline;
 mod token;
 mod whatif;
+mod zone;
 
 pub use audit::{Audit, AuditEntry};
 pub use change::{
-    Batch, BatchChange, BatchRequest, Breach, Changed, DrainRequest, EndpointPatch,
-    FailbackRequest, Problem, Reloaded, ReportRequest, Reported,
+    Batch, BatchChange, BatchRequest, Changed, DrainRequest, EndpointPatch, FailbackRequest,
+    Reloaded, ReportRequest, Reported,
 };
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
 pub use name::{FailedResolution, Resolved};
+pub use problem::{Breach, Fault, Problem};
 pub use routing::{Affinity, Guardrails, Ramp};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
@@ -28,6 +31,7 @@ pub use token::{CreatedToken, Token, TokenRequest, Tokens};
 pub use whatif::{
     WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
 };
+pub use zone::{Record, Records, Soa, Zone, Zones};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
