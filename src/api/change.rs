@@ -10,15 +10,17 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::access::Author;
-use super::body::{endpoint_change, read_body};
+use super::body::endpoint_change;
 use super::error::ApiError;
 use super::etag::{Tagged, condition};
 use super::look::now;
 use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
-use super::stamp::{Terms, request};
+use super::reading::{flag, read_body};
+use super::stamp::{Terms, request, span};
 use super::{Api, FromPath, Refused, pending, render, view};
 use crate::control::{Asker, Change, ChangeError, Made, ReloadError, Request, Version};
+use crate::model::Change::{Clear, Keep, Set};
 use crate::model::{EndpointKey, Ident, Name};
 use crate::snapshot::Snapshot;
 use crate::store::chain;
@@ -55,16 +57,18 @@ pub(super) async fn change_endpoint(
 ) -> Refused<Tagged<view::Changed<Option<view::Endpoint>>>> {
     let Path((profile, endpoint)) = path?;
     let key = find_key(&api.live.load(), &profile, &endpoint)?;
-    let patch: view::EndpointPatch = read_body(&body?)?;
-    let change = endpoint_change(&patch)?;
+    let (change, terms) = read_body(&body?, |fields| {
+        let change = endpoint_change(fields);
+        // Nothing is no change that only clears.
+        let sets = (change.is_empty() || !change.only_clears()).then_some("what it sets");
+        Some((change, Terms::read_ending(fields, sets)))
+    })?;
     if change.is_empty() {
         return Err(changes_nothing(&api.live.load(), &key));
     }
-    let sets = (!change.only_clears()).then_some("what it sets");
-    let view::EndpointPatch { reason, expires, dry_run, override_guardrail, .. } = patch;
-    let terms = Terms { reason, expires, dry_run, override_guardrail };
+    let dry_run = terms.dry_run;
     let changes = vec![Change::Endpoint(key.clone(), change)];
-    let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
     let made = make(&api, request).await?;
     let snapshot = &made.snapshot;
     let table = snapshot.profile(&key.profile);
@@ -73,6 +77,65 @@ pub(super) async fn change_endpoint(
     });
     let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
     Ok(Tagged { version, body: changed(&api, &made, dry_run, now) })
+}
+
+/// Takes a profile out of service, or brings it back
+///
+/// A profile that is out of service is answered with nothing (NODATA). It beats the configuration until it is cleared, also over
+/// reloads and restarts.
+#[utoipa::path(
+    patch, path = "/v1/profiles/{profile}", tag = "change",
+    params(
+        ("profile" = String, Path, description = "The profile's name; the dot at the end may be left out", example = "app.gtm.example."),
+        ("If-Match" = Option<String>, Header, description = "ETags of the profile: change only one of these"),
+    ),
+    request_body = view::ProfilePatch,
+    responses(
+        Changed<view::Profile>,
+        (status = 404, description = "No profile is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 409, description = "Guardrails don't allow it", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Changing, Guarded,
+    ),
+)]
+pub(super) async fn change_profile(
+    State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
+    profile: FromPath<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Refused<Tagged<view::Changed<Option<view::Profile>>>> {
+    let Path(profile) = profile?;
+    let name: Name = profile.parse().map_err(|_| no_profile(&api.live.load(), &profile))?;
+    let (enabled, terms) = read_body(&body?, |fields| {
+        let enabled = match fields.change("enabled", flag) {
+            Set(enabled) => Some(enabled),
+            Clear => None,
+            Keep => {
+                fields.wrong("enabled", "write true or false, or null, which clears the override");
+                return None;
+            }
+        };
+        let sets = enabled.is_some().then_some("what it sets");
+        Some((enabled, Terms::read_ending(fields, sets)))
+    })?;
+    let dry_run = terms.dry_run;
+    let changes = vec![Change::Profile { name: name.clone(), enabled }];
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
+    let made = make(&api, request).await?;
+    Ok(seen(&api, &made, dry_run, &name))
+}
+
+/// A profile as it is with a change, or would be.
+fn seen(
+    api: &Api,
+    made: &Made,
+    dry_run: bool,
+    name: &Name,
+) -> Tagged<view::Changed<Option<view::Profile>>> {
+    let table = made.snapshot.profile(name);
+    let profile = table.map(|it| render::profile(it, now(api)));
+    let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
+    Tagged { version, body: changed(api, made, dry_run, profile) }
 }
 
 /// Lets the lowest priority of a profile serve again
@@ -102,17 +165,15 @@ pub(super) async fn fail_back(
     let Path(profile) = profile?;
     let name = find_profile(&api.live.load(), &profile)?.profile.name.clone();
     let body = body?;
-    let asked = if body.is_empty() { view::FailbackRequest::default() } else { read_body(&body)? };
-    let view::FailbackRequest { reason, dry_run, override_guardrail } = asked;
-    let terms = Terms { reason, expires: None, dry_run, override_guardrail };
+    let terms = match body.is_empty() {
+        true => Terms::none(),
+        false => read_body(&body, |fields| Some(Terms::read(fields)))?,
+    };
+    let dry_run = terms.dry_run;
     let changes = vec![Change::FailBack(name.clone())];
-    let request = request(&api, author, changes, condition(&headers)?, terms, None)?;
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
     let made = make(&api, request).await?;
-    let snapshot = &made.snapshot;
-    let table = snapshot.profile(&name);
-    let now = table.map(|it| render::profile(it, now(&api)));
-    let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
-    Ok(Tagged { version, body: changed(&api, &made, dry_run, now) })
+    Ok(seen(&api, &made, dry_run, &name))
 }
 
 /// Moves the traffic away from a site
@@ -149,7 +210,7 @@ pub(super) async fn drain(
         ("site" = String, Path, description = "The site's name", example = "seattle"),
         ("If-Match" = Option<String>, Header, description = "ETags of the sites: change only one of these"),
     ),
-    request_body = Option<view::DrainRequest>,
+    request_body = Option<view::UndrainRequest>,
     responses(
         Changed<view::Site>,
         (status = 404, description = "No site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
@@ -178,15 +239,20 @@ async fn set_drained(
     let Path(site) = site?;
     let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
     let body = body?;
-    let asked = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
-    let view::DrainRequest { reason, expires, dry_run, override_guardrail } = asked;
-    let terms = Terms { reason, expires, dry_run, override_guardrail };
-    let changes = vec![Change::Site { name, drained, ramp: None }];
     let sets = drained.then_some("the drain");
-    let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
+    let (ramp, terms) = match body.is_empty() {
+        true => (None, Terms::none()),
+        false => read_body(&body, |fields| {
+            let ramp = if drained { None } else { fields.optional("ramp", span) };
+            Some((ramp, Terms::read_ending(fields, sets)))
+        })?,
+    };
+    let dry_run = terms.dry_run;
+    let changes = vec![Change::Site { name, drained, ramp }];
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
     let made = make(&api, request).await?;
     let snapshot = &made.snapshot;
-    let looking = render::Looking { snapshot, now: now(&api) };
+    let looking = render::Looking { snapshot, traffic: &api.traffic, now: now(&api) };
     let now = render::sites(&looking).into_iter().find(|it| it.name == site);
     let version = Some(Version::of_sites(&snapshot.sites)).filter(|_| !dry_run);
     Ok(Tagged { version, body: changed(&api, &made, dry_run, now) })

@@ -1,12 +1,15 @@
 use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::etag::etag;
-use super::view::{self, Problem};
+use super::view::{self, Fault, Problem};
 use crate::control::{Breach, ChangeError, Version};
+
+/// The most things that one refusal tells to be wrong.
+const MOST_FAULTS: usize = 100;
 
 /// A refusal: a status, what is wrong and what to do.
 #[derive(Clone, Debug)]
@@ -14,6 +17,7 @@ pub(super) struct ApiError {
     status: StatusCode,
     detail: String,
     near: Vec<String>,
+    faults: Vec<Fault>,
     etag: Option<Version>,
     breaches: Vec<Breach>,
     retry_after: Option<Duration>,
@@ -29,6 +33,7 @@ impl ApiError {
             status,
             detail: detail.into(),
             near: Vec::new(),
+            faults: Vec::new(),
             etag: None,
             breaches: Vec::new(),
             retry_after: None,
@@ -37,6 +42,19 @@ impl ApiError {
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// A request in which all of this is wrong.
+    pub(super) fn faulty(mut faults: Vec<Fault>) -> Self {
+        faults.truncate(MOST_FAULTS);
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Self { faults, ..Self::bad_request(lines.join("\n")) }
+    }
+
+    /// A header that makes no sense.
+    pub(super) fn bad_header(name: &HeaderName, detail: &str) -> Self {
+        let header = Some(name.as_str().to_owned());
+        Self::faulty(vec![Fault { header, ..Fault::new(detail.to_owned(), None) }])
     }
 
     /// Something that is not there, with the names that are like it.
@@ -55,11 +73,6 @@ impl ApiError {
             "{error}; an admin may pass over them with override_guardrail (--override-guardrail REASON)"
         );
         Self { breaches: breaches.to_vec(), ..Self::new(StatusCode::CONFLICT, detail) }
-    }
-
-    /// The same, about a part of what was sent.
-    pub(super) fn within(self, part: &str) -> Self {
-        Self { detail: format!("{part}: {}", self.detail), ..self }
     }
 
     /// An If-Match that does not hold, with the version in force.
@@ -103,6 +116,7 @@ impl IntoResponse for ApiError {
             title: self.status.canonical_reason().unwrap_or_default().to_owned(),
             detail: self.detail + &hint,
             near: self.near,
+            errors: self.faults,
             etag: etag.clone(),
             breaches: self.breaches.into_iter().map(breach).collect(),
         };

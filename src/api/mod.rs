@@ -17,14 +17,17 @@ mod names;
 mod openapi;
 mod pending;
 mod pieces;
+mod reading;
 mod render;
 mod report;
 mod server;
 mod stamp;
 mod tls;
 mod tokens;
+mod unique;
 pub mod view;
 mod whatif;
+mod zones;
 
 pub use access::{Access, needs_own_token};
 pub use etag::Whole;
@@ -53,6 +56,7 @@ use crate::model::{Role, Timestamp};
 use crate::snapshot::Live;
 use crate::store::Store;
 use crate::supervision::Heart;
+use crate::traffic::Traffic;
 
 /// How many read what is large at a time, so that neither memory nor the disk is theirs alone.
 pub const READERS: usize = 2;
@@ -68,6 +72,8 @@ pub struct Api {
     pub timelines: Arc<Timelines>,
     /// What happens, as it happens.
     pub events: Arc<Events>,
+    /// The requests that drained sites still get.
+    pub traffic: Arc<Traffic>,
     /// The state directory, to say how it is doing.
     pub store: Arc<Store>,
     /// All metrics.
@@ -102,6 +108,8 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::profile))
         .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
+        .routes(routes!(zones::zones))
+        .routes(routes!(zones::records))
         .routes(routes!(look::explain))
         .routes(routes!(audit::audit))
         .routes(routes!(pending::pending))
@@ -109,6 +117,7 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(listing::history))
         .routes(routes!(whatif::whatif));
     let operating = OpenApiRouter::new()
+        .routes(routes!(change::change_profile))
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::fail_back))
         .routes(routes!(batch::change_all))

@@ -8,9 +8,9 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, State};
 
 use super::access::{Author, forbid_change, sees_change};
-use super::body::read_body;
 use super::change::{changed, make};
 use super::openapi::{Changing, Guarded};
+use super::reading::read_body;
 use super::stamp::{Terms, request};
 use super::{Api, FromPath, Refused, view};
 use crate::clock::rfc3339;
@@ -102,10 +102,12 @@ async fn settle(
     let change = change(number?.0);
     forbid_change(&api, &author, &change)?;
     let body = body?;
-    let asked = if body.is_empty() { view::SettleRequest::default() } else { read_body(&body)? };
-    let view::SettleRequest { reason, dry_run, override_guardrail } = asked;
-    let terms = Terms { reason, dry_run, override_guardrail, ..Terms::default() };
-    let request = request(&api, author, vec![change], Condition::None, terms, None)?;
+    let terms = match body.is_empty() {
+        true => Terms::none(),
+        false => read_body(&body, |fields| Some(Terms::read(fields)))?,
+    };
+    let dry_run = terms.dry_run;
+    let request = request(&api, author, vec![change], Condition::None, terms)?;
     let made = make(&api, request).await?;
     let view::Changed { generation, dry_run, .. } = changed(&api, &made, dry_run, ());
     Ok(Json(view::Settled { generation, dry_run }))

@@ -3,12 +3,14 @@
 mod audit;
 mod batch;
 mod certificate;
+mod change;
 mod check;
 mod client;
 mod completions;
 mod context;
 mod daemon;
 mod demo;
+mod drain;
 mod ending;
 mod endpoint;
 mod events;
@@ -68,6 +70,7 @@ enum Verb {
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
     Batch(batch::Batch),
+    Change(change::Change),
     History(history::History),
     Events(events::Events),
     Audit(audit::Audit),
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
         Verb::Batch(verb) => verb.run(),
+        Verb::Change(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Events(verb) => verb.run(),
         Verb::Audit(verb) => verb.run(),

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use ring::digest::{SHA256, digest};
 
 use super::{Change, ChangeError, World};
-use crate::model::{EndpointKey, EndpointOverrides, Overrides, Profile, Site, Stamp, Stamped};
+use crate::model::{
+    EndpointKey, EndpointOverrides, Name, Overrides, Profile, Site, Stamp, Stamped, Zone,
+};
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 
 /// The configuration and the overrides of something, digested. Health is no part of it, so a version is another one exactly
@@ -45,8 +47,20 @@ impl Version {
 
     /// The version of every profile.
     pub fn of_profiles(snapshot: &Snapshot) -> Self {
+        Self::of_versions(snapshot.profiles.iter().map(|it| Self::of_profile(it)))
+    }
+
+    /// The version of a zone's records and the names of its profiles.
+    pub fn of_zone(zone: &Zone, profiles: &[Name]) -> Self {
         let mut octets = Octets::default();
-        snapshot.profiles.iter().for_each(|it| Self::of_profile(it).0.hash(&mut octets));
+        (zone, zone.file(), profiles).hash(&mut octets);
+        octets.version()
+    }
+
+    /// The version of several things.
+    pub fn of_versions(versions: impl IntoIterator<Item = Self>) -> Self {
+        let mut octets = Octets::default();
+        versions.into_iter().for_each(|it| it.0.hash(&mut octets));
         octets.version()
     }
 

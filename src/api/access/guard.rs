@@ -195,7 +195,7 @@ fn forbid_shared(api: &Api, author: &Author, site: &Ident) -> Result<(), ApiErro
     Err(out_of_scope(api, detail))
 }
 
-fn out_of_scope(api: &Api, detail: String) -> ApiError {
+pub(super) fn out_of_scope(api: &Api, detail: String) -> ApiError {
     api.access.forbidden(AuthFailure::Scope);
     ApiError::new(StatusCode::FORBIDDEN, detail)
 }

@@ -11,7 +11,9 @@ mod tests;
 pub(super) use guard::{
     Guard, authorize, bearer, forbid_change, forbid_unless_admin, guard, guard_metrics, is_token,
 };
-pub(super) use scoped::{forbid_unseen, reached, seen_sites, seen_status, sees_change, sees_site};
+pub(super) use scoped::{
+    forbid_unseen, forbid_unseen_zone, reached, seen_sites, seen_status, sees_change, sees_site,
+};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -6,7 +6,7 @@ use super::super::Api;
 use super::super::error::ApiError;
 use super::super::view;
 use super::Author;
-use super::guard::forbid_unless_held;
+use super::guard::{forbid_unless_held, out_of_scope};
 use crate::model::{Ident, Name, Pending, Scopes, Undo};
 use crate::snapshot::{ProfileTable, Snapshot};
 
@@ -46,6 +46,24 @@ pub(in crate::api) fn forbid_unseen(
     profiles: &[Name],
 ) -> Result<(), ApiError> {
     profiles.iter().try_for_each(|it| forbid_unless_held(api, author, it))
+}
+
+/// Refuses what is in a zone that none of their profiles is in.
+pub(in crate::api) fn forbid_unseen_zone(
+    api: &Api,
+    author: &Author,
+    zone: &Name,
+) -> Result<(), ApiError> {
+    let snapshot = api.live.load();
+    let is_there = |it: &ProfileTable| {
+        let its_zone = snapshot.zones.find(it.profile.name.as_wire());
+        its_zone.is_some_and(|it| it.zone.name() == zone)
+    };
+    if !author.scopes.are_limited() || held(&snapshot, &author.scopes).any(is_there) {
+        return Ok(());
+    }
+    let (name, scopes) = (&author.name, &author.scopes);
+    Err(out_of_scope(api, format!("{name} is limited to {scopes}; none of them is in {zone}")))
 }
 
 /// Whether one of the profiles is in this site.

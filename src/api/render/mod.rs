@@ -22,6 +22,7 @@ use crate::model::{
 };
 use crate::snapshot::{EndpointState, Host, ProfileTable, Snapshot};
 use crate::store::{Report, StateFile};
+use crate::traffic::Traffic;
 
 pub(super) fn percent(share: f64) -> f64 {
     (share * 10_000.0).round() / 100.0
@@ -290,6 +291,7 @@ fn state(report: &Report) -> view::State {
 pub(super) fn status(
     snapshot: &Snapshot,
     report: &Report,
+    traffic: &Traffic,
     started: Timestamp,
     ready: bool,
     refused: Option<Refusal>,
@@ -316,7 +318,7 @@ pub(super) fn status(
         geo_database: geo_database(&snapshot.geography),
     };
     status.zones.sort();
-    let looking = Looking { snapshot, now };
+    let looking = Looking { snapshot, traffic, now };
     for table in snapshot.profiles.iter() {
         let profile = table.profile.name.to_string();
         if table.is_fail_open() {
@@ -353,7 +355,7 @@ pub(super) fn status(
     for site in snapshot.sites.iter() {
         if let Some(stamp) = &site.drained {
             status.drained_sites.push(site.site.name.to_string());
-            let drain = drain(&site.site.name, stamp, &looking);
+            let drain = drain(&site.site, stamp, &looking);
             status.drains.insert(site.site.name.to_string(), drain);
         }
     }

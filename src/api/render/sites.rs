@@ -9,13 +9,15 @@ use crate::api::etag::etag;
 use crate::api::view;
 use crate::clock::rfc3339;
 use crate::control::Version;
-use crate::model::{Ident, Moment, Now, Stamp};
+use crate::model::{Ident, Moment, Now, Site, Stamp};
 use crate::snapshot::{SiteState, Snapshot};
+use crate::traffic::{Measured, Traffic};
 
 /// What sites are looked at by.
 #[derive(Clone, Copy)]
 pub(in crate::api) struct Looking<'a> {
     pub(in crate::api) snapshot: &'a Snapshot,
+    pub(in crate::api) traffic: &'a Traffic,
     pub(in crate::api) now: Now,
 }
 
@@ -56,7 +58,7 @@ fn site(
         name: state.site.name.to_string(),
         location: state.site.location.as_ref().map(location),
         drained: state.drained.is_some(),
-        drain: state.drained.as_ref().map(|it| drain(&state.site.name, it, looking)),
+        drain: state.drained.as_ref().map(|it| drain(&state.site, it, looking)),
         returning,
         endpoints,
         healthy,
@@ -64,11 +66,14 @@ fn site(
 }
 
 /// Who drained a site, and how far that has come.
-pub(super) fn drain(site: &Ident, stamp: &Stamp, looking: &Looking<'_>) -> view::Drain {
+pub(super) fn drain(site: &Site, stamp: &Stamp, looking: &Looking<'_>) -> view::Drain {
     let now = looking.now;
-    let left = Left::of(site, looking.snapshot);
+    let left = Left::of(&site.name, looking.snapshot);
     let is_over = left.still_answered.is_empty();
     let kept = left.cached_until.since(now.moment);
+    let measured = looking.traffic.of(&site.name);
+    let requests = site.requests.as_ref().map(|it| requests(it.quiet, measured));
+    let is_quiet = |it: &view::Requests| it.value.is_some_and(|value| value <= it.quiet);
     view::Drain {
         by: stamp.by.clone(),
         reason: stamp.reason.clone(),
@@ -77,10 +82,23 @@ pub(super) fn drain(site: &Ident, stamp: &Stamp, looking: &Looking<'_>) -> view:
         stopped: is_over.then(|| time_at(left.answered_until, now)),
         longest_ttl_seconds: kept.as_secs_f64(),
         safe_at: is_over.then(|| time_at(left.cached_until, now)),
-        safe: is_over && kept == Duration::ZERO,
+        safe: is_over && kept == Duration::ZERO && requests.as_ref().is_none_or(is_quiet),
         still_answered: left.still_answered,
-        requests: None,
+        requests,
     }
+}
+
+/// The requests that a site still gets.
+fn requests(quiet: f64, measured: Option<Measured>) -> view::Requests {
+    let (at, value) = match measured {
+        Some(Measured { at, value }) => (Some(rfc3339(at)), Some(value)),
+        None => (None, None),
+    };
+    let (value, error) = match value.transpose() {
+        Ok(value) => (value, None),
+        Err(error) => (None, Some(error)),
+    };
+    view::Requests { value, quiet, at, error }
 }
 
 /// What is left of a site's answers.

@@ -5,23 +5,26 @@ mod change;
 mod explain;
 mod name;
 mod pending;
+mod problem;
 mod routing;
 mod site;
 mod state;
 mod timeline;
 mod token;
 mod whatif;
+mod zone;
 
 pub use audit::{Audit, AuditEntry};
 pub use change::{
-    Batch, BatchChange, BatchRequest, Breach, Changed, DrainRequest, EndpointPatch,
-    FailbackRequest, Problem, Reloaded, ReportRequest, Reported,
+    Batch, BatchChange, BatchRequest, Changed, DrainRequest, EndpointPatch, FailbackRequest,
+    ProfilePatch, Reloaded, ReportRequest, Reported, UndrainRequest,
 };
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
 pub use name::{FailedResolution, Resolved};
 pub use pending::{PendingChange, PendingChanges, SettleRequest, Settled};
+pub use problem::{Breach, Fault, Problem};
 pub use routing::{Affinity, Guardrails, Ramp};
 pub use site::{Drain, Location, Requests, Returning, Site, Sites};
 pub use state::{State, StateFile};
@@ -30,6 +33,7 @@ pub use token::{CreatedToken, Token, TokenRequest, Tokens};
 pub use whatif::{
     WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
 };
+pub use zone::{Record, Records, Soa, Zone, Zones};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
