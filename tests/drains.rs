@@ -61,7 +61,7 @@ fn who_waits_hears_until_when_answers_are_kept() {
     let waited = farol(&daemon, &["site", "drain", "seattle", "--wait", "--reason", "work"]);
     check(&waited, 0, &["in service → drained", "seattle is safe."]);
     for said in ["answers stopped at ", "the longest answer out there is kept for 3 s; safe at "] {
-        assert!(waited.stderr.contains(said), "{}", waited.stderr);
+        assert!(waited.err.contains(said), "{}", waited.err);
     }
     let drain = drain(&daemon, "seattle");
     assert_eq!((&drain["safe"], &drain["longest_ttl_seconds"]), (&true.into(), &0.0.into()));
@@ -77,7 +77,7 @@ fn a_site_that_is_answered_with_all_the_same_is_not_safe() {
     let waited = farol(&daemon, &["site", "drain", "seattle", "--wait", "--timeout", "1s"]);
     check(&waited, 1, &["seattle is not safe yet; it stays drained"]);
     let said = "1 endpoint still answered with, app.gtm.example. west first";
-    assert!(waited.stderr.contains(said), "{}", waited.stderr);
+    assert!(waited.err.contains(said), "{}", waited.err);
     let drain = drain(&daemon, "seattle");
     assert_eq!((&drain["stopped"], &drain["safe_at"]), (&Value::Null, &Value::Null));
     assert_eq!(drain["still_answered"][0]["endpoint"], "west");

@@ -67,7 +67,7 @@ fn a_change_that_nobody_confirms_is_undone_also_over_a_restart() {
     assert_eq!(made["pending"]["id"], 1, "{made}");
     assert_eq!(pending(&daemon)[0]["changes"], json!(["app.gtm.example. west: weight 9"]));
     assert_eq!(weight(&daemon), 9);
-    daemon.restart();
+    daemon = daemon.crash_and_restart();
     wait_until("the end of the change", || weight(&daemon) == 1);
     assert_eq!(pending(&daemon), [] as [Value; 0]);
     wait_until("the line in the audit log", || {
@@ -149,7 +149,7 @@ fn a_profile_is_taken_out_of_service_and_brought_back() {
     let disable = ["profile", "disable", APP, "--reason", "moved away"];
     check(&farol(&daemon, &disable), 0, &["in service → out of service"]);
     assert_eq!(daemon.answers(APP, "A"), [] as [String; 0]);
-    daemon.restart();
+    daemon = daemon.crash_and_restart();
     assert_eq!(daemon.answers(APP, "A"), [] as [String; 0]);
     let profile = daemon.api.must("GET", "/v1/profiles/app.gtm.example", "");
     assert_eq!((&profile["enabled"], &profile["status"]), (&json!(false), &json!("Disabled")));

@@ -140,24 +140,21 @@ fn router(api: Arc<Api>) -> Router {
     let needs = |least| Guard { api: api.clone(), least };
     let (metrics, described) = metrics.split_for_parts();
     description.merge(openapi::with_role(described, Role::Viewer));
-    let metrics = metrics
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(needs(Role::Viewer), access::guard_metrics));
+    let metrics = metrics.layer(from_fn_with_state(needs(Role::Viewer), access::guard_metrics));
     let mut guarded = Router::new();
     for (least, routes) in
         [(Role::Viewer, viewing), (Role::Operator, operating), (Role::Admin, managing)]
     {
         let (routes, described) = routes.split_for_parts();
         description.merge(openapi::with_role(described, least));
-        let routes = routes
-            .method_not_allowed_fallback(wrong_method)
-            .layer(from_fn_with_state(needs(least), access::guard));
+        let routes = routes.layer(from_fn_with_state(needs(least), access::guard));
         guarded = guarded.merge(routes);
     }
-    open.method_not_allowed_fallback(wrong_method)
-        .layer(Extension(Arc::new(description)))
+    open.layer(Extension(Arc::new(description)))
         .merge(metrics)
         .merge(guarded.layer(map_response(not_stored)))
+        // One path may take several roles, by its methods, so this is said of all together.
+        .method_not_allowed_fallback(wrong_method)
         .fallback(no_such_path)
         .with_state(api)
 }

@@ -75,7 +75,7 @@ fn metrics(per_endpoint: bool) -> Metrics {
         let given = Given { previous: None, enabled: None, geography: &geography, now: Now::at(0) };
         ProfileTable::new(Arc::new(profile(number)), facts.into(), counters, given)
     };
-    let west = Site { name: "west".parse().unwrap(), location: None };
+    let west = Site { name: "west".parse().unwrap(), location: None, requests: None };
     let snapshot = Snapshot {
         profiles: (0..PROFILES).map(table).collect(),
         sites: [SiteState { site: west, drained: None, returning: None }].into(),
