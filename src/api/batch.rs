@@ -66,10 +66,10 @@ pub(super) async fn change_all(
 
 fn read(fields: &mut Fields<'_>) -> Option<Change> {
     let change = endpoint_change(fields);
-    let profile: Option<Name> = fields.optional("profile", name);
-    let endpoint: Option<Ident> = fields.optional("endpoint", parsed);
-    let site: Option<Ident> = fields.optional("site", parsed);
-    let drained = fields.optional("drained", flag);
+    let profile: Option<Name> = fields.present("profile", name);
+    let endpoint: Option<Ident> = fields.present("endpoint", parsed);
+    let site: Option<Ident> = fields.present("site", parsed);
+    let drained = fields.present("drained", flag);
     let failback = fields.is_set("failback");
     match (profile, endpoint, site, drained) {
         (Some(profile), Some(endpoint), None, None) if !failback => {

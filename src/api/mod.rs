@@ -7,6 +7,7 @@ mod batch;
 mod body;
 mod change;
 mod connections;
+mod contract;
 mod error;
 mod etag;
 mod events;
@@ -147,7 +148,7 @@ fn router(api: Arc<Api>) -> Router {
         guarded = guarded.merge(routes);
     }
     open.method_not_allowed_fallback(wrong_method)
-        .layer(Extension(Arc::new(description)))
+        .layer(Extension(Arc::new(contract::complete(&description))))
         .merge(metrics)
         .merge(guarded.layer(map_response(not_stored)))
         .fallback(no_such_path)

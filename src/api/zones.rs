@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::access::{Author, forbid_unseen_zone};
-use super::error::ApiError;
 use super::etag::{Tagged, etag, unless_known};
 use super::look::aside;
 use super::names::no_zone;
@@ -192,9 +191,9 @@ impl Wanted {
 
     /// Whether a record comes after the page before.
     fn is_behind(&self, owner: &Name, record_type: RecordType, index: usize) -> bool {
-        self.after.as_ref().is_none_or(|it| {
-            it.name != *owner || (it.record_type, it.index) < (record_type, index)
-        })
+        self.after
+            .as_ref()
+            .is_none_or(|it| it.name != *owner || (it.record_type, it.index) < (record_type, index))
     }
 }
 

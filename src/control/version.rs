@@ -7,9 +7,7 @@ use std::str::FromStr;
 use ring::digest::{SHA256, digest};
 
 use super::{Change, ChangeError, World};
-use crate::model::{
-    EndpointKey, EndpointOverrides, Name, Overrides, Profile, Site, Stamp, Zone,
-};
+use crate::model::{EndpointKey, EndpointOverrides, Name, Overrides, Profile, Site, Stamp, Zone};
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 
 /// The configuration and the overrides of something, digested. Health is no part of it, so a version is another one exactly

@@ -121,7 +121,8 @@ fn shown(key: u16, value: &[u8]) -> Option<String> {
             let (mut protocols, mut rest) = (Vec::new(), value);
             while let Some((length, tail)) = rest.split_first() {
                 let (protocol, tail) = tail.split_at_checked(usize::from(*length))?;
-                let escape = |it: &u8| if b",\\".contains(it) { vec![b'\\', *it] } else { vec![*it] };
+                let escape =
+                    |it: &u8| if b",\\".contains(it) { vec![b'\\', *it] } else { vec![*it] };
                 protocols.push(protocol.iter().flat_map(escape).collect::<Vec<u8>>());
                 rest = tail;
             }
