@@ -19,10 +19,17 @@ const U16: &str =
 /// The description with all of it.
 pub(super) fn complete(description: &OpenApi) -> Value {
     let mut whole = serde_json::to_value(description).unwrap_or_default();
-    for item in objects(&mut whole["paths"]) {
-        for operation in objects(item) {
+    for (path, item) in whole["paths"].as_object_mut().into_iter().flatten() {
+        for operation in item.as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
             let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
-            parameters.into_iter().flatten().for_each(parameter);
+            parameters.into_iter().flatten().for_each(|it| parameter(path, it));
+            // A body may be missing, and is nothing but an object.
+            let body = operation.pointer_mut("/requestBody/content/application~1json/schema");
+            if let Some(body) = body
+                && let Some(object) = body["oneOf"].as_array().and_then(|it| it.first()).cloned()
+            {
+                *body = object;
+            }
         }
     }
     let schemas = &mut whole["components"]["schemas"];
@@ -51,13 +58,16 @@ pub(super) fn complete(description: &OpenApi) -> Value {
 }
 
 /// A parameter is a text or is not there at all.
-fn parameter(parameter: &mut Value) {
+fn parameter(path: &str, parameter: &mut Value) {
     let more = match (parameter["in"].as_str(), parameter["name"].as_str()) {
         (Some("header"), Some("If-Match" | "If-None-Match")) => json!({"pattern": ETAGS}),
         (Some("query"), Some("site")) => pattern(IDENT),
         (Some("query"), Some("zone" | "profile" | "name")) => name(),
         (Some("query"), Some("type")) => pattern(&record_type()),
         (Some("query"), Some("client")) => pattern(&client()),
+        (Some("query"), Some("after")) if path == "/v1/zones/{zone}/records" => {
+            pattern(&format!("{} ({}) [0-9]{{1,5}}", name_text(), record_type()))
+        }
         (Some("query"), Some("draw")) => pattern("[0-9]{1,18}:[0-9]{1,18}"),
         (Some("query"), Some("status")) => {
             let profiles = ProfileStatus::ALL.map(ProfileStatus::label);
@@ -137,12 +147,16 @@ fn pattern(of: &str) -> Value {
 
 /// A domain name as zone files have it; the dot at its end may be left out.
 fn name() -> Value {
+    let mut name = pattern(&name_text());
+    add(&mut name, json!({"maxLength": LONGEST_NAME}));
+    name
+}
+
+fn name_text() -> String {
     let octet = r"([\x00-\x2d\x2f-\x5b\x5d-\x7f]|\\[^0-9]|\\([01][0-9]{2}|2[0-4][0-9]|25[0-5]))";
     let octet = octet.replace("[^0-9]", r"[\x00-\x2f\x3a-\x7f]");
     let label = format!("{octet}{{1,63}}");
-    let mut name = pattern(&format!(r"\.|{label}(\.{label})*\.?"));
-    add(&mut name, json!({"maxLength": LONGEST_NAME}));
-    name
+    format!(r"(\.|{label}(\.{label})*\.?)")
 }
 
 fn record_type() -> String {
@@ -181,10 +195,6 @@ fn visible() -> Value {
     let hidden = "\u{0}-\u{1f}\u{7f}-\u{9f}\u{ad}\u{61c}\u{180e}\u{200b}-\u{200f}\u{2028}-\u{202e}\
                   \u{2060}-\u{206f}\u{feff}\u{fff9}-\u{fffb}\u{e0000}-\u{e007f}";
     json!({"pattern": format!("^[^{hidden}]*$")})
-}
-
-fn objects(value: &mut Value) -> impl Iterator<Item = &mut Value> {
-    value.as_object_mut().into_iter().flat_map(|it| it.values_mut())
 }
 
 fn add(schema: &mut Value, more: Value) {

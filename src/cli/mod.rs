@@ -37,6 +37,7 @@ mod systemd;
 mod token;
 mod watch;
 mod whatif;
+mod zone;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -67,6 +68,7 @@ enum Verb {
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
+    Zone(zone::Zone),
     Batch(batch::Batch),
     History(history::History),
     Events(events::Events),
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
+        Verb::Zone(verb) => verb.run(),
         Verb::Batch(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Events(verb) => verb.run(),
