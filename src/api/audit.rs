@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::access::{Author, sees_site};
 use super::error::ApiError;
 use super::openapi::Guarded;
-use super::reading::{Sent, digits, name, read_query, text};
+use super::reading::{Sent, digits, name, parsed, read_query, text};
 use super::{Api, Refused, view};
 use crate::clock::rfc3339;
-use crate::model::Name;
+use crate::model::{Ident, Name};
 use crate::store::{Entry, Record, chain};
 
 /// Entries of a page where nobody says otherwise, and at most.
@@ -59,7 +59,7 @@ pub(super) async fn audit(
             before: fields.optional("before", digits(0..=u32::MAX)),
             limit: fields.optional("limit", digits(1..=MOST)),
             profile: fields.optional("profile", name::<Name>).map(|it| it.to_string()),
-            site: fields.optional("site", owned),
+            site: fields.optional("site", parsed::<Ident>).map(|it| it.to_string()),
             by: fields.optional("by", owned),
         })
     })?;

@@ -15,7 +15,7 @@ use super::change::{changed, make};
 use super::error::ApiError;
 use super::look::now;
 use super::openapi::{Guarded, Storing};
-use super::reading::{Fields, flag, name, parsed, read_body};
+use super::reading::{Fields, Wrong, flag, name, parsed, read_body};
 use super::stamp::{Terms, request, span};
 use super::{Api, Refused, render, view};
 use crate::control::{Change, Condition};
@@ -67,10 +67,10 @@ pub(super) async fn change_all(
 
 fn read(fields: &mut Fields<'_>) -> Option<Change> {
     let change = endpoint_change(fields);
-    let profile: Option<Name> = fields.optional("profile", name);
-    let endpoint: Option<Ident> = fields.optional("endpoint", parsed);
-    let site: Option<Ident> = fields.optional("site", parsed);
-    let drained = fields.optional("drained", flag);
+    let profile: Option<Name> = fields.present("profile", name);
+    let endpoint: Option<Ident> = fields.present("endpoint", parsed);
+    let site: Option<Ident> = fields.present("site", parsed);
+    let drained = fields.present("drained", flag);
     let ramp = fields.optional("ramp", span);
     let failback = fields.is_set("failback");
     let EndpointChange { weight, priority, enabled, forced } = &change;
@@ -93,7 +93,8 @@ fn read(fields: &mut Fields<'_>) -> Option<Change> {
         }
         (None, None, Some(name), Some(drained)) if !failback && change.is_empty() => {
             if drained && ramp.is_some() {
-                fields.wrong("ramp", "is of the way back; leave it out of a drain");
+                let detail = "is of the way back; leave it out of a drain";
+                fields.wrong("ramp", Wrong::Form(detail.to_owned()));
             }
             Some(Change::Site { name, drained, ramp })
         }

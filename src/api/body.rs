@@ -3,6 +3,8 @@
 use super::reading::{Fields, flag, one_of, whole};
 use crate::model::{Change, EndpointChange, Forced};
 
+const FORCED: [(&str, Forced); 2] = [("up", Forced::Up), ("down", Forced::Down)];
+
 /// What an endpoint gets; null clears an override.
 pub(super) fn endpoint_change(fields: &mut Fields<'_>) -> EndpointChange {
     EndpointChange {
@@ -13,21 +15,15 @@ pub(super) fn endpoint_change(fields: &mut Fields<'_>) -> EndpointChange {
     }
 }
 
-/// What an endpoint would get; null is as if the key were left out.
+/// What an endpoint would get; there is nothing that null could clear.
 pub(super) fn endpoint_setting(fields: &mut Fields<'_>) -> EndpointChange {
-    fn set<T>(change: Change<T>) -> Change<T> {
-        match change {
-            Change::Clear => Change::Keep,
-            change => change,
-        }
+    fn set<T>(value: Option<T>) -> Change<T> {
+        value.map_or(Change::Keep, Change::Set)
     }
-    let EndpointChange { weight, priority, enabled, forced } = endpoint_change(fields);
     EndpointChange {
-        weight: set(weight),
-        priority: set(priority),
-        enabled: set(enabled),
-        forced: set(forced),
+        weight: set(fields.present("weight", whole(0..=u16::MAX))),
+        priority: set(fields.present("priority", whole(1..=u16::MAX))),
+        enabled: set(fields.present("enabled", flag)),
+        forced: set(fields.present("forced", one_of(FORCED))),
     }
 }
-
-const FORCED: [(&str, Forced); 2] = [("up", Forced::Up), ("down", Forced::Down)];

@@ -16,7 +16,7 @@ use super::etag::{Tagged, condition};
 use super::look::now;
 use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
-use super::reading::{flag, read_body};
+use super::reading::{Wrong, flag, read_body};
 use super::stamp::{Terms, request, span};
 use super::{Api, FromPath, Refused, pending, render, view};
 use crate::control::{Asker, Change, ChangeError, Made, ReloadError, Request, Version};
@@ -111,7 +111,8 @@ pub(super) async fn change_profile(
             Set(enabled) => Some(enabled),
             Clear => None,
             Keep => {
-                fields.wrong("enabled", "write true or false, or null, which clears the override");
+                let detail = "write true or false, or null, which clears the override";
+                fields.wrong("enabled", Wrong::Form(detail.to_owned()));
                 return None;
             }
         };

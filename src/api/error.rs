@@ -44,17 +44,26 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// A request in which all of this is wrong.
-    pub(super) fn faulty(mut faults: Vec<Fault>) -> Self {
+    /// A request that is not what the API's description says, with everything that is wrong with it.
+    pub(super) fn malformed(faults: Vec<Fault>) -> Self {
+        Self::faulty(StatusCode::BAD_REQUEST, faults)
+    }
+
+    /// A request that is, and can't be done all the same.
+    pub(super) fn senseless(faults: Vec<Fault>) -> Self {
+        Self::faulty(StatusCode::UNPROCESSABLE_ENTITY, faults)
+    }
+
+    fn faulty(status: StatusCode, mut faults: Vec<Fault>) -> Self {
         faults.truncate(MOST_FAULTS);
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        Self { faults, ..Self::bad_request(lines.join("\n")) }
+        Self { faults, ..Self::new(status, lines.join("\n")) }
     }
 
     /// A header that makes no sense.
     pub(super) fn bad_header(name: &HeaderName, detail: &str) -> Self {
         let header = Some(name.as_str().to_owned());
-        Self::faulty(vec![Fault { header, ..Fault::new(detail.to_owned(), None) }])
+        Self::malformed(vec![Fault { header, ..Fault::new(detail.to_owned(), None) }])
     }
 
     /// Something that is not there, with the names that are like it.

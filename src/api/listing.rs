@@ -15,7 +15,7 @@ use super::etag::{Tagged, unless_known};
 use super::look::{aside, now};
 use super::names::find_profile;
 use super::openapi::{BadTags, Guarded};
-use super::reading::{Fields, Sent, digits, name, parsed, read_query, text};
+use super::reading::{Fields, Sent, Wrong, digits, name, parsed, read_query, text};
 use super::{Api, Refused, render, view};
 use crate::model::{EndpointStatus, Ident, Name, ProfileStatus};
 use crate::snapshot::{ProfileTable, Snapshot};
@@ -42,6 +42,7 @@ const SOME: u32 = 100;
     responses(
         (status = 200, description = "In the configuration's order", body = view::Profiles, headers(("ETag" = String, description = "Of all profiles; not of health"))),
         (status = 404, description = "No profile is called as `after` says", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 422, description = "There is no such zone", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         BadTags, Guarded,
     ),
 )]
@@ -98,7 +99,11 @@ impl Wanted {
         let zone = |it: &Value| {
             let zone: Name = name(it)?;
             let is_known = snapshot.zones.get(&zone).is_some();
-            if is_known { Ok(zone) } else { Err(format!("there is no zone `{zone}`")) }
+            if is_known {
+                Ok(zone)
+            } else {
+                Err(Wrong::Sense(format!("there is no zone `{zone}`")))
+            }
         };
         Self {
             zone: fields.optional("zone", zone),

@@ -211,6 +211,7 @@ pub(super) async fn sites(
     responses(
         (status = 200, description = "The decision", body = view::Explanation),
         (status = 400, description = "No name, or something that makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 422, description = "The client is no network", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Guarded,
     ),
 )]

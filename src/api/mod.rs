@@ -7,6 +7,7 @@ mod batch;
 mod body;
 mod change;
 mod connections;
+mod contract;
 mod error;
 mod etag;
 mod events;
@@ -150,7 +151,7 @@ fn router(api: Arc<Api>) -> Router {
         let routes = routes.layer(from_fn_with_state(needs(least), access::guard));
         guarded = guarded.merge(routes);
     }
-    open.layer(Extension(Arc::new(description)))
+    open.layer(Extension(Arc::new(contract::complete(&description))))
         .merge(metrics)
         .merge(guarded.layer(map_response(not_stored)))
         // One path may take several roles, by its methods, so this is said of all together.

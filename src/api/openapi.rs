@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Extension;
+use serde_json::Value;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{AdditionalProperties, AllOfBuilder, OneOfBuilder, Schema, Type};
@@ -58,8 +59,8 @@ pub(super) fn with_role(mut api: OpenApi, role: Role) -> OpenApi {
     get, path = "/openapi.json", tag = "monitoring", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value, content_type = "application/json")),
 )]
-pub(super) async fn document(Extension(description): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
-    Json(OpenApi::clone(&description))
+pub(super) async fn document(Extension(description): Extension<Arc<Value>>) -> Json<Value> {
+    Json(Value::clone(&description))
 }
 
 /// What every request with a token may be refused with.
@@ -147,6 +148,7 @@ impl IntoResponses for Storing {
             ("400", problem("What is sent makes no sense")),
             ("408", problem("The body did not arrive in time")),
             ("413", problem("The body is too long")),
+            ("422", problem("It would end at once, or there is nothing that could end")),
             ("500", problem("A fault in Farol")),
             ("503", problem("The daemon is stopping")),
             ("507", problem("The change could not be stored, so it was not made")),

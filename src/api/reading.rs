@@ -1,7 +1,7 @@
 //! What requests carry, read key by key. Everything that is wrong is gathered, each thing with where it stands, so that a
 //! client has to be told once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -22,6 +22,44 @@ pub(super) type Sent = Result<Query<Vec<(String, String)>>, QueryRejection>;
 /// The longest value that is told as it was found, in octets.
 const SHORT: usize = 200;
 
+/// What is wrong with a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// It is not what the API's description has there.
+    Form(String),
+    /// It is that, and makes no sense here and now.
+    Sense(String),
+}
+
+impl From<String> for Wrong {
+    fn from(detail: String) -> Self {
+        Self::Form(detail)
+    }
+}
+
+/// Everything that is wrong so far.
+#[derive(Default)]
+struct Faults {
+    all: RefCell<Vec<Fault>>,
+    /// Whether something has not the form that it must have.
+    malformed: Cell<bool>,
+}
+
+impl Faults {
+    fn push(&self, wrong: Wrong, place: impl FnOnce(Fault) -> Fault, found: Option<Value>) {
+        self.malformed.set(self.malformed.get() || matches!(wrong, Wrong::Form(_)));
+        let (Wrong::Form(detail) | Wrong::Sense(detail)) = wrong;
+        self.all.borrow_mut().push(place(Fault::new(detail, found)));
+    }
+
+    fn into_error(self) -> ApiError {
+        match self.malformed.get() {
+            true => ApiError::malformed(self.all.into_inner()),
+            false => ApiError::senseless(self.all.into_inner()),
+        }
+    }
+}
+
 /// A JSON object, or a query's parameters. `read` functions ask for every key before they give up: what nobody has asked for
 /// is told to be no key.
 pub(super) struct Fields<'r> {
@@ -29,7 +67,7 @@ pub(super) struct Fields<'r> {
     /// The pointer to the object (RFC 6901); none for a query.
     at: Option<String>,
     known: Vec<&'static str>,
-    faults: &'r RefCell<Vec<Fault>>,
+    faults: &'r Faults,
 }
 
 /// Reads a body, which has to be a JSON object.
@@ -39,7 +77,7 @@ pub(super) fn read_body<T>(
 ) -> Result<T, ApiError> {
     let whole = |detail: String| {
         let fault = Fault { pointer: Some(String::new()), ..Fault::new(detail, None) };
-        Err(ApiError::faulty(vec![fault]))
+        Err(ApiError::malformed(vec![fault]))
     };
     // Said of nothing, that it ends too early would be no help.
     if body.trim_ascii().is_empty() {
@@ -67,7 +105,7 @@ pub(super) fn read_query<T>(
             twice.push(Fault { parameter: Some(key), ..Fault::new(detail, None) });
         }
     }
-    if twice.is_empty() { gather(&values, None, read) } else { Err(ApiError::faulty(twice)) }
+    if twice.is_empty() { gather(&values, None, read) } else { Err(ApiError::malformed(twice)) }
 }
 
 fn gather<T>(
@@ -75,10 +113,10 @@ fn gather<T>(
     at: Option<String>,
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Result<T, ApiError> {
-    let faults = RefCell::default();
+    let faults = Faults::default();
     let value = Fields { values, at, known: Vec::new(), faults: &faults }.finish(read);
-    let faults = faults.into_inner();
-    value.filter(|_| faults.is_empty()).ok_or_else(|| ApiError::faulty(faults))
+    let is_right = faults.all.borrow().is_empty();
+    value.filter(|_| is_right).ok_or_else(|| faults.into_error())
 }
 
 impl<'r> Fields<'r> {
@@ -94,42 +132,59 @@ impl<'r> Fields<'r> {
                     Some(hint) => format!("is not known{hint}"),
                     None => format!("is not known; write {all}"),
                 };
-                self.tell(key, detail, Some(found));
+                self.tell(key, Wrong::Form(detail), Some(found));
             }
         }
         value
     }
 
     /// A key that may be left out; null is as if it were.
-    pub(super) fn optional<T>(
+    pub(super) fn optional<T, E: Into<Wrong>>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(&'r Value) -> Result<T, String>,
+        read: impl FnOnce(&'r Value) -> Result<T, E>,
     ) -> Option<T> {
-        let found = self.find(key).filter(|it| !it.is_null())?;
-        read(found).map_err(|detail| self.tell(key, detail, Some(found))).ok()
+        self.find(key).filter(|it| !it.is_null()).and_then(|it| self.take(key, it, read))
+    }
+
+    /// A key that may be left out, and is not null.
+    pub(super) fn present<T, E: Into<Wrong>>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&'r Value) -> Result<T, E>,
+    ) -> Option<T> {
+        self.find(key).and_then(|it| self.take(key, it, read))
+    }
+
+    fn take<T, E: Into<Wrong>>(
+        &self,
+        key: &str,
+        found: &'r Value,
+        read: impl FnOnce(&'r Value) -> Result<T, E>,
+    ) -> Option<T> {
+        read(found).map_err(|wrong| self.tell(key, wrong.into(), Some(found))).ok()
     }
 
     /// A key that has to be there.
-    pub(super) fn required<T>(
+    pub(super) fn required<T, E: Into<Wrong>>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(&'r Value) -> Result<T, String>,
+        read: impl FnOnce(&'r Value) -> Result<T, E>,
     ) -> Option<T> {
         match self.find(key) {
-            Some(found) => read(found).map_err(|it| self.tell(key, it, Some(found))).ok(),
+            Some(found) => self.take(key, found, read),
             None => {
-                self.wrong(key, "is missing");
+                self.wrong(key, Wrong::Form("is missing".to_owned()));
                 None
             }
         }
     }
 
     /// A key that is left alone where it is left out, and cleared by null.
-    pub(super) fn change<T>(
+    pub(super) fn change<T, E: Into<Wrong>>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(&'r Value) -> Result<T, String>,
+        read: impl FnOnce(&'r Value) -> Result<T, E>,
     ) -> Change<T> {
         match self.find(key) {
             Some(Value::Null) => Change::Clear,
@@ -140,7 +195,7 @@ impl<'r> Fields<'r> {
     /// Whether a key is true; it is false where it is left out.
     pub(super) fn is_set(&mut self, key: &'static str) -> bool {
         let Some(found) = self.find(key) else { return false };
-        flag(found).map_err(|it| self.tell(key, it, Some(found))).unwrap_or_default()
+        self.take(key, found, flag).unwrap_or_default()
     }
 
     /// An object that may be left out.
@@ -149,7 +204,7 @@ impl<'r> Fields<'r> {
         key: &'static str,
         read: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
-        let found = self.find(key).filter(|it| !it.is_null())?;
+        let found = self.find(key)?;
         self.enter(self.pointer(key), found, read)
     }
 
@@ -168,17 +223,17 @@ impl<'r> Fields<'r> {
     }
 
     /// A list of so many values; what is left out has none.
-    pub(super) fn values<T>(
+    pub(super) fn values<T, E: Into<Wrong>>(
         &mut self,
         key: &'static str,
         count: RangeInclusive<usize>,
-        read: impl Fn(&'r Value) -> Result<T, String>,
+        read: impl Fn(&'r Value) -> Result<T, E>,
     ) -> Option<Vec<T>> {
         let items = self.items(key, count)?;
         let read = |(index, it): (usize, &'r Value)| {
             let pointer = Some(format!("{}/{index}", self.pointer(key)));
-            let fault = |detail| Fault { pointer, ..Fault::new(detail, short(it)) };
-            read(it).map_err(|detail| self.faults.borrow_mut().push(fault(detail))).ok()
+            let place = |fault| Fault { pointer, ..fault };
+            read(it).map_err(|wrong| self.faults.push(wrong.into(), place, short(it))).ok()
         };
         items.iter().enumerate().map(read).collect::<Vec<_>>().into_iter().collect()
     }
@@ -188,14 +243,14 @@ impl<'r> Fields<'r> {
             None => &[][..],
             Some(Value::Array(items)) => items,
             Some(found) => {
-                self.tell(key, "write a list".to_owned(), Some(found));
+                self.tell(key, Wrong::Form("write a list".to_owned()), Some(found));
                 return None;
             }
         };
         if count.contains(&items.len()) {
             return Some(items);
         }
-        self.wrong(key, format!("send {} to {}", count.start(), count.end()));
+        self.wrong(key, Wrong::Form(format!("send {} to {}", count.start(), count.end())));
         None
     }
 
@@ -207,18 +262,18 @@ impl<'r> Fields<'r> {
 
     /// Whether something is wrong already, from which more may seem to follow.
     pub(super) fn is_faulty(&self) -> bool {
-        !self.faults.borrow().is_empty()
+        !self.faults.all.borrow().is_empty()
     }
 
     /// Tells that something is wrong with a key.
-    pub(super) fn wrong(&self, key: &str, detail: impl Into<String>) {
-        self.tell(key, detail.into(), None);
+    pub(super) fn wrong(&self, key: &str, wrong: Wrong) {
+        self.tell(key, wrong, None);
     }
 
-    /// Tells that something is wrong with the object as a whole.
-    pub(super) fn wrong_whole(&self, detail: impl Into<String>) {
+    /// Tells that the object as a whole is not what the API's description has there.
+    pub(super) fn wrong_whole(&self, detail: &str) {
         let pointer = self.at.clone();
-        self.faults.borrow_mut().push(Fault { pointer, ..Fault::new(detail.into(), None) });
+        self.faults.push(Wrong::Form(detail.to_owned()), |it| Fault { pointer, ..it }, None);
     }
 
     fn enter<T>(
@@ -229,8 +284,8 @@ impl<'r> Fields<'r> {
     ) -> Option<T> {
         let faults = self.faults;
         let Value::Object(values) = found else {
-            let fault = Fault::new("write an object".to_owned(), short(found));
-            faults.borrow_mut().push(Fault { pointer: Some(at), ..fault });
+            let wrong = Wrong::Form("write an object".to_owned());
+            faults.push(wrong, |it| Fault { pointer: Some(at), ..it }, short(found));
             return None;
         };
         Self { values, at: Some(at), known: Vec::new(), faults }.finish(read)
@@ -247,14 +302,13 @@ impl<'r> Fields<'r> {
         format!("{}/{key}", self.at.as_deref().unwrap_or_default())
     }
 
-    fn tell(&self, key: &str, detail: String, found: Option<&Value>) {
-        let fault = Fault::new(detail, found.and_then(short));
+    fn tell(&self, key: &str, wrong: Wrong, found: Option<&Value>) {
         let escaped = key.replace('~', "~0").replace('/', "~1");
-        let fault = match &self.at {
+        let place = |fault| match &self.at {
             Some(_) => Fault { pointer: Some(self.pointer(&escaped)), ..fault },
             None => Fault { parameter: Some(key.to_owned()), ..fault },
         };
-        self.faults.borrow_mut().push(fault);
+        self.faults.push(wrong, place, found.and_then(short));
     }
 }
 

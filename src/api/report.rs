@@ -85,9 +85,9 @@ fn token_of<'s>(snapshot: &'s Snapshot, key: &EndpointKey) -> Option<&'s TokenHa
 }
 
 fn reason(value: &Value) -> Result<Option<Arc<str>>, String> {
-    let reason = Some(text(value)?.trim()).filter(|it| !it.is_empty());
-    if reason.is_some_and(|it| it.chars().count() > REASON_MOST || it.contains(is_hidden)) {
+    let reason = text(value)?;
+    if reason.chars().count() > REASON_MOST || reason.contains(is_hidden) {
         return Err(format!("write up to {REASON_MOST} visible characters on one line"));
     }
-    Ok(reason.map(Arc::from))
+    Ok(Some(reason.trim()).filter(|it| !it.is_empty()).map(Arc::from))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Api;
 use super::access::{Author, forbid_unless_admin};
 use super::error::ApiError;
-use super::reading::{Fields, text, up_to};
+use super::reading::{Fields, Wrong, text, up_to};
 use crate::clock::{Clock, in_rfc3339, rfc3339};
 use crate::control::{Change, Condition, Hold, Request};
 use crate::model::{Stamp, Timestamp};
@@ -77,19 +77,22 @@ impl Terms {
         let terms = Self::read_undoing(fields);
         let end = |it: &Value| match what {
             Some(what) => expiry(text(it)?, what, terms.at),
-            None => {
-                Err("the change only clears, so nothing of it could end; leave this out".to_owned())
-            }
+            None => Err(Wrong::Sense(
+                "the change only clears, so nothing of it could end; leave this out".to_owned(),
+            )),
         };
         Self { expires: fields.optional("expires", end), ..terms }
     }
 }
 
 /// How long something takes: from a second to a day.
-pub(super) fn span(value: &Value) -> Result<Duration, String> {
-    let found = text(value)?;
-    let span = parse_duration(found).filter(|it| SPANS.contains(it));
-    span.ok_or_else(|| "write how long, from 1s to 24h, such as `5m`".to_owned())
+pub(super) fn span(value: &Value) -> Result<Duration, Wrong> {
+    let told = || "write how long, from 1s to 24h, such as `5m`".to_owned();
+    match parse_duration(text(value)?) {
+        Some(span) if SPANS.contains(&span) => Ok(span),
+        Some(_) => Err(Wrong::Sense(told())),
+        None => Err(Wrong::Form(told())),
+    }
 }
 
 /// Changes that are asked for now.
@@ -110,7 +113,7 @@ pub(super) fn request(
 }
 
 /// A time in RFC 3339, or a duration from `now` on; after now.
-pub(super) fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub(super) fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp, Wrong> {
     let after = |span: Duration| {
         let milliseconds = i64::try_from(span.as_millis()).ok()?;
         Some(Timestamp(now.0.checked_add(milliseconds)?))
@@ -123,17 +126,17 @@ pub(super) fn expiry(text: &str, what: &str, now: Timestamp) -> Result<Timestamp
     let shown = |it: &Timestamp| in_rfc3339(*it).is_some();
     let expires = parse_duration(text).and_then(after).or_else(|| at(text)).filter(shown);
     let Some(expires) = expires else {
-        return Err(format!(
+        return Err(Wrong::Form(format!(
             "write a time such as `{}`, or how long from now on, such as `30m` or `1h30m`",
             rfc3339(Timestamp(now.0 / 1000 * 1000 + 1_800_000))
-        ));
+        )));
     };
     if expires <= now {
-        return Err(format!(
+        return Err(Wrong::Sense(format!(
             "{} is past (it is {} here), so {what} would end at once; write a later time",
             rfc3339(expires),
             rfc3339(now)
-        ));
+        )));
     }
     Ok(expires)
 }
@@ -173,7 +176,7 @@ mod tests {
             ("2026-05-01T12:00:10", "write a time such as"),
             ("2000000000h", "write a time such as"),
         ] {
-            let error = expiry(text, "it", NOW).unwrap_err();
+            let error = format!("{:?}", expiry(text, "it", NOW).unwrap_err());
             assert!(error.contains(detail), "{text}: {error}");
         }
     }

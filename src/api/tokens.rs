@@ -13,7 +13,7 @@ use super::access::{Author, Listed, ManageError};
 use super::error::ApiError;
 use super::look::now;
 use super::openapi::Guarded;
-use super::reading::{Fields, Sent, name, one_of, parsed, read_body, read_query, text};
+use super::reading::{Fields, Sent, Wrong, name, one_of, parsed, read_body, read_query, text};
 use super::stamp::expiry;
 use super::{Api, FromPath, Refused, view};
 use crate::clock::{Clock, rfc3339};
@@ -42,6 +42,7 @@ pub(super) async fn tokens(State(api): State<Arc<Api>>) -> Json<view::Tokens> {
         (status = 200, description = "It opens something from now on", body = view::CreatedToken),
         (status = 400, description = "What is sent makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 408, description = "The body did not arrive in time", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 422, description = "There can be no such token", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 409, description = "There are too many tokens", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 413, description = "The body is too long", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 507, description = "It could not be stored, so it was not made", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
@@ -179,7 +180,8 @@ fn refusal(error: ManageError) -> ApiError {
 fn grant(fields: &mut Fields<'_>) -> Option<Grant> {
     let own_name = |it: &Value| match parsed::<Ident>(it)? {
         it if it.as_str() == Grant::OWN_TOKEN => {
-            Err("that is the name of the token in `admin.token`; take another".to_owned())
+            let told = "that is the name of the token in `admin.token`; take another";
+            Err(Wrong::Sense(told.to_owned()))
         }
         it => Ok(it),
     };
@@ -187,7 +189,7 @@ fn grant(fields: &mut Fields<'_>) -> Option<Grant> {
     let role = fields.required("role", parsed::<Role>);
     let scopes = fields.values("profiles", 0..=Scopes::MOST, name::<Scope>);
     let grant = Grant::new(own_name?, role?, scopes?.into_iter().collect());
-    grant.map_err(|error| fields.wrong("profiles", error.to_string())).ok()
+    grant.map_err(|error| fields.wrong("profiles", Wrong::Sense(error.to_string()))).ok()
 }
 
 fn shown(listed: Listed, now: Timestamp) -> view::Token {

@@ -41,6 +41,7 @@ const MAX_CHANGES: usize = 100;
         (status = 400, description = "What is sent makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 404, description = "No profile, endpoint or site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 408, description = "The body did not arrive in time", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 422, description = "The method doesn't fit the profile, or the client is no network", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 413, description = "The body is too long", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Guarded,
     ),
@@ -79,7 +80,7 @@ struct Asked {
 
 impl Asked {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let client = |it: &Value| Ok(Asking::read(text(it)?)?.address);
+        let client = |it: &Value| Asking::read(text(it)?).map(|it| it.address);
         let profile = fields.required("profile", |it| text(it).map(str::to_owned));
         let family = fields.optional("type", one_of([("A", Family::V4), ("AAAA", Family::V6)]));
         let client = fields.optional("client", client);
@@ -97,20 +98,16 @@ impl Asked {
 fn thought(fields: &mut Fields<'_>) -> Option<Thought> {
     let methods = Method::ALL.map(|it| (it.label(), it));
     let thoughts = [
-        fields.optional("fail", |it| target(it, Fate::Fail)),
-        fields.optional("drain", |it| target(it, Fate::Drain)),
-        fields.optional("undrain", |it| target(it, Fate::Undrain)),
+        fields.present("fail", |it| target(it, Fate::Fail)),
+        fields.present("drain", |it| target(it, Fate::Drain)),
+        fields.present("undrain", |it| target(it, Fate::Undrain)),
         fields.object("set", set),
-        fields.optional("method", one_of(methods)).map(Thought::Method),
+        fields.present("method", one_of(methods)).map(Thought::Method),
     ];
     if fields.only_key().is_none() {
         fields.wrong_whole("send one of fail, drain, undrain, set, method");
     }
-    let thought = thoughts.into_iter().flatten().next();
-    if thought.is_none() && !fields.is_faulty() {
-        fields.wrong_whole("null changes nothing");
-    }
-    thought
+    thoughts.into_iter().flatten().next()
 }
 
 fn target(value: &Value, fate: Fate) -> Result<Thought, String> {
@@ -148,7 +145,9 @@ fn refusal(error: WhatIfError) -> ApiError {
         WhatIfError::NoProfile(_) => ApiError::not_found(detail, Vec::new()),
         WhatIfError::NoEndpoint { text, known, .. } => not_found(&detail, &text, known),
         WhatIfError::NoSite { site, known, .. } => not_found(&detail, site.as_str(), known),
-        WhatIfError::Misfit { .. } => ApiError::bad_request(format!("method: {detail}")),
+        WhatIfError::Misfit { .. } => {
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, format!("method: {detail}"))
+        }
     }
 }
 

@@ -39,6 +39,7 @@ mod systemd;
 mod token;
 mod watch;
 mod whatif;
+mod zone;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ enum Verb {
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
+    Zone(zone::Zone),
     Batch(batch::Batch),
     Change(change::Change),
     History(history::History),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
+        Verb::Zone(verb) => verb.run(),
         Verb::Batch(verb) => verb.run(),
         Verb::Change(verb) => verb.run(),
         Verb::History(verb) => verb.run(),

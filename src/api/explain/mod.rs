@@ -4,10 +4,11 @@ mod why;
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::reading::Wrong;
 use super::render::percent;
 use super::view;
 use crate::model::{
-    Endpoint, Family, Geography, Ident, Method, Name, RecordType, WhenNoneHealthy,
+    Endpoint, Family, Geography, Ident, Method, Name, NetworkError, RecordType, WhenNoneHealthy,
     canonical_network, network_around, parse_network,
 };
 use crate::routing::{Basis, Draw, Located, Pick, Relation, Standing, Table};
@@ -30,12 +31,18 @@ impl Asking {
         Self { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), length: None, given: false };
 
     /// Reads an address or a network.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(super) fn read(text: &str) -> Result<Self, Wrong> {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self { address: address.to_canonical(), length: None, given: true });
         }
         let network = parse_network(text).map_err(|error| {
-            format!("{error}; write an address or a network, such as 10.20.0.1 or 10.20.0.0/16")
+            let told = format!(
+                "{error}; write an address or a network, such as 10.20.0.1 or 10.20.0.0/16"
+            );
+            match error {
+                NetworkError::Form => Wrong::Form(told),
+                NetworkError::Length { .. } | NetworkError::HostBits(_) => Wrong::Sense(told),
+            }
         })?;
         let network = canonical_network(network);
         Ok(Self { address: network.network(), length: Some(network.prefix_len()), given: true })
