@@ -19,9 +19,10 @@ use tokio::time::timeout;
 
 use super::access::{Author, sees_site};
 use super::error::ApiError;
+use super::look::now;
 use super::openapi::Guarded;
 use super::{Api, Refused, render, view};
-use crate::clock::{Clock, rfc3339};
+use crate::clock::rfc3339;
 use crate::control::{Change, Event, Happening};
 use crate::model::{Ident, Name, Scopes, Subject};
 use crate::snapshot::Snapshot;
@@ -110,7 +111,7 @@ impl Teller {
     /// Waits until there is something to send. Nothing is sent any more to whom nothing lets in any more.
     async fn next(mut self) -> Option<(Self, Bytes)> {
         while self.text.is_empty() {
-            if !self.api.access.still_admits(&self.author, Clock::time_of_day()) {
+            if !self.api.access.still_admits(&self.author, now(&self.api)) {
                 return None;
             }
             let news = self.api.events.after(self.heard, TOGETHER);

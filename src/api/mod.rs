@@ -7,6 +7,7 @@ mod batch;
 mod body;
 mod change;
 mod connections;
+mod dashboard;
 mod error;
 mod etag;
 mod events;
@@ -19,6 +20,7 @@ mod pieces;
 mod render;
 mod report;
 mod server;
+mod session;
 mod stamp;
 mod tls;
 mod tokens;
@@ -40,7 +42,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use tokio::sync::Semaphore;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use self::access::Guard;
@@ -125,6 +127,13 @@ fn router(api: Arc<Api>) -> Router {
         .split_for_parts();
 
     let needs = |least| Guard { api: api.clone(), least };
+    let whoever = from_fn_with_state(needs(Role::Viewer), access::guard);
+    let (sessions, described) = OpenApiRouter::new()
+        .routes(routes!(session::session).layer(whoever))
+        .routes(routes!(session::sign_in, session::sign_out))
+        .split_for_parts();
+    description.merge(described);
+    let sessions = sessions.method_not_allowed_fallback(wrong_method);
     let (metrics, described) = metrics.split_for_parts();
     description.merge(openapi::with_role(described, Role::Viewer));
     let metrics = metrics
@@ -144,7 +153,8 @@ fn router(api: Arc<Api>) -> Router {
     open.method_not_allowed_fallback(wrong_method)
         .layer(Extension(Arc::new(description)))
         .merge(metrics)
-        .merge(guarded.layer(map_response(not_stored)))
+        .merge(guarded.merge(sessions).layer(map_response(not_stored)))
+        .merge(dashboard::routes())
         .fallback(no_such_path)
         .with_state(api)
 }

@@ -148,6 +148,8 @@ mod tests {
             scopes: Scopes::all(),
             remote: std::net::Ipv4Addr::LOCALHOST.into(),
             token: None,
+            session: None,
+            until: None,
         };
         assert!(stamp(author(), None, Some("1h"), Some("it")).is_ok());
         let error = format!("{:?}", stamp(author(), None, Some("1h"), None).unwrap_err());

@@ -5,6 +5,7 @@ mod change;
 mod explain;
 mod name;
 mod routing;
+mod session;
 mod site;
 mod state;
 mod timeline;
@@ -21,6 +22,7 @@ pub use explain::{
 };
 pub use name::{FailedResolution, Resolved};
 pub use routing::{Affinity, Guardrails, Ramp};
+pub use session::{Session, SessionRequest};
 pub use site::{Drain, Location, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{History, HistoryTurn, Timeline, Turn};
