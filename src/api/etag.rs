@@ -45,16 +45,20 @@ pub(super) fn unless_known(
     headers: &HeaderMap,
     version: Version,
 ) -> Result<Option<Response>, ApiError> {
-    let known = match tags(headers, header::IF_NONE_MATCH)? {
-        None => false,
-        Some(Tags::Any) => true,
-        Some(Tags::OneOf(tags)) => tags.iter().any(|it| it.text == version.to_string()),
-    };
-    Ok(known.then(|| {
+    Ok(is_known(headers, &version.to_string())?.then(|| {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         tag(&mut response, Some(version));
         response
     }))
+}
+
+/// Whether If-None-Match has this tag, which is without its quotes.
+pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> Result<bool, ApiError> {
+    Ok(match tags(headers, header::IF_NONE_MATCH)? {
+        None => false,
+        Some(Tags::Any) => true,
+        Some(Tags::OneOf(tags)) => tags.iter().any(|it| it.text == tag),
+    })
 }
 
 /// What a change expects, by If-Match (RFC 9110 13.1.1). Weak tags, and those that were never ours, match nothing.

@@ -16,10 +16,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::access::{Author, sees_site};
+use super::look::now;
 use super::openapi::Guarded;
 use super::reading::{Fields, Sent, name, parsed, read_query};
 use super::{Api, Refused, render, view};
-use crate::clock::{Clock, rfc3339};
+use crate::clock::rfc3339;
 use crate::control::{Change, Event, Happening};
 use crate::model::{Expired, Ident, Name, Scopes, Subject, Undo};
 use crate::snapshot::Snapshot;
@@ -99,7 +100,7 @@ impl Teller {
     /// Waits until there is something to send. Nothing is sent any more to whom nothing lets in any more.
     async fn next(mut self) -> Option<(Self, Bytes)> {
         while self.text.is_empty() {
-            if !self.api.access.still_admits(&self.author, Clock::time_of_day()) {
+            if !self.api.access.still_admits(&self.author, now(&self.api)) {
                 return None;
             }
             let news = self.api.events.after(self.heard, TOGETHER);

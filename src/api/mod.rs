@@ -8,6 +8,7 @@ mod body;
 mod change;
 mod connections;
 mod contract;
+mod dashboard;
 mod error;
 mod etag;
 mod events;
@@ -22,6 +23,7 @@ mod reading;
 mod render;
 mod report;
 mod server;
+mod session;
 mod stamp;
 mod tls;
 mod tokens;
@@ -45,7 +47,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use tokio::sync::Semaphore;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use self::access::Guard;
@@ -139,6 +141,12 @@ fn router(api: Arc<Api>) -> Router {
         .split_for_parts();
 
     let needs = |least| Guard { api: api.clone(), least };
+    let whoever = from_fn_with_state(needs(Role::Viewer), access::guard);
+    let (sessions, described) = OpenApiRouter::new()
+        .routes(routes!(session::session).layer(whoever))
+        .routes(routes!(session::sign_in, session::sign_out))
+        .split_for_parts();
+    description.merge(described);
     let (metrics, described) = metrics.split_for_parts();
     description.merge(openapi::with_role(described, Role::Viewer));
     let metrics = metrics.layer(from_fn_with_state(needs(Role::Viewer), access::guard_metrics));
@@ -153,7 +161,8 @@ fn router(api: Arc<Api>) -> Router {
     }
     open.layer(Extension(Arc::new(contract::complete(&description))))
         .merge(metrics)
-        .merge(guarded.layer(map_response(not_stored)))
+        .merge(guarded.merge(sessions).layer(map_response(not_stored)))
+        .merge(dashboard::routes())
         // One path may take several roles, by its methods, so this is said of all together.
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_such_path)

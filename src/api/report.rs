@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 use super::access::{Author, Peer, authorize, bearer, forbid_unseen, is_token};
@@ -55,7 +55,7 @@ pub(super) async fn report(
     if !is_site {
         // Whoever has no token learns nothing of what there is.
         let peer = peer.map_or_else(Peer::unknown, |it| it.0);
-        let author: Author = authorize(&api, &headers, &peer, Role::Operator)?;
+        let author: Author = authorize(&api, &Method::POST, &headers, &peer, Role::Operator)?;
         let named: Option<Name> = profile.parse().ok();
         forbid_unseen(&api, &author, named.as_slice())?;
     }
