@@ -11,6 +11,7 @@ import { several } from "./format.js";
  * @property {string} [since] RFC 3339
  * @property {{profile: string, endpoint?: string}[]} [where] what it is about
  * @property {string} [drain] the site that could be drained
+ * @property {boolean} [none] whether it is that a profile has no healthy endpoint
  */
 
 /**
@@ -40,7 +41,7 @@ function failingOpen(status, profiles) {
     const healthy = profile?.endpoints.some((it) => it.status === "Online" && it.enabled);
     return {
       key: `open ${name}`, weight: "severe", where: [{ profile: name }],
-      title: healthy ? `${name} has too few healthy endpoints` : `${name} has no healthy endpoint`,
+      none: !healthy, title: healthy ? `${name} has too few healthy endpoints` : `${name} has no healthy endpoint`,
       text: [profile && answered(profile), why].filter(Boolean).join(". Probes say: "),
       since: latest(profile?.endpoints.filter((it) => it.status === "Degraded").map((it) => it.since) ?? []),
     };
@@ -69,10 +70,14 @@ function degraded(status, sites, known) {
     if (full) group.times.push(full.since);
     groups.set(key, group);
   }
+  const open = new Set(status.failing_open);
   const matters = [...groups.entries()].map(([key, { place, site, reason, where, times }]) => {
-    const whole = sites.find((it) => it.name === site);
-    const dead = whole && whole.healthy === 0 && whole.endpoints > 1 && !whole.drained;
-    const drain = site && !whole?.drained ? site : undefined;
+    const whole = sites.find((it) => it.name === site && !it.drained);
+    const dead = whole && whole.healthy === 0 && whole.endpoints > 1;
+    // One endpoint in trouble is no reason to drain a site where others are well.
+    const drain = whole && where.length * 2 >= whole.endpoints ? site : undefined;
+    const isSaid = !dead && where.every((it) => open.has(it.profile));
+    if (isSaid) return null;
     const [first] = where;
     const title = dead && where.length === whole.endpoints
       ? `${site}: none of its ${several(whole.endpoints, "endpoint")} is healthy`
@@ -80,10 +85,10 @@ function degraded(status, sites, known) {
         ? `${first.profile} ${first.endpoint} is Degraded`
         : `${place}: ${several(where.length, "endpoint")} Degraded`;
     return {
-      key: `degraded ${key}`, weight: dead ? "severe" : "bad", title, text: reason, where, drain,
-      since: earliest(times),
+      key: `degraded ${key}`, weight: dead ? "severe" : "bad", title, text: reason, drain, since: earliest(times),
+      where: where.length > 1 ? where.map((it) => (it.endpoint === place ? { profile: it.profile } : it)) : where,
     };
-  });
+  }).filter(Boolean);
   const rank = { severe: 0, bad: 1 };
   return matters.sort((a, b) => rank[a.weight] - rank[b.weight] || b.where.length - a.where.length);
 }
@@ -127,7 +132,9 @@ export function verdict(status, matters) {
   const open = status.failing_open.length;
   const failed = status.degraded.length;
   if (open > 0) {
-    return { weight: "severe", text: `${several(open, "profile")} without enough healthy endpoints` };
+    const none = matters.filter((it) => it.none).length === open;
+    const has = open === 1 ? "has" : "have";
+    return { weight: "severe", text: `${several(open, "profile")} ${has} ${none ? "no healthy endpoint" : "too few healthy endpoints"}` };
   }
   if (matters.some((it) => it.weight === "severe")) return { weight: "severe", text: "A site has no healthy endpoint" };
   if (failed > 0) {

@@ -24,7 +24,7 @@ export function endpointCard(page, name) {
   const control = page.weights.control(name);
   let offered = "";
   const element = h("article", { class: "panel endpoint", "aria-label": `Endpoint ${name}` },
-    h("div", { class: "who" }, title, what), h("div", { class: "traffic" }, shares, control.element),
+    h("div", { class: "identity" }, title, what), h("div", { class: "traffic" }, shares, control.element),
     h("div", { class: "health" }, health, probe), actions);
   return {
     element,
@@ -34,7 +34,7 @@ export function endpointCard(page, name) {
       setContent(what, target(endpoint), overrides(endpoint));
       setContent(shares, gets(endpoint, perSecond, total));
       control.update(endpoint, method);
-      setContent(health, strip(turns, endpoint.status, window, endpoint.name), turns.length === 0 ? null
+      setContent(health, strip(turns, endpoint, window), turns.length === 0 ? null
         : h("details", null, h("summary", null, "Turns in words"), [...turns].reverse().slice(0, TURNS).map((it) => turnLine(it))));
       setContent(probe, lastProbe(endpoint));
       const possible = JSON.stringify([endpoint.enabled, endpoint.forced, endpoint.site, endpoint.drained, endpoint.overrides, endpoint.priority]);
@@ -63,10 +63,10 @@ function overrides({ overrides }) {
 }
 
 function gets(endpoint, perSecond, total) {
-  const part = perSecond !== null && total > 0 ? `, ${percent((perSecond / total) * 100)} of them` : "";
+  const part = perSecond !== null && total > 0 ? ` (${percent((perSecond / total) * 100)})` : "";
   return [h("p", { class: "share" }, h("b", null, endpoint.share === null ? "by client" : percent(endpoint.share)),
     h("span", { class: "hint" }, endpoint.share === null ? "" : " of the answers")),
-  h("p", { class: "hint" }, "realised: ", rate(perSecond), part),
+  h("p", { class: "hint" }, "realised ", rate(perSecond), part),
   endpoint.ramp ? h("p", { class: "hint" }, `starts slowly: ${percent(endpoint.ramp.percent)} of its share, all of it `, timeTag(endpoint.ramp.until, "until")) : null,
   endpoint.cached_until && endpoint.share === 0
     ? h("p", { class: "hint" }, "resolvers may still answer with it; the last ends ", timeTag(endpoint.cached_until, "until")) : null];
@@ -89,7 +89,7 @@ function deeds(page, endpoint, method) {
   const { name, site, drained } = endpoint;
   const why = whyNot();
   const act = (label, change, title) => button(label, () => planEndpoint(page.profile(), name, change, title, page.refresh), {
-    disabled: why !== null, title: why ?? "Shows first what would happen", "aria-label": `${title}…`,
+    disabled: why !== null, title: why ?? "Shows first what would happen", "aria-label": `${label} ${name}`,
   });
   const list = [endpoint.enabled
     ? act("Disable…", { enabled: false }, `Disable ${name}`)

@@ -120,15 +120,15 @@ async function previewOfSite(site, action, signal) {
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
-  const parts = profiles.map((profile) => ({ profile, ...told.get(profile.name) }));
+  const parts = profiles.map((profile) => ({ ...told.get(profile.name), profile }));
   const moved = parts.filter((it) => it.rows.some((row) => row.shares.some((share) => share.now !== share.then)));
   const bad = parts.filter((it) => it.warnings.length > 0);
   const verb = action === "drain" ? "leaves" : "comes back to";
   parts.sort((a, b) => b.warnings.length - a.warnings.length || moved.includes(b) - moved.includes(a));
   return h("div", { class: "preview" },
-    h("p", { class: "summary" }, h("b", null, `Traffic ${verb} ${site} in ${several(moved.length, "profile")}`),
+    h("p", { class: "lead" }, h("b", null, `Traffic ${verb} ${site} in ${several(moved.length, "profile")}`),
       bad.length > 0 ? `, with ${several(bad.length, "warning")}.` : "."),
-    h("ul", { class: "moves" }, parts.map((it) => h("li", null, h("b", null, it.profile.name), " ", moves(it), warnings(it.warnings)))),
+    h("ul", { class: "moves", tabindex: 0, "aria-label": "Profile by profile" }, parts.map((it) => h("li", null, h("b", null, it.profile.name), " ", moves(it), warnings(it.warnings)))),
     next ? h("p", { class: "hint" }, `These are the first ${LOOKED_AT} profiles in ${site}; the others are not shown.`) : null);
 }
 

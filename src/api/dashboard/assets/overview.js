@@ -115,7 +115,7 @@ function forceItem(first, refresh) {
   if (override) {
     const clear = async () => planEndpoint(await get(`/v1/profiles/${encodeURIComponent(first.profile)}`), first.endpoint,
       { [override.field]: null }, `Clear the ${override.field} of ${first.endpoint}`, refresh);
-    actions.append(button("Clear…", clear, { ...props, "aria-label": `Clear the ${override.field} of ${first.endpoint} in ${first.profile}` }));
+    actions.append(button("Clear…", clear, { ...props, "aria-label": `Clear… the ${override.field} of ${first.endpoint} in ${first.profile}` }));
   }
   return {
     element: h("li", { class: "note" }, sign(site ? "aside" : "note"), what, actions),

@@ -6,7 +6,8 @@ import { announce, button, field, h, setText } from "./dom.js";
 import { dateTime, sign } from "./format.js";
 import { setContent } from "./update.js";
 
-const UNITS = { min_healthy_endpoints: "healthy endpoints", min_sites: "sites", min_capacity: "% of the capacity", max_weight_step: "" };
+const LOOKING = "What would happen is being looked up";
+const UNITS = { min_healthy_endpoints: "healthy endpoints", min_sites: "sites", min_capacity: "% of the capacity" };
 
 /**
  * @typedef {object} Plan a change that is not made yet
@@ -23,7 +24,8 @@ const UNITS = { min_healthy_endpoints: "healthy endpoints", min_sites: "sites", 
  * The form of a plan: what would happen, the terms, and the button that names what it does.
  * @param {Plan} plan
  * @param {() => void} cancel
- * @returns {{element: HTMLFormElement, check: () => Promise<void>}} `check` finds out again what would happen
+ * @returns {{element: HTMLFormElement, check: (wait?: number) => Promise<void>}} `check` finds out again what would
+ *   happen, after so many milliseconds; until it has, nothing can be done
  */
 export function planForm(plan, cancel) {
   const outcome = h("div", { class: "outcome", "aria-live": "polite" });
@@ -50,11 +52,12 @@ export function planForm(plan, cancel) {
   offers().then((it) => (switches.hidden = !it.pending), () => {});
 
   let checking;
-  let blocked = whyNot();
+  let blocked = whyNot() ?? LOOKING;
   let busy = false;
   const settle = () => {
     setText(confirm, plan.confirm());
-    confirm.disabled = busy || Boolean(blocked && !override.value.trim());
+    const passedOver = blocked !== LOOKING && !overriding.hidden && override.value.trim();
+    confirm.disabled = busy || Boolean(blocked && !passedOver);
     confirm.title = blocked ?? "";
   };
   override.addEventListener("input", settle);
@@ -67,9 +70,13 @@ export function planForm(plan, cancel) {
     override_guardrail: (!overriding.hidden && override.value.trim()) || undefined,
   });
 
-  async function check() {
+  async function check(wait = 0) {
     checking?.abort();
     const { signal } = (checking = new AbortController());
+    blocked = whyNot() ?? LOOKING;
+    settle();
+    await new Promise((go) => setTimeout(go, wait));
+    if (signal.aborted) return;
     const { method, path, body } = plan.request();
     element.setAttribute("aria-busy", "true");
     const [answers, trial] = await Promise.allSettled([
@@ -146,7 +153,7 @@ export function problemOf(error, title) {
     h("b", null, [it.profile, it.endpoint].filter(Boolean).join(" ")), ` ${it.guardrail} = ${it.limit}: `,
     it.guardrail === "max_weight_step"
       ? `the weight would go from ${it.now} to ${it.then}`
-      : `${it.then} ${UNITS[it.guardrail] ?? ""} would be left of now ${it.now}`));
+      : `${it.then} of ${it.now} ${UNITS[it.guardrail] ?? ""} would be left`));
   const guarded = breaches.length > 0;
   const changed = error instanceof Refusal && error.status === 412;
   return h("div", { class: "problem" }, sign(guarded ? "severe" : "bad"), h("div", null,

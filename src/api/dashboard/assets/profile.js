@@ -33,7 +33,7 @@ export function profilePage({ refresh, params: [name] }) {
   const windows = h("div", { class: "choice", role: "group", "aria-label": "What the strips show" },
     WINDOWS.map(([label, length]) => button(label, () => ((window = length), show()), { "data-window": length })));
   const element = h("div", { class: "page" },
-    h("p", { class: "crumb" }, h("a", { href: "#/" }, "Overview")), head, bar, facts, deeds,
+    h("p", { class: "crumb" }, h("a", { href: "#/" }, "Overview")), head, h("section", { class: "panel summary", "aria-label": "Summary" }, bar, facts, deeds),
     h("div", { class: "title-row" }, h("h2", null, "Endpoints"), windows),
     endpoints, weights.element, explainForm(name),
     h("section", { class: "panel", "aria-labelledby": "history-title" },

@@ -2,11 +2,16 @@
 
 import { me } from "./api.js";
 import { openDialog } from "./dialog.js";
-import { button, h, setText } from "./dom.js";
+import { button, h, svg } from "./dom.js";
 import { clockTime, sign } from "./format.js";
 import { setContent } from "./update.js";
 
 const PLACES = [["#/", "Overview", "o"], ["#/sites", "Sites", "s"], ["#/audit", "Audit", "a"], ["#/history", "History", "h"]];
+const ICONS = {
+  system: "M8 1.8a6.2 6.2 0 1 0 0 12.4zM8 1.8a6.2 6.2 0 0 1 0 12.4",
+  light: "M8 4.8a3.2 3.2 0 1 0 0 6.4a3.2 3.2 0 0 0 0-6.4zM8 .8v1.6M8 13.6v1.6M.8 8h1.6M13.6 8h1.6M2.9 2.9l1.1 1.1M12 12l1.1 1.1M13.1 2.9L12 4M4 12l-1.1 1.1",
+  dark: "M13.6 10.2A6 6 0 0 1 5.8 2.4a6 6 0 1 0 7.8 7.8z",
+};
 const THEMES = { system: "light", light: "dark", dark: "system" };
 
 const state = h("span", { class: "live", role: "status" });
@@ -23,9 +28,9 @@ export function showShell({ leave }) {
   document.getElementById("top").replaceChildren(skip,
     h("a", { class: "brand", href: "#/" }, h("img", { src: "/assets/icon.svg", alt: "", width: 24, height: 24 }), "Farol"),
     me ? places : "", h("span", { class: "space" }), me ? state : "", themeButton(),
-    me ? button("?", showKeys, { class: "quiet", "aria-label": "Keys", title: "Keys (?)" }) : "",
+    me ? button("?", showKeys, { class: "quiet icon", "aria-label": "Keys", title: "Keys (?)" }) : "",
     me ? h("span", { class: "who" }, h("b", null, me.name), " ", h("span", { class: "hint" }, me.role)) : "",
-    me ? button("Sign out", leave, { class: "quiet" }) : "");
+    me ? button("Sign out", leave, { class: "quiet", title: `Signed in as ${me.name}, ${me.role}` }) : "");
 }
 
 /**
@@ -65,9 +70,15 @@ function themeButton() {
     } catch {
       // Without storage it holds for this page only.
     }
-    setText(it, label());
+    show();
   };
-  const it = button(label(), change, { class: "quiet theme" });
+  const it = button("", change, { class: "quiet icon" });
+  const show = () => {
+    it.setAttribute("aria-label", label());
+    it.title = label();
+    it.replaceChildren(svg("svg", { class: "sign", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { class: "outline", d: ICONS[theme()] })));
+  };
+  show();
   return it;
 }
 

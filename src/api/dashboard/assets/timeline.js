@@ -5,6 +5,7 @@ import { clockTime, dateTime, now, span, status, timeTag } from "./format.js";
 
 const WIDTH = 1000;
 const HEIGHT = 22;
+const NARROWEST = 5;
 /** What the strips may show: name and milliseconds. */
 export const WINDOWS = [["1 h", 3_600_000], ["24 h", 86_400_000], ["7 d", 604_800_000]];
 
@@ -16,33 +17,32 @@ const LOOKS = {
 /**
  * The strip.
  * @param {object[]} turns the times that the status changed, the oldest first
- * @param {string} current the status now
+ * @param {object} endpoint as the API tells it
  * @param {number} window milliseconds that are shown
- * @param {string} name whose it is
  * @returns {HTMLElement}
  */
-export function strip(turns, current, window, name) {
+export function strip(turns, endpoint, window) {
   const end = now();
   const start = end - window;
-  const pieces = piecesOf(turns, current, start, end);
+  const pieces = piecesOf(turns, endpoint, start, end);
   const x = (time) => ((time - start) / window) * WIDTH;
   const shapes = pieces.map((it) => {
     const [look, height] = LOOKS[it.status] ?? ["off", 14];
-    const width = Math.max(x(it.to) - x(it.from), 2);
+    const width = Math.max(x(it.to) - x(it.from), NARROWEST);
     return svg("rect", { class: look, x: x(it.from), width, y: HEIGHT - height, height },
       svg("title", null, `${it.status} from ${clockTime(it.from)}, for ${span(Math.round((it.to - it.from) / 1000))}${it.why ? `: ${it.why}` : ""}`));
   });
   const bad = pieces.filter((it) => it.status === "Degraded").reduce((sum, it) => sum + it.to - it.from, 0);
-  const told = `${name}: ${bad > 0 ? `Degraded for ${span(Math.round(bad / 1000))}` : "never Degraded"} in the last ${span(window / 1000)}`;
+  const told = `${endpoint.name}: ${bad > 0 ? `Degraded for ${span(Math.round(bad / 1000))}` : "never Degraded"} in the last ${span(window / 1000)}`;
   return h("figure", { class: "strip" },
     svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": told }, shapes),
     h("figcaption", null, h("span", null, `${span(window / 1000)} ago`), h("span", null, "now")));
 }
 
-function piecesOf(turns, current, start, end) {
+function piecesOf(turns, endpoint, start, end) {
   const pieces = [];
   let until = end;
-  let is = current;
+  let is = endpoint.status;
   for (const turn of [...turns].reverse()) {
     const at = Date.parse(turn.at);
     pieces.unshift({ status: turn.to, from: Math.max(at, start), to: until, why: turn.reason });
@@ -52,7 +52,7 @@ function piecesOf(turns, current, start, end) {
   }
   // Before the first turn nothing is known, unless it tells how long it had been so.
   const first = turns[0];
-  const from = first ? Date.parse(first.at) - (first.lasted_seconds ?? 0) * 1000 : start;
+  const from = first ? Date.parse(first.at) - (first.lasted_seconds ?? 0) * 1000 : Date.parse(endpoint.since);
   if (until > start) pieces.unshift({ status: is, from: Math.max(from, start), to: until });
   return pieces;
 }

@@ -17,7 +17,6 @@ const MOST = 65_535;
 export function weightPlan(page) {
   const planned = new Map();
   const controls = new Map();
-  let timer = 0;
   let seen = "";
 
   const weightOf = (name) => page.profile().endpoints.find((it) => it.name === name)?.weight;
@@ -57,8 +56,8 @@ export function weightPlan(page) {
     if (weight === weightOf(name)) planned.delete(name);
     else planned.set(name, weight);
     element.hidden = planned.size === 0;
-    clearTimeout(timer);
-    if (planned.size > 0) timer = setTimeout(() => form.check(), SETTLED);
+    controls.get(name).mark();
+    if (planned.size > 0) form.check(SETTLED);
   }
 
   return {
@@ -99,9 +98,17 @@ function weightControl(name, plan, goOn, isPlanned, inForce) {
   const reset = () => {
     slider.value = number.value = inForce();
   };
+  const mark = () => {
+    setText(label, isPlanned() ? `weight, now ${inForce()}` : "weight");
+    element.classList.toggle("changed", isPlanned());
+  };
   return {
     element,
-    reset,
+    mark,
+    reset() {
+      reset();
+      mark();
+    },
     focus: () => slider.focus(),
     update(endpoint, method) {
       element.hidden = method !== "weighted";
@@ -110,8 +117,7 @@ function weightControl(name, plan, goOn, isPlanned, inForce) {
         slider.max = most;
         if (document.activeElement !== number) reset();
       }
-      setText(label, isPlanned() ? `weight ${endpoint.weight}, planned` : "weight");
-      element.classList.toggle("changed", isPlanned());
+      mark();
     },
   };
 }
