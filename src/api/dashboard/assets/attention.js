@@ -2,6 +2,8 @@
 
 import { several } from "./format.js";
 
+const MOST_NAMED = 5;
+
 /**
  * @typedef {object} Matter
  * @property {string} key tells it apart from others
@@ -42,11 +44,16 @@ function failingOpen(status, profiles) {
     return {
       key: `open ${name}`, weight: "severe", where: [{ profile: name }],
       none: !healthy, title: healthy ? `${name} has too few healthy endpoints` : `${name} has no healthy endpoint`,
-      text: [profile && answered(profile), why].filter(Boolean).join(". Probes say: "),
+      text: [profile && `${answered(profile)}. ${statuses(profile)}`, why && `Probes say: ${why}`].filter(Boolean).join(". "),
       since: latest(profile?.endpoints.filter((it) => it.status === "Degraded").map((it) => it.since) ?? []),
     };
   });
 }
+
+const statuses = ({ endpoints }) => {
+  const others = endpoints.slice(0, MOST_NAMED).map((it) => `${it.name} ${it.status}`).join(", ");
+  return endpoints.length > MOST_NAMED ? `${others}, …` : others;
+};
 
 function answered(profile) {
   switch (profile.when_none_healthy) {

@@ -139,11 +139,17 @@ export function sign(kind) {
 }
 
 /**
+ * @param {string} label a status, such as `Online`
+ * @returns {string} the kind of its sign
+ */
+export const signOf = (label) => KINDS[label] ?? "note";
+
+/**
  * A status as sign and word.
  * @param {string} label such as `Online`
  * @returns {HTMLElement}
  */
 export function status(label) {
-  const kind = KINDS[label] ?? "note";
+  const kind = signOf(label);
   return h("span", { class: `status ${kind}` }, sign(kind), label.replace(/^Checking.*/, "Checking"));
 }

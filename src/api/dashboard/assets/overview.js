@@ -1,6 +1,6 @@
 // The overview: what is wrong, what operators have put in force, and every profile.
 
-import { get, offers, whyNot } from "./api.js";
+import { get, offers, profilePath, whyNot } from "./api.js";
 import { troubles, verdict } from "./attention.js";
 import { button, h, setText } from "./dom.js";
 import { several, sign, status as statusOf, timeTag } from "./format.js";
@@ -35,8 +35,7 @@ export function overview({ refresh, query }) {
     const [status, page, { sites }, waiting] = await Promise.all([
       get("/v1/status", {}, signal), get("/v1/profiles", table.query(), signal), get("/v1/sites", {}, signal), pendingOnes(signal),
     ]);
-    const isTroubled = status.degraded.length + status.failing_open.length > 0;
-    const inFull = isTroubled ? (await get("/v1/profiles", { status: "Degraded", limit: IN_FULL }, signal)).profiles : [];
+    const inFull = await troubled(status, page.profiles, signal);
     table.fill(status, sites);
     table.update(page);
     pending.update(waiting);
@@ -44,7 +43,7 @@ export function overview({ refresh, query }) {
     showVerdict(verdict(status, wrong), status);
     reconcile(matters, wrong.slice(0, MOST_MATTERS), (it) => `${it.key} ${it.drain}`, (it) => matterItem(it, refresh, table));
     setText(others, wrong.length > MOST_MATTERS ? `and ${several(wrong.length - MOST_MATTERS, "more matter")}; filter the profiles by status to see them` : "");
-    const inForce = forces(status, sites, [...page.profiles, ...inFull]);
+    const inForce = forces(status, sites, inFull);
     force.hidden = inForce.length === 0;
     reconcile(forced, inForce, (it) => it.key, (it) => forceItem(it, refresh));
   }
@@ -59,6 +58,15 @@ export function overview({ refresh, query }) {
   }
 
   return { title: "Overview", element: h("div", { class: "page" }, pending.element, trouble, force, table.element), load };
+}
+
+/** Those in trouble, as far as they are told of, in full. */
+async function troubled(status, known, signal) {
+  const degraded = status.degraded.length > 0 ? (await get("/v1/profiles", { status: "Degraded", limit: IN_FULL }, signal)).profiles : [];
+  const all = new Map([...known, ...degraded].map((it) => [it.name, it]));
+  const missing = status.failing_open.slice(0, MOST_MATTERS).filter((it) => !all.has(it));
+  const others = await Promise.all(missing.map((it) => get(profilePath(it), {}, signal)));
+  return [...all.values(), ...others];
 }
 
 async function pendingOnes(signal) {
@@ -96,8 +104,7 @@ function matterItem({ weight, drain }, refresh, table) {
 function forces(status, sites, profiles) {
   const drains = sites.filter((it) => it.drained).map((site) => ({ key: `drain ${site.name}`, site }));
   const names = new Set(profiles.map((it) => it.name));
-  const waiting = [...new Map(profiles.filter((it) => it.awaits_failback).map((it) => [it.name, it])).values()]
-    .map((profile) => ({ key: `failback ${profile.name} ${profile.etag}`, failback: profile }));
+  const waiting = profiles.filter((it) => it.awaits_failback).map((profile) => ({ key: `failback ${profile.name} ${profile.etag}`, failback: profile }));
   const more = (status.awaiting_failback ?? []).filter((it) => !names.has(it))
     .map((name) => ({ key: `failback ${name}`, failback: { name } }));
   const overrides = status.overridden.slice(0, IN_FULL).flatMap(({ profile, endpoint, overrides }) =>
@@ -113,7 +120,7 @@ function forceItem(first, refresh) {
   if (site) actions.append(button(`Bring ${site.name} back…`, () => planDrain(site.name, false, refresh), props));
   if (failback?.etag) actions.append(button("Fail back…", () => planFailback(failback, refresh), props));
   if (override) {
-    const clear = async () => planEndpoint(await get(`/v1/profiles/${encodeURIComponent(first.profile)}`), first.endpoint,
+    const clear = async () => planEndpoint(await get(profilePath(first.profile)), first.endpoint,
       { [override.field]: null }, `Clear the ${override.field} of ${first.endpoint}`, refresh);
     actions.append(button("Clear…", clear, { ...props, "aria-label": `Clear… the ${override.field} of ${first.endpoint} in ${first.profile}` }));
   }

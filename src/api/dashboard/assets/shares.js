@@ -1,7 +1,7 @@
 // Who gets which part of the answers: a bar, and the same in words beside it.
 
 import { h } from "./dom.js";
-import { percent, sign } from "./format.js";
+import { percent, sign, signOf } from "./format.js";
 
 const SERIES = 6;
 const MOST_NAMED = 6;
@@ -39,7 +39,7 @@ function byClient(endpoints) {
 
 function trouble({ status }) {
   if (status === "Online" || status === "Unmonitored") return null;
-  return h("span", { class: "trouble" }, " ", sign(status === "Degraded" ? "bad" : "off"), status);
+  return h("span", { class: "trouble" }, " ", sign(signOf(status)), status);
 }
 
 /**
