@@ -42,7 +42,7 @@ export function planForm(plan, cancel) {
   const switches = h("div", { class: "terms", hidden: true },
     field("Undo unless confirmed within", within),
     h("div", { class: "field check" }, h("label", null, worse, "Undo by itself if health gets worse")));
-  const element = h("form", { class: "plan", }, outcome, h("div", { class: "asks" }, plan.fields ?? [],
+  const element = h("form", { class: "plan" }, outcome, h("div", { class: "asks" }, plan.fields ?? [],
     h("div", { class: "terms" },
       field(plan.needsReason ? "Reason" : "Reason (optional)", reason),
       plan.sets === false ? null : field("Ends by itself", expires, "after 30m, 2h …, or at a time in RFC 3339")),
