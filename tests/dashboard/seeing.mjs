@@ -5,8 +5,8 @@ import test from "node:test";
 import { LOOKS, go, look, signIn, token, travel, url } from "./setup.mjs";
 
 test("a wrong token opens nothing, and the right one the overview", () => travel(async (page) => {
-  assert.match(await page.title(), /Sign in/);
   await page.getByText("admin.token in the state directory").waitFor();
+  assert.match(await page.title(), /Sign in/);
   await page.getByLabel("Token").fill("wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("alert").getByText("This token opens nothing").waitFor();

@@ -3,6 +3,8 @@
 import { several } from "./format.js";
 
 const MOST_NAMED = 5;
+// More profiles than this that fail open for the same reason are one matter.
+const MOST_ALIKE = 4;
 
 /**
  * @typedef {object} Matter
@@ -13,7 +15,7 @@ const MOST_NAMED = 5;
  * @property {string} [since] RFC 3339
  * @property {{profile: string, endpoint?: string}[]} [where] what it is about
  * @property {string} [drain] the site that could be drained
- * @property {boolean} [none] whether it is that a profile has no healthy endpoint
+ * @property {number} [none] how many profiles have no healthy endpoint by it
  */
 
 /**
@@ -36,18 +38,29 @@ export function troubles(status, sites, profiles) {
 }
 
 function failingOpen(status, profiles) {
-  return status.failing_open.map((name) => {
-    const profile = profiles.find((it) => it.name === name);
-    const failed = status.degraded.filter((it) => it.profile === name);
-    const why = [...new Set(failed.map((it) => it.reason).filter(Boolean))].join("; ");
-    const healthy = profile?.endpoints.some((it) => it.status === "Online" && it.enabled);
+  const failed = Map.groupBy(status.degraded, (it) => it.profile);
+  const known = new Map(profiles.map((it) => [it.name, it]));
+  const single = status.failing_open.map((name) => openProfile(name, known.get(name), failed.get(name) ?? []));
+  return [...Map.groupBy(single, (it) => `${it.none} ${it.why}`).values()].flatMap((alike) => {
+    if (alike.length <= MOST_ALIKE) return alike;
+    const [{ key, none, why }] = alike;
     return {
-      key: `open ${name}`, weight: "severe", where: [{ profile: name }],
-      none: !healthy, title: healthy ? `${name} has too few healthy endpoints` : `${name} has no healthy endpoint`,
-      text: [profile && `${answered(profile)}. ${statuses(profile)}`, why && `Probes say: ${why}`].filter(Boolean).join(". "),
-      since: latest(profile?.endpoints.filter((it) => it.status === "Degraded").map((it) => it.since) ?? []),
+      key: `many ${key}`, weight: "severe", none: none && alike.length, text: why && `Probes say: ${why}`,
+      title: `${several(alike.length, "profile")} have ${none ? "no healthy endpoint" : "too few healthy endpoints"}`,
+      since: earliest(alike.map((it) => it.since).filter(Boolean)), where: alike.flatMap((it) => it.where),
     };
   });
+}
+
+function openProfile(name, profile, failed) {
+  const why = [...new Set(failed.map((it) => it.reason).filter(Boolean))].join("; ");
+  const healthy = profile?.endpoints.some((it) => it.status === "Online" && it.enabled);
+  return {
+    key: `open ${name}`, weight: "severe", where: [{ profile: name }], why,
+    none: healthy ? 0 : 1, title: healthy ? `${name} has too few healthy endpoints` : `${name} has no healthy endpoint`,
+    text: [profile && `${answered(profile)}. ${statuses(profile)}`, why && `Probes say: ${why}`].filter(Boolean).join(". "),
+    since: latest(profile?.endpoints.filter((it) => it.status === "Degraded").map((it) => it.since) ?? []),
+  };
 }
 
 const statuses = ({ endpoints }) => {
@@ -139,7 +152,7 @@ export function verdict(status, matters) {
   const open = status.failing_open.length;
   const failed = status.degraded.length;
   if (open > 0) {
-    const none = matters.filter((it) => it.none).length === open;
+    const none = matters.reduce((sum, it) => sum + (it.none ?? 0), 0) === open;
     const has = open === 1 ? "has" : "have";
     return { weight: "severe", text: `${several(open, "profile")} ${has} ${none ? "no healthy endpoint" : "too few healthy endpoints"}` };
   }

@@ -98,9 +98,13 @@ async function show() {
   if (own !== visit || !me) return;
   const query = new URLSearchParams(search);
   const problem = h("div");
-  page = { ...make({ refresh, params, query }), problem, looks: 0 };
-  page.element.hidden = true;
   const waiting = h("p", { class: "hint waiting", role: "status" }, "Looking it up…");
+  const reveal = () => {
+    waiting.remove();
+    if (page?.element.hidden) page.element.hidden = false;
+  };
+  page = { ...make({ refresh, reveal, params, query }), problem, looks: 0 };
+  page.element.hidden = true;
   main.replaceChildren(waiting, problem, page.element);
   document.title = `${page.title} · Farol`;
   markPlace(path);

@@ -16,10 +16,11 @@ const IN_FULL = 100;
 
 /**
  * The overview.
- * @param {{refresh: () => void, query: URLSearchParams}} page `refresh` has `load` called again; `query` may have filters
+ * @param {{refresh: () => void, reveal: () => void, query: URLSearchParams}} page `refresh` has `load` called again; `reveal`
+ *   shows the page before all of it is there; `query` may have filters
  */
-export function overview({ refresh, query }) {
-  const headline = h("h1", { id: "verdict", class: "verdict" });
+export function overview({ refresh, reveal, query }) {
+  const headline = h("h1", { id: "verdict", class: "verdict" }, h("span", { class: "hint" }, "Looking what is wrong…"));
   const facts = h("div", { class: "facts" });
   const matters = h("ul", { class: "matters" });
   const others = h("p", { class: "hint" });
@@ -32,17 +33,21 @@ export function overview({ refresh, query }) {
   table.filter(Object.fromEntries(query));
 
   async function load(signal) {
+    const rows = get("/v1/profiles", table.query(), signal).then((page) => {
+      table.update(page);
+      reveal();
+      return page;
+    });
     const [status, page, { sites }, waiting] = await Promise.all([
-      get("/v1/status", {}, signal), get("/v1/profiles", table.query(), signal), get("/v1/sites", {}, signal), pendingOnes(signal),
+      get("/v1/status", {}, signal), rows, get("/v1/sites", {}, signal), pendingOnes(signal),
     ]);
     const inFull = await troubled(status, page.profiles, signal);
     table.fill(status, sites);
-    table.update(page);
     pending.update(waiting);
     const wrong = troubles(status, sites, inFull);
     showVerdict(verdict(status, wrong), status);
     reconcile(matters, wrong.slice(0, MOST_MATTERS), (it) => `${it.key} ${it.drain}`, (it) => matterItem(it, refresh, table));
-    setText(others, wrong.length > MOST_MATTERS ? `and ${several(wrong.length - MOST_MATTERS, "more matter")}; filter the profiles by status to see them` : "");
+    setText(others, wrong.length > MOST_MATTERS ? `and ${several(wrong.length - MOST_MATTERS, "more matter")}: look at the profiles by status` : "");
     const inForce = forces(status, sites, inFull);
     force.hidden = inForce.length === 0;
     reconcile(forced, inForce, (it) => it.key, (it) => forceItem(it, refresh));
