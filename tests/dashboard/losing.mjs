@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
 import test from "node:test";
-import { go, travel, url } from "./setup.mjs";
+import { go, signIn, token, travel, url } from "./setup.mjs";
 
 /** A way to the daemon that can be cut. */
 class Way {
@@ -53,6 +53,21 @@ test("a dropped connection shows, and recovers by itself", async () => {
   }
 });
 
+test("a viewer looks, and is told why not more", () => travel(async (page) => {
+  const secret = await page.evaluate(async () => {
+    const body = JSON.stringify({ name: "eve", role: "viewer", expires: "1h" });
+    const response = await fetch("/v1/tokens", { method: "POST", headers: { "content-type": "application/json" }, body });
+    return (await response.json()).secret;
+  });
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await signIn(page, secret);
+  await go(page, "#/profiles/app.gtm.example.", "app.gtm.example.");
+  await page.getByText("You are signed in as a viewer. Changes take an operator.").waitFor();
+  const endpoint = page.getByRole("article", { name: "Endpoint seattle" });
+  assert.ok(await endpoint.getByRole("button", { name: "Drain seattle…" }).isDisabled());
+  assert.ok(await endpoint.getByRole("slider").isDisabled());
+}));
+
 test("who is signed out sees nothing any more", () => travel(async (page) => {
   await go(page, "#/sites", "Sites");
   await page.getByRole("button", { name: "Sign out" }).click();
@@ -66,7 +81,7 @@ test("a session that ends elsewhere asks to sign in, and goes on at the same pag
   await go(page, "#/sites", "Sites");
   await page.evaluate(() => fetch("/v1/session", { method: "DELETE" }));
   await page.getByText("The session is over.").waitFor();
-  await page.getByLabel("Token").fill(process.env.FAROL_TOKEN);
+  await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Sites", level: 1 }).waitFor();
 }));

@@ -7,5 +7,6 @@ before(start);
 after(stop);
 
 await import("./seeing.mjs");
+await import("./matters.mjs");
 await import("./changing.mjs");
 await import("./losing.mjs");

@@ -48,9 +48,10 @@ test("an answer is explained, and why the others were not chosen", () => travel(
   await go(page, "#/profiles/www.gtm.example.", "www.gtm.example.");
   await page.getByLabel("Client address or network").fill("192.0.2.7");
   await page.getByLabel("Client address or network").press("Enter");
-  const seattle = page.locator(".decision").getByRole("row", { name: /seattle/ });
-  await seattle.getByText("chosen").waitFor();
-  await page.locator(".decision").getByRole("row", { name: /orlando/ }).waitFor();
+  await page.locator(".decision .chosen").getByText("chosen").waitFor();
+  for (const name of ["seattle", "orlando"]) {
+    await page.locator(".decision").getByRole("row", { name: new RegExp(`^${name}.* (answers|priority)`) }).waitFor();
+  }
   await page.getByLabel("Client address or network").fill("nowhere");
   await page.getByRole("button", { name: "Explain" }).click();
   await page.getByText("It can't be explained").waitFor();

@@ -61,9 +61,9 @@ export async function travel(journey, { look = "light", at = url, expected = /st
   }
 }
 
-/** Signs in by the token, and waits for the overview. */
-export async function signIn(page) {
-  await page.getByLabel("Token").fill(token);
+/** Signs in by a token, that of the admin unless another is given, and waits for the overview. */
+export async function signIn(page, by = token) {
+  await page.getByLabel("Token").fill(by);
   await page.getByLabel("Token").press("Enter");
   await page.getByRole("heading", { name: "Profiles" }).waitFor();
 }

@@ -1,7 +1,7 @@
 // The audit log: who did what, when and why, the newest first.
 
 import { get } from "./api.js";
-import { button, field, h, setText } from "./dom.js";
+import { button, factList, field, h, setText } from "./dom.js";
 import { dateTime, sign, timeTag } from "./format.js";
 import { reconcile, setContent } from "./update.js";
 
@@ -23,6 +23,9 @@ export function audit({ refresh, query }) {
   const more = button("Older", loadOlder, { hidden: true });
 
   const wanted = () => ({ limit: PAGE, profile: profile.value.trim(), site: site.value.trim(), by: by.value.trim() });
+
+  const nothing = () =>
+    (profile.value || site.value || by.value ? "Nothing has been done that fits." : "Nothing has been done yet.");
 
   function again() {
     older = [];
@@ -52,7 +55,7 @@ export function audit({ refresh, query }) {
     reconcile(list, entries, (it) => String(it.number), line);
     more.hidden = !next;
     const { length } = entries;
-    setText(note, length === 0 ? "Nothing has been done that fits." : length === 1 ? "1 entry" : `${length} entries`);
+    setText(note, length === 0 ? nothing() : length === 1 ? "1 entry" : `${length} entries`);
   }
 
   return {
@@ -67,11 +70,11 @@ export function audit({ refresh, query }) {
 function line(entry) {
   const refused = entry.outcome !== "made";
   const summary = h("summary", null);
-  const details = h("details", null, summary, h("dl", { class: "facts-list" }, [
+  const details = h("details", null, summary, factList([
     ["Number", String(entry.number)], ["At", dateTime(entry.at)], ["From", entry.from ?? "by itself"],
     ["Before", values(entry.before)], ["After", values(entry.after)],
     ["Ends", entry.expires ? dateTime(entry.expires) : "when it is cleared"], ["Outcome", entry.outcome], ["Hash", entry.hash],
-  ].map(([name, text]) => [h("dt", null, name), h("dd", null, text)])));
+  ]));
   return {
     element: h("li", { class: refused ? "refused" : "" }, details),
     update() {

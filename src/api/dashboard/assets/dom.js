@@ -73,6 +73,15 @@ export function field(label, control, hint) {
 }
 
 /**
+ * Facts with their names.
+ * @param {[string, Node|string][]} facts
+ * @returns {HTMLElement}
+ */
+export function factList(facts) {
+  return h("dl", { class: "facts-list" }, facts.map(([name, told]) => h("div", null, h("dt", null, name), h("dd", null, told))));
+}
+
+/**
  * A button.
  * @param {string} label
  * @param {() => void} press what it does

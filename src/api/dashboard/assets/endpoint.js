@@ -22,10 +22,12 @@ export function endpointCard(page, name) {
   const actions = h("div", { class: "actions wrap" });
   const shares = h("div", { class: "gets" });
   const control = page.weights.control(name);
+  const lines = h("div");
+  const words = h("details", null, h("summary", null, "Turns in words"), lines);
   let offered = "";
   const element = h("article", { class: "panel endpoint", "aria-label": `Endpoint ${name}` },
     h("div", { class: "identity" }, title, what), h("div", { class: "traffic" }, shares, control.element),
-    h("div", { class: "health" }, health, probe), actions);
+    h("div", { class: "health" }, health, words, probe), actions);
   return {
     element,
     update({ endpoint, at, rate: perSecond, total, turns, window, method }) {
@@ -34,8 +36,9 @@ export function endpointCard(page, name) {
       setContent(what, target(endpoint), overrides(endpoint));
       setContent(shares, gets(endpoint, perSecond, total));
       control.update(endpoint, method);
-      setContent(health, strip(turns, endpoint, window), turns.length === 0 ? null
-        : h("details", null, h("summary", null, "Turns in words"), [...turns].reverse().slice(0, TURNS).map((it) => turnLine(it))));
+      setContent(health, strip(turns, endpoint, window));
+      words.hidden = turns.length === 0;
+      setContent(lines, [...turns].reverse().slice(0, TURNS).map((it) => turnLine(it)));
       setContent(probe, lastProbe(endpoint));
       const possible = JSON.stringify([endpoint.enabled, endpoint.forced, endpoint.site, endpoint.drained, endpoint.overrides, endpoint.priority]);
       if (possible !== offered) actions.replaceChildren(...deeds(page, endpoint, method));

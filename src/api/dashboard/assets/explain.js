@@ -1,7 +1,7 @@
 // Why a name is answered as it is, for one client.
 
 import { get } from "./api.js";
-import { field, h } from "./dom.js";
+import { factList, field, h } from "./dom.js";
 import { percent, sign, span, status } from "./format.js";
 import { problemOf } from "./plan.js";
 
@@ -11,7 +11,7 @@ import { problemOf } from "./plan.js";
  * @returns {HTMLElement}
  */
 export function explainForm(name) {
-  const client = h("input", { type: "text", placeholder: "any client", autocomplete: "off", spellcheck: "false" });
+  const client = h("input", { type: "text", placeholder: "any, 192.0.2.7 or 10.20.0.0/16", autocomplete: "off", spellcheck: "false" });
   const type = h("select", null, ["A", "AAAA"].map((it) => h("option", null, it)));
   const answer = h("div", { class: "explained", "aria-live": "polite" });
   const ask = async (event) => {
@@ -25,7 +25,7 @@ export function explainForm(name) {
   };
   return h("section", { class: "panel", "aria-labelledby": "explain-title" }, h("h2", { id: "explain-title" }, "Explain an answer"),
     h("form", { class: "filters", on: { submit: ask } },
-      field("Client address or network", client, "such as 192.0.2.7 or 10.20.0.0/16"), field("Type", type),
+      field("Client address or network", client), field("Type", type),
       h("button", { type: "submit" }, "Explain")),
     answer);
 }
@@ -35,16 +35,15 @@ function explained(told) {
   const said = alias ? `CNAME ${alias}` : answers.length > 0 ? answers.join(", ") : "no address";
   return [
     h("p", { class: "said" }, h("b", null, said), h("span", { class: "hint" }, ` ${told.outcome}`)),
-    h("dl", { class: "facts-list" },
-      fact("Client", `${told.client.network}${told.client.from === "default" ? ", of whom nothing is known" : ""}`),
-      told.ttl === null ? null : fact("TTL", `${told.ttl} s: ${told.ttl_reason}`),
-      told.scope === null ? null : fact("Holds for", `/${told.scope}: ${told.scope_reason}`),
-      told.draw === null ? null : fact("Draw", told.draw)),
+    factList([
+      ["Client", `${told.client.network}${told.client.from === "default" ? ", of whom nothing is known" : ""}`],
+      told.ttl === null ? null : ["TTL", `${told.ttl} s: ${told.ttl_reason}`],
+      told.scope === null ? null : ["Holds for", `/${told.scope}: ${told.scope_reason}`],
+      told.draw === null ? null : ["Draw", told.draw],
+    ].filter(Boolean)),
     ...told.profiles.map(decision),
   ];
 }
-
-const fact = (name, text) => [h("dt", null, name), h("dd", null, text)];
 
 function decision(profile) {
   const { location } = profile;

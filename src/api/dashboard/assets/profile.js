@@ -1,7 +1,7 @@
 // One profile: what it answers and why, its endpoints, and what can be done with them.
 
 import { get, offers, profilePath, whyNot } from "./api.js";
-import { button, h } from "./dom.js";
+import { button, factList, h } from "./dom.js";
 import { sign, status } from "./format.js";
 import { endpointCard } from "./endpoint.js";
 import { explainForm } from "./explain.js";
@@ -26,7 +26,7 @@ export function profilePage({ refresh, params: [name] }) {
   const page = { profile: () => profile, refresh };
   const weights = weightPlan(page);
   page.weights = weights;
-  const [head, facts, bar] = [h("div", { class: "title-row" }), h("dl", { class: "facts-list" }), h("div")];
+  const [head, facts, bar] = [h("div", { class: "title-row" }), h("div"), h("div")];
   const deeds = h("div", { class: "actions wrap" });
   const endpoints = h("div", { class: "endpoints" });
   const history = h("ol", { class: "lines" });
@@ -58,7 +58,7 @@ export function profilePage({ refresh, params: [name] }) {
     setContent(head, h("h1", null, profile.name), status(profile.status),
       profile.fail_open ? h("span", { class: "status severe" }, sign("severe"), "failing open") : null);
     setContent(bar, shareBar(profile.endpoints));
-    setContent(facts, factsOf(profile));
+    setContent(facts, factList(factsOf(profile)));
     showDeeds();
     const perSecond = rates(profile);
     const shown = profile.endpoints.map((endpoint, at) => ({
@@ -107,5 +107,5 @@ function factsOf(profile) {
   if (profile.active_priority) facts.push(["Priority that serves", String(profile.active_priority)]);
   if (profile.affinity) facts.push(["Clients stay by", `/${profile.affinity.prefix4} and /${profile.affinity.prefix6}`]);
   for (const it of profile.overrides ?? []) facts.push(["In force", `${it.field} ${it.value} by ${it.by}${it.reason ? `: ${it.reason}` : ""}`]);
-  return facts.map(([name, text]) => [h("dt", null, name), h("dd", null, text)]);
+  return facts;
 }
