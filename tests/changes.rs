@@ -247,11 +247,11 @@ fn long_lists_come_filtered_and_in_pages() {
         let (found, more) = names(query);
         assert_eq!((found.iter().collect::<Vec<_>>(), more), (expected, next), "{query}");
     }
-    for wrong in
-        ["?limit=0", "?limit=x", "?zone=elsewhere.", "?site=A", "?stauts=x", "?status=Degarded"]
+    for wrong in ["?limit=0", "?limit=x", "?zone=a..b", "?site=A", "?stauts=x", "?status=Degarded"]
     {
         assert_eq!(daemon.api.get(&format!("/v1/profiles{wrong}")).status, 400, "{wrong}");
     }
+    assert_eq!(daemon.api.get("/v1/profiles?zone=elsewhere.").status, 422);
     assert_eq!(daemon.api.get("/v1/profiles?after=ap.gtm.example").status, 404);
     let run = farol(&daemon, &["profile", "list", "--status", "Degraded"]);
     check(&run, 0, &["app.gtm.example."]);

@@ -89,6 +89,9 @@ fn the_api_is_what_its_description_says() {
     command.args(["--exclude-path", "/v1/events", "--continue-on-failure"]);
     command.arg("-H").arg(format!("Authorization: Bearer {}", token.trim()));
     let told = run(command.arg(format!("http://{}/openapi.json", daemon.api.address)));
-    assert!(told.contains("Selected: 24/25"), "{told}");
+    let description = daemon.api.get("/openapi.json").json();
+    let paths = description["paths"].as_object().unwrap().values();
+    let all: usize = paths.map(|it| it.as_object().unwrap().len()).sum();
+    assert!(told.contains(&format!("Selected: {}/{all}", all - 1)), "{told}");
     assert_eq!(daemon.api.get("/healthz").status, 200);
 }
