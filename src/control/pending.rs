@@ -118,8 +118,8 @@ pub(super) fn hold(
 fn undoing(change: &Change, before: &Overrides, then: &Overrides) -> Option<Undo> {
     match change {
         Change::Endpoint(key, _) => {
-            let of = |it: &Overrides| -> EndpointOverrides {
-                it.endpoints.get(key).cloned().unwrap_or_default()
+            let of = |it: &Overrides| -> Box<EndpointOverrides> {
+                Box::new(it.endpoints.get(key).cloned().unwrap_or_default())
             };
             Some(Undo::Endpoint { key: key.clone(), before: of(before), left: of(then) })
         }

@@ -32,9 +32,9 @@ pub enum Undo {
         /// Which endpoint.
         key: EndpointKey,
         /// Before them.
-        before: EndpointOverrides,
+        before: Box<EndpointOverrides>,
         /// After them.
-        left: EndpointOverrides,
+        left: Box<EndpointOverrides>,
     },
     /// Whether a profile is in service.
     Profile {
@@ -236,7 +236,7 @@ mod tests {
 
     /// Makes a change of the weight that waits until this time for its confirmation.
     fn hold(overrides: &mut Overrides, to: u16, by: &str, until: i64, confirm: bool) -> u64 {
-        let of = |it: &Overrides| it.endpoints.get(&key()).cloned().unwrap_or_default();
+        let of = |it: &Overrides| Box::new(it.endpoints.get(&key()).cloned().unwrap_or_default());
         let before = of(overrides);
         weigh(overrides, Change::Set(to), by);
         let undo = vec![Undo::Endpoint { key: key(), before, left: of(overrides) }];

@@ -388,8 +388,8 @@ pub(super) mod tests {
         let endpoint = (dns_name(), ident(), stamped(any::<u16>()), stamped(1..=u16::MAX))
             .prop_map(|(profile, endpoint, weight, priority)| Undo::Endpoint {
                 key: EndpointKey { profile, endpoint },
-                before: EndpointOverrides { weight, ..EndpointOverrides::default() },
-                left: EndpointOverrides { priority, ..EndpointOverrides::default() },
+                before: Box::new(EndpointOverrides { weight, ..EndpointOverrides::default() }),
+                left: Box::new(EndpointOverrides { priority, ..EndpointOverrides::default() }),
             });
         let profile = (dns_name(), stamped(any::<bool>()), stamped(any::<bool>()))
             .prop_map(|(name, before, left)| Undo::Profile { name, before, left });

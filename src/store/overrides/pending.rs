@@ -79,7 +79,8 @@ impl UndoEntry {
             Self::Endpoint { profile, endpoint, before, left } => {
                 let profile = name("profile", &profile)?;
                 let key = EndpointKey { profile, endpoint: name("endpoint", &endpoint)? };
-                Undo::Endpoint { key, before: before.overrides()?, left: left.overrides()? }
+                let (before, left) = (Box::new(before.overrides()?), Box::new(left.overrides()?));
+                Undo::Endpoint { key, before, left }
             }
             Self::Profile { profile, before, left } => Undo::Profile {
                 name: name("profile", &profile)?,
