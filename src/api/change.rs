@@ -18,7 +18,7 @@ use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
 use super::reading::{Wrong, flag, read_body};
 use super::stamp::{Terms, request, span};
-use super::{Api, FromPath, Refused, pending, render, view};
+use super::{Api, FromPath, Refused, render, view};
 use crate::control::{Asker, Change, ChangeError, Made, ReloadError, Request, Version};
 use crate::model::Change::{Clear, Keep, Set};
 use crate::model::{EndpointKey, Ident, Name};
@@ -313,7 +313,7 @@ pub(super) fn changed<T>(api: &Api, made: &Made, dry_run: bool, now: T) -> view:
     let Made { snapshot, pending } = made;
     let generation = if dry_run { api.live.load().generation } else { snapshot.generation };
     let pending = snapshot.pending.iter().find(|it| Some(it.0) == *pending);
-    let pending = pending.map(|(number, it)| pending::render(*number, it));
+    let pending = pending.map(|it| render::pending(it.0, &it.1));
     view::Changed { generation, dry_run, pending, now }
 }
 

@@ -12,10 +12,8 @@ use super::change::{changed, make};
 use super::openapi::{Changing, Guarded};
 use super::reading::read_body;
 use super::stamp::{Terms, request};
-use super::{Api, FromPath, Refused, view};
-use crate::clock::rfc3339;
+use super::{Api, FromPath, Refused, render, view};
 use crate::control::{Change, Condition};
-use crate::model::Pending;
 
 /// Changes that wait for their confirmation, or are watched
 ///
@@ -31,20 +29,7 @@ pub(super) async fn pending(
 ) -> Json<view::PendingChanges> {
     let snapshot = api.live.load();
     let seen = snapshot.pending.iter().filter(|it| sees_change(&snapshot, &author.scopes, &it.1));
-    Json(view::PendingChanges { pending: seen.map(|(number, it)| render(*number, it)).collect() })
-}
-
-pub(super) fn render(number: u64, pending: &Pending) -> view::PendingChange {
-    view::PendingChange {
-        id: number,
-        by: pending.stamp.by.clone(),
-        reason: pending.stamp.reason.clone(),
-        at: rfc3339(pending.stamp.at),
-        until: rfc3339(pending.until),
-        needs_confirmation: pending.needs_confirmation,
-        undo_if_worse: pending.undo_if_worse,
-        changes: pending.changes.clone(),
-    }
+    Json(view::PendingChanges { pending: seen.map(|it| render::pending(it.0, &it.1)).collect() })
 }
 
 /// Has pending changes stay

@@ -69,6 +69,14 @@ impl Change {
 }
 
 fn list(changes: &view::PendingChanges) -> String {
+    match pending(&changes.pending) {
+        it if it.is_empty() => "No change is pending.".to_owned(),
+        it => it,
+    }
+}
+
+/// Changes that may be undone by themselves yet, one a line; nothing where there is none.
+pub(super) fn pending(changes: &[view::PendingChange]) -> String {
     let row = |it: &view::PendingChange| {
         let fate = match (it.needs_confirmation, it.undo_if_worse) {
             (true, false) => "undone then unless confirmed",
@@ -83,8 +91,8 @@ fn list(changes: &view::PendingChanges) -> String {
             by(&it.by, &it.at, None, it.reason.as_deref()),
         ]
     };
-    match changes.pending.as_slice() {
-        [] => "No change is pending.".to_owned(),
+    match changes {
+        [] => String::new(),
         all => table(&[">CHANGE", "UNTIL", "FATE", "WHAT", "BY"], all.iter().map(row).collect()),
     }
 }

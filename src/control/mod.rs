@@ -18,6 +18,7 @@ mod keeper;
 mod names;
 mod nesting;
 mod pending;
+mod planning;
 mod recall;
 mod reload;
 mod running;

@@ -70,7 +70,16 @@ pub enum Settled {
 impl Settled {
     /// Whether the changes are in force no more.
     pub const fn is_undone(&self) -> bool {
-        !matches!(self, Self::Kept)
+        self.reason().is_some()
+    }
+
+    /// Why they were undone, in a word; none where they stay.
+    pub const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Unconfirmed => Some("unconfirmed"),
+            Self::Worse(_) => Some("worse"),
+            Self::Kept => None,
+        }
     }
 }
 

@@ -145,6 +145,7 @@ pub(in crate::api) fn seen_status(
     status.profiles = names.len();
     status.endpoints = endpoints;
     status.failing_open.retain(|it| names.contains(it));
+    status.awaiting_failback.retain(|it| names.contains(it));
     for list in [&mut status.degraded, &mut status.stale, &mut status.certificates] {
         list.retain(|it| names.contains(&it.profile));
     }
@@ -152,6 +153,13 @@ pub(in crate::api) fn seen_status(
     status.drains.retain(|site, _| sites.contains(site));
     status.drains.values_mut().for_each(|it| hide_others(it, scopes));
     status.overridden.retain(|it| names.contains(&it.profile));
+    let pending: BTreeSet<u64> = snapshot
+        .pending
+        .iter()
+        .filter(|it| sees_change(snapshot, scopes, &it.1))
+        .map(|it| it.0)
+        .collect();
+    status.pending.retain(|it| pending.contains(&it.id));
     // Of what is configured no more, only the names of profiles tell whose it was; sites are everybody's.
     status.unmatched_overrides.retain(|it| {
         let profile = it.split_once(' ').and_then(|(profile, _)| profile.parse::<Name>().ok());

@@ -1,28 +1,26 @@
 //! From the snapshot to the API's JSON types.
 
 mod sites;
+mod status;
 
 pub(super) use sites::{Looking, all_sites, sites};
+pub(super) use status::status;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use self::sites::drain;
 use super::etag::etag;
 use super::view;
 use crate::clock::rfc3339;
-use crate::control::{Refusal, Version};
+use crate::control::Version;
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Protocol, Stamp,
+    self, EndpointStatus, Family, Ident, Method, Moment, Now, Override, Pending, Protocol, Stamp,
     Timestamp, Verdict, WhenNoneHealthy,
 };
-use crate::snapshot::{EndpointState, Host, ProfileTable, Snapshot};
-use crate::store::{Report, StateFile};
-use crate::traffic::Traffic;
+use crate::snapshot::{EndpointState, Host, ProfileTable};
 
 pub(super) fn percent(share: f64) -> f64 {
     (share * 10_000.0).round() / 100.0
@@ -70,9 +68,7 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         fail_open: table.is_fail_open(),
         guardrails: view::Guardrails::of(profile.guardrails),
         flatten: profile.flattens(),
-        overrides: overrides(
-            table.enabled_by.iter().map(|it| (Override::Enabled(it.value), &it.stamp)),
-        ),
+        overrides: own_overrides(table),
         endpoints: endpoints(table, now),
     }
 }
@@ -217,6 +213,25 @@ fn certificate(
     })
 }
 
+/// The overrides of a profile itself.
+fn own_overrides(table: &ProfileTable) -> Vec<view::Override> {
+    overrides(table.enabled_by.iter().map(|it| (Override::Enabled(it.value), &it.stamp)))
+}
+
+/// Changes that may be undone by themselves yet.
+pub(super) fn pending(number: u64, pending: &Pending) -> view::PendingChange {
+    view::PendingChange {
+        id: number,
+        by: pending.stamp.by.clone(),
+        reason: pending.stamp.reason.clone(),
+        at: rfc3339(pending.stamp.at),
+        until: rfc3339(pending.until),
+        needs_confirmation: pending.needs_confirmation,
+        undo_if_worse: pending.undo_if_worse,
+        changes: pending.changes.clone(),
+    }
+}
+
 fn overrides<'a>(fields: impl Iterator<Item = (Override, &'a Stamp)>) -> Vec<view::Override> {
     let view = |(it, stamp): (Override, &Stamp)| view::Override {
         field: it.kind().to_owned(),
@@ -271,104 +286,4 @@ fn location(location: &model::Location) -> view::Location {
         longitude: location.longitude,
         region: location.region.map(|it| it.to_string()),
     }
-}
-
-fn state(report: &Report) -> view::State {
-    let files = StateFile::ALL.into_iter().zip(&report.writes).map(|(file, it)| view::StateFile {
-        file: file.label().to_owned(),
-        written: it.succeeded.map(rfc3339),
-        failures: it.failures,
-        error: it.error.clone(),
-    });
-    view::State {
-        well: report.is_well(),
-        files: files.collect(),
-        set_aside: report.set_aside.iter().map(|it| it.display().to_string()).collect(),
-    }
-}
-
-/// One look at everything.
-pub(super) fn status(
-    snapshot: &Snapshot,
-    report: &Report,
-    traffic: &Traffic,
-    started: Timestamp,
-    ready: bool,
-    refused: Option<Refusal>,
-    now: Now,
-) -> view::Status {
-    let mut status = view::Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: rfc3339(started),
-        ready,
-        generation: snapshot.generation,
-        zones: snapshot.zones.iter().map(|it| it.zone.name().to_string()).collect(),
-        profiles: snapshot.profiles.len(),
-        endpoints: BTreeMap::new(),
-        failing_open: Vec::new(),
-        degraded: Vec::new(),
-        stale: Vec::new(),
-        certificates: Vec::new(),
-        drained_sites: Vec::new(),
-        drains: BTreeMap::new(),
-        overridden: Vec::new(),
-        unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
-        refused_reload: refused.map(|it| view::RefusedReload { at: rfc3339(it.at), why: it.why }),
-        state: state(report),
-        geo_database: geo_database(&snapshot.geography),
-    };
-    status.zones.sort();
-    let looking = Looking { snapshot, traffic, now };
-    for table in snapshot.profiles.iter() {
-        let profile = table.profile.name.to_string();
-        if table.is_fail_open() {
-            status.failing_open.push(profile.clone());
-        }
-        for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
-            *status.endpoints.entry(state.status.label().to_owned()).or_default() += 1;
-            let name = |reason| view::EndpointRef {
-                profile: profile.clone(),
-                endpoint: endpoint.name.to_string(),
-                reason,
-            };
-            if state.status == EndpointStatus::Degraded {
-                let forced = state.forced().map(|_| "forced down".to_owned());
-                let probed = || state.facts.probed.last()?.reason.as_deref().map(str::to_owned);
-                status.degraded.push(name(forced.or_else(probed)));
-            }
-            if state.is_stale(&endpoint.probe.monitor, now.moment) {
-                let why = state.facts.probed.void_reason();
-                status.stale.push(name(why.as_deref().map(str::to_owned)));
-            }
-            let expiring = certificate(endpoint, state, now).filter(|it| it.expires_soon);
-            if let Some(certificate) = expiring {
-                let why = format!("its certificate expires {}", certificate.expires);
-                status.certificates.push(name(Some(why)));
-            }
-            let overrides = overrides(state.facts.overrides.fields());
-            if !overrides.is_empty() {
-                let view::EndpointRef { profile, endpoint, .. } = name(None);
-                status.overridden.push(view::Overridden { profile, endpoint, overrides });
-            }
-        }
-    }
-    for site in snapshot.sites.iter() {
-        if let Some(stamp) = &site.drained {
-            status.drained_sites.push(site.site.name.to_string());
-            let drain = drain(&site.site, stamp, &looking);
-            status.drains.insert(site.site.name.to_string(), drain);
-        }
-    }
-    status
-}
-
-fn geo_database(geography: &Geography) -> Option<view::GeoDatabase> {
-    let file = geography.database_file.as_ref()?;
-    Some(view::GeoDatabase {
-        path: file.path.display().to_string(),
-        built: file.built.map(rfc3339),
-        loaded: file.loaded.map(rfc3339),
-        networks: geography.database.len(),
-        error: file.error.clone(),
-    })
 }

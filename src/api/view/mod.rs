@@ -63,6 +63,9 @@ pub struct Status {
     pub endpoints: BTreeMap<String, usize>,
     /// Profiles of which none or too few endpoints are healthy, so that `when_none_healthy` or `panic_threshold` decides.
     pub failing_open: Vec<String>,
+    /// Profiles where a higher priority has recovered and waits for `failback`.
+    #[serde(default)]
+    pub awaiting_failback: Vec<String>,
     /// Endpoints that are Degraded.
     pub degraded: Vec<EndpointRef>,
     /// Endpoints that nothing is heard of: no probe has said anything for three intervals.
@@ -76,8 +79,11 @@ pub struct Status {
     /// Who drained them.
     #[serde(default)]
     pub drains: BTreeMap<String, Drain>,
-    /// Endpoints with an operator's change in force.
+    /// Profiles and endpoints with an operator's change in force.
     pub overridden: Vec<Overridden>,
+    /// Changes that may be undone by themselves yet.
+    #[serde(default)]
+    pub pending: Vec<PendingChange>,
     /// Overrides of endpoints and sites that the configuration doesn't have: "profile endpoint", or a site. They come back
     /// into force with what they are of.
     #[serde(default)]
@@ -120,13 +126,14 @@ pub struct RefusedReload {
     pub why: String,
 }
 
-/// An endpoint with operators' changes in force.
+/// A profile, or an endpoint, with operators' changes in force.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Overridden {
     /// The profile's name.
     pub profile: String,
-    /// The endpoint's name in it.
-    pub endpoint: String,
+    /// The endpoint's name in it; none where it is the profile itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// The changes.
     pub overrides: Vec<Override>,
 }

@@ -16,7 +16,7 @@ use super::super::{
 use super::loading::Asked;
 use super::{Control, REWRITE};
 use crate::clock::Clock;
-use crate::model::{Expired, Overrides, Settled, Stamp};
+use crate::model::{Expired, Overrides, Settled, Stamp, Subject};
 use crate::snapshot::Snapshot;
 use crate::store::{Record, StoreError, chain};
 
@@ -250,6 +250,11 @@ impl Control {
 
     fn tell_expired(&self, expired: &[Expired]) {
         expired.iter().for_each(journal::expired);
+        for it in expired {
+            if let Subject::Pending { how, .. } = &it.subject {
+                how.reason().into_iter().for_each(|it| self.parts.metrics.undone(it));
+            }
+        }
         let happened = expired.iter().cloned().map(Happening::Expiry);
         self.parts.events.add(Clock::time_of_day(), happened);
     }
