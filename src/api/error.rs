@@ -17,9 +17,9 @@ pub(super) struct ApiError {
     status: StatusCode,
     detail: String,
     near: Vec<String>,
-    faults: Vec<Fault>,
+    faults: Box<[Fault]>,
     etag: Option<Version>,
-    breaches: Vec<Breach>,
+    breaches: Box<[Breach]>,
     retry_after: Option<Duration>,
 }
 
@@ -33,9 +33,9 @@ impl ApiError {
             status,
             detail: detail.into(),
             near: Vec::new(),
-            faults: Vec::new(),
+            faults: Box::default(),
             etag: None,
-            breaches: Vec::new(),
+            breaches: Box::default(),
             retry_after: None,
         }
     }
@@ -57,7 +57,7 @@ impl ApiError {
     fn faulty(status: StatusCode, mut faults: Vec<Fault>) -> Self {
         faults.truncate(MOST_FAULTS);
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        Self { faults, ..Self::new(status, lines.join("\n")) }
+        Self { faults: faults.into(), ..Self::new(status, lines.join("\n")) }
     }
 
     /// A header that makes no sense.
@@ -81,7 +81,7 @@ impl ApiError {
         let detail = format!(
             "{error}; an admin may pass over them with override_guardrail (--override-guardrail REASON)"
         );
-        Self { breaches: breaches.to_vec(), ..Self::new(StatusCode::CONFLICT, detail) }
+        Self { breaches: breaches.into(), ..Self::new(StatusCode::CONFLICT, detail) }
     }
 
     /// An If-Match that does not hold, with the version in force.
@@ -125,9 +125,9 @@ impl IntoResponse for ApiError {
             title: self.status.canonical_reason().unwrap_or_default().to_owned(),
             detail: self.detail + &hint,
             near: self.near,
-            errors: self.faults,
+            errors: self.faults.into_vec(),
             etag: etag.clone(),
-            breaches: self.breaches.into_iter().map(breach).collect(),
+            breaches: self.breaches.into_vec().into_iter().map(breach).collect(),
         };
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
