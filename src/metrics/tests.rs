@@ -143,6 +143,8 @@ fn totals_stay_when_series_of_endpoints_are_off() {
         "farol_verdicts_stale 2000",
         "farol_targets_unresolved 900",
         "farol_overrides{kind=\"weight\"} 0",
+        "farol_profiles_overridden 0",
+        "farol_changes_pending 0",
         "farol_ready 1",
     ] {
         assert!(text.contains(&format!("\n{line}\n")), "{line} is missing:\n{text}");
