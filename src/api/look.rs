@@ -143,6 +143,18 @@ pub(super) async fn profile(
     Ok(Tagged { version: Some(version), body }.into_response())
 }
 
+/// The configuration in force
+///
+/// Files, environment and flags laid over each other, with defaults; secrets are hidden, or told by what they refer to. Zones, sites and
+/// profiles are left out: they have routes of their own.
+#[utoipa::path(
+    get, path = "/v1/configuration", tag = "manage",
+    responses((status = 200, description = "By table, with the keys of the configuration", body = Object), Guarded),
+)]
+pub(super) async fn configuration(State(api): State<Arc<Api>>) -> Json<serde_json::Value> {
+    Json(serde_json::Value::clone(&api.configuration.load()))
+}
+
 /// When an endpoint came into another status, and why
 #[utoipa::path(
     get, path = "/v1/profiles/{profile}/endpoints/{endpoint}/timeline", tag = "look",

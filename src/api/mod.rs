@@ -40,6 +40,7 @@ pub use tls::TlsKeys;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path};
@@ -75,6 +76,8 @@ pub struct Api {
     pub timelines: Arc<Timelines>,
     /// What happens, as it happens.
     pub events: Arc<Events>,
+    /// The keys of the configuration in force that have no routes of their own.
+    pub configuration: Arc<ArcSwap<serde_json::Value>>,
     /// The requests that drained sites still get.
     pub traffic: Arc<Traffic>,
     /// The state directory, to say how it is doing.
@@ -130,6 +133,7 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(change::undrain));
     let managing = OpenApiRouter::new()
         .routes(routes!(change::reload))
+        .routes(routes!(look::configuration))
         .routes(routes!(tokens::tokens, tokens::create_token))
         .routes(routes!(tokens::revoke_token));
     let metrics = OpenApiRouter::new().routes(routes!(look::metrics));

@@ -132,8 +132,9 @@ fn audit_table(audit: &view::Audit) -> String {
     let row = |it: &view::AuditEntry| {
         let names = [&it.profile, &it.endpoint, &it.site];
         let names: Vec<&str> = names.into_iter().filter_map(|it| it.as_deref()).collect();
+        let number = it.change.map(|it| format!("change {it}"));
         let refused = Some(&it.outcome).filter(|it| *it != "made");
-        let notes = [refused, it.reason.as_ref()];
+        let notes = [number.as_ref(), refused, it.reason.as_ref()];
         let notes: Vec<String> = notes.into_iter().flatten().map(|it| one_line(it)).collect();
         vec![
             it.number.to_string(),

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -84,9 +85,11 @@ impl Daemon {
         let counters = Arc::new(DnsCounters::new(workers));
         let connections = probe_connections(&settings.server);
         let (may_probe, most) = watch::channel(probes_allowed(&settings.probe, connections));
-        let known = access.clone();
+        let configuration = Arc::new(ArcSwap::from_pointee(settings.written.clone()));
+        let (known, shown) = (access.clone(), configuration.clone());
         let allow = move |it: &Settings| {
             known.configure(&it.admin);
+            shown.store(Arc::new(it.written.clone()));
             may_probe.send_replace(probes_allowed(&it.probe, connections));
         };
         let (server, listening) = listening::open(
@@ -140,6 +143,7 @@ impl Daemon {
             store,
             timelines,
             events,
+            configuration,
             traffic: traffic.clone(),
             control: handle.clone(),
             metrics,

@@ -43,7 +43,7 @@ pub(super) async fn wait(
             told.end();
             bail!("{site} is drained no more: somebody has undrained it, or the drain has ended");
         };
-        told.say(&progress(&drain));
+        told.progress(&drain);
         if drain.safe {
             told.end();
             return Ok(serde_json::to_string(&found)?);
@@ -92,9 +92,22 @@ fn progress(drain: &view::Drain) -> String {
 struct Told {
     last: String,
     width: usize,
+    /// What was told of the drain last, but for what counts down.
+    stage: String,
 }
 
 impl Told {
+    /// Tells how far a drain has come; where lines stay, only what is more than a second less.
+    fn progress(&mut self, drain: &view::Drain) {
+        let requests = drain.requests.clone().map(|it| view::Requests { value: None, ..it });
+        let stage = view::Drain { longest_ttl_seconds: 0.0, requests, ..drain.clone() };
+        let stage = progress(&stage);
+        if stderr().is_terminal() || stage != self.stage {
+            self.stage = stage;
+            self.say(&progress(drain));
+        }
+    }
+
     fn say(&mut self, line: &str) {
         if self.last == line {
             return;

@@ -7,6 +7,7 @@ mod change;
 mod check;
 mod client;
 mod completions;
+mod config;
 mod context;
 mod daemon;
 mod demo;
@@ -82,6 +83,7 @@ enum Verb {
     #[command(name = "whatif")]
     WhatIf(whatif::WhatIf),
     Reload(reload::Reload),
+    Config(config::Config),
     Context(context::Context),
     Completions(completions::Completions),
     Man(man::Man),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(verb) => verb.run(),
         Verb::WhatIf(verb) => verb.run(),
         Verb::Reload(verb) => verb.run(),
+        Verb::Config(verb) => verb.run(),
         Verb::Context(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

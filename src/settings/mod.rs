@@ -47,6 +47,7 @@ mod targets;
 mod tests;
 mod toml;
 mod tree;
+mod written;
 mod yaml;
 mod zone;
 mod zone_file;
@@ -109,6 +110,8 @@ pub struct Settings {
     pub warnings: Vec<Problem>,
     /// Every file that was read: configuration first, then what it names.
     pub files: Vec<PathBuf>,
+    /// Every key in force but for zones, sites and profiles, as it is written or by default; without secrets.
+    pub written: serde_json::Value,
 }
 
 /// What the metrics show.
@@ -232,6 +235,10 @@ fn settings(
         return Err(Problems(vec![Problem::at(&merged.root.place, "", message)]));
     };
     let (digest, files) = (digest::digest(&model, &ecs), library.into_files());
+    let written = match &merged.root.value {
+        tree::Value::Table(root) => written::written(root, &keys::ROOT),
+        _ => serde_json::Value::Null,
+    };
     Ok(Settings {
         server,
         admin,
@@ -245,6 +252,7 @@ fn settings(
         digest,
         warnings,
         files,
+        written,
     })
 }
 
