@@ -58,6 +58,29 @@ test("what guardrails refuse can't be applied, and says why", () => travel(async
   await shares(80);
 }, { expected: /status of (401|409)/ }));
 
+test("what somebody else changed meanwhile is not overwritten unseen", () => travel(async (page) => {
+  await go(page, "#/profiles/www.gtm.example.", "www.gtm.example.");
+  await page.getByRole("article", { name: "Endpoint orlando" }).getByRole("button", { name: "Disable…" }).click();
+  const disable = page.getByRole("dialog").getByRole("button", { name: "Disable orlando" });
+  await disable.and(page.locator(":enabled")).waitFor();
+  await page.evaluate(async (path) => {
+    const change = (body) => fetch(path, { method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    await change({ priority: 7 });
+  }, "/v1/profiles/www.gtm.example./endpoints/seattle");
+  await disable.click();
+  await page.getByRole("dialog").getByText("Somebody else has changed it meanwhile.").waitFor();
+  await disable.and(page.locator(":enabled")).waitFor();
+  await disable.click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  for (const name of ["orlando", "seattle"]) {
+    const endpoint = page.getByRole("article", { name: `Endpoint ${name}` });
+    const clear = endpoint.getByRole("button", { name: /^Clear/ });
+    await clear.click();
+    await page.getByRole("dialog").getByRole("button", { name: /^Clear/ }).click();
+    await clear.waitFor({ state: "detached" });
+  }
+}, { expected: /status of (401|412)/ }));
+
 test("a site is drained and brought back, and DNS follows", () => travel(async (page) => {
   await go(page, "#/sites", "Sites");
   const site = page.getByRole("article", { name: "Site seattle" });

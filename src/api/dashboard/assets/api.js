@@ -119,22 +119,3 @@ export function whyNot() {
   if (me && me.role !== "viewer") return null;
   return "You are signed in as a viewer. Changes take an operator.";
 }
-
-let offered;
-
-/**
- * What this daemon offers beyond the least: `pending` changes, profiles that can be switched (`profiles`), undrains
- * that take their time (`ramp`).
- * @returns {Promise<{pending: boolean, profiles: boolean, ramp: boolean}>}
- */
-export function offers() {
-  offered ??= get("/openapi.json").then(({ paths, components }) => ({
-    pending: Boolean(paths["/v1/changes"]?.get),
-    profiles: Boolean(paths["/v1/profiles/{profile}"]?.patch),
-    ramp: JSON.stringify(components.schemas).includes('"ramp":{"type":["string"'),
-  })).catch((error) => {
-    offered = undefined;
-    throw error;
-  });
-  return offered;
-}

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { button, factList, field, h, setText } from "./dom.js";
 import { dateTime, sign, timeTag } from "./format.js";
+import { keepQuery } from "./route.js";
 import { reconcile, setContent } from "./update.js";
 
 const PAGE = 50;
@@ -30,6 +31,8 @@ export function audit({ refresh, query }) {
   function again() {
     older = [];
     next = null;
+    const { limit, ...filters } = wanted();
+    keepQuery(filters);
     refresh();
   }
 

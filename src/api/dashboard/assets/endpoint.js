@@ -30,13 +30,13 @@ export function endpointCard(page, name) {
     h("div", { class: "health" }, health, words, probe), actions);
   return {
     element,
-    update({ endpoint, at, rate: perSecond, total, turns, window, method }) {
+    update({ endpoint, at, rate: perSecond, total, turns, shownFor, method }) {
       setContent(title, h("h3", null, h("i", { class: `swatch ${series(at)}` }), endpoint.name), " ", status(endpoint.status),
         " ", h("span", { class: "hint" }, timeTag(endpoint.since, "since")));
       setContent(what, target(endpoint), overrides(endpoint));
       setContent(shares, gets(endpoint, perSecond, total));
       control.update(endpoint, method);
-      setContent(health, strip(turns, endpoint, window));
+      setContent(health, strip(turns, endpoint, shownFor));
       words.hidden = turns.length === 0;
       setContent(lines, [...turns].reverse().slice(0, TURNS).map((it) => turnLine(it)));
       setContent(probe, lastProbe(endpoint));

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { button, field, h, setText } from "./dom.js";
 import { several } from "./format.js";
+import { keepQuery } from "./route.js";
 import { turnLine } from "./timeline.js";
 import { reconcile } from "./update.js";
 
@@ -15,7 +16,11 @@ const MOST = 1000;
  */
 export function history({ refresh, query }) {
   let limit = PAGE;
-  const again = () => ((limit = PAGE), refresh());
+  const again = () => {
+    limit = PAGE;
+    keepQuery({ profile: profile.value.trim(), site: site.value.trim() });
+    refresh();
+  };
   const input = (key) => h("input", { type: "search", value: query.get(key) ?? "", autocomplete: "off", on: { change: again } });
   const [profile, site] = ["profile", "site"].map(input);
   profile.dataset.filter = true;

@@ -6,6 +6,7 @@ import { button, h } from "./dom.js";
 import { keepTrue } from "./format.js";
 import { Live } from "./live.js";
 import { overview } from "./overview.js";
+import { here } from "./route.js";
 import { listenToKeys, markPlace, showLive, showShell } from "./shell.js";
 import { signInPage } from "./signin.js";
 
@@ -92,11 +93,9 @@ async function show() {
   clearTimeout(timer);
   closeDialogs();
   if (!me) return;
-  const [path, search] = (location.hash.slice(1) || "/").split("?");
-  const [kind, ...params] = path.split("/").slice(1).map(decodeURIComponent);
+  const { path, parts: [kind, ...params], query } = here();
   const make = await PAGES[kind in PAGES ? kind : ""]();
   if (own !== visit || !me) return;
-  const query = new URLSearchParams(search);
   const problem = h("div");
   const waiting = h("p", { class: "hint waiting", role: "status" }, "Looking it up…");
   const reveal = () => {

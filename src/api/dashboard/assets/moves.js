@@ -1,6 +1,6 @@
 // The plans of everything that moves traffic, but weights: drains, and changes of one endpoint or of a whole profile.
 
-import { call, get, offers, profilePath, sitePath } from "./api.js";
+import { call, get, profilePath, sitePath } from "./api.js";
 import { field, h } from "./dom.js";
 import { several, sign } from "./format.js";
 import { openPlan } from "./plan.js";
@@ -27,6 +27,17 @@ export async function previewOf(profile, changes, signal) {
 const warnings = (texts) =>
   texts.map((it) => h("p", { class: "warning" }, sign("bad"), it));
 
+/** A profile that can be looked up again, where somebody else has changed it while a plan was open. */
+function current(profile) {
+  const now = {
+    profile,
+    async renew() {
+      now.profile = await get(profilePath(profile.name));
+    },
+  };
+  return now;
+}
+
 /**
  * Plans a change of one endpoint, in a dialog.
  * @param {object} profile as the API tells it
@@ -36,15 +47,16 @@ const warnings = (texts) =>
  * @param {() => void} done it was made
  */
 export function planEndpoint(profile, endpoint, change, title, done) {
+  const now = current(profile);
   const clears = Object.values(change).every((it) => it === null);
   openPlan(`${title} in ${profile.name}`, {
-    confirm: () => title, sets: !clears, done,
+    confirm: () => title, sets: !clears, done, renew: now.renew,
     request: () => ({
-      method: "PATCH", path: profilePath(profile.name, "endpoints", endpoint), body: { ...change }, etag: profile.etag,
+      method: "PATCH", path: profilePath(profile.name, "endpoints", endpoint), body: { ...change }, etag: now.profile.etag,
     }),
     preview: (signal) => (clears
-      ? afterTrial(profile, [{ profile: profile.name, endpoint, ...change }], signal)
-      : previewOf(profile, [{ set: { endpoint, ...change } }], signal)),
+      ? afterTrial(now.profile, [{ profile: profile.name, endpoint, ...change }], signal)
+      : previewOf(now.profile, [{ set: { endpoint, ...change } }], signal)),
   });
 }
 
@@ -65,10 +77,11 @@ async function afterTrial(profile, changes, signal) {
  */
 export function planFailback(profile, done) {
   const [first] = [...profile.endpoints].filter((it) => it.status === "Online").sort((a, b) => a.priority - b.priority);
+  const now = current(profile);
   openPlan(`Fail ${profile.name} back`, {
-    confirm: () => `Fail back to ${first?.name ?? "the lowest priority"}`, sets: false, done,
-    request: () => ({ method: "POST", path: profilePath(profile.name, "failback"), body: {}, etag: profile.etag }),
-    preview: (signal) => afterTrial(profile, [{ profile: profile.name, failback: true }], signal),
+    confirm: () => `Fail back to ${first?.name ?? "the lowest priority"}`, sets: false, settles: false, done, renew: now.renew,
+    request: () => ({ method: "POST", path: profilePath(profile.name, "failback"), body: {}, etag: now.profile.etag }),
+    preview: (signal) => afterTrial(now.profile, [{ profile: profile.name, failback: true }], signal),
   });
 }
 
@@ -80,9 +93,10 @@ export function planFailback(profile, done) {
  */
 export function planProfile(profile, enabled, done) {
   const verb = enabled === null ? "Clear the override of" : enabled ? "Enable" : "Disable";
+  const now = current(profile);
   openPlan(`${verb} ${profile.name}`, {
-    confirm: () => `${verb} ${profile.name}`, sets: enabled !== null, needsReason: enabled === false, done,
-    request: () => ({ method: "PATCH", path: profilePath(profile.name), body: { enabled }, etag: profile.etag }),
+    confirm: () => `${verb} ${profile.name}`, sets: enabled !== null, needsReason: enabled === false, done, renew: now.renew,
+    request: () => ({ method: "PATCH", path: profilePath(profile.name), body: { enabled }, etag: now.profile.etag }),
     preview: async () => h("p", { class: "warning" }, sign("bad"), enabled === false
       ? "It would be answered without an address: clients would not find the application."
       : "It would be answered by its endpoints' health."),
@@ -95,13 +109,12 @@ export function planProfile(profile, enabled, done) {
  * @param {boolean} drained
  * @param {() => void} done
  */
-export async function planDrain(site, drained, done) {
+export function planDrain(site, drained, done) {
   const ramp = h("input", { type: "text", placeholder: "at once", list: "spans", autocomplete: "off" });
-  const { ramp: ramps } = drained ? {} : await offers().catch(() => ({}));
   const title = drained ? `Drain ${site}` : `Bring ${site} back`;
   openPlan(title, {
     confirm: () => title, sets: drained, needsReason: drained, done,
-    fields: ramps ? [field("Up to its full share within", ramp, "5m, say: the traffic comes back little by little")] : [],
+    fields: drained ? [] : [field("Up to its full share within", ramp, "5m, say: the traffic comes back little by little")],
     request: () => ({
       method: "POST", path: sitePath(site, drained ? "drain" : "undrain"), body: { ramp: ramp.value.trim() || undefined },
     }),

@@ -1,13 +1,13 @@
 // The overview: what is wrong, what operators have put in force, and every profile.
 
-import { get, offers, profilePath, whyNot } from "./api.js";
+import { get, profilePath, whyNot } from "./api.js";
 import { troubles, verdict } from "./attention.js";
 import { button, h, setText } from "./dom.js";
 import { several, sign, status as statusOf, timeTag } from "./format.js";
-import { planDrain, planEndpoint, planFailback } from "./moves.js";
+import { planDrain, planEndpoint, planFailback, planProfile } from "./moves.js";
 import { pendingList } from "./pending.js";
 import { profileTable } from "./profiles.js";
-import { drainProgress } from "./sites.js";
+import { drainProgress, returnProgress } from "./sites.js";
 import { reconcile, setContent } from "./update.js";
 
 const MOST_MATTERS = 12;
@@ -39,11 +39,11 @@ export function overview({ refresh, reveal, query }) {
       return page;
     });
     const [status, page, { sites }, waiting] = await Promise.all([
-      get("/v1/status", {}, signal), rows, get("/v1/sites", {}, signal), pendingOnes(signal),
+      get("/v1/status", {}, signal), rows, get("/v1/sites", {}, signal), get("/v1/changes", {}, signal),
     ]);
     const inFull = await troubled(status, page.profiles, signal);
     table.fill(status, sites);
-    pending.update(waiting);
+    pending.update(waiting.pending);
     const wrong = troubles(status, sites, inFull);
     showVerdict(verdict(status, wrong), status);
     reconcile(matters, wrong.slice(0, MOST_MATTERS), (it) => `${it.key} ${it.drain}`, (it) => matterItem(it, refresh, table));
@@ -54,6 +54,7 @@ export function overview({ refresh, reveal, query }) {
   }
 
   function showVerdict({ weight, text }, status) {
+    document.title = `${weight === "good" ? "Overview" : text} · Farol`;
     setContent(headline, sign(weight), h("span", null, text));
     trouble.dataset.weight = weight;
     const order = Object.entries(status.endpoints).sort((a, b) => b[1] - a[1]);
@@ -72,11 +73,6 @@ async function troubled(status, known, signal) {
   const missing = status.failing_open.slice(0, MOST_MATTERS).filter((it) => !all.has(it));
   const others = await Promise.all(missing.map((it) => get(profilePath(it), {}, signal)));
   return [...all.values(), ...others];
-}
-
-async function pendingOnes(signal) {
-  const { pending } = await offers().catch(() => ({}));
-  return pending ? (await get("/v1/changes", {}, signal)).pending : [];
 }
 
 const linkTo = ({ profile, endpoint }) =>
@@ -108,13 +104,13 @@ function matterItem({ weight, drain }, refresh, table) {
 /** What operators have put in force: drains, failbacks that wait, and overrides with their owners and ends. */
 function forces(status, sites, profiles) {
   const drains = sites.filter((it) => it.drained).map((site) => ({ key: `drain ${site.name}`, site }));
-  const names = new Set(profiles.map((it) => it.name));
+  const returning = sites.filter((it) => it.returning).map((site) => ({ key: `return ${site.name}`, returning: site }));
   const waiting = profiles.filter((it) => it.awaits_failback).map((profile) => ({ key: `failback ${profile.name} ${profile.etag}`, failback: profile }));
-  const more = (status.awaiting_failback ?? []).filter((it) => !names.has(it))
-    .map((name) => ({ key: `failback ${name}`, failback: { name } }));
   const overrides = status.overridden.slice(0, IN_FULL).flatMap(({ profile, endpoint, overrides }) =>
     overrides.map((it) => ({ key: `over ${profile} ${endpoint} ${it.field}`, profile, endpoint, override: it })));
-  return [...drains, ...waiting, ...more, ...overrides];
+  const ownOverrides = profiles.flatMap((it) => (it.overrides ?? []).map((override) =>
+    ({ key: `over ${it.name} ${override.field}`, profile: it.name, override })));
+  return [...drains, ...returning, ...waiting, ...overrides, ...ownOverrides];
 }
 
 function forceItem(first, refresh) {
@@ -123,16 +119,21 @@ function forceItem(first, refresh) {
   const props = { disabled: whyNot() !== null, title: whyNot() ?? "Shows first what would happen" };
   const { site, failback, override } = first;
   if (site) actions.append(button(`Bring ${site.name} back…`, () => planDrain(site.name, false, refresh), props));
-  if (failback?.etag) actions.append(button("Fail back…", () => planFailback(failback, refresh), props));
+  if (failback) actions.append(button("Fail back…", () => planFailback(failback, refresh), props));
   if (override) {
-    const clear = async () => planEndpoint(await get(profilePath(first.profile)), first.endpoint,
-      { [override.field]: null }, `Clear the ${override.field} of ${first.endpoint}`, refresh);
-    actions.append(button("Clear…", clear, { ...props, "aria-label": `Clear… the ${override.field} of ${first.endpoint} in ${first.profile}` }));
+    const { profile, endpoint } = first;
+    const clear = async () => {
+      const whole = await get(profilePath(profile));
+      if (endpoint) planEndpoint(whole, endpoint, { [override.field]: null }, `Clear the ${override.field} of ${endpoint}`, refresh);
+      else planProfile(whole, null, refresh);
+    };
+    actions.append(button("Clear…", clear, { ...props, "aria-label": `Clear… the ${override.field} of ${[profile, endpoint].filter(Boolean).join(" ")}` }));
   }
   return {
     element: h("li", { class: "note" }, sign(site ? "aside" : "note"), what, actions),
     update(it) {
       if (it.site) setContent(what, drainProgress(it.site));
+      else if (it.returning) setContent(what, returnProgress(it.returning));
       else if (it.failback) {
         setContent(what, h("div", { class: "title" }, h("b", null, linkTo({ profile: it.failback.name })),
           " awaits failback: an endpoint of higher priority has recovered"));

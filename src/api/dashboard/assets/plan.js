@@ -1,6 +1,6 @@
 // A change is planned, looked at and then made. Nothing is changed before its consequences are on the screen.
 
-import { Refusal, call, me, offers, whyNot } from "./api.js";
+import { Refusal, call, me, whyNot } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { announce, button, field, h, setText } from "./dom.js";
 import { dateTime, sign } from "./format.js";
@@ -16,6 +16,8 @@ const UNITS = { min_healthy_endpoints: "healthy endpoints", min_sites: "sites", 
  * @property {(signal: AbortSignal) => Promise<Node>} [preview] what answers would be
  * @property {boolean} [needsReason]
  * @property {boolean} [sets] whether it sets something, which may expire; true unless it is said
+ * @property {boolean} [settles] whether it can be undone by itself unless it is confirmed; true unless it is said
+ * @property {() => Promise<void>} [renew] looks up again what it is about, after somebody else has changed that
  * @property {HTMLElement[]} [fields] more to fill in; the request reads them
  * @property {(answer: object) => void} done it was made
  */
@@ -39,7 +41,7 @@ export function planForm(plan, cancel) {
   const overriding = h("div", { class: "overriding", hidden: true },
     field("Pass over the guardrails, because", override, "Only for admins; it is kept in the audit log."));
   const confirm = h("button", { type: "submit", class: "primary" }, plan.confirm());
-  const switches = h("div", { class: "terms", hidden: true },
+  const switches = h("div", { class: "terms", hidden: plan.settles === false },
     field("Undo unless confirmed within", within),
     h("div", { class: "field check" }, h("label", null, worse, "Undo by itself if health gets worse")));
   const element = h("form", { class: "plan" }, outcome, h("div", { class: "asks" }, plan.fields ?? [],
@@ -48,7 +50,6 @@ export function planForm(plan, cancel) {
       plan.sets === false ? null : field("Ends by itself", expires, "after 30m, 2h …, or at a time in RFC 3339")),
     switches, overriding, refusal,
     h("div", { class: "actions" }, confirm, button("Cancel", cancel, { class: "quiet" }))));
-  offers().then((it) => (switches.hidden = !it.pending), () => {});
 
   let checking;
   let blocked = whyNot() ?? LOOKING;
@@ -109,6 +110,7 @@ export function planForm(plan, cancel) {
     } catch (error) {
       refusal.replaceChildren(problemOf(error, "It was refused"));
       if (error.breaches?.length > 0 && me?.role === "admin") overriding.hidden = false;
+      if (error.status === 412 && plan.renew) plan.renew().then(() => check(), () => {});
     } finally {
       busy = false;
       settle();

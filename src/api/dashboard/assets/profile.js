@@ -1,6 +1,6 @@
 // One profile: what it answers and why, its endpoints, and what can be done with them.
 
-import { get, offers, profilePath, whyNot } from "./api.js";
+import { get, profilePath, whyNot } from "./api.js";
 import { button, factList, h } from "./dom.js";
 import { sign, status } from "./format.js";
 import { endpointCard } from "./endpoint.js";
@@ -22,8 +22,8 @@ export function profilePage({ refresh, params: [name] }) {
   let profile = null;
   let turns = [];
   let turned = "";
-  let window = WINDOWS[0][1];
-  const page = { profile: () => profile, refresh };
+  let shownFor = WINDOWS[0][1];
+  const page = { profile: () => profile, refresh, renew: () => load() };
   const weights = weightPlan(page);
   page.weights = weights;
   const [head, facts, bar] = [h("div", { class: "title-row" }), h("div"), h("div")];
@@ -31,7 +31,7 @@ export function profilePage({ refresh, params: [name] }) {
   const endpoints = h("div", { class: "endpoints" });
   const history = h("ol", { class: "lines" });
   const windows = h("div", { class: "choice", role: "group", "aria-label": "What the strips show" },
-    WINDOWS.map(([label, length]) => button(label, () => ((window = length), show()), { "data-window": length })));
+    WINDOWS.map(([label, length]) => button(label, () => ((shownFor = length), show()), { "data-window": length })));
   const element = h("div", { class: "page" },
     h("p", { class: "crumb" }, h("a", { href: "#/" }, "Overview")), head, h("section", { class: "panel summary", "aria-label": "Summary" }, bar, facts, deeds),
     h("div", { class: "title-row" }, h("h2", null, "Endpoints"), windows),
@@ -62,21 +62,20 @@ export function profilePage({ refresh, params: [name] }) {
     showDeeds();
     const perSecond = rates(profile);
     const shown = profile.endpoints.map((endpoint, at) => ({
-      endpoint, at, rate: perSecond[at], total: total(perSecond) ?? 0, window, method: profile.method,
+      endpoint, at, rate: perSecond[at], total: total(perSecond) ?? 0, shownFor, method: profile.method,
       turns: turns.filter((it) => it.endpoint === endpoint.name).map((it) => it.turn).reverse(),
     }));
     reconcile(endpoints, shown, (it) => it.endpoint.name, (it) => endpointCard(page, it.endpoint.name));
     weights.update();
-    for (const it of windows.children) it.setAttribute("aria-pressed", String(Number(it.dataset.window) === window));
+    for (const it of windows.children) it.setAttribute("aria-pressed", String(Number(it.dataset.window) === shownFor));
     setContent(history, turns.length === 0 ? h("li", { class: "hint" }, "No endpoint has come into another status yet.")
       : turns.slice(0, TURNS_SHOWN).map((it) => h("li", null, turnLine(it.turn, h("b", null, it.endpoint)))));
   }
 
   let offered = "";
-  async function showDeeds() {
-    const { profiles } = await offers().catch(() => ({}));
+  function showDeeds() {
     const over = profile.overrides?.some((it) => it.field === "enabled");
-    const key = [profile.awaits_failback, profile.failback, profile.enabled, over, profiles].join();
+    const key = [profile.awaits_failback, profile.failback, profile.enabled, over].join();
     if (key === offered) return;
     offered = key;
     const props = { disabled: whyNot() !== null, title: whyNot() ?? "Shows first what would happen" };
@@ -85,8 +84,8 @@ export function profilePage({ refresh, params: [name] }) {
         ...props, disabled: props.disabled || !profile.awaits_failback,
         title: whyNot() ?? (profile.awaits_failback ? "Shows first what would happen" : "No endpoint waits for it"),
       })] : []),
-      ...(profiles ? [button(profile.enabled ? "Disable the profile…" : "Enable the profile…", () => planProfile(profile, !profile.enabled, refresh), props)] : []),
-      ...(profiles && over ? [button("Clear its override…", () => planProfile(profile, null, refresh), props)] : []),
+      button(profile.enabled ? "Disable the profile…" : "Enable the profile…", () => planProfile(profile, !profile.enabled, refresh), props),
+      ...(over ? [button("Clear its override…", () => planProfile(profile, null, refresh), props)] : []),
       whyNot() ? h("span", { class: "hint" }, whyNot()) : "");
   }
 

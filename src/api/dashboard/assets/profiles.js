@@ -3,6 +3,7 @@
 import { button, field, h, setText } from "./dom.js";
 import { rate, sign, status, several } from "./format.js";
 import { look, rates, total } from "./rates.js";
+import { keepQuery } from "./route.js";
 import { shareBar } from "./shares.js";
 import { reconcile, setContent } from "./update.js";
 
@@ -21,6 +22,8 @@ export function profileTable(changed) {
   let limit = PAGE;
   const again = () => {
     limit = PAGE;
+    const { limit: _, ...wanted } = query();
+    keepQuery(wanted);
     changed();
   };
   let typing = 0;
@@ -48,12 +51,14 @@ export function profileTable(changed) {
         h("th", { scope: "col", class: "number" }, "Answers"), h("th", { scope: "col" }, "In force"))), rows),
     note, more);
   const filters = () => [text, state, zone, site].map((it) => it.value.trim());
+  function query() {
+    const [text, status, zone, site] = filters();
+    return { limit, text, status, zone, site };
+  }
+
   return {
     element,
-    query() {
-      const [words, wanted, ofZone, ofSite] = filters();
-      return { limit, text: words, status: wanted, zone: ofZone, site: ofSite };
-    },
+    query,
     update({ profiles, next }) {
       profiles.forEach(look);
       reconcile(rows, profiles, (it) => it.name, row);

@@ -37,7 +37,7 @@ function card({ name, drained }, refresh) {
     update(site) {
       setContent(body, h("h2", null, site.name, " ", stateOf(site)),
         h("p", { class: "count" }, h("b", null, `${site.healthy} of ${site.endpoints}`), " endpoints healthy and in service"),
-        place(site.location), site.drained ? drainProgress(site) : null);
+        place(site.location), site.drained ? drainProgress(site) : site.returning ? returnProgress(site) : null);
     },
   };
 }
@@ -74,11 +74,21 @@ export function drainProgress({ name, drain }) {
     requests(drain.requests));
 }
 
+/**
+ * How far a site has come back.
+ * @param {object} site one that takes its share back little by little, as the API tells it
+ * @returns {HTMLElement}
+ */
+export function returnProgress({ name, returning: { by, at, until, reason } }) {
+  return h("div", { class: "drain" },
+    h("div", { class: "title" }, h("b", null, `${name} takes its share back`), ", all of it ", timeTag(until, "until")),
+    h("div", { class: "why" }, `by ${by} `, timeTag(at, "ago"), reason ? `: ${reason}` : ""));
+}
+
 function progress(drain) {
-  if (drain.safe === undefined) return null;
   if (drain.safe) return h("span", { class: "status good" }, sign("good"), "safe to work on");
   if (!drain.stopped) return h("span", { class: "status bad" }, sign("bad"), "still answered");
-  const ttl = drain.longest_ttl_seconds > 0 ? `, longest TTL out there ${span(drain.longest_ttl_seconds)}` : "";
+  const ttl = drain.longest_ttl_seconds > 0 ? `, the longest TTL out there ${span(Math.ceil(drain.longest_ttl_seconds))}` : "";
   return h("span", { class: "status unsure" }, sign("unsure"), "answers stopped", ttl,
     drain.safe_at ? [", safe ", timeTag(drain.safe_at, "until")] : "");
 }
@@ -86,5 +96,7 @@ function progress(drain) {
 function requests(seen) {
   if (!seen) return null;
   if (seen.error) return h("p", { class: "warning" }, sign("bad"), `Its requests can't be counted: ${seen.error}`);
-  return h("p", { class: "hint" }, `Requests there: ${seen.value}${seen.quiet ? ", quiet" : ""}, `, timeTag(seen.at, "ago"));
+  if (seen.value === null) return h("p", { class: "hint" }, "Its requests have not been measured yet");
+  const state = seen.value <= seen.quiet ? "quiet" : `not quiet, which begins at ${seen.quiet}`;
+  return h("p", { class: "hint" }, `requests there: ${seen.value}, ${state}, `, timeTag(seen.at, "ago"));
 }

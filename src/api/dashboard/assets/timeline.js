@@ -18,14 +18,14 @@ const LOOKS = {
  * The strip.
  * @param {object[]} turns the times that the status changed, the oldest first
  * @param {object} endpoint as the API tells it
- * @param {number} window milliseconds that are shown
+ * @param {number} shownFor milliseconds that are shown
  * @returns {HTMLElement}
  */
-export function strip(turns, endpoint, window) {
+export function strip(turns, endpoint, shownFor) {
   const end = now();
-  const start = end - window;
+  const start = end - shownFor;
   const pieces = piecesOf(turns, endpoint, start, end);
-  const x = (time) => ((time - start) / window) * WIDTH;
+  const x = (time) => ((time - start) / shownFor) * WIDTH;
   const shapes = pieces.map((it) => {
     const [look, height] = LOOKS[it.status] ?? ["off", 14];
     const width = Math.max(x(it.to) - x(it.from), NARROWEST);
@@ -33,10 +33,10 @@ export function strip(turns, endpoint, window) {
       svg("title", null, `${it.status} from ${clockTime(it.from)}, for ${span(Math.round((it.to - it.from) / 1000))}${it.why ? `: ${it.why}` : ""}`));
   });
   const bad = pieces.filter((it) => it.status === "Degraded").reduce((sum, it) => sum + it.to - it.from, 0);
-  const told = `${endpoint.name}: ${bad > 0 ? `Degraded for ${span(Math.round(bad / 1000))}` : "never Degraded"} in the last ${span(window / 1000)}`;
+  const told = `${endpoint.name}: ${bad > 0 ? `Degraded for ${span(Math.round(bad / 1000))}` : "never Degraded"} in the last ${span(shownFor / 1000)}`;
   return h("figure", { class: "strip" },
     svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": told }, shapes),
-    h("figcaption", null, h("span", null, `${span(window / 1000)} ago`), h("span", null, "now")));
+    h("figcaption", null, h("span", null, `${span(shownFor / 1000)} ago`), h("span", null, "now")));
 }
 
 function piecesOf(turns, endpoint, start, end) {

@@ -10,7 +10,7 @@ const MOST = 65_535;
 
 /**
  * The weights that are planned for a profile.
- * @param {{profile: () => object, refresh: () => void}} page
+ * @param {{profile: () => object, refresh: () => void, renew: () => Promise<void>}} page
  * @returns {{element: HTMLElement, control: (name: string) => object, update: () => void}} `element` is where the plan
  *   shows; `control` makes an endpoint's slider
  */
@@ -24,6 +24,7 @@ export function weightPlan(page) {
   const form = planForm({
     confirm: () => `Apply: ${texts().join(", ")}`,
     request,
+    renew: page.renew,
     preview: (signal) =>
       previewOf(page.profile(), [...planned].map(([endpoint, weight]) => ({ set: { endpoint, weight } })), signal),
     done() {
