@@ -45,6 +45,20 @@ test("an override is cleared, and what that does is shown first", () => travel(a
   await shares(80);
 }));
 
+test("a change that waits for a confirmation is undone", () => travel(async (page) => {
+  await go(page, "#/profiles/app.gtm.example.", "app.gtm.example.");
+  await number(page, "orlando").fill("40");
+  const planned = page.getByRole("region", { name: "What these weights would do" });
+  await planned.getByLabel("Undo unless confirmed within").selectOption("5 min");
+  await planned.getByRole("button", { name: "Apply: orlando 20 → 40" }).click();
+  const waiting = page.getByRole("region", { name: "Waiting for your word" });
+  await waiting.getByText("app.gtm.example. orlando: weight 40").waitFor();
+  await shares(67);
+  await waiting.getByRole("button", { name: "Undo now" }).click();
+  await waiting.waitFor({ state: "hidden" });
+  await shares(80);
+}));
+
 test("what guardrails refuse can't be applied, and says why", () => travel(async (page) => {
   await go(page, "#/profiles/app.gtm.example.", "app.gtm.example.");
   await number(page, "seattle").fill("5");
@@ -102,8 +116,10 @@ test("a site is drained and brought back, and DNS follows", () => travel(async (
   await page.getByText("seattle is drained").waitFor();
   await page.getByRole("button", { name: "Bring seattle back…" }).click();
   await page.getByRole("dialog").getByText(/Traffic comes back to seattle/).waitFor();
+  await page.getByRole("dialog").getByLabel("Up to its full share within").fill("1s");
   await page.getByRole("dialog").getByRole("button", { name: "Bring seattle back" }).click();
   await page.getByText("seattle is drained").waitFor({ state: "detached" });
+  await page.getByText("seattle takes its share back").waitFor({ state: "detached" });
   await shares(80);
 }));
 

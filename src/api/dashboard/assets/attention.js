@@ -58,7 +58,7 @@ function openProfile(name, profile, failed) {
   return {
     key: `open ${name}`, weight: "severe", where: [{ profile: name }], why,
     none: healthy ? 0 : 1, title: healthy ? `${name} has too few healthy endpoints` : `${name} has no healthy endpoint`,
-    text: [profile && `${answered(profile)}. ${statuses(profile)}`, why && `Probes say: ${why}`].filter(Boolean).join(". "),
+    text: [profile && `${answered(profile)}: ${statuses(profile)}`, why && `Probes say: ${why}`].filter(Boolean).join(". "),
     since: latest(profile?.endpoints.filter((it) => it.status === "Degraded").map((it) => it.since) ?? []),
   };
 }
@@ -71,8 +71,8 @@ const statuses = ({ endpoints }) => {
 function answered(profile) {
   switch (profile.when_none_healthy) {
     case "serve_all": return "All its endpoints are answered all the same";
-    case "last_healthy": return "The endpoint that was healthy last is answered"
-    case "fallback": return `The fallback is answered: ${profile.fallback.join(", ")}`;
+    case "last_healthy": return "The endpoint that was healthy last is answered";
+    case "fallback": return `The fallback ${profile.fallback.join(", ")} is answered`;
     case "nodata": return "It is answered without an address";
     case "servfail": return "It is answered with SERVFAIL";
     default: return `It is answered by ${profile.when_none_healthy}`;

@@ -4,6 +4,7 @@ import { whyNot } from "./api.js";
 import { button, h } from "./dom.js";
 import { percent, rate, span, status, timeTag } from "./format.js";
 import { planDrain, planEndpoint } from "./moves.js";
+import { inWords } from "./profiles.js";
 import { series } from "./shares.js";
 import { strip, turnLine } from "./timeline.js";
 import { setContent } from "./update.js";
@@ -60,7 +61,7 @@ function target(endpoint) {
 }
 
 function overrides({ overrides }) {
-  return overrides.map((it) => h("p", { class: "over" }, h("span", { class: "chip" }, `${it.field} ${it.value}`), ` by ${it.by} `,
+  return overrides.map((it) => h("p", { class: "over" }, h("span", { class: "chip" }, inWords(it)), ` by ${it.by} `,
     timeTag(it.at, "ago"), it.reason ? h("span", null, `: ${it.reason}`) : "", " · ",
     it.expires ? ["ends ", timeTag(it.expires, "until")] : "stays until it is cleared"));
 }

@@ -1,11 +1,12 @@
 // Finds out who is signed in, shows the page that the address names, and keeps it up to date.
 
-import { Refusal, me, signOut, whoAmI } from "./api.js";
+import { Refusal, get, me, signOut, whoAmI } from "./api.js";
 import { closeDialogs } from "./dialog.js";
 import { button, h } from "./dom.js";
 import { keepTrue } from "./format.js";
 import { Live } from "./live.js";
 import { overview } from "./overview.js";
+import { pendingList } from "./pending.js";
 import { here } from "./route.js";
 import { listenToKeys, markPlace, showLive, showShell } from "./shell.js";
 import { signInPage } from "./signin.js";
@@ -32,6 +33,8 @@ let again = false;
 let lastLook = 0;
 let timer = 0;
 
+let pending = null;
+
 const live = new Live({ news: () => soon(), state: showLive, refused: () => checkSession() });
 
 /** Looks up again at once what is shown, also where that is being done. */
@@ -55,8 +58,9 @@ async function look() {
   const shown = page;
   lastLook = Date.now();
   try {
-    await shown.load(signal);
+    const [, { pending: waiting }] = await Promise.all([shown.load(signal), get("/v1/changes", {}, signal)]);
     if (signal.aborted) return;
+    pending.update(waiting);
     shown.problem.replaceChildren();
     shown.element.hidden = false;
     live.answered(true);
@@ -104,7 +108,7 @@ async function show() {
   };
   page = { ...make({ refresh, reveal, params, query }), problem, looks: 0 };
   page.element.hidden = true;
-  main.replaceChildren(waiting, problem, page.element);
+  main.replaceChildren(pending.element, waiting, problem, page.element);
   document.title = `${page.title} · Farol`;
   markPlace(path);
   window.scrollTo(0, 0);
@@ -115,6 +119,7 @@ async function show() {
 
 function enter() {
   showShell({ leave });
+  pending = pendingList(refresh);
   live.start();
   show();
 }

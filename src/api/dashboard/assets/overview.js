@@ -5,8 +5,7 @@ import { troubles, verdict } from "./attention.js";
 import { button, h, setText } from "./dom.js";
 import { several, sign, status as statusOf, timeTag } from "./format.js";
 import { planDrain, planEndpoint, planFailback, planProfile } from "./moves.js";
-import { pendingList } from "./pending.js";
-import { profileTable } from "./profiles.js";
+import { inWords, profileTable } from "./profiles.js";
 import { drainProgress, returnProgress } from "./sites.js";
 import { reconcile, setContent } from "./update.js";
 
@@ -25,7 +24,6 @@ export function overview({ refresh, reveal, query }) {
   const matters = h("ul", { class: "matters" });
   const others = h("p", { class: "hint" });
   const trouble = h("section", { class: "attention", "aria-labelledby": "verdict" }, headline, facts, matters, others);
-  const pending = pendingList(refresh);
   const forced = h("ul", { class: "matters" });
   const force = h("section", { class: "panel", hidden: true, "aria-labelledby": "force-title" },
     h("h2", { id: "force-title" }, "In force by operators"), forced);
@@ -38,12 +36,9 @@ export function overview({ refresh, reveal, query }) {
       reveal();
       return page;
     });
-    const [status, page, { sites }, waiting] = await Promise.all([
-      get("/v1/status", {}, signal), rows, get("/v1/sites", {}, signal), get("/v1/changes", {}, signal),
-    ]);
+    const [status, page, { sites }] = await Promise.all([get("/v1/status", {}, signal), rows, get("/v1/sites", {}, signal)]);
     const inFull = await troubled(status, page.profiles, signal);
     table.fill(status, sites);
-    pending.update(waiting.pending);
     const wrong = troubles(status, sites, inFull);
     showVerdict(verdict(status, wrong), status);
     reconcile(matters, wrong.slice(0, MOST_MATTERS), (it) => `${it.key} ${it.drain}`, (it) => matterItem(it, refresh, table));
@@ -63,7 +58,7 @@ export function overview({ refresh, reveal, query }) {
       h("span", { class: "hint" }, "up ", timeTag(status.started, "since")));
   }
 
-  return { title: "Overview", element: h("div", { class: "page" }, pending.element, trouble, force, table.element), load };
+  return { title: "Overview", element: h("div", { class: "page" }, trouble, force, table.element), load };
 }
 
 /** Those in trouble, as far as they are told of, in full. */
@@ -143,7 +138,7 @@ function forceItem(first, refresh) {
 }
 
 function overrideText({ profile, endpoint, override }) {
-  return [h("div", { class: "title" }, linkTo({ profile, endpoint }), " ", h("b", null, `${override.field} ${override.value}`)),
+  return [h("div", { class: "title" }, linkTo({ profile, endpoint }), " ", h("b", null, inWords(override))),
     h("div", { class: "why" }, `by ${override.by} `, timeTag(override.at, "ago"), override.reason ? `: ${override.reason}` : "",
       " · ", override.expires ? ["ends ", timeTag(override.expires, "until")] : "stays until it is cleared")];
 }

@@ -53,7 +53,7 @@ function item({ id }, changed) {
       undo.setAttribute("aria-label", `Undo now: ${what}`);
       setText(confirm, "Confirm");
       setContent(text, h("b", null, what), " ",
-        h("span", { class: "hint" }, `by ${change.by}`, change.reason ? `, ${change.reason}` : "", ", ",
+        h("span", { class: "hint" }, `by ${change.by}`, change.reason ? `: ${change.reason}` : "", ", ",
           change.needs_confirmation ? "undone in " : "watched for another ", timeTag(change.until, "left"),
           change.needs_confirmation ? " unless confirmed" : "",
           change.undo_if_worse ? ", at once if health gets worse" : ""));

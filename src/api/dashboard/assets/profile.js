@@ -6,6 +6,7 @@ import { sign, status } from "./format.js";
 import { endpointCard } from "./endpoint.js";
 import { explainForm } from "./explain.js";
 import { planFailback, planProfile } from "./moves.js";
+import { inWords } from "./profiles.js";
 import { look, rates, total } from "./rates.js";
 import { shareBar } from "./shares.js";
 import { WINDOWS, turnLine } from "./timeline.js";
@@ -105,6 +106,6 @@ function factsOf(profile) {
   if (profile.failback) facts.push(["Failback", profile.failback + (profile.awaits_failback ? ", waiting" : "")]);
   if (profile.active_priority) facts.push(["Priority that serves", String(profile.active_priority)]);
   if (profile.affinity) facts.push(["Clients stay by", `/${profile.affinity.prefix4} and /${profile.affinity.prefix6}`]);
-  for (const it of profile.overrides ?? []) facts.push(["In force", `${it.field} ${it.value} by ${it.by}${it.reason ? `: ${it.reason}` : ""}`]);
+  for (const it of profile.overrides ?? []) facts.push(["In force", `${inWords(it)} by ${it.by}${it.reason ? `: ${it.reason}` : ""}`]);
   return facts;
 }

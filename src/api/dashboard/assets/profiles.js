@@ -100,18 +100,31 @@ function row(first) {
   const method = h("span", { class: "hint" });
   const name = h("th", { scope: "row" },
     h("a", { href: `#/profiles/${encodeURIComponent(first.name)}` }, first.name), method);
+  let shown = "";
   return {
     element: h("tr", null, state, name, shares, answers, force),
     update(profile) {
+      setText(answers, rate(total(rates(profile))));
+      const { method: by, status: is, fail_open: open, awaits_failback: waits, overrides: own } = profile;
+      const ends = profile.endpoints.map((it) => [it.name, it.share, it.status, it.site, it.drained, it.overrides]);
+      const looks = JSON.stringify([by, is, open, waits, own, ends]);
+      if (looks === shown) return;
+      shown = looks;
       setContent(state, status(profile.status),
         profile.fail_open ? h("span", { class: "status severe" }, sign("severe"), "failing open") : null);
       setText(method, profile.method);
       setContent(shares, shareBar(profile.endpoints));
-      setText(answers, rate(total(rates(profile))));
       setContent(force, inForce(profile));
     },
   };
 }
+
+/**
+ * An override in words: "weight 20", "disabled", "forced up".
+ * @param {{field: string, value: any}} override
+ * @returns {string}
+ */
+export const inWords = ({ field, value }) => (field === "enabled" ? (value ? "enabled" : "disabled") : `${field} ${value}`);
 
 /**
  * What operators have put in force in a profile, in a few words.
@@ -119,10 +132,10 @@ function row(first) {
  * @returns {HTMLElement[]}
  */
 export function inForce(profile) {
-  const own = (profile.overrides ?? []).map((it) => [profile.name, it]);
+  const own = (profile.overrides ?? []).map((it) => ["profile", it]);
   const all = [...own, ...profile.endpoints.flatMap((it) => it.overrides.map((over) => [it.name, over]))];
   const chips = all.map(([name, it]) => h("span", { class: "chip", title: `by ${it.by}${it.reason ? `: ${it.reason}` : ""}` },
-    `${name} ${it.field} ${it.value}`));
+    `${name} ${inWords(it)}`));
   const drained = new Set(profile.endpoints.filter((it) => it.drained).map((it) => it.site ?? it.name));
   chips.push(...[...drained].map((it) => h("span", { class: "chip" }, `${it} drained`)));
   if (profile.awaits_failback) chips.push(h("span", { class: "chip" }, "awaits failback"));
