@@ -2,7 +2,7 @@
 
 import { whyNot } from "./api.js";
 import { button, h } from "./dom.js";
-import { percent, rate, span, status, timeTag } from "./format.js";
+import { now, percent, rate, span, status, timeTag } from "./format.js";
 import { planDrain, planEndpoint } from "./moves.js";
 import { inWords } from "./profiles.js";
 import { series } from "./shares.js";
@@ -72,7 +72,7 @@ function gets(endpoint, perSecond, total) {
     h("span", { class: "hint" }, endpoint.share === null ? "" : " of the answers")),
   h("p", { class: "hint" }, "realised ", rate(perSecond), part),
   endpoint.ramp ? h("p", { class: "hint" }, `starts slowly: ${percent(endpoint.ramp.percent)} of its share, all of it `, timeTag(endpoint.ramp.until, "until")) : null,
-  endpoint.cached_until && endpoint.share === 0
+  endpoint.share === 0 && Date.parse(endpoint.cached_until) > now()
     ? h("p", { class: "hint" }, "resolvers may still answer with it; the last ends ", timeTag(endpoint.cached_until, "until")) : null];
 }
 

@@ -6,6 +6,8 @@ import { announce, button, field, h, setText } from "./dom.js";
 import { dateTime, sign } from "./format.js";
 import { setContent } from "./update.js";
 
+// Milliseconds after the last key until it is looked up again what would happen.
+const SETTLED = 250;
 const LOOKING = "What would happen is being looked up";
 const UNITS = { min_healthy_endpoints: "healthy endpoints", min_sites: "sites", min_capacity: "% of the capacity" };
 
@@ -137,7 +139,7 @@ export function openPlan(title, plan, options) {
     form = planForm({ ...plan, done: (answer) => (close(), plan.done(answer)) }, close);
     return [form.element];
   }, options);
-  for (const it of plan.fields ?? []) it.addEventListener("change", () => form.check());
+  for (const it of plan.fields ?? []) it.addEventListener("input", () => form.check(SETTLED));
   element.querySelector("form input:not([type=checkbox])")?.focus();
   form.check();
   return close;
