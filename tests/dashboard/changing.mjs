@@ -38,7 +38,7 @@ test("an override is cleared, and what that does is shown first", () => travel(a
     await endpoint.getByRole("button", { name: "Clear weight…" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByRole("row", { name: /^orlando/ }).waitFor();
-    await dialog.getByRole("button", { name: `Clear the weight of ${name}` }).click();
+    await dialog.getByRole("button", { name: `Clear the weight override of ${name}` }).click();
     await dialog.waitFor({ state: "detached" });
     await endpoint.getByRole("button", { name: "Clear weight…" }).waitFor({ state: "detached" });
   }
@@ -123,6 +123,42 @@ test("a site is drained and brought back, and DNS follows", () => travel(async (
   await shares(80);
 }));
 
+/** Presses a button that plans something, and then the one that does it. */
+async function make(page, plan, name, reason) {
+  await plan.click();
+  const dialog = page.getByRole("dialog");
+  if (reason) await dialog.getByLabel("Reason").fill(reason);
+  await dialog.getByRole("button", { name, exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+}
+
+test("an endpoint is forced down, recovers, and is failed back to", () => travel(async (page) => {
+  await go(page, "#/profiles/www.gtm.example.", "www.gtm.example.");
+  const seattle = page.getByRole("article", { name: "Endpoint seattle" });
+  const failBack = page.getByRole("button", { name: "Fail back…" });
+  await seattle.getByRole("button", { name: "Drain seattle…" }).waitFor();
+  if (await failBack.isEnabled()) await make(page, failBack, "Fail back to seattle");
+  await make(page, seattle.getByRole("button", { name: "Force down…" }), "Force seattle down");
+  await seattle.getByText("forced down", { exact: true }).waitFor();
+  assert.deepEqual(Object.keys(await answers("www.gtm.example")), [ORLANDO]);
+  await make(page, seattle.getByRole("button", { name: "Clear forced…" }), "Clear the forced override of seattle");
+  await failBack.and(page.locator(":enabled")).waitFor();
+  await make(page, failBack, "Fail back to seattle");
+  assert.deepEqual(Object.keys(await answers("www.gtm.example")), [SEATTLE]);
+}));
+
+test("a profile is switched off and on", () => travel(async (page) => {
+  await go(page, "#/profiles/www.gtm.example.", "www.gtm.example.");
+  const before = Object.keys(await answers("www.gtm.example"));
+  const off = page.getByRole("button", { name: "Disable the profile…" });
+  await make(page, off, "Disable www.gtm.example.", "moved away");
+  await page.getByText("disabled by admin: moved away").waitFor();
+  await assert.rejects(answers("www.gtm.example"), { code: "ENODATA" });
+  await make(page, page.getByRole("button", { name: "Clear its override…" }), "Clear the override of www.gtm.example.");
+  await off.waitFor();
+  assert.deepEqual(Object.keys(await answers("www.gtm.example")), before);
+}));
+
 test("a weight is changed by the keyboard alone", () => travel(async (page) => {
   const tabTo = async (name) => {
     for (let at = 0; at < 100; at += 1) {
@@ -149,7 +185,7 @@ test("a weight is changed by the keyboard alone", () => travel(async (page) => {
   await page.getByRole("region", { name: "What these weights would do" }).waitFor({ state: "hidden" });
   await shares(67);
   await page.getByRole("button", { name: "Clear weight…" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Clear the weight of seattle" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Clear the weight override of seattle" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await shares(80);
 }));

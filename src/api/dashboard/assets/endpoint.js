@@ -101,7 +101,7 @@ function deeds(page, endpoint, method) {
   if (endpoint.forced !== "down") list.push(act("Force down…", { forced: "down" }, `Force ${name} down`));
   if (endpoint.forced !== "up") list.push(act("Force up…", { forced: "up" }, `Force ${name} up`));
   if (method === "priority") list.push(priority(page, endpoint, act));
-  for (const { field } of endpoint.overrides) list.push(act(`Clear ${field}…`, { [field]: null }, `Clear the ${field} of ${name}`));
+  for (const { field } of endpoint.overrides) list.push(act(`Clear ${field}…`, { [field]: null }, `Clear the ${field} override of ${name}`));
   if (site && !drained) {
     list.push(button(`Drain ${site}…`, () => planDrain(site, true, page.refresh), { disabled: why !== null, title: why ?? "" }));
   }

@@ -119,10 +119,10 @@ function forceItem(first, refresh) {
     const { profile, endpoint } = first;
     const clear = async () => {
       const whole = await get(profilePath(profile));
-      if (endpoint) planEndpoint(whole, endpoint, { [override.field]: null }, `Clear the ${override.field} of ${endpoint}`, refresh);
+      if (endpoint) planEndpoint(whole, endpoint, { [override.field]: null }, `Clear the ${override.field} override of ${endpoint}`, refresh);
       else planProfile(whole, null, refresh);
     };
-    actions.append(button("Clear…", clear, { ...props, "aria-label": `Clear… the ${override.field} of ${[profile, endpoint].filter(Boolean).join(" ")}` }));
+    actions.append(button("Clear…", clear, { ...props, "aria-label": `Clear… the ${override.field} override of ${[profile, endpoint].filter(Boolean).join(" ")}` }));
   }
   return {
     element: h("li", { class: "note" }, sign(site ? "aside" : "note"), what, actions),
