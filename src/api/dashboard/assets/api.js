@@ -39,8 +39,12 @@ export async function call(method, path, body, { etag, signal } = {}) {
   let text;
   try {
     response = await fetch(path, {
-      method, headers, credentials: "same-origin", cache: "no-store",
-      body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.any(signals),
+      method,
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.any(signals),
     });
     text = await response.text();
   } catch (error) {

@@ -84,9 +84,19 @@ async function look() {
 function showProblem(shown, error) {
   const known = !shown.element.hidden && error.status === 0;
   if (known) return;
-  shown.problem.replaceChildren(h("div", { class: "panel problem", role: "alert" }, h("div", null,
-    h("strong", null, error.status === 404 ? "There is no such thing" : "It could not be looked up"), h("p", null, error.message),
-    h("div", { class: "actions" }, button("Try again", refresh), h("a", { href: "#/" }, "Overview")))));
+  shown.problem.replaceChildren(
+    h(
+      "div",
+      { class: "panel problem", role: "alert" },
+      h(
+        "div",
+        null,
+        h("strong", null, error.status === 404 ? "There is no such thing" : "It could not be looked up"),
+        h("p", null, error.message),
+        h("div", { class: "actions" }, button("Try again", refresh), h("a", { href: "#/" }, "Overview")),
+      ),
+    ),
+  );
 }
 
 async function show() {
@@ -97,7 +107,11 @@ async function show() {
   clearTimeout(timer);
   closeDialogs();
   if (!me) return;
-  const { path, parts: [kind, ...params], query } = here();
+  const {
+    path,
+    parts: [kind, ...params],
+    query,
+  } = here();
   const make = await PAGES[kind in PAGES ? kind : ""]();
   if (own !== visit || !me) return;
   const problem = h("div");
@@ -163,7 +177,9 @@ async function begin() {
   }
 }
 
-document.addEventListener("signed-out", () => askToSignIn("The session is over. Sign in, and you are back where you were."));
+document.addEventListener("signed-out", () =>
+  askToSignIn("The session is over. Sign in, and you are back where you were."),
+);
 document.addEventListener("visibilitychange", soon);
 window.addEventListener("hashchange", show);
 setInterval(() => keepTrue(document), 1000);

@@ -25,8 +25,12 @@ export function overview({ refresh, reveal, query }) {
   const others = h("p", { class: "hint" });
   const trouble = h("section", { class: "attention", "aria-labelledby": "verdict" }, headline, facts, matters, others);
   const forced = h("ul", { class: "matters" });
-  const force = h("section", { class: "panel", hidden: true, "aria-labelledby": "force-title" },
-    h("h2", { id: "force-title" }, "In force by operators"), forced);
+  const force = h(
+    "section",
+    { class: "panel", hidden: true, "aria-labelledby": "force-title" },
+    h("h2", { id: "force-title" }, "In force by operators"),
+    forced,
+  );
   const table = profileTable(refresh);
   table.filter(Object.fromEntries(query));
 
@@ -36,16 +40,35 @@ export function overview({ refresh, reveal, query }) {
       reveal();
       return page;
     });
-    const [status, page, { sites }] = await Promise.all([get("/v1/status", {}, signal), rows, get("/v1/sites", {}, signal)]);
+    const [status, page, { sites }] = await Promise.all([
+      get("/v1/status", {}, signal),
+      rows,
+      get("/v1/sites", {}, signal),
+    ]);
     const inFull = await troubled(status, page.profiles, signal);
     table.fill(status, sites);
     const wrong = troubles(status, sites, inFull);
     showVerdict(verdict(status, wrong), status);
-    reconcile(matters, wrong.slice(0, MOST_MATTERS), (it) => `${it.key} ${it.drain}`, (it) => matterItem(it, refresh, table));
-    setText(others, wrong.length > MOST_MATTERS ? `and ${several(wrong.length - MOST_MATTERS, "more matter")}: look at the profiles by status` : "");
+    reconcile(
+      matters,
+      wrong.slice(0, MOST_MATTERS),
+      (it) => `${it.key} ${it.drain}`,
+      (it) => matterItem(it, refresh, table),
+    );
+    setText(
+      others,
+      wrong.length > MOST_MATTERS
+        ? `and ${several(wrong.length - MOST_MATTERS, "more matter")}: look at the profiles by status`
+        : "",
+    );
     const inForce = forces(status, sites, inFull);
     force.hidden = inForce.length === 0;
-    reconcile(forced, inForce, (it) => it.key, (it) => forceItem(it, refresh));
+    reconcile(
+      forced,
+      inForce,
+      (it) => it.key,
+      (it) => forceItem(it, refresh),
+    );
   }
 
   function showVerdict({ weight, text }, status) {
@@ -53,9 +76,12 @@ export function overview({ refresh, reveal, query }) {
     setContent(headline, sign(weight), h("span", null, text));
     trouble.dataset.weight = weight;
     const order = Object.entries(status.endpoints).sort((a, b) => b[1] - a[1]);
-    setContent(facts, h("span", null, several(status.profiles, "profile")),
+    setContent(
+      facts,
+      h("span", null, several(status.profiles, "profile")),
       order.map(([label, number]) => h("span", null, statusOf(label), " ", h("b", null, String(number)))),
-      h("span", { class: "hint" }, "up ", timeTag(status.started, "since")));
+      h("span", { class: "hint" }, "up ", timeTag(status.started, "since")),
+    );
   }
 
   return { title: "Overview", element: h("div", { class: "page" }, trouble, force, table.element), load };
@@ -63,7 +89,10 @@ export function overview({ refresh, reveal, query }) {
 
 /** Those in trouble, as far as they are told of, in full. */
 async function troubled(status, known, signal) {
-  const degraded = status.degraded.length > 0 ? (await get("/v1/profiles", { status: "Degraded", limit: IN_FULL }, signal)).profiles : [];
+  const degraded =
+    status.degraded.length > 0
+      ? (await get("/v1/profiles", { status: "Degraded", limit: IN_FULL }, signal)).profiles
+      : [];
   const all = new Map([...known, ...degraded].map((it) => [it.name, it]));
   const missing = status.failing_open.slice(0, MOST_MATTERS).filter((it) => !all.has(it));
   const others = await Promise.all(missing.map((it) => get(profilePath(it), {}, signal)));
@@ -77,9 +106,12 @@ function matterItem({ weight, drain }, refresh, table) {
   const what = h("div", { class: "what" });
   const actions = h("div", { class: "actions" });
   if (drain) {
-    actions.append(button(`Drain ${drain}…`, () => planDrain(drain, true, refresh), {
-      disabled: whyNot() !== null, title: whyNot() ?? "Shows first what would happen",
-    }));
+    actions.append(
+      button(`Drain ${drain}…`, () => planDrain(drain, true, refresh), {
+        disabled: whyNot() !== null,
+        title: whyNot() ?? "Shows first what would happen",
+      }),
+    );
   }
   return {
     element: h("li", { class: weight }, sign(weight), what, actions),
@@ -87,24 +119,56 @@ function matterItem({ weight, drain }, refresh, table) {
       const where = matter.where ?? [];
       const single = where.length === 1;
       const title = single ? h("a", { href: linkTo(where[0]).href }, matter.title) : matter.title;
-      setContent(what, h("div", { class: "title" }, h("b", null, title), " ",
-        matter.since ? h("span", { class: "hint" }, timeTag(matter.since, "since")) : null),
-      matter.text ? h("div", { class: "why" }, matter.text) : null,
-      single || where.length === 0 ? null : h("div", { class: "where" }, where.slice(0, MOST_PLACES).map(linkTo),
-        where.length > MOST_PLACES ? h("span", { class: "hint" }, `and ${where.length - MOST_PLACES} more`) : null));
+      setContent(
+        what,
+        h(
+          "div",
+          { class: "title" },
+          h("b", null, title),
+          " ",
+          matter.since ? h("span", { class: "hint" }, timeTag(matter.since, "since")) : null,
+        ),
+        matter.text ? h("div", { class: "why" }, matter.text) : null,
+        single || where.length === 0 ? null : places(where),
+      );
     },
   };
+}
+
+/** Links to the profiles that a matter is about, each once. */
+function places(where) {
+  const profiles = [...Map.groupBy(where, (it) => it.profile)];
+  const links = profiles
+    .slice(0, MOST_PLACES)
+    .map(([profile, all]) =>
+      all.length === 1
+        ? linkTo(all[0])
+        : h("span", null, linkTo({ profile }), h("span", { class: "hint" }, ` (${several(all.length, "endpoint")})`)),
+    );
+  const rest = profiles.length - links.length;
+  return h(
+    "div",
+    { class: "where" },
+    links,
+    rest > 0 ? h("span", { class: "hint" }, `and ${several(rest, "more profile")}`) : null,
+  );
 }
 
 /** What operators have put in force: drains, failbacks that wait, and overrides with their owners and ends. */
 function forces(status, sites, profiles) {
   const drains = sites.filter((it) => it.drained).map((site) => ({ key: `drain ${site.name}`, site }));
   const returning = sites.filter((it) => it.returning).map((site) => ({ key: `return ${site.name}`, returning: site }));
-  const waiting = profiles.filter((it) => it.awaits_failback).map((profile) => ({ key: `failback ${profile.name} ${profile.etag}`, failback: profile }));
-  const overrides = status.overridden.slice(0, IN_FULL).flatMap(({ profile, endpoint, overrides }) =>
-    overrides.map((it) => ({ key: `over ${profile} ${endpoint} ${it.field}`, profile, endpoint, override: it })));
-  const ownOverrides = profiles.flatMap((it) => (it.overrides ?? []).map((override) =>
-    ({ key: `over ${it.name} ${override.field}`, profile: it.name, override })));
+  const waiting = profiles
+    .filter((it) => it.awaits_failback)
+    .map((profile) => ({ key: `failback ${profile.name} ${profile.etag}`, failback: profile }));
+  const overrides = status.overridden
+    .slice(0, IN_FULL)
+    .flatMap(({ profile, endpoint, overrides }) =>
+      overrides.map((it) => ({ key: `over ${profile} ${endpoint} ${it.field}`, profile, endpoint, override: it })),
+    );
+  const ownOverrides = profiles.flatMap((it) =>
+    (it.overrides ?? []).map((override) => ({ key: `over ${it.name} ${override.field}`, profile: it.name, override })),
+  );
   return [...drains, ...returning, ...waiting, ...overrides, ...ownOverrides];
 }
 
@@ -119,10 +183,22 @@ function forceItem(first, refresh) {
     const { profile, endpoint } = first;
     const clear = async () => {
       const whole = await get(profilePath(profile));
-      if (endpoint) planEndpoint(whole, endpoint, { [override.field]: null }, `Clear the ${override.field} override of ${endpoint}`, refresh);
+      if (endpoint)
+        planEndpoint(
+          whole,
+          endpoint,
+          { [override.field]: null },
+          `Clear the ${override.field} override of ${endpoint}`,
+          refresh,
+        );
       else planProfile(whole, null, refresh);
     };
-    actions.append(button("Clear…", clear, { ...props, "aria-label": `Clear… the ${override.field} override of ${[profile, endpoint].filter(Boolean).join(" ")}` }));
+    actions.append(
+      button("Clear…", clear, {
+        ...props,
+        "aria-label": `Clear… the ${override.field} override of ${[profile, endpoint].filter(Boolean).join(" ")}`,
+      }),
+    );
   }
   return {
     element: h("li", { class: "note" }, sign(site ? "aside" : "note"), what, actions),
@@ -130,15 +206,31 @@ function forceItem(first, refresh) {
       if (it.site) setContent(what, drainProgress(it.site));
       else if (it.returning) setContent(what, returnProgress(it.returning));
       else if (it.failback) {
-        setContent(what, h("div", { class: "title" }, h("b", null, linkTo({ profile: it.failback.name })),
-          " awaits failback: an endpoint of higher priority has recovered"));
+        setContent(
+          what,
+          h(
+            "div",
+            { class: "title" },
+            h("b", null, linkTo({ profile: it.failback.name })),
+            " awaits failback: an endpoint of higher priority has recovered",
+          ),
+        );
       } else setContent(what, overrideText(it));
     },
   };
 }
 
 function overrideText({ profile, endpoint, override }) {
-  return [h("div", { class: "title" }, linkTo({ profile, endpoint }), " ", h("b", null, inWords(override))),
-    h("div", { class: "why" }, `by ${override.by} `, timeTag(override.at, "ago"), override.reason ? `: ${override.reason}` : "",
-      " · ", override.expires ? ["ends ", timeTag(override.expires, "until")] : "stays until it is cleared")];
+  return [
+    h("div", { class: "title" }, linkTo({ profile, endpoint }), " ", h("b", null, inWords(override))),
+    h(
+      "div",
+      { class: "why" },
+      `by ${override.by} `,
+      timeTag(override.at, "ago"),
+      override.reason ? `: ${override.reason}` : "",
+      " · ",
+      override.expires ? ["ends ", timeTag(override.expires, "until")] : "stays until it is cleared",
+    ),
+  ];
 }

@@ -21,29 +21,41 @@ export function weightPlan(page) {
 
   const weightOf = (name) => page.profile().endpoints.find((it) => it.name === name)?.weight;
   const texts = () => [...planned].map(([name, weight]) => `${name} ${weightOf(name)} → ${weight}`);
-  const form = planForm({
-    confirm: () => `Apply: ${texts().join(", ")}`,
-    request,
-    renew: page.renew,
-    preview: (signal) =>
-      previewOf(page.profile(), [...planned].map(([endpoint, weight]) => ({ set: { endpoint, weight } })), signal),
-    done() {
-      const first = controls.get([...planned.keys()][0]);
-      forget();
-      first?.focus();
-      page.refresh();
+  const form = planForm(
+    {
+      confirm: () => `Apply: ${texts().join(", ")}`,
+      request,
+      renew: page.renew,
+      preview: (signal) =>
+        previewOf(
+          page.profile(),
+          [...planned].map(([endpoint, weight]) => ({ set: { endpoint, weight } })),
+          signal,
+        ),
+      done() {
+        const first = controls.get([...planned.keys()][0]);
+        forget();
+        first?.focus();
+        page.refresh();
+      },
     },
-  }, () => {
-    forget();
-    for (const it of controls.values()) it.reset();
-  });
-  const element = h("section", { class: "panel planned", hidden: true, "aria-labelledby": "planned-title" },
-    h("h2", { id: "planned-title" }, "What these weights would do"), form.element);
+    () => {
+      forget();
+      for (const it of controls.values()) it.reset();
+    },
+  );
+  const element = h(
+    "section",
+    { class: "panel planned", hidden: true, "aria-labelledby": "planned-title" },
+    h("h2", { id: "planned-title" }, "What these weights would do"),
+    form.element,
+  );
 
   function request() {
     const { name: profile, etag } = page.profile();
     const [[endpoint, weight] = []] = planned;
-    if (planned.size === 1) return { method: "PATCH", path: profilePath(profile, "endpoints", endpoint), body: { weight }, etag };
+    if (planned.size === 1)
+      return { method: "PATCH", path: profilePath(profile, "endpoints", endpoint), body: { weight }, etag };
     const changes = [...planned].map(([endpoint, weight]) => ({ profile, endpoint, weight }));
     return { method: "POST", path: "/v1/changes", body: { changes } };
   }
@@ -64,8 +76,13 @@ export function weightPlan(page) {
   return {
     element,
     control(name) {
-      const control = weightControl(name, (weight) => plan(name, weight), () => form.element.querySelector("input").focus(),
-        () => planned.has(name), () => weightOf(name));
+      const control = weightControl(
+        name,
+        (weight) => plan(name, weight),
+        () => form.element.querySelector("input").focus(),
+        () => planned.has(name),
+        () => weightOf(name),
+      );
       controls.set(name, control);
       return control;
     },
@@ -81,7 +98,13 @@ function weightControl(name, plan, goOn, isPlanned, inForce) {
   const why = whyNot();
   const props = { min: 0, step: 1, disabled: why !== null, title: why ?? "" };
   const slider = h("input", { type: "range", max: 100, "aria-label": `Weight of ${name}`, ...props });
-  const number = h("input", { type: "number", max: MOST, required: true, "aria-label": `Weight of ${name}, as a number`, ...props });
+  const number = h("input", {
+    type: "number",
+    max: MOST,
+    required: true,
+    "aria-label": `Weight of ${name}, as a number`,
+    ...props,
+  });
   const label = h("span", { class: "hint" }, "weight");
   const set = (from, to) => {
     if (!from.checkValidity()) return;
@@ -90,12 +113,22 @@ function weightControl(name, plan, goOn, isPlanned, inForce) {
   };
   slider.addEventListener("input", () => set(slider, number));
   number.addEventListener("input", () => set(number, slider));
-  const element = h("form", { class: "weight", novalidate: true, on: {
-    submit(event) {
-      event.preventDefault();
-      if (number.reportValidity() && isPlanned()) goOn();
+  const element = h(
+    "form",
+    {
+      class: "weight",
+      novalidate: true,
+      on: {
+        submit(event) {
+          event.preventDefault();
+          if (number.reportValidity() && isPlanned()) goOn();
+        },
+      },
     },
-  } }, label, slider, number);
+    label,
+    slider,
+    number,
+  );
   const reset = () => {
     slider.value = number.value = inForce();
   };
