@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -135,9 +136,13 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             .replace("{id}", &id)
             .replace("{profile}", profile)
             .replace("{endpoint}", "west")
-            .replace("{site}", "seattle");
+            .replace("{site}", "seattle")
+            .replace("{zone}", "gtm.example.");
         let query = if path == "/v1/explain" { "?name=app.gtm.example." } else { "" };
+        let own_token = fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
+        let session = json!({"token": own_token}).to_string();
         let body = match (method, path) {
+            ("post", "/v1/session") => &session,
             ("post", "/v1/tokens") => TOKEN,
             ("patch", _) => r#"{"weight": 60, "reason": "x"}"#,
             (_, "/v1/whatif") => {
@@ -156,12 +161,13 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             continue;
         }
         let response = daemon.api.send(&verb, &format!("{asked}{query}"), body);
-        assert_eq!(response.status, 200, "{verb} {asked}: {}", response.body);
+        let well = if (method, path) == ("delete", "/v1/session") { 204 } else { 200 };
+        assert_eq!(response.status, well, "{verb} {asked}: {}", response.body);
         description.check(path, method, &response);
         let security = operation["security"].as_array().cloned().unwrap_or_default();
         let is_open = security.contains(&json!({}));
         let nobody = Http::new(daemon.api.address).send(&verb, &format!("{asked}{query}"), body);
-        assert_eq!(nobody.status, if is_open { 200 } else { 401 }, "{verb} {asked}");
+        assert_eq!(nobody.status, if is_open { well } else { 401 }, "{verb} {asked}");
         description.check(path, method, &nobody);
         if let Some(known) =
             Some(response.header("etag")).filter(|it| method == "get" && !it.is_empty())
@@ -183,7 +189,8 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
                 .replace("seattle", "seatle");
             description.check(path, method, &daemon.api.send(&verb, &missing, body));
         }
-        for wrong in ["DELETE", "PUT"].into_iter().filter(|it| *it != verb) {
+        let takes = |it: &str| description.0["paths"][path].get(it.to_lowercase()).is_some();
+        for wrong in ["DELETE", "PUT"].into_iter().filter(|it| !takes(it)) {
             let refused = daemon.api.send(wrong, &asked, "");
             assert_eq!(
                 (refused.status, refused.media_type.as_str()),
@@ -225,6 +232,9 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "GET /v1/profiles/{profile}/endpoints/{endpoint}/timeline",
         "POST /v1/profiles/{profile}/failback",
         "POST /v1/reload",
+        "GET /v1/session",
+        "POST /v1/session",
+        "DELETE /v1/session",
         "GET /v1/sites",
         "POST /v1/sites/{site}/drain",
         "POST /v1/sites/{site}/undrain",
@@ -233,6 +243,8 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "POST /v1/tokens",
         "DELETE /v1/tokens/{id}",
         "POST /v1/whatif",
+        "GET /v1/zones",
+        "GET /v1/zones/{zone}/records",
     ];
     assert_eq!(served, routes);
 }

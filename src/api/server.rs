@@ -180,7 +180,7 @@ async fn shake_hands(stream: TcpStream, keys: TlsKeys, api: Arc<Api>, app: App, 
     };
     let why = match shaken {
         Ok(Ok(Shaken::Secure(stream, names))) => {
-            return converse(stream, app, place, Peer { address, names }).await;
+            return converse(stream, app, place, Peer::in_tls(address, names)).await;
         }
         Ok(Ok(Shaken::Plain(stream))) => {
             let app = TowerToHyperService::new(Router::new().fallback(speaks_https));

@@ -3,12 +3,14 @@
 mod audit;
 mod batch;
 mod certificate;
+mod change;
 mod check;
 mod client;
 mod completions;
 mod context;
 mod daemon;
 mod demo;
+mod drain;
 mod ending;
 mod endpoint;
 mod events;
@@ -37,6 +39,7 @@ mod systemd;
 mod token;
 mod watch;
 mod whatif;
+mod zone;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -67,7 +70,9 @@ enum Verb {
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
+    Zone(zone::Zone),
     Batch(batch::Batch),
+    Change(change::Change),
     History(history::History),
     Events(events::Events),
     Audit(audit::Audit),
@@ -94,7 +99,9 @@ pub fn main() -> ExitCode {
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
+        Verb::Zone(verb) => verb.run(),
         Verb::Batch(verb) => verb.run(),
+        Verb::Change(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Events(verb) => verb.run(),
         Verb::Audit(verb) => verb.run(),

@@ -2,9 +2,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ChangeOptions, ClientOptions, Failure, Seen};
+use super::client::{ChangeOptions, Client, ClientOptions, Failure, Output, Seen, UndoOptions};
 use super::endpoint::endpoint_table;
-use super::output::{ending, list, table};
+use super::output::{ending, list, override_in_words, table};
 use crate::api::view;
 
 /// Look at profiles: the names that are answered, and how. Let one fail back by hand.
@@ -13,6 +13,7 @@ use crate::api::view;
   farol profile list
   farol profile list --status Degraded --site seattle
   farol profile show app.gtm.example
+  farol profile disable app.gtm.example --confirm-within 5m --reason 'moved away'
   farol profile failback app.gtm.example --reason 'the database has caught up'")]
 pub(super) struct Profile {
     #[command(flatten)]
@@ -30,6 +31,12 @@ enum Verb {
         /// The profile's name, like app.gtm.example; the dot at the end may be left out
         name: String,
     },
+    /// Bring a profile into service, whatever the configuration says
+    Enable(Enable),
+    /// Take a profile out of service: it is answered with nothing
+    Disable(Enable),
+    /// Let the configuration say again whether a profile is in service
+    Clear(Change),
     /// Let the lowest priority serve again, after a failover in a profile with failback = "manual"
     Failback {
         /// The profile's name, like app.gtm.example; the dot at the end may be left out
@@ -40,6 +47,28 @@ enum Verb {
         #[arg(long, value_name = "ETAG")]
         if_match: Option<String>,
     },
+}
+
+#[derive(Args, Debug)]
+struct Change {
+    /// The profile's name, like app.gtm.example; the dot at the end may be left out
+    name: String,
+    #[command(flatten)]
+    change: ChangeOptions,
+    #[command(flatten)]
+    undo: UndoOptions,
+    /// Only if nobody has changed the profile since this ETag of `farol profile show`
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct Enable {
+    #[command(flatten)]
+    change: Change,
+    /// When it is undone by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
+    #[arg(long, value_name = "DURATION|TIME")]
+    expires: Option<String>,
 }
 
 /// Which profiles are listed: those that fit all of it.
@@ -81,6 +110,13 @@ impl Profile {
                 let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
                 output.show(&answer.text, || render(&answer.value))
             }
+            Verb::Enable(Enable { change, expires }) => {
+                set_enabled(&client, output, change, Some(true), expires).await
+            }
+            Verb::Disable(Enable { change, expires }) => {
+                set_enabled(&client, output, change, Some(false), expires).await
+            }
+            Verb::Clear(change) => set_enabled(&client, output, change, None, None).await,
             Verb::Failback { name, change, if_match } => {
                 let ChangeOptions { reason, dry_run, override_guardrail } = change;
                 let body = view::FailbackRequest { reason, dry_run, override_guardrail };
@@ -106,9 +142,56 @@ impl Profile {
     }
 }
 
+async fn set_enabled(
+    client: &Client,
+    output: Output,
+    change: Change,
+    enabled: Option<bool>,
+    expires: Option<String>,
+) -> anyhow::Result<()> {
+    let Change { name, change, undo, if_match } = change;
+    let ChangeOptions { reason, dry_run, override_guardrail } = change;
+    let UndoOptions { confirm_within, undo_if_worse } = undo;
+    let body = view::ProfilePatch {
+        enabled: Some(enabled),
+        reason,
+        expires,
+        confirm_within,
+        undo_if_worse,
+        dry_run,
+        override_guardrail,
+    };
+    let path = ["profiles", &name];
+    let mut seen = Seen::new(if_match);
+    loop {
+        let before = client.get::<view::Profile>(&path).await?.value;
+        let etag = seen.expects(&before.etag);
+        match client.patch::<view::Changed<view::Profile>>(&path, &body, Some(&etag)).await {
+            Err(Failure::Changed { .. }) if seen.may_look_again() => {}
+            answer => {
+                let answer = answer?;
+                return output.show(&answer.text, || enabled_report(&before, &answer.value));
+            }
+        }
+    }
+}
+
+/// What became of a profile's service.
+fn enabled_report(before: &view::Profile, changed: &view::Changed<view::Profile>) -> String {
+    let now = &changed.now;
+    let word = |it: &view::Profile| if it.enabled { "in service" } else { "out of service" };
+    let change = match before.enabled == now.enabled {
+        true => format!("was {} already", word(now)),
+        false => format!("{} → {}", word(before), word(now)),
+    };
+    let end = ending(changed.generation, changed.dry_run, changed.pending.as_ref());
+    format!("{}: {change}\n{end}", now.name)
+}
+
 /// What a failback did.
 fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -> String {
-    let (name, end) = (&changed.now.name, ending(changed.generation, changed.dry_run));
+    let (name, end) =
+        (&changed.now.name, ending(changed.generation, changed.dry_run, changed.pending.as_ref()));
     let priority =
         |it: &view::Profile| it.active_priority.map_or("none".to_owned(), |it| it.to_string());
     let (was, is) = (priority(before), priority(&changed.now));
@@ -171,6 +254,10 @@ fn render(profile: &view::Profile) -> String {
         ("geo failover", profile.geo_failover.map(on_or_off).unwrap_or_default()),
         ("when none is healthy", none_healthy.trim_end().to_owned()),
         ("panic threshold", panic),
+        (
+            "overrides",
+            profile.overrides.iter().map(override_in_words).collect::<Vec<_>>().join("\n"),
+        ),
         ("etag", profile.etag.clone()),
     ]);
     format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true))
@@ -237,7 +324,10 @@ mod tests {
         let now =
             view::Profile { active_priority: Some(1), awaits_failback: false, ..waiting.clone() };
         let report = |before: &view::Profile| {
-            failed_back(before, &view::Changed { generation: 7, dry_run: false, now: now.clone() })
+            failed_back(
+                before,
+                &view::Changed { generation: 7, dry_run: false, pending: None, now: now.clone() },
+            )
         };
         assert!(report(&waiting).starts_with("app.gtm.example.: failed back, priority 2 → 1\n"));
         let nothing = "app.gtm.example.: nothing to fail back, priority 1 serves\n";

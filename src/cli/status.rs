@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::change::pending;
 use super::client::ClientOptions;
 use super::complain;
 use super::output::{age, ago, by, count, one_line, override_in_words, table};
@@ -116,6 +117,10 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
         "None or too few endpoints healthy (when_none_healthy, panic_threshold):",
         status.failing_open.join("\n"),
     );
+    section(
+        "A higher priority has recovered and waits for `farol profile failback`:",
+        status.awaiting_failback.join("\n"),
+    );
     section("Degraded:", endpoints(&status.degraded, "REASON"));
     section(
         "Nothing is heard of, for probes have stopped or say nothing:",
@@ -128,6 +133,7 @@ fn render(status: &view::Status, server: &str, now: Timestamp) -> String {
         section(&title, refused.why.clone());
     }
     section("Sites that are drained:", drains(status));
+    section("Changes that wait for their confirmation, or are watched:", pending(&status.pending));
     section("Overrides in force:", overrides(&status.overridden));
     let unmatched = status.unmatched_overrides.join("\n");
     section("Overrides of what the configuration doesn't have:", unmatched);
@@ -161,7 +167,8 @@ fn drains(status: &view::Status) -> String {
 fn overrides(overridden: &[view::Overridden]) -> String {
     let row = |it: &view::Overridden| {
         let overrides: Vec<String> = it.overrides.iter().map(override_in_words).collect();
-        vec![it.profile.clone(), it.endpoint.clone(), overrides.join("; ")]
+        let endpoint = it.endpoint.clone().unwrap_or_default();
+        vec![it.profile.clone(), endpoint, overrides.join("; ")]
     };
     match overridden {
         [] => String::new(),
@@ -219,6 +226,8 @@ mod tests {
             drained_sites: Vec::new(),
             drains: BTreeMap::new(),
             overridden: Vec::new(),
+            pending: Vec::new(),
+            awaiting_failback: Vec::new(),
             unmatched_overrides: Vec::new(),
             refused_reload: None,
             state: view::State::default(),
@@ -278,7 +287,7 @@ mod tests {
             by: "ann".to_owned(),
             reason: None,
             at: "soon".to_owned(),
-            expires: None,
+            ..view::Drain::default()
         };
         let ill = view::Status {
             degraded: vec![endpoint("seattle", "connect: refused")],
@@ -287,7 +296,7 @@ mod tests {
             drains: [("orlando".to_owned(), drain)].into(),
             overridden: vec![view::Overridden {
                 profile: "app.gtm.example.".to_owned(),
-                endpoint: "dublin".to_owned(),
+                endpoint: Some("dublin".to_owned()),
                 overrides: vec![override_],
             }],
             refused_reload: Some(view::RefusedReload {

@@ -1,4 +1,4 @@
-use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Who was not let in over the API.
 #[derive(Clone, Debug)]
@@ -6,6 +6,7 @@ pub struct AccessMetrics {
     refused: IntCounterVec,
     limited: IntCounter,
     handshakes: IntCounter,
+    sessions: IntGauge,
 }
 
 /// Why a request was refused.
@@ -23,11 +24,23 @@ pub enum AuthFailure {
     Role,
     /// It is about profiles that its token is not for.
     Scope,
+    /// Its session is over.
+    Session,
+    /// A browser sends it for the page of somebody else.
+    Origin,
 }
 
 impl AuthFailure {
-    const ALL: [Self; 6] =
-        [Self::Missing, Self::Wrong, Self::Expired, Self::Backoff, Self::Role, Self::Scope];
+    const ALL: [Self; 8] = [
+        Self::Missing,
+        Self::Wrong,
+        Self::Expired,
+        Self::Backoff,
+        Self::Role,
+        Self::Scope,
+        Self::Session,
+        Self::Origin,
+    ];
 
     const fn label(self) -> &'static str {
         match self {
@@ -37,6 +50,8 @@ impl AuthFailure {
             Self::Backoff => "backoff",
             Self::Role => "role",
             Self::Scope => "scope",
+            Self::Session => "session",
+            Self::Origin => "origin",
         }
     }
 }
@@ -59,6 +74,10 @@ impl AccessMetrics {
                 "farol_api_tls_failures_total",
                 "Connections to the API whose TLS handshake failed.",
             )?,
+            sessions: IntGauge::new(
+                "farol_api_sessions",
+                "Sessions of browsers that are signed in.",
+            )?,
         };
         for failure in AuthFailure::ALL {
             metrics.refused.with_label_values(&[failure.label()]);
@@ -66,6 +85,7 @@ impl AccessMetrics {
         registry.register(Box::new(metrics.refused.clone()))?;
         registry.register(Box::new(metrics.limited.clone()))?;
         registry.register(Box::new(metrics.handshakes.clone()))?;
+        registry.register(Box::new(metrics.sessions.clone()))?;
         Ok(metrics)
     }
 
@@ -77,6 +97,11 @@ impl AccessMetrics {
     /// Counts a request too many.
     pub fn limited(&self) {
         self.limited.inc();
+    }
+
+    /// Says how many sessions there are.
+    pub fn set_sessions(&self, number: usize) {
+        self.sessions.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
     /// Counts a handshake that failed.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use prometheus::{Gauge, Histogram, HistogramOpts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 
 use crate::model::Timestamp;
 
@@ -15,6 +15,7 @@ pub struct ControlMetrics {
     reload_success: Gauge,
     reload_time: Gauge,
     config_hash: Gauge,
+    undone: IntCounterVec,
 }
 
 impl ControlMetrics {
@@ -39,11 +40,22 @@ impl ControlMetrics {
                 "farol_config_hash",
                 "A number that is the same on instances with the same zones, sites and profiles.",
             )?,
+            undone: IntCounterVec::new(
+                Opts::new(
+                    "farol_changes_undone_total",
+                    "Operators' changes that were undone by themselves: nobody confirmed them, or health got worse.",
+                ),
+                &["reason"],
+            )?,
         };
+        for reason in ["unconfirmed", "worse"] {
+            metrics.undone.with_label_values(&[reason]);
+        }
         registry.register(Box::new(metrics.publish.clone()))?;
         registry.register(Box::new(metrics.reload_success.clone()))?;
         registry.register(Box::new(metrics.reload_time.clone()))?;
         registry.register(Box::new(metrics.config_hash.clone()))?;
+        registry.register(Box::new(metrics.undone.clone()))?;
         metrics.reloaded(true, now);
         Ok(metrics)
     }
@@ -56,6 +68,11 @@ impl ControlMetrics {
     /// Counts a publication and the time it took.
     pub fn published(&self, took: Duration) {
         self.publish.observe(took.as_secs_f64());
+    }
+
+    /// Counts changes that were undone by themselves, for this reason: `unconfirmed` or `worse`.
+    pub fn undone(&self, reason: &str) {
+        self.undone.with_label_values(&[reason]).inc();
     }
 
     /// Notes how a reload ended.

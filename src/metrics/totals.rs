@@ -18,6 +18,7 @@ pub(super) struct Totals {
     stale: u64,
     unresolved: u64,
     overrides: [u64; OVERRIDES.len()],
+    profiles_overridden: u64,
     earliest_expiry: Option<Timestamp>,
     earliest_warning: Option<Timestamp>,
     /// The endpoints by status of each of the snapshot's sites, in their order.
@@ -33,6 +34,7 @@ impl Totals {
             stale: 0,
             unresolved: 0,
             overrides: Default::default(),
+            profiles_overridden: 0,
             earliest_expiry: None,
             earliest_warning: None,
             sites: vec![Default::default(); sites],
@@ -48,6 +50,7 @@ impl Totals {
     ) {
         bump(&mut self.profiles, ProfileStatus::ALL.iter().position(|it| *it == table.status));
         self.fail_open += u64::from(table.is_fail_open());
+        self.profiles_overridden += u64::from(table.enabled_by.is_some());
         for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
             let status = EndpointStatus::ALL.iter().position(|it| *it == state.status);
             bump(&mut self.endpoints, status);
@@ -100,6 +103,16 @@ impl Totals {
         for (kind, count) in OVERRIDES.into_iter().zip(self.overrides) {
             overrides.add(&[("kind", kind)], count);
         }
+        out.gauge(
+            "farol_profiles_overridden",
+            "Profiles that an operator has taken out of service, or brought in.",
+            self.profiles_overridden,
+        );
+        out.gauge(
+            "farol_changes_pending",
+            "Operators' changes that may be undone by themselves yet.",
+            snapshot.pending.len(),
+        );
         out.gauge(
             "farol_overrides_unmatched",
             "Overrides that are kept for what the configuration doesn't have.",

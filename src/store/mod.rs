@@ -21,7 +21,7 @@ pub use audit::{Entry, Fault, Record, Values, Verification, verify};
 pub use backup::{Backup, Contents};
 pub use file::{Problem, replace_file};
 pub use report::{Report, StateFile, Writes};
-pub use token::{AdminToken, hash as token_hash};
+pub use token::{AdminToken, hash as token_hash, secret};
 pub use tokens::{IssuedToken, TokenId, TokenIdError};
 pub use verdicts::{Kept, Known, Memory};
 

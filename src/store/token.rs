@@ -47,7 +47,10 @@ pub fn hash(token: &str) -> TokenHash {
 }
 
 /// So much randomness that nobody guesses it, as text.
-pub(super) fn secret() -> Result<String, StoreError> {
+///
+/// # Errors
+/// When the operating system gives no random numbers.
+pub fn secret() -> Result<String, StoreError> {
     let mut octets = [0; TOKEN_OCTETS];
     getrandom::fill(&mut octets).map_err(|source| StoreError::Random { source })?;
     Ok(envelope::hex(&octets))

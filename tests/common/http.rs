@@ -100,7 +100,7 @@ impl Http {
         let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(cut)?;
         let header = |name: &str| head.lines().find_map(|it| it.strip_prefix(name));
         let length = header("content-length: ").and_then(|it| it.parse().ok());
-        if length.is_some_and(|it: usize| it != body.len()) {
+        if method != "HEAD" && length.is_some_and(|it: usize| it != body.len()) {
             return Err(cut());
         }
         let media_type = header("content-type: ").unwrap_or_default().to_owned();

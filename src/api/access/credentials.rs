@@ -13,6 +13,19 @@ use crate::store::{IssuedToken, TokenId, token_hash};
 /// The hash of no token that anybody knows.
 static NOBODY: TokenHash = TokenHash([0; 32]);
 
+/// What a token is known by to those who don't keep the token itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TokenKey {
+    id: Option<TokenId>,
+    hash: TokenHash,
+}
+
+impl TokenKey {
+    pub(super) fn of(presented: &str) -> Self {
+        Self { id: TokenId::of_token(presented), hash: token_hash(presented) }
+    }
+}
+
 /// Something that lets somebody in.
 #[derive(Debug)]
 pub(super) struct Credential {
@@ -84,13 +97,12 @@ impl Credentials {
         }
     }
 
-    /// The token that has this text. How long that takes tells nothing about how much of it is right, nor whether there is a
-    /// token of its id: one hash is made, and compared with as many others, whatever comes of it.
-    pub(super) fn of_token(&self, presented: &str) -> Option<&Credential> {
-        let hash = token_hash(presented);
+    /// The token that is known by this. How long that takes tells nothing about how much of it is right, nor whether there is a
+    /// token of its id: it is compared with as many hashes, whatever comes of it.
+    pub(super) fn of_token(&self, key: &TokenKey) -> Option<&Credential> {
         let mut found = None;
-        for (other, credential) in self.candidates(presented) {
-            if hash.0.ct_eq(&other.0).into() {
+        for (other, credential) in self.candidates(key.id) {
+            if key.hash.0.ct_eq(&other.0).into() {
                 found = credential;
             }
         }
@@ -100,9 +112,9 @@ impl Credentials {
     /// The hashes that a token is compared with.
     fn candidates(
         &self,
-        presented: &str,
+        id: Option<TokenId>,
     ) -> impl Iterator<Item = (&TokenHash, Option<&Credential>)> {
-        let issued = TokenId::of_token(presented).and_then(|id| self.issued.get(&id));
+        let issued = id.and_then(|id| self.issued.get(&id));
         let expected = match issued.map(|it| &it.source) {
             Some(Source::Issued(token)) => &token.hash,
             _ => &NOBODY,
@@ -164,9 +176,11 @@ mod tests {
         let all = Credentials::new(Some(&own), &admin, &[issued], None);
         let other_id = token.replacen("farol_", "farol_0", 1);
         for presented in ["", "own", "x", &token, &token[..60], &other_id, "farol_00000000_x"] {
-            assert_eq!(all.candidates(presented).count(), 4, "{presented}");
+            assert_eq!(all.candidates(TokenId::of_token(presented)).count(), 4, "{presented}");
         }
-        let name = |presented| all.of_token(presented).map(|it| it.grant.name().to_string());
+        let name = |presented: &str| {
+            all.of_token(&TokenKey::of(presented)).map(|it| it.grant.name().to_string())
+        };
         assert_eq!(name(&token).as_deref(), Some("ann"));
         assert_eq!(name("own").as_deref(), Some("admin"));
         for wrong in ["", "ow", "own ", &token[..78], &token.to_uppercase(), &other_id] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -13,11 +13,13 @@ use subtle::ConstantTimeEq;
 use super::super::Api;
 use super::super::error::{ApiError, Unhinted};
 use super::super::look::now;
+use super::cookie::{ended, secret_of};
+use super::origin::{Sender, sender};
 use super::scoped::others_in_site;
-use super::{Author, Denied, Peer};
+use super::{Author, Denied, Peer, Presented};
 use crate::control::Change;
 use crate::metrics::AuthFailure;
-use crate::model::{Ident, Name, Role, TokenHash};
+use crate::model::{Ident, Name, Role, TokenHash, Undo};
 use crate::store::token_hash;
 
 /// The profiles of others that a refusal names, at most.
@@ -47,7 +49,7 @@ pub(in crate::api) async fn guard(
     });
     let author = match author {
         Ok(author) => author,
-        Err(error) => return error.into_response(),
+        Err(error) => return forget_ended(&request, error.into_response()),
     };
     let is_limited = author.scopes.are_limited();
     request.extensions_mut().insert(author);
@@ -77,23 +79,51 @@ pub(in crate::api) async fn guard_metrics(
             out_of_scope(&guard.api, detail).into_response()
         }
         Ok(_) => next.run(request).await,
-        Err(error) => error.into_response(),
+        Err(error) => forget_ended(&request, error.into_response()),
     }
 }
 
 fn admit(guard: &Guard, request: &Request) -> Result<Author, ApiError> {
-    let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(Peer::unknown);
-    authorize(&guard.api, request.headers(), &peer, guard.least)
+    authorize(&guard.api, request.method(), request.headers(), &peer_of(request), guard.least)
+}
+
+fn peer_of(request: &Request) -> Peer {
+    request.extensions().get::<Peer>().cloned().unwrap_or_else(Peer::unknown)
+}
+
+/// Has the browser forget a session that is over, so that it comes by its certificate or signs in again.
+fn forget_ended(request: &Request, mut response: Response) -> Response {
+    let peer = peer_of(request);
+    let came_by_session = matches!(presented(request.headers(), &peer), Presented::Session(_));
+    if response.status() == StatusCode::UNAUTHORIZED && came_by_session {
+        let cookie = HeaderValue::try_from(ended(&peer)).into_iter();
+        cookie.for_each(|it| drop(response.headers_mut().insert(header::SET_COOKIE, it)));
+    }
+    response
+}
+
+/// What a request comes with: its token, where it has one, else its session.
+fn presented<'r>(headers: &'r HeaderMap, peer: &Peer) -> Presented<'r> {
+    let session = || secret_of(headers, peer).map(Presented::Session);
+    bearer(headers).map(Presented::Token).or_else(session).unwrap_or(Presented::Nothing)
 }
 
 /// Who asks, if their role is this at least.
 pub(in crate::api) fn authorize(
     api: &Api,
+    method: &Method,
     headers: &HeaderMap,
     peer: &Peer,
     least: Role,
 ) -> Result<Author, ApiError> {
-    let author = api.access.authenticate(bearer(headers), peer, now(api)).map_err(denial)?;
+    let presented = presented(headers, peer);
+    let author = api.access.authenticate(presented, peer, now(api)).map_err(denial)?;
+    match presented {
+        _ if method.is_safe() => {}
+        Presented::Token(_) => {}
+        Presented::Session(_) => forbid_foreign(api, headers, peer, true)?,
+        Presented::Nothing => forbid_foreign(api, headers, peer, false)?,
+    }
     if author.role < least {
         api.access.forbidden(AuthFailure::Role);
         let (name, role) = (&author.name, author.role);
@@ -101,6 +131,29 @@ pub(in crate::api) fn authorize(
         return Err(ApiError::new(StatusCode::FORBIDDEN, detail));
     }
     Ok(author)
+}
+
+/// Refuses what a browser sends by itself for the page of somebody else. Programs say nothing of pages, which may be taken for
+/// good where no browser would leave it out.
+pub(in crate::api) fn forbid_foreign(
+    api: &Api,
+    headers: &HeaderMap,
+    peer: &Peer,
+    must_tell: bool,
+) -> Result<(), ApiError> {
+    let why = match sender(headers, peer) {
+        Sender::Own => return Ok(()),
+        Sender::Unknown if !must_tell => return Ok(()),
+        Sender::Unknown => {
+            "nothing says that a page of this daemon sends it (Sec-Fetch-Site or Origin)"
+        }
+        Sender::Foreign => "another site's page sends it (Sec-Fetch-Site or Origin)",
+    };
+    api.access.forbidden(AuthFailure::Origin);
+    let detail = format!(
+        "{why}, and it comes with nothing but what a browser sends by itself; a program sends `Authorization: Bearer TOKEN`"
+    );
+    Err(ApiError::new(StatusCode::FORBIDDEN, detail))
 }
 
 fn forbid_others(api: &Api, author: &Author, path: &RawPathParams) -> Result<(), ApiError> {
@@ -147,8 +200,19 @@ pub(in crate::api) fn forbid_change(
     match change {
         _ if !author.scopes.are_limited() => Ok(()),
         Change::Endpoint(key, _) => forbid_unless_held(api, author, &key.profile),
-        Change::FailBack(profile) => forbid_unless_held(api, author, profile),
+        Change::FailBack(profile) | Change::Profile { name: profile, .. } => {
+            forbid_unless_held(api, author, profile)
+        }
         Change::Site { name, .. } => forbid_shared(api, author, name),
+        Change::Confirm(number) | Change::Undo(number) => {
+            let snapshot = api.live.load();
+            let pending = snapshot.pending.iter().filter(|it| it.0 == *number);
+            pending.flat_map(|it| &it.1.undo).try_for_each(|it| match it {
+                Undo::Endpoint { key, .. } => forbid_unless_held(api, author, &key.profile),
+                Undo::Profile { name, .. } => forbid_unless_held(api, author, name),
+                Undo::Site { name, .. } => forbid_shared(api, author, name),
+            })
+        }
     }
 }
 
@@ -184,12 +248,12 @@ fn forbid_shared(api: &Api, author: &Author, site: &Ident) -> Result<(), ApiErro
     Err(out_of_scope(api, detail))
 }
 
-fn out_of_scope(api: &Api, detail: String) -> ApiError {
+pub(super) fn out_of_scope(api: &Api, detail: String) -> ApiError {
     api.access.forbidden(AuthFailure::Scope);
     ApiError::new(StatusCode::FORBIDDEN, detail)
 }
 
-fn denial(denied: Denied) -> ApiError {
+pub(in crate::api) fn denial(denied: Denied) -> ApiError {
     let unauthorized = |detail: String| ApiError::new(StatusCode::UNAUTHORIZED, detail);
     match denied {
         Denied::Missing | Denied::Wrong => unauthorized(
@@ -200,6 +264,7 @@ fn denial(denied: Denied) -> ApiError {
             "no [[admin.client_certificate]] has a name of your certificate ({}); send `Authorization: Bearer TOKEN`, or have it added",
             names.join(", ")
         )),
+        Denied::Ended => unauthorized("the session is over; sign in again".to_owned()),
         Denied::Expired(at) => unauthorized(format!(
             "the token expired {}; have a new one made",
             crate::clock::rfc3339(at)

@@ -1,83 +1,46 @@
 //! Who gets in, and what they may do: tokens, client certificates, roles and the profiles that somebody is limited to.
 
 mod backoff;
+mod cookie;
 mod credentials;
 mod guard;
+mod identity;
 mod meter;
+mod origin;
 mod scoped;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
+pub(super) use cookie::{ended as ended_cookie, of_session as session_cookie, secret_of};
 pub(super) use guard::{
-    Guard, authorize, bearer, forbid_change, forbid_unless_admin, guard, guard_metrics, is_token,
+    Guard, authorize, bearer, denial, forbid_change, forbid_foreign, forbid_unless_admin, guard,
+    guard_metrics, is_token,
 };
-pub(super) use scoped::{forbid_unseen, reached, seen_sites, seen_status, sees_site};
+pub(super) use identity::{Author, Denied, Peer, Presented};
+pub(super) use scoped::{
+    forbid_unseen, forbid_unseen_zone, reached, seen_sites, seen_status, sees_change, sees_site,
+};
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use self::backoff::Backoff;
-use self::credentials::{Credential, Credentials, Source};
+use self::credentials::{Credential, Credentials, Source, TokenKey};
+use self::sessions::Sessions;
 use crate::metrics::{AccessMetrics, AuthFailure};
-use crate::model::{Grant, Now, Role, Scopes, Timestamp, TokenHash};
+use crate::model::{Grant, Now, Timestamp, TokenHash};
 use crate::settings::Admin;
-use crate::store::{AdminToken, IssuedToken, Store, StoreError, TokenId};
+use crate::store::{AdminToken, IssuedToken, Store, StoreError, TokenId, token_hash};
 use crate::supervision::Burst;
 
 /// The most tokens that can be made over the API; nobody has so many, and every file that grows has a bound.
 const MOST_TOKENS: usize = 1000;
 /// Failures that are closer together than this are one burst, which is logged once.
 const QUIET: Duration = Duration::from_secs(60);
-
-/// Who made a request.
-#[derive(Clone, Debug)]
-pub(super) struct Author {
-    /// The name that changes are signed with.
-    pub(super) name: String,
-    pub(super) role: Role,
-    /// The profiles that they see and change.
-    pub(super) scopes: Scopes,
-    /// Where the request came from.
-    pub(super) remote: IpAddr,
-    /// The token, if it was made over the API.
-    pub(super) token: Option<TokenId>,
-}
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) address: IpAddr,
-    /// The alternative names of the certificate that was shown and accepted; mostly none.
-    pub(super) names: Arc<[String]>,
-}
-
-impl Peer {
-    pub(super) fn at(address: IpAddr) -> Self {
-        Self { address, names: Arc::new([]) }
-    }
-
-    /// Somebody who can't be told from others like that.
-    pub(super) fn unknown() -> Self {
-        Self::at(Ipv4Addr::UNSPECIFIED.into())
-    }
-}
-
-/// Why somebody was not let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Denied {
-    Missing,
-    /// A certificate with these names was shown.
-    UnknownCertificate(Arc<[String]>),
-    Wrong,
-    Expired(Timestamp),
-    /// Nothing is listened to for so long.
-    Backoff(Duration),
-    /// Too many requests; the next may come after so long.
-    Limited(Duration),
-}
 
 /// Why no token was made or revoked.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +72,7 @@ pub struct Access {
     writing: Mutex<()>,
     store: Arc<Store>,
     backoff: Mutex<Backoff>,
+    sessions: Mutex<Sessions>,
     handshakes: Mutex<Burst>,
     metrics: AccessMetrics,
 }
@@ -147,6 +111,7 @@ impl Access {
             writing: Mutex::default(),
             store,
             backoff: Mutex::default(),
+            sessions: Mutex::default(),
             handshakes: Mutex::new(Burst::new(QUIET)),
             metrics,
         }
@@ -166,32 +131,40 @@ impl Access {
     }
 
     /// Whether what somebody came in by would let them in still, with the same rights.
-    pub(super) fn still_admits(&self, author: &Author, now: Timestamp) -> bool {
+    pub(super) fn still_admits(&self, author: &Author, now: Now) -> bool {
+        let current = self.current.load();
         let is_same = |it: &Credential| {
             let issued = issued(it);
             it.grant.name().as_str() == author.name
                 && it.grant.role() == author.role
                 && *it.grant.scopes() == author.scopes
                 && issued.map(|it| it.id) == author.token
-                && issued.is_none_or(|it| !it.has_expired(now))
+                && issued.is_none_or(|it| !it.has_expired(now.time))
         };
-        self.current.load().all().any(is_same)
+        match &author.session {
+            None => current.all().any(is_same),
+            Some(session) => {
+                let token = lock(&self.sessions).token(session, now.moment);
+                token.is_some_and(|it| current.of_token(&it).is_some_and(is_same))
+            }
+        }
     }
 
-    /// Who this is: by the token, where there is one, else by the certificate.
+    /// Who this is.
     pub(super) fn authenticate(
         &self,
-        token: Option<&str>,
+        presented: Presented<'_>,
         peer: &Peer,
         now: Now,
     ) -> Result<Author, Denied> {
-        let outcome = self.identify(token, peer, now);
+        let outcome = self.identify(presented, peer, now);
         match &outcome {
             Ok(_) => {}
             Err(Denied::Missing | Denied::UnknownCertificate(_)) => {
                 self.metrics.refused(AuthFailure::Missing);
             }
             Err(Denied::Wrong) => self.metrics.refused(AuthFailure::Wrong),
+            Err(Denied::Ended) => self.metrics.refused(AuthFailure::Session),
             Err(Denied::Expired(_)) => self.metrics.refused(AuthFailure::Expired),
             Err(Denied::Backoff(_)) => self.metrics.refused(AuthFailure::Backoff),
             Err(Denied::Limited(_)) => self.metrics.limited(),
@@ -199,18 +172,27 @@ impl Access {
         outcome
     }
 
-    fn identify(&self, token: Option<&str>, peer: &Peer, now: Now) -> Result<Author, Denied> {
+    fn identify(&self, presented: Presented<'_>, peer: &Peer, now: Now) -> Result<Author, Denied> {
         let current = self.current.load();
-        let credential = match token {
-            Some(token) => {
+        let mut session = None;
+        let credential = match presented {
+            Presented::Token(token) => {
                 // Before the token is looked at: who has to wait learns nothing of it.
                 if let Some(wait) = lock(&self.backoff).wait(peer.address, now.moment) {
                     return Err(Denied::Backoff(wait));
                 }
-                current.of_token(token).ok_or_else(|| self.note_wrong(peer, now))?
+                let found = current.of_token(&TokenKey::of(token));
+                found.ok_or_else(|| self.note_wrong(peer, now))?
             }
-            None if peer.names.is_empty() => return Err(Denied::Missing),
-            None => current
+            Presented::Session(secret) => {
+                let key = token_hash(secret);
+                let used = lock(&self.sessions).used(&key, now);
+                let (token, end) = used.ok_or(Denied::Ended)?;
+                session = Some((key, end));
+                current.of_token(&token).ok_or(Denied::Ended)?
+            }
+            Presented::Nothing if peer.names.is_empty() => return Err(Denied::Missing),
+            Presented::Nothing => current
                 .of_certificate(&peer.names)
                 .ok_or_else(|| Denied::UnknownCertificate(peer.names.clone()))?,
         };
@@ -220,13 +202,43 @@ impl Access {
             return Err(Denied::Expired(expired));
         }
         credential.meter.count(current.rate, now).map_err(Denied::Limited)?;
+        let (session, end) = session.unzip();
+        let expires = issued.and_then(|it| it.expires);
         Ok(Author {
             name: credential.grant.name().to_string(),
             role: credential.grant.role(),
             scopes: credential.grant.scopes().clone(),
             remote: peer.address,
             token: issued.map(|it| it.id),
+            session,
+            until: [end, expires].into_iter().flatten().min(),
         })
+    }
+
+    /// Begins a session for whoever has this token: its `secret` stands for the token from now on.
+    pub(super) fn sign_in(
+        &self,
+        token: &str,
+        secret: &str,
+        peer: &Peer,
+        now: Now,
+    ) -> Result<Author, Denied> {
+        let mut author = self.authenticate(Presented::Token(token), peer, now)?;
+        let session = token_hash(secret);
+        let end = lock(&self.sessions).begin(&session, TokenKey::of(token), now);
+        author.until = Some(author.until.map_or(end, |it| it.min(end)));
+        author.session = Some(session);
+        Ok(author)
+    }
+
+    /// Ends a session; tells whether there was one.
+    pub(super) fn sign_out(&self, secret: &str) -> bool {
+        lock(&self.sessions).end(&token_hash(secret))
+    }
+
+    /// Has the metrics know how many sessions there are.
+    pub(super) fn count_sessions(&self, now: Now) {
+        self.metrics.set_sessions(lock(&self.sessions).count(now.moment));
     }
 
     fn note_wrong(&self, peer: &Peer, now: Now) -> Denied {

@@ -4,6 +4,7 @@ use prometheus::Registry;
 use tempfile::TempDir;
 
 use super::*;
+use crate::model::{Role, Scopes};
 use crate::settings::load_text;
 use crate::store::token_hash;
 
@@ -13,9 +14,14 @@ fn admin(more: &str) -> Admin {
     load_text(Path::new("farol.toml"), &format!("{ZONE}{more}")).unwrap().admin
 }
 
+/// What the configuration keeps of the token `open-sesame`.
+fn digits() -> String {
+    token_hash("open-sesame").0.map(|it| format!("{it:02x}")).concat()
+}
+
 /// A token `open-sesame` of the configuration.
 fn configured() -> String {
-    let digits = token_hash("open-sesame").0.map(|it| format!("{it:02x}")).concat();
+    let digits = digits();
     format!(
         "[[admin.token]]\nname = 'deploy'\nrole = 'operator'\nprofiles = '*.a.'\nsha256 = '{digits}'\n\
          [[admin.client_certificate]]\nname = 'ann'\nrole = 'viewer'\nsan = 'DNS:Ann.Example'\n"
@@ -51,7 +57,8 @@ impl Bed {
     /// The name of whoever comes with this token from this address.
     fn name(&self, token: &str, address: &str, milliseconds: i64) -> Result<String, Denied> {
         let peer = Peer::at(address.parse().unwrap());
-        let author = self.access.authenticate(Some(token), &peer, Now::at(milliseconds))?;
+        let author =
+            self.access.authenticate(Presented::Token(token), &peer, Now::at(milliseconds))?;
         Ok(author.name)
     }
 }
@@ -68,13 +75,14 @@ fn every_kind_of_token_lets_in_whom_it_was_given_to() {
         (text.as_str(), "bot", Role::Viewer),
     ] {
         let peer = Peer::at(HERE.parse().unwrap());
-        let author = bed.access.authenticate(Some(token), &peer, Now::at(9)).unwrap();
+        let author = bed.access.authenticate(Presented::Token(token), &peer, Now::at(9)).unwrap();
         assert_eq!((author.name.as_str(), author.role), (name, role));
         assert_eq!(author.token, (name == "bot").then_some(issued.id));
         assert_eq!(author.scopes.are_limited(), name == "deploy");
     }
     let peer = Peer::at(HERE.parse().unwrap());
-    assert_eq!(bed.access.authenticate(None, &peer, Now::at(9)).unwrap_err(), Denied::Missing);
+    let nobody = bed.access.authenticate(Presented::Nothing, &peer, Now::at(9));
+    assert_eq!(nobody.unwrap_err(), Denied::Missing);
     let used: Vec<_> = bed.access.list().into_iter().map(|it| (it.source, it.last_used)).collect();
     let at = Some(Timestamp(9));
     assert_eq!(used, [("file", at), ("configuration", at), ("api", at)]);
@@ -89,12 +97,13 @@ fn every_kind_of_token_lets_in_whom_it_was_given_to() {
 #[test]
 fn a_certificate_lets_in_whom_the_settings_know() {
     let bed = bed(&configured());
-    let peer = |names: &[&str]| Peer {
-        address: HERE.parse().unwrap(),
-        names: names.iter().map(|it| (*it).to_owned()).collect(),
+    let peer = |names: &[&str]| {
+        let names = names.iter().map(|it| (*it).to_owned()).collect();
+        Peer::in_tls(HERE.parse().unwrap(), names)
     };
     let name = |token: Option<&str>, names: &[&str]| {
-        bed.access.authenticate(token, &peer(names), Now::at(0)).map(|it| it.name)
+        let presented = token.map_or(Presented::Nothing, Presented::Token);
+        bed.access.authenticate(presented, &peer(names), Now::at(0)).map(|it| it.name)
     };
     assert_eq!(name(None, &["DNS:other", "DNS:ann.example"]).as_deref(), Ok("ann"));
     assert_eq!(name(Some("open-sesame"), &["DNS:ann.example"]).as_deref(), Ok("deploy"));
@@ -166,6 +175,45 @@ fn what_is_made_and_revoked_is_on_the_disk() {
     assert!(matches!(made, Err(ManageError::NotStored(_))));
     assert!(bed.name(&text, HERE, 1).is_ok());
     assert_eq!(bed.access.list().len(), 2);
+}
+
+#[test]
+fn a_session_is_worth_what_its_token_is() {
+    let bed = bed(&format!("[admin]\nrate_limit = 1\nrate_burst = 9\n{}", configured()));
+    let (issued, text) = bed.create(Some(3_600_000));
+    let peer = Peer::at(HERE.parse().unwrap());
+    let sign_in = |token: &str, secret: &str| bed.access.sign_in(token, secret, &peer, Now::at(0));
+    let by = |secret: &str, milliseconds| {
+        bed.access.authenticate(Presented::Session(secret), &peer, Now::at(milliseconds))
+    };
+    assert_eq!(sign_in("guess", "a").unwrap_err(), Denied::Wrong);
+    assert_eq!(by("a", 1).unwrap_err(), Denied::Ended);
+    let author = sign_in("open-sesame", "b").unwrap();
+    assert_eq!(author.until, Some(Timestamp(12 * 3_600_000)));
+    assert_eq!(sign_in(&text, "c").unwrap().until, Some(Timestamp(3_600_000)));
+    let (deploy, bot) = (by("b", 1).unwrap(), by("c", 1).unwrap());
+    assert_eq!((deploy.name.as_str(), deploy.role), ("deploy", Role::Operator));
+    assert_eq!((bot.token, bot.until), (Some(issued.id), Some(Timestamp(3_600_000))));
+    assert!(bed.access.still_admits(&deploy, Now::at(1)));
+    assert!(bed.access.still_admits(&bot, Now::at(1)));
+
+    // It makes as many requests as its token may.
+    let passed = (0..100).take_while(|_| by("b", 1).is_ok()).count();
+    assert_eq!(passed, 9 - 2);
+    assert!(matches!(bed.name("open-sesame", HERE, 1), Err(Denied::Limited(_))));
+
+    // It ends with its token, at once.
+    bed.access.revoke(issued.id).unwrap();
+    assert_eq!(by("c", 2).unwrap_err(), Denied::Ended);
+    assert!(!bed.access.still_admits(&bot, Now::at(2)));
+    bed.access.configure(&admin(&configured().replace(&digits(), &"1".repeat(64))));
+    assert_eq!(by("b", 5_000).unwrap_err(), Denied::Ended);
+    assert!(!bed.access.still_admits(&deploy, Now::at(5_000)));
+
+    // And when its owner says so.
+    let own = sign_in(&bed.own, "d").unwrap();
+    assert!(bed.access.sign_out("d") && !bed.access.sign_out("d"));
+    assert!(!bed.access.still_admits(&own, Now::at(1)));
 }
 
 #[test]

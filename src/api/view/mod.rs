@@ -4,30 +4,38 @@ mod audit;
 mod change;
 mod explain;
 mod name;
+mod pending;
+mod problem;
 mod routing;
+mod session;
 mod site;
 mod state;
 mod timeline;
 mod token;
 mod whatif;
+mod zone;
 
 pub use audit::{Audit, AuditEntry};
 pub use change::{
-    Batch, BatchChange, BatchRequest, Breach, Changed, DrainRequest, EndpointPatch,
-    FailbackRequest, Problem, Reloaded, ReportRequest, Reported,
+    Batch, BatchChange, BatchRequest, Changed, DrainRequest, EndpointPatch, FailbackRequest,
+    ProfilePatch, Reloaded, ReportRequest, Reported, UndrainRequest,
 };
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
 pub use name::{FailedResolution, Resolved};
+pub use pending::{PendingChange, PendingChanges, SettleRequest, Settled};
+pub use problem::{Breach, Fault, Problem};
 pub use routing::{Affinity, Guardrails, Ramp};
-pub use site::{Drain, Location, Site, Sites};
+pub use session::{Session, SessionRequest};
+pub use site::{Drain, Location, Requests, Returning, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{History, HistoryTurn, Timeline, Turn};
 pub use token::{CreatedToken, Token, TokenRequest, Tokens};
 pub use whatif::{
     WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
 };
+pub use zone::{Record, Records, Soa, Zone, Zones};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -55,6 +63,9 @@ pub struct Status {
     pub endpoints: BTreeMap<String, usize>,
     /// Profiles of which none or too few endpoints are healthy, so that `when_none_healthy` or `panic_threshold` decides.
     pub failing_open: Vec<String>,
+    /// Profiles where a higher priority has recovered and waits for `failback`.
+    #[serde(default)]
+    pub awaiting_failback: Vec<String>,
     /// Endpoints that are Degraded.
     pub degraded: Vec<EndpointRef>,
     /// Endpoints that nothing is heard of: no probe has said anything for three intervals.
@@ -68,8 +79,11 @@ pub struct Status {
     /// Who drained them.
     #[serde(default)]
     pub drains: BTreeMap<String, Drain>,
-    /// Endpoints with an operator's change in force.
+    /// Profiles and endpoints with an operator's change in force.
     pub overridden: Vec<Overridden>,
+    /// Changes that may be undone by themselves yet.
+    #[serde(default)]
+    pub pending: Vec<PendingChange>,
     /// Overrides of endpoints and sites that the configuration doesn't have: "profile endpoint", or a site. They come back
     /// into force with what they are of.
     #[serde(default)]
@@ -112,13 +126,14 @@ pub struct RefusedReload {
     pub why: String,
 }
 
-/// An endpoint with operators' changes in force.
+/// A profile, or an endpoint, with operators' changes in force.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Overridden {
     /// The profile's name.
     pub profile: String,
-    /// The endpoint's name in it.
-    pub endpoint: String,
+    /// The endpoint's name in it; none where it is the profile itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// The changes.
     pub overrides: Vec<Override>,
 }
@@ -205,6 +220,9 @@ pub struct Profile {
     /// Whether targets that are names are answered with their addresses instead of a CNAME.
     #[serde(default)]
     pub flatten: bool,
+    /// The operators' changes in force on the profile itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
     /// Its endpoints, in the configuration's order.
     pub endpoints: Vec<Endpoint>,
 }
@@ -272,6 +290,10 @@ pub struct Endpoint {
     pub drained: bool,
     /// The weight that routing uses.
     pub effective_weight: f64,
+    /// Until when resolvers may keep answers that name it; null while it is answered with.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    pub cached_until: Option<String>,
     /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address). Null where that
     /// depends on the client, with `performance`, `geographic` and `subnet`: `/v1/explain` tells it for one client.
     pub share: Option<f64>,

@@ -16,7 +16,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::client::{Answer, ChangeOptions, Client, ClientOptions, Failure, Output};
+use super::client::{Answer, ChangeOptions, Client, ClientOptions, Failure, Output, UndoOptions};
 use crate::api::view;
 use crate::settings::nearest;
 
@@ -90,6 +90,8 @@ struct Set {
     forced: Option<Forced>,
     #[command(flatten)]
     change: ChangeOptions,
+    #[command(flatten)]
+    undo: UndoOptions,
     /// When the change is undone by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
     #[arg(long, value_name = "DURATION|TIME")]
     expires: Option<String>,
@@ -114,6 +116,8 @@ struct Clear {
     field: Vec<Field>,
     #[command(flatten)]
     change: ChangeOptions,
+    #[command(flatten)]
+    undo: UndoOptions,
     /// Only if nobody has changed the profile since this ETag of `farol profile show`
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,

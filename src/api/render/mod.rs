@@ -1,6 +1,11 @@
 //! From the snapshot to the API's JSON types.
 
-use std::collections::BTreeMap;
+mod sites;
+mod status;
+
+pub(super) use sites::{Looking, all_sites, sites};
+pub(super) use status::status;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,14 +14,13 @@ use serde_json::json;
 use super::etag::etag;
 use super::view;
 use crate::clock::rfc3339;
-use crate::control::{Refusal, Version};
+use crate::control::Version;
 use crate::health::{Cause, Timeline, Turn};
 use crate::model::{
-    self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Protocol, Stamp,
+    self, EndpointStatus, Family, Ident, Method, Moment, Now, Override, Pending, Protocol, Stamp,
     Timestamp, Verdict, WhenNoneHealthy,
 };
-use crate::snapshot::{EndpointState, Host, ProfileTable, SiteState, Snapshot};
-use crate::store::{Report, StateFile};
+use crate::snapshot::{EndpointState, Host, ProfileTable};
 
 pub(super) fn percent(share: f64) -> f64 {
     (share * 10_000.0).round() / 100.0
@@ -44,7 +48,7 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         name: profile.name.to_string(),
         etag: etag(Version::of_profile(table)),
         status: table.status.label().to_owned(),
-        enabled: profile.enabled,
+        enabled: table.is_enabled(),
         method: profile.method.label().to_owned(),
         ttl: profile.ttl,
         ttl_min: profile.ttl_min,
@@ -64,6 +68,7 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         fail_open: table.is_fail_open(),
         guardrails: view::Guardrails::of(profile.guardrails),
         flatten: profile.flattens(),
+        overrides: own_overrides(table),
         endpoints: endpoints(table, now),
     }
 }
@@ -117,7 +122,7 @@ fn endpoint(
         slow_start_seconds: slow_start.map(|it| it.as_secs_f64()),
         ramp: state.ramp.map(|it| view::Ramp {
             percent: percent(f64::from(it.part)),
-            until: time_at(it.since + endpoint.slow_start, now),
+            until: time_at(it.until, now),
         }),
         status: state.status.label().to_owned(),
         since: rfc3339(state.since),
@@ -125,6 +130,7 @@ fn endpoint(
         verdict: verdict(endpoint, state),
         drained: state.facts.drained,
         effective_weight: state.effective_weight(),
+        cached_until: state.cached_until().map(|it| time_at(it, now)),
         share: answered.share.map(percent),
         answers: answered.answers,
         monitor: monitor(endpoint, state),
@@ -132,7 +138,7 @@ fn endpoint(
         certificate: certificate(endpoint, state, now),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
         held_down_until: held_down_until.map(|it| time_at(it, now)),
-        overrides: overrides(state),
+        overrides: overrides(state.facts.overrides.fields()),
     }
 }
 
@@ -207,7 +213,26 @@ fn certificate(
     })
 }
 
-fn overrides(state: &EndpointState) -> Vec<view::Override> {
+/// The overrides of a profile itself.
+fn own_overrides(table: &ProfileTable) -> Vec<view::Override> {
+    overrides(table.enabled_by.iter().map(|it| (Override::Enabled(it.value), &it.stamp)))
+}
+
+/// Changes that may be undone by themselves yet.
+pub(super) fn pending(number: u64, pending: &Pending) -> view::PendingChange {
+    view::PendingChange {
+        id: number,
+        by: pending.stamp.by.clone(),
+        reason: pending.stamp.reason.clone(),
+        at: rfc3339(pending.stamp.at),
+        until: rfc3339(pending.until),
+        needs_confirmation: pending.needs_confirmation,
+        undo_if_worse: pending.undo_if_worse,
+        changes: pending.changes.clone(),
+    }
+}
+
+fn overrides<'a>(fields: impl Iterator<Item = (Override, &'a Stamp)>) -> Vec<view::Override> {
     let view = |(it, stamp): (Override, &Stamp)| view::Override {
         field: it.kind().to_owned(),
         value: match it {
@@ -220,16 +245,7 @@ fn overrides(state: &EndpointState) -> Vec<view::Override> {
         at: rfc3339(stamp.at),
         expires: stamp.expires.map(rfc3339),
     };
-    state.facts.overrides.fields().map(view).collect()
-}
-
-fn drain(stamp: &Stamp) -> view::Drain {
-    view::Drain {
-        by: stamp.by.clone(),
-        reason: stamp.reason.clone(),
-        at: rfc3339(stamp.at),
-        expires: stamp.expires.map(rfc3339),
-    }
+    fields.map(view).collect()
 }
 
 /// When an endpoint came into another status, and why.
@@ -264,140 +280,10 @@ pub(super) fn turn(turn: &Turn) -> view::Turn {
     }
 }
 
-/// Every site, and the version of them all.
-pub(super) fn all_sites(snapshot: &Snapshot) -> view::Sites {
-    let etag = etag(Version::of_sites(&snapshot.sites));
-    view::Sites { etag, sites: sites(snapshot) }
-}
-
-/// Every site, with its endpoints counted.
-pub(super) fn sites(snapshot: &Snapshot) -> Vec<view::Site> {
-    let mut counts: BTreeMap<&Ident, (usize, usize)> = BTreeMap::new();
-    for table in snapshot.profiles.iter() {
-        for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
-            if let Some(site) = &endpoint.site {
-                let count = counts.entry(site).or_default();
-                count.0 += 1;
-                count.1 += usize::from(state.status.is_healthy());
-            }
-        }
-    }
-    let count = |it: &SiteState| counts.get(&it.site.name).copied().unwrap_or_default();
-    snapshot.sites.iter().map(|it| site(it, count(it))).collect()
-}
-
 fn location(location: &model::Location) -> view::Location {
     view::Location {
         latitude: location.latitude,
         longitude: location.longitude,
         region: location.region.map(|it| it.to_string()),
     }
-}
-
-fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
-    view::Site {
-        name: state.site.name.to_string(),
-        location: state.site.location.as_ref().map(location),
-        drained: state.drained.is_some(),
-        drain: state.drained.as_ref().map(drain),
-        endpoints,
-        healthy,
-    }
-}
-
-fn state(report: &Report) -> view::State {
-    let files = StateFile::ALL.into_iter().zip(&report.writes).map(|(file, it)| view::StateFile {
-        file: file.label().to_owned(),
-        written: it.succeeded.map(rfc3339),
-        failures: it.failures,
-        error: it.error.clone(),
-    });
-    view::State {
-        well: report.is_well(),
-        files: files.collect(),
-        set_aside: report.set_aside.iter().map(|it| it.display().to_string()).collect(),
-    }
-}
-
-/// One look at everything.
-pub(super) fn status(
-    snapshot: &Snapshot,
-    report: &Report,
-    started: Timestamp,
-    ready: bool,
-    refused: Option<Refusal>,
-    now: Now,
-) -> view::Status {
-    let mut status = view::Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: rfc3339(started),
-        ready,
-        generation: snapshot.generation,
-        zones: snapshot.zones.iter().map(|it| it.zone.name().to_string()).collect(),
-        profiles: snapshot.profiles.len(),
-        endpoints: BTreeMap::new(),
-        failing_open: Vec::new(),
-        degraded: Vec::new(),
-        stale: Vec::new(),
-        certificates: Vec::new(),
-        drained_sites: Vec::new(),
-        drains: BTreeMap::new(),
-        overridden: Vec::new(),
-        unmatched_overrides: snapshot.unmatched_overrides.to_vec(),
-        refused_reload: refused.map(|it| view::RefusedReload { at: rfc3339(it.at), why: it.why }),
-        state: state(report),
-        geo_database: geo_database(&snapshot.geography),
-    };
-    status.zones.sort();
-    for table in snapshot.profiles.iter() {
-        let profile = table.profile.name.to_string();
-        if table.is_fail_open() {
-            status.failing_open.push(profile.clone());
-        }
-        for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
-            *status.endpoints.entry(state.status.label().to_owned()).or_default() += 1;
-            let name = |reason| view::EndpointRef {
-                profile: profile.clone(),
-                endpoint: endpoint.name.to_string(),
-                reason,
-            };
-            if state.status == EndpointStatus::Degraded {
-                let forced = state.forced().map(|_| "forced down".to_owned());
-                let probed = || state.facts.probed.last()?.reason.as_deref().map(str::to_owned);
-                status.degraded.push(name(forced.or_else(probed)));
-            }
-            if state.is_stale(&endpoint.probe.monitor, now.moment) {
-                let why = state.facts.probed.void_reason();
-                status.stale.push(name(why.as_deref().map(str::to_owned)));
-            }
-            let expiring = certificate(endpoint, state, now).filter(|it| it.expires_soon);
-            if let Some(certificate) = expiring {
-                let why = format!("its certificate expires {}", certificate.expires);
-                status.certificates.push(name(Some(why)));
-            }
-            let overrides = overrides(state);
-            if !overrides.is_empty() {
-                let view::EndpointRef { profile, endpoint, .. } = name(None);
-                status.overridden.push(view::Overridden { profile, endpoint, overrides });
-            }
-        }
-    }
-    for site in snapshot.sites.iter() {
-        if let Some(stamp) = &site.drained {
-            status.drained_sites.push(site.site.name.to_string());
-            status.drains.insert(site.site.name.to_string(), drain(stamp));
-        }
-    }
-    status
-}
-
-fn geo_database(geography: &Geography) -> Option<view::GeoDatabase> {
-    let file = geography.database_file.as_ref()?;
-    Some(view::GeoDatabase {
-        path: file.path.display().to_string(),
-        built: file.built.map(rfc3339),
-        loaded: file.loaded.map(rfc3339),
-        networks: geography.database.len(),
-        error: file.error.clone(),
-    })
 }
