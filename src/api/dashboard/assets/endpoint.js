@@ -36,7 +36,7 @@ export function endpointCard(page, name) {
   );
   return {
     element,
-    update({ endpoint, at, rate: perSecond, total, turns, shownFor, method }) {
+    update({ endpoint, at, rate: perSecond, total, turns, shownFor, method, isWeighed }) {
       setContent(
         title,
         h("h3", null, h("i", { class: `swatch ${series(at)}` }), endpoint.name),
@@ -47,7 +47,7 @@ export function endpointCard(page, name) {
       );
       setContent(what, target(endpoint), overrides(endpoint));
       setContent(shares, gets(endpoint, perSecond, total));
-      control.update(endpoint, method);
+      control.update(endpoint, isWeighed);
       setContent(health, strip(turns, endpoint, shownFor));
       words.hidden = turns.length === 0;
       setContent(

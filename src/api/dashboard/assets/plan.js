@@ -28,8 +28,8 @@ const UNITS = { min_healthy_endpoints: "healthy endpoints", min_sites: "sites", 
  * The form of a plan: what would happen, the terms, and the button that names what it does.
  * @param {Plan} plan
  * @param {() => void} cancel
- * @returns {{element: HTMLFormElement, check: (wait?: number) => Promise<void>}} `check` finds out again what would
- *   happen, after so many milliseconds; until it has, nothing can be done
+ * @returns {{element: HTMLFormElement, check: (wait?: number) => Promise<void>, cancel: () => void}} `check` finds out
+ *   again what would happen, after so many milliseconds; until it has, nothing can be done
  */
 export function planForm(plan, cancel) {
   const outcome = h("div", { class: "outcome", "aria-live": "polite" });
@@ -73,7 +73,7 @@ export function planForm(plan, cancel) {
       switches,
       overriding,
       refusal,
-      h("div", { class: "actions" }, confirm, button("Cancel", cancel, { class: "quiet" })),
+      h("div", { class: "actions" }, confirm, button("Cancel", drop, { class: "quiet" })),
     ),
   );
 
@@ -136,8 +136,11 @@ export function planForm(plan, cancel) {
     try {
       const { method, path, body, etag } = plan.request();
       const answer = await call(method, path, { ...body, ...terms() }, { etag });
-      announce(`Done: ${plan.confirm()}`);
+      const done = `Done: ${plan.confirm()}`;
+      element.reset();
       plan.done(answer);
+      // After a dialog is gone, as nothing behind it is listened to.
+      announce(done);
     } catch (error) {
       refusal.replaceChildren(problemOf(error, "It was refused"));
       if (error.breaches?.length > 0 && me?.role === "admin") overriding.hidden = false;
@@ -152,12 +155,18 @@ export function planForm(plan, cancel) {
     }
   }
 
+  function drop() {
+    element.reset();
+    refusal.replaceChildren();
+    cancel();
+  }
+
   element.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!confirm.disabled) make();
   });
   settle();
-  return { element, check };
+  return { element, check, cancel: drop };
 }
 
 /**

@@ -83,6 +83,9 @@ export function profilePage({ refresh, params: [name] }) {
     setContent(facts, factList(factsOf(profile)));
     showDeeds();
     const perSecond = rates(profile);
+    // Other methods share by weight between equals only.
+    const isWeighed =
+      ["weighted", "multivalue"].includes(profile.method) || profile.endpoints.some((it) => it.weight !== 1);
     const shown = profile.endpoints.map((endpoint, at) => ({
       endpoint,
       at,
@@ -90,6 +93,7 @@ export function profilePage({ refresh, params: [name] }) {
       total: total(perSecond) ?? 0,
       shownFor,
       method: profile.method,
+      isWeighed,
       turns: turns
         .filter((it) => it.endpoint === endpoint.name)
         .map((it) => it.turn)

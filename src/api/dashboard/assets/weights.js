@@ -33,16 +33,11 @@ export function weightPlan(page) {
           signal,
         ),
       done() {
-        const first = controls.get([...planned.keys()][0]);
         forget();
-        first?.focus();
         page.refresh();
       },
     },
-    () => {
-      forget();
-      for (const it of controls.values()) it.reset();
-    },
+    drop,
   );
   const element = h(
     "section",
@@ -50,6 +45,9 @@ export function weightPlan(page) {
     h("h2", { id: "planned-title" }, "What these weights would do"),
     form.element,
   );
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") form.cancel();
+  });
 
   function request() {
     const { name: profile, etag } = page.profile();
@@ -61,8 +59,15 @@ export function weightPlan(page) {
   }
 
   function forget() {
+    const first = controls.get([...planned.keys()][0]);
     planned.clear();
     element.hidden = true;
+    first?.focus();
+  }
+
+  function drop() {
+    forget();
+    for (const it of controls.values()) it.reset();
   }
 
   function plan(name, weight) {
@@ -144,8 +149,8 @@ function weightControl(name, plan, goOn, isPlanned, inForce) {
       mark();
     },
     focus: () => slider.focus(),
-    update(endpoint, method) {
-      element.hidden = method !== "weighted";
+    update(endpoint, isWeighed) {
+      element.hidden = !isWeighed;
       const most = endpoint.weight <= 100 ? 100 : Math.min(MOST, 10 ** Math.ceil(Math.log10(endpoint.weight + 1)));
       if (!isPlanned()) {
         slider.max = most;
