@@ -83,7 +83,8 @@ export function audit({ refresh, query }) {
 }
 
 function line(entry) {
-  const refused = entry.outcome !== "made";
+  const refused = !entry.outcome.startsWith("made");
+  const plain = entry.outcome === "made";
   const summary = h("summary", null);
   const details = h(
     "details",
@@ -115,7 +116,7 @@ function line(entry) {
             "span",
             { class: "why" },
             entry.reason ?? "",
-            refused ? h("span", { class: "warning" }, ` ${entry.outcome}`) : null,
+            plain ? null : h("span", { class: "warning" }, ` ${entry.outcome}`),
           ),
         ),
       );
