@@ -45,14 +45,20 @@ export async function travel(journey, { look = "light", at = url, expected = /st
   const said = [];
   page.on("console", (it) => said.push(`${it.type()}: ${it.text()}`));
   page.on("pageerror", (it) => said.push(it.stack ?? it.message));
-  await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (it) =>
-    console.error(`policy: ${it.violatedDirective} ${it.blockedURI}`)));
+  await page.addInitScript(() =>
+    document.addEventListener("securitypolicyviolation", (it) =>
+      console.error(`policy: ${it.violatedDirective} ${it.blockedURI}`),
+    ),
+  );
   try {
     await page.goto(at);
     if (signedIn) await signIn(page);
     await journey(page);
     const isExpected = (it) => it.startsWith("error: Failed to load resource") && expected.test(it);
-    assert.deepEqual(said.filter((it) => !isExpected(it)), []);
+    assert.deepEqual(
+      said.filter((it) => !isExpected(it)),
+      [],
+    );
   } catch (error) {
     await page.screenshot({ path: `${SCREENSHOTS}/failed.png` }).catch(() => {});
     throw error;
@@ -86,11 +92,17 @@ export async function look(page, name) {
   const debug = await page.context().newCDPSession(page);
   await debug.send("Runtime.evaluate", { expression: AXE });
   const { result } = await debug.send("Runtime.evaluate", {
-    expression: "axe.run().then((it) => JSON.stringify(it.violations))", awaitPromise: true, returnByValue: true,
+    expression: "axe.run().then((it) => JSON.stringify(it.violations))",
+    awaitPromise: true,
+    returnByValue: true,
   });
   await debug.detach();
   const serious = JSON.parse(result.value).filter((it) => ["serious", "critical"].includes(it.impact));
-  assert.deepEqual(serious.map((it) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`), [], name);
+  assert.deepEqual(
+    serious.map((it) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`),
+    [],
+    name,
+  );
 }
 
 const resolver = new dns.Resolver();

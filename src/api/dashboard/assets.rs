@@ -32,6 +32,7 @@ pub(super) const ASSETS: &[(&str, &[u8])] = assets![
     "profile.js",
     "profiles.js",
     "rates.js",
+    "route.js",
     "shares.js",
     "shell.js",
     "signin.js",

@@ -39,8 +39,12 @@ export async function call(method, path, body, { etag, signal } = {}) {
   let text;
   try {
     response = await fetch(path, {
-      method, headers, credentials: "same-origin", cache: "no-store",
-      body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.any(signals),
+      method,
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.any(signals),
     });
     text = await response.text();
   } catch (error) {
@@ -118,23 +122,4 @@ export async function signOut() {
 export function whyNot() {
   if (me && me.role !== "viewer") return null;
   return "You are signed in as a viewer. Changes take an operator.";
-}
-
-let offered;
-
-/**
- * What this daemon offers beyond the least: `pending` changes, profiles that can be switched (`profiles`), undrains
- * that take their time (`ramp`).
- * @returns {Promise<{pending: boolean, profiles: boolean, ramp: boolean}>}
- */
-export function offers() {
-  offered ??= get("/openapi.json").then(({ paths, components }) => ({
-    pending: Boolean(paths["/v1/changes"]?.get),
-    profiles: Boolean(paths["/v1/profiles/{profile}"]?.patch),
-    ramp: JSON.stringify(components.schemas).includes('"ramp":{"type":["string"'),
-  })).catch((error) => {
-    offered = undefined;
-    throw error;
-  });
-  return offered;
 }

@@ -26,8 +26,9 @@ const MOST_ALIKE = 4;
  * @returns {Matter[]} the worst first
  */
 export function troubles(status, sites, profiles) {
-  const known = new Map(profiles.flatMap((profile) =>
-    profile.endpoints.map((it) => [`${profile.name} ${it.name}`, it])));
+  const known = new Map(
+    profiles.flatMap((profile) => profile.endpoints.map((it) => [`${profile.name} ${it.name}`, it])),
+  );
   return [
     ...failingOpen(status, profiles),
     ...degraded(status, sites, known),
@@ -45,9 +46,13 @@ function failingOpen(status, profiles) {
     if (alike.length <= MOST_ALIKE) return alike;
     const [{ key, none, why }] = alike;
     return {
-      key: `many ${key}`, weight: "severe", none: none && alike.length, text: why && `Probes say: ${why}`,
+      key: `many ${key}`,
+      weight: "severe",
+      none: none && alike.length,
+      text: why && `Probes say: ${why}`,
       title: `${several(alike.length, "profile")} have ${none ? "no healthy endpoint" : "too few healthy endpoints"}`,
-      since: earliest(alike.map((it) => it.since).filter(Boolean)), where: alike.flatMap((it) => it.where),
+      since: earliest(alike.map((it) => it.since).filter(Boolean)),
+      where: alike.flatMap((it) => it.where),
     };
   });
 }
@@ -56,26 +61,41 @@ function openProfile(name, profile, failed) {
   const why = [...new Set(failed.map((it) => it.reason).filter(Boolean))].join("; ");
   const healthy = profile?.endpoints.some((it) => it.status === "Online" && it.enabled);
   return {
-    key: `open ${name}`, weight: "severe", where: [{ profile: name }], why,
-    none: healthy ? 0 : 1, title: healthy ? `${name} has too few healthy endpoints` : `${name} has no healthy endpoint`,
-    text: [profile && `${answered(profile)}. ${statuses(profile)}`, why && `Probes say: ${why}`].filter(Boolean).join(". "),
+    key: `open ${name}`,
+    weight: "severe",
+    where: [{ profile: name }],
+    why,
+    none: healthy ? 0 : 1,
+    title: healthy ? `${name} has too few healthy endpoints` : `${name} has no healthy endpoint`,
+    text: [profile && `${answered(profile)}: ${statuses(profile)}`, why && `Probes say: ${why}`]
+      .filter(Boolean)
+      .join(". "),
     since: latest(profile?.endpoints.filter((it) => it.status === "Degraded").map((it) => it.since) ?? []),
   };
 }
 
 const statuses = ({ endpoints }) => {
-  const others = endpoints.slice(0, MOST_NAMED).map((it) => `${it.name} ${it.status}`).join(", ");
+  const others = endpoints
+    .slice(0, MOST_NAMED)
+    .map((it) => `${it.name} ${it.status}`)
+    .join(", ");
   return endpoints.length > MOST_NAMED ? `${others}, …` : others;
 };
 
 function answered(profile) {
   switch (profile.when_none_healthy) {
-    case "serve_all": return "All its endpoints are answered all the same";
-    case "last_healthy": return "The endpoint that was healthy last is answered"
-    case "fallback": return `The fallback is answered: ${profile.fallback.join(", ")}`;
-    case "nodata": return "It is answered without an address";
-    case "servfail": return "It is answered with SERVFAIL";
-    default: return `It is answered by ${profile.when_none_healthy}`;
+    case "serve_all":
+      return "All its endpoints are answered all the same";
+    case "last_healthy":
+      return "The endpoint that was healthy last is answered";
+    case "fallback":
+      return `The fallback ${profile.fallback.join(", ")} is answered`;
+    case "nodata":
+      return "It is answered without an address";
+    case "servfail":
+      return "It is answered with SERVFAIL";
+    default:
+      return `It is answered by ${profile.when_none_healthy}`;
   }
 }
 
@@ -91,31 +111,41 @@ function degraded(status, sites, known) {
     groups.set(key, group);
   }
   const open = new Set(status.failing_open);
-  const matters = [...groups.entries()].map(([key, { place, site, reason, where, times }]) => {
-    const whole = sites.find((it) => it.name === site && !it.drained);
-    const dead = whole && whole.healthy === 0 && whole.endpoints > 1;
-    // One endpoint in trouble is no reason to drain a site where others are well.
-    const drain = whole && where.length * 2 >= whole.endpoints ? site : undefined;
-    const isSaid = !dead && where.every((it) => open.has(it.profile));
-    if (isSaid) return null;
-    const [first] = where;
-    const title = dead && where.length === whole.endpoints
-      ? `${site}: none of its ${several(whole.endpoints, "endpoint")} is healthy`
-      : where.length === 1
-        ? `${first.profile} ${first.endpoint} is Degraded`
-        : `${place}: ${several(where.length, "endpoint")} Degraded`;
-    return {
-      key: `degraded ${key}`, weight: dead ? "severe" : "bad", title, text: reason, drain, since: earliest(times),
-      where: where.length > 1 ? where.map((it) => (it.endpoint === place ? { profile: it.profile } : it)) : where,
-    };
-  }).filter(Boolean);
+  const matters = [...groups.entries()]
+    .map(([key, { place, site, reason, where, times }]) => {
+      const whole = sites.find((it) => it.name === site && !it.drained);
+      const dead = whole && whole.healthy === 0 && whole.endpoints > 1;
+      // One endpoint in trouble is no reason to drain a site where others are well.
+      const drain = whole && where.length * 2 >= whole.endpoints ? site : undefined;
+      const isSaid = !dead && where.every((it) => open.has(it.profile));
+      if (isSaid) return null;
+      const [first] = where;
+      const title =
+        dead && where.length === whole.endpoints
+          ? `${site}: none of its ${several(whole.endpoints, "endpoint")} is healthy`
+          : where.length === 1
+            ? `${first.profile} ${first.endpoint} is Degraded`
+            : `${place}: ${several(where.length, "endpoint")} Degraded`;
+      return {
+        key: `degraded ${key}`,
+        weight: dead ? "severe" : "bad",
+        title,
+        text: reason,
+        drain,
+        since: earliest(times),
+        where: where.length > 1 ? where.map((it) => (it.endpoint === place ? { profile: it.profile } : it)) : where,
+      };
+    })
+    .filter(Boolean);
   const rank = { severe: 0, bad: 1 };
   return matters.sort((a, b) => rank[a.weight] - rank[b.weight] || b.where.length - a.where.length);
 }
 
 function alone(kind, otherwise, endpoints) {
   return endpoints.map((it) => ({
-    key: `${kind} ${it.profile} ${it.endpoint}`, weight: "bad", where: [it],
+    key: `${kind} ${it.profile} ${it.endpoint}`,
+    weight: "bad",
+    where: [it],
     title: `${it.profile} ${it.endpoint} ${kind === "stale" ? "is not heard of" : "shows a certificate that expires soon"}`,
     text: it.reason ?? otherwise,
   }));
@@ -154,7 +184,10 @@ export function verdict(status, matters) {
   if (open > 0) {
     const none = matters.reduce((sum, it) => sum + (it.none ?? 0), 0) === open;
     const has = open === 1 ? "has" : "have";
-    return { weight: "severe", text: `${several(open, "profile")} ${has} ${none ? "no healthy endpoint" : "too few healthy endpoints"}` };
+    return {
+      weight: "severe",
+      text: `${several(open, "profile")} ${has} ${none ? "no healthy endpoint" : "too few healthy endpoints"}`,
+    };
   }
   if (matters.some((it) => it.weight === "severe")) return { weight: "severe", text: "A site has no healthy endpoint" };
   if (failed > 0) {

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { button, factList, field, h, setText } from "./dom.js";
 import { dateTime, sign, timeTag } from "./format.js";
+import { keepQuery } from "./route.js";
 import { reconcile, setContent } from "./update.js";
 
 const PAGE = 50;
@@ -14,7 +15,8 @@ const PAGE = 50;
 export function audit({ refresh, query }) {
   let older = [];
   let next = null;
-  const input = (key) => h("input", { type: "search", value: query.get(key) ?? "", autocomplete: "off", on: { change: again } });
+  const input = (key) =>
+    h("input", { type: "search", value: query.get(key) ?? "", autocomplete: "off", on: { change: again } });
   const [profile, site, by] = ["profile", "site", "by"].map(input);
   profile.dataset.filter = true;
   const list = h("ol", { class: "lines" });
@@ -25,11 +27,13 @@ export function audit({ refresh, query }) {
   const wanted = () => ({ limit: PAGE, profile: profile.value.trim(), site: site.value.trim(), by: by.value.trim() });
 
   const nothing = () =>
-    (profile.value || site.value || by.value ? "Nothing has been done that fits." : "Nothing has been done yet.");
+    profile.value || site.value || by.value ? "Nothing has been done that fits." : "Nothing has been done yet.";
 
   function again() {
     older = [];
     next = null;
+    const { limit, ...filters } = wanted();
+    keepQuery(filters);
     refresh();
   }
 
@@ -59,28 +63,63 @@ export function audit({ refresh, query }) {
   }
 
   return {
-    title: "Audit", load,
-    element: h("div", { class: "page" }, h("h1", null, "Audit"),
-      h("form", { class: "filters", role: "search", on: { submit: (event) => (event.preventDefault(), again()) } },
-        field("Profile", profile), field("Site", site), field("By", by), h("button", { type: "submit" }, "Show")),
-      h("section", { class: "panel", "aria-label": "Entries" }, list, note, problem, more)),
+    title: "Audit",
+    load,
+    element: h(
+      "div",
+      { class: "page" },
+      h("h1", null, "Audit"),
+      h(
+        "form",
+        { class: "filters", role: "search", on: { submit: (event) => (event.preventDefault(), again()) } },
+        field("Profile", profile),
+        field("Site", site),
+        field("By", by),
+        h("button", { type: "submit" }, "Show"),
+      ),
+      h("section", { class: "panel", "aria-label": "Entries" }, list, note, problem, more),
+    ),
   };
 }
 
 function line(entry) {
-  const refused = entry.outcome !== "made";
+  const refused = !entry.outcome.startsWith("made");
+  const plain = entry.outcome === "made";
   const summary = h("summary", null);
-  const details = h("details", null, summary, factList([
-    ["Number", String(entry.number)], ["At", dateTime(entry.at)], ["From", entry.from ?? "by itself"],
-    ["Before", values(entry.before)], ["After", values(entry.after)],
-    ["Ends", entry.expires ? dateTime(entry.expires) : "when it is cleared"], ["Outcome", entry.outcome], ["Hash", entry.hash],
-  ]));
+  const details = h(
+    "details",
+    null,
+    summary,
+    factList([
+      ["Number", String(entry.number)],
+      ["At", dateTime(entry.at)],
+      ["From", entry.from ?? "by itself"],
+      ["Before", values(entry.before)],
+      ["After", values(entry.after)],
+      ["Ends", entry.expires ? dateTime(entry.expires) : "when it is cleared"],
+      ["Outcome", entry.outcome],
+      ["Hash", entry.hash],
+    ]),
+  );
   return {
     element: h("li", { class: refused ? "refused" : "" }, details),
     update() {
-      setContent(summary, h("div", { class: "line" }, timeTag(entry.at, "ago"), h("b", null, entry.by),
-        h("span", { class: "turn" }, sign(refused ? "bad" : "good"), sentence(entry)),
-        h("span", { class: "why" }, entry.reason ?? "", refused ? h("span", { class: "warning" }, ` ${entry.outcome}`) : null)));
+      setContent(
+        summary,
+        h(
+          "div",
+          { class: "line" },
+          timeTag(entry.at, "ago"),
+          h("b", null, entry.by),
+          h("span", { class: "turn" }, sign(refused ? "bad" : "good"), sentence(entry)),
+          h(
+            "span",
+            { class: "why" },
+            entry.reason ?? "",
+            plain ? null : h("span", { class: "warning" }, ` ${entry.outcome}`),
+          ),
+        ),
+      );
     },
   };
 }
@@ -89,9 +128,16 @@ function sentence({ action, profile, endpoint, site, before, after }) {
   const what = site ? `site ${site}` : [profile, endpoint].filter(Boolean).join(" ");
   const keys = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
   const changes = keys.map((key) => `${key} ${told(before?.[key])} → ${told(after?.[key])}`);
-  return [h("b", null, ` ${action} `), what, changes.length > 0 ? h("span", { class: "hint" }, ` ${changes.join(", ")}`) : null];
+  return [
+    h("b", null, ` ${action} `),
+    what,
+    changes.length > 0 ? h("span", { class: "hint" }, ` ${changes.join(", ")}`) : null,
+  ];
 }
 
 const told = (value) => (value === null || value === undefined ? "as configured" : String(value));
 
-const values = (all) => Object.entries(all ?? {}).map(([key, it]) => `${key} ${told(it)}`).join(", ") || "nothing";
+const values = (all) =>
+  Object.entries(all ?? {})
+    .map(([key, it]) => `${key} ${told(it)}`)
+    .join(", ") || "nothing";

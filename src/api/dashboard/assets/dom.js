@@ -78,7 +78,11 @@ export function field(label, control, hint) {
  * @returns {HTMLElement}
  */
 export function factList(facts) {
-  return h("dl", { class: "facts-list" }, facts.map(([name, told]) => h("div", null, h("dt", null, name), h("dd", null, told))));
+  return h(
+    "dl",
+    { class: "facts-list" },
+    facts.map(([name, told]) => h("div", null, h("dt", null, name), h("dd", null, told))),
+  );
 }
 
 /**

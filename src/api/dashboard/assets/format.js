@@ -123,8 +123,15 @@ const SIGNS = {
   note: [DISC, "M8 7.2v4M8 4.6v.4"],
 };
 const KINDS = {
-  Online: "good", Unmonitored: "aside", Degraded: "bad", CheckingEndpoint: "unsure", CheckingEndpoints: "unsure",
-  Drained: "aside", Disabled: "off", Inactive: "off", Stopped: "off",
+  Online: "good",
+  Unmonitored: "aside",
+  Degraded: "bad",
+  CheckingEndpoint: "unsure",
+  CheckingEndpoints: "unsure",
+  Drained: "aside",
+  Disabled: "off",
+  Inactive: "off",
+  Stopped: "off",
 };
 
 /**
@@ -134,8 +141,12 @@ const KINDS = {
  */
 export function sign(kind) {
   const [shape, mark] = SIGNS[kind];
-  return svg("svg", { class: `sign ${kind}`, viewBox: "0 0 16 16", "aria-hidden": "true" },
-    svg("path", { class: "shape", d: shape }), svg("path", { class: "mark", d: mark }));
+  return svg(
+    "svg",
+    { class: `sign ${kind}`, viewBox: "0 0 16 16", "aria-hidden": "true" },
+    svg("path", { class: "shape", d: shape }),
+    svg("path", { class: "mark", d: mark }),
+  );
 }
 
 /**

@@ -2,7 +2,7 @@
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 8000;
-const KINDS = ["transition", "change", "expiry", "fail_open", "failback", "reload", "publish", "reset", "pending", "confirmed", "undone"];
+const KINDS = ["transition", "change", "expiry", "fail_open", "failback", "reload", "publish", "reset", "settled"];
 
 /** Listens to the daemon, and goes on after every interruption. */
 export class Live {

@@ -1,11 +1,13 @@
 // Finds out who is signed in, shows the page that the address names, and keeps it up to date.
 
-import { Refusal, me, signOut, whoAmI } from "./api.js";
+import { Refusal, get, me, signOut, whoAmI } from "./api.js";
 import { closeDialogs } from "./dialog.js";
 import { button, h } from "./dom.js";
 import { keepTrue } from "./format.js";
 import { Live } from "./live.js";
 import { overview } from "./overview.js";
+import { pendingList } from "./pending.js";
+import { here } from "./route.js";
 import { listenToKeys, markPlace, showLive, showShell } from "./shell.js";
 import { signInPage } from "./signin.js";
 
@@ -31,6 +33,8 @@ let again = false;
 let lastLook = 0;
 let timer = 0;
 
+let pending = null;
+
 const live = new Live({ news: () => soon(), state: showLive, refused: () => checkSession() });
 
 /** Looks up again at once what is shown, also where that is being done. */
@@ -54,8 +58,9 @@ async function look() {
   const shown = page;
   lastLook = Date.now();
   try {
-    await shown.load(signal);
+    const [, { pending: waiting }] = await Promise.all([shown.load(signal), get("/v1/changes", {}, signal)]);
     if (signal.aborted) return;
+    pending.update(waiting);
     shown.problem.replaceChildren();
     shown.element.hidden = false;
     live.answered(true);
@@ -79,9 +84,19 @@ async function look() {
 function showProblem(shown, error) {
   const known = !shown.element.hidden && error.status === 0;
   if (known) return;
-  shown.problem.replaceChildren(h("div", { class: "panel problem", role: "alert" }, h("div", null,
-    h("strong", null, error.status === 404 ? "There is no such thing" : "It could not be looked up"), h("p", null, error.message),
-    h("div", { class: "actions" }, button("Try again", refresh), h("a", { href: "#/" }, "Overview")))));
+  shown.problem.replaceChildren(
+    h(
+      "div",
+      { class: "panel problem", role: "alert" },
+      h(
+        "div",
+        null,
+        h("strong", null, error.status === 404 ? "There is no such thing" : "It could not be looked up"),
+        h("p", null, error.message),
+        h("div", { class: "actions" }, button("Try again", refresh), h("a", { href: "#/" }, "Overview")),
+      ),
+    ),
+  );
 }
 
 async function show() {
@@ -92,11 +107,13 @@ async function show() {
   clearTimeout(timer);
   closeDialogs();
   if (!me) return;
-  const [path, search] = (location.hash.slice(1) || "/").split("?");
-  const [kind, ...params] = path.split("/").slice(1).map(decodeURIComponent);
+  const {
+    path,
+    parts: [kind, ...params],
+    query,
+  } = here();
   const make = await PAGES[kind in PAGES ? kind : ""]();
   if (own !== visit || !me) return;
-  const query = new URLSearchParams(search);
   const problem = h("div");
   const waiting = h("p", { class: "hint waiting", role: "status" }, "Looking it up…");
   const reveal = () => {
@@ -105,7 +122,7 @@ async function show() {
   };
   page = { ...make({ refresh, reveal, params, query }), problem, looks: 0 };
   page.element.hidden = true;
-  main.replaceChildren(waiting, problem, page.element);
+  main.replaceChildren(pending.element, waiting, problem, page.element);
   document.title = `${page.title} · Farol`;
   markPlace(path);
   window.scrollTo(0, 0);
@@ -116,6 +133,7 @@ async function show() {
 
 function enter() {
   showShell({ leave });
+  pending = pendingList(refresh);
   live.start();
   show();
 }
@@ -159,7 +177,9 @@ async function begin() {
   }
 }
 
-document.addEventListener("signed-out", () => askToSignIn("The session is over. Sign in, and you are back where you were."));
+document.addEventListener("signed-out", () =>
+  askToSignIn("The session is over. Sign in, and you are back where you were."),
+);
 document.addEventListener("visibilitychange", soon);
 window.addEventListener("hashchange", show);
 setInterval(() => keepTrue(document), 1000);

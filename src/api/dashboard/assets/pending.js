@@ -13,13 +13,22 @@ import { reconcile, setContent } from "./update.js";
  */
 export function pendingList(changed) {
   const list = h("ul", { class: "pending" });
-  const element = h("section", { class: "panel urgent", hidden: true, "aria-labelledby": "pending-title" },
-    h("h2", { id: "pending-title" }, "Waiting for your word"), list);
+  const element = h(
+    "section",
+    { class: "panel urgent", hidden: true, "aria-labelledby": "pending-title" },
+    h("h2", { id: "pending-title" }, "Waiting for your word"),
+    list,
+  );
   return {
     element,
     update(pending) {
       element.hidden = pending.length === 0;
-      reconcile(list, pending, (it) => String(it.id), (it) => item(it, changed));
+      reconcile(
+        list,
+        pending,
+        (it) => String(it.id),
+        (it) => item(it, changed),
+      );
     },
   };
 }
@@ -52,11 +61,22 @@ function item({ id }, changed) {
       confirm.setAttribute("aria-label", `Confirm: ${what}`);
       undo.setAttribute("aria-label", `Undo now: ${what}`);
       setText(confirm, "Confirm");
-      setContent(text, h("b", null, what), " ",
-        h("span", { class: "hint" }, `by ${change.by}`, change.reason ? `, ${change.reason}` : "", ", ",
-          change.needs_confirmation ? "undone in " : "watched for another ", timeTag(change.until, "left"),
+      setContent(
+        text,
+        h("b", null, what),
+        " ",
+        h(
+          "span",
+          { class: "hint" },
+          `by ${change.by}`,
+          change.reason ? `: ${change.reason}` : "",
+          ", ",
+          change.needs_confirmation ? "undone in " : "watched for another ",
+          timeTag(change.until, "left"),
           change.needs_confirmation ? " unless confirmed" : "",
-          change.undo_if_worse ? ", at once if health gets worse" : ""));
+          change.undo_if_worse ? ", at once if health gets worse" : "",
+        ),
+      );
     },
   };
 }

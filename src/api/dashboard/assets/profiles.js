@@ -3,6 +3,7 @@
 import { button, field, h, setText } from "./dom.js";
 import { rate, sign, status, several } from "./format.js";
 import { look, rates, total } from "./rates.js";
+import { keepQuery } from "./route.js";
 import { shareBar } from "./shares.js";
 import { reconcile, setContent } from "./update.js";
 
@@ -21,11 +22,18 @@ export function profileTable(changed) {
   let limit = PAGE;
   const again = () => {
     limit = PAGE;
+    const { limit: _, ...wanted } = query();
+    keepQuery(wanted);
     changed();
   };
   let typing = 0;
-  const text = h("input", { type: "search", "data-filter": true, placeholder: "name or endpoint", autocomplete: "off",
-    on: { input: () => (clearTimeout(typing), (typing = setTimeout(again, 150))) } });
+  const text = h("input", {
+    type: "search",
+    "data-filter": true,
+    placeholder: "name or endpoint",
+    autocomplete: "off",
+    on: { input: () => (clearTimeout(typing), (typing = setTimeout(again, 150))) },
+  });
   const choice = (values) => h("select", { on: { change: again } }, options(values));
   const state = choice(STATES);
   const zone = choice([]);
@@ -33,27 +41,65 @@ export function profileTable(changed) {
   const rows = h("tbody");
   const note = h("p", { class: "hint", role: "status" });
   const more = button("More", () => ((limit = Math.min(limit + PAGE * 2, MOST)), changed()), { hidden: true });
-  const clear = button("Clear the filters", () => {
-    text.value = state.value = zone.value = site.value = "";
-    again();
-    text.focus();
-  }, { class: "quiet", hidden: true });
-  const element = h("section", { class: "panel", "aria-labelledby": "profiles-title" },
-    h("div", { class: "bar-of-filters" }, h("h2", { id: "profiles-title" }, "Profiles"),
-      h("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
-        field("Text", text), field("Status", state), field("Zone", zone), field("Site", site), clear)),
-    h("table", { class: "profiles" },
-      h("caption", { class: "unseen" }, "Profiles with their status, the share of each endpoint and answers per second"),
-      h("thead", null, h("tr", null, ["Status", "Profile", "Share of the answers"].map((it) => h("th", { scope: "col" }, it)),
-        h("th", { scope: "col", class: "number" }, "Answers"), h("th", { scope: "col" }, "In force"))), rows),
-    note, more);
+  const clear = button(
+    "Clear the filters",
+    () => {
+      text.value = state.value = zone.value = site.value = "";
+      again();
+      text.focus();
+    },
+    { class: "quiet", hidden: true },
+  );
+  const element = h(
+    "section",
+    { class: "panel", "aria-labelledby": "profiles-title" },
+    h(
+      "div",
+      { class: "bar-of-filters" },
+      h("h2", { id: "profiles-title" }, "Profiles"),
+      h(
+        "form",
+        { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
+        field("Text", text),
+        field("Status", state),
+        field("Zone", zone),
+        field("Site", site),
+        clear,
+      ),
+    ),
+    h(
+      "table",
+      { class: "profiles" },
+      h(
+        "caption",
+        { class: "unseen" },
+        "Profiles with their status, the share of each endpoint and answers per second",
+      ),
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          ["Status", "Profile", "Share of the answers"].map((it) => h("th", { scope: "col" }, it)),
+          h("th", { scope: "col", class: "number" }, "Answers"),
+          h("th", { scope: "col" }, "In force"),
+        ),
+      ),
+      rows,
+    ),
+    note,
+    more,
+  );
   const filters = () => [text, state, zone, site].map((it) => it.value.trim());
+  function query() {
+    const [text, status, zone, site] = filters();
+    return { limit, text, status, zone, site };
+  }
+
   return {
     element,
-    query() {
-      const [words, wanted, ofZone, ofSite] = filters();
-      return { limit, text: words, status: wanted, zone: ofZone, site: ofSite };
-    },
+    query,
     update({ profiles, next }) {
       profiles.forEach(look);
       reconcile(rows, profiles, (it) => it.name, row);
@@ -61,26 +107,43 @@ export function profileTable(changed) {
       clear.hidden = !filtered;
       more.hidden = !next || limit >= MOST;
       const rest = limit >= MOST ? "Narrow it down to see others." : "";
-      setText(note, profiles.length === 0
-        ? filtered ? "No profile fits these filters." : "There are no profiles."
-        : next ? `The first ${several(profiles.length, "profile")}. ${rest}` : several(profiles.length, "profile"));
+      setText(
+        note,
+        profiles.length === 0
+          ? filtered
+            ? "No profile fits these filters."
+            : "There are no profiles."
+          : next
+            ? `The first ${several(profiles.length, "profile")}. ${rest}`
+            : several(profiles.length, "profile"),
+      );
     },
     fill({ zones }, sites) {
       refill(zone, zones);
-      refill(site, sites.map((it) => it.name));
+      refill(
+        site,
+        sites.map((it) => it.name),
+      );
     },
     filter(wanted) {
       text.value = wanted.text ?? "";
-      for (const [control, value] of [[state, wanted.status], [zone, wanted.zone], [site, wanted.site]]) {
-        if (value && ![...control.options].some((it) => it.value === value)) control.append(h("option", { value }, value));
+      for (const [control, value] of [
+        [state, wanted.status],
+        [zone, wanted.zone],
+        [site, wanted.site],
+      ]) {
+        if (value && ![...control.options].some((it) => it.value === value))
+          control.append(h("option", { value }, value));
         control.value = value ?? "";
       }
     },
   };
 }
 
-const options = (values) =>
-  [h("option", { value: "" }, "any"), ...values.map((it) => h("option", { value: it }, it.replace("Endpoints", "")))];
+const options = (values) => [
+  h("option", { value: "" }, "any"),
+  ...values.map((it) => h("option", { value: it }, it.replace("Endpoints", ""))),
+];
 
 function refill(select, values) {
   const before = [...select.options].slice(1).map((it) => it.value);
@@ -93,20 +156,41 @@ function refill(select, values) {
 function row(first) {
   const [state, shares, answers, force] = [h("td"), h("td"), h("td", { class: "number" }), h("td", { class: "force" })];
   const method = h("span", { class: "hint" });
-  const name = h("th", { scope: "row" },
-    h("a", { href: `#/profiles/${encodeURIComponent(first.name)}` }, first.name), method);
+  const name = h(
+    "th",
+    { scope: "row" },
+    h("a", { href: `#/profiles/${encodeURIComponent(first.name)}` }, first.name),
+    method,
+  );
+  let shown = "";
   return {
     element: h("tr", null, state, name, shares, answers, force),
     update(profile) {
-      setContent(state, status(profile.status),
-        profile.fail_open ? h("span", { class: "status severe" }, sign("severe"), "failing open") : null);
+      setText(answers, rate(total(rates(profile))));
+      const { method: by, status: is, fail_open: open, awaits_failback: waits, overrides: own } = profile;
+      const ends = profile.endpoints.map((it) => [it.name, it.share, it.status, it.site, it.drained, it.overrides]);
+      const looks = JSON.stringify([by, is, open, waits, own, ends]);
+      if (looks === shown) return;
+      shown = looks;
+      setContent(
+        state,
+        status(profile.status),
+        profile.fail_open ? h("span", { class: "status severe" }, sign("severe"), "failing open") : null,
+      );
       setText(method, profile.method);
       setContent(shares, shareBar(profile.endpoints));
-      setText(answers, rate(total(rates(profile))));
       setContent(force, inForce(profile));
     },
   };
 }
+
+/**
+ * An override in words: "weight 20", "disabled", "forced up".
+ * @param {{field: string, value: any}} override
+ * @returns {string}
+ */
+export const inWords = ({ field, value }) =>
+  field === "enabled" ? (value ? "enabled" : "disabled") : `${field} ${value}`;
 
 /**
  * What operators have put in force in a profile, in a few words.
@@ -114,10 +198,11 @@ function row(first) {
  * @returns {HTMLElement[]}
  */
 export function inForce(profile) {
-  const own = (profile.overrides ?? []).map((it) => [profile.name, it]);
+  const own = (profile.overrides ?? []).map((it) => ["profile", it]);
   const all = [...own, ...profile.endpoints.flatMap((it) => it.overrides.map((over) => [it.name, over]))];
-  const chips = all.map(([name, it]) => h("span", { class: "chip", title: `by ${it.by}${it.reason ? `: ${it.reason}` : ""}` },
-    `${name} ${it.field} ${it.value}`));
+  const chips = all.map(([name, it]) =>
+    h("span", { class: "chip", title: `by ${it.by}${it.reason ? `: ${it.reason}` : ""}` }, `${name} ${inWords(it)}`),
+  );
   const drained = new Set(profile.endpoints.filter((it) => it.drained).map((it) => it.site ?? it.name));
   chips.push(...[...drained].map((it) => h("span", { class: "chip" }, `${it} drained`)));
   if (profile.awaits_failback) chips.push(h("span", { class: "chip" }, "awaits failback"));

@@ -2,7 +2,7 @@
 
 import { get, whyNot } from "./api.js";
 import { button, h, setText } from "./dom.js";
-import { several, sign, span, status, timeTag } from "./format.js";
+import { sign, span, status, timeTag } from "./format.js";
 import { planDrain } from "./moves.js";
 import { reconcile, setContent } from "./update.js";
 
@@ -18,8 +18,13 @@ export function sites({ refresh }) {
     element: h("div", { class: "page" }, h("h1", null, "Sites"), note, list),
     async load(signal) {
       const { sites } = await get("/v1/sites", {}, signal);
-      setText(note, sites.length === 0 ? "The configuration has no sites." : whyNot() ?? "");
-      reconcile(list, sites, (it) => `${it.name} ${it.drained}`, (it) => card(it, refresh));
+      setText(note, sites.length === 0 ? "The configuration has no sites." : (whyNot() ?? ""));
+      reconcile(
+        list,
+        sites,
+        (it) => `${it.name} ${it.drained}`,
+        (it) => card(it, refresh),
+      );
     },
   };
 }
@@ -28,16 +33,30 @@ function card({ name, drained }, refresh) {
   const body = h("div");
   const title = drained ? `Bring ${name} back…` : `Drain ${name}…`;
   const act = button(title, () => planDrain(name, !drained, refresh), {
-    disabled: whyNot() !== null, title: whyNot() ?? "Shows first what would happen",
+    disabled: whyNot() !== null,
+    title: whyNot() ?? "Shows first what would happen",
   });
   const profiles = h("a", { href: `#/?site=${encodeURIComponent(name)}` }, "Its profiles");
   return {
-    element: h("article", { class: "panel site", "aria-label": `Site ${name}` },
-      body, h("div", { class: "actions" }, act, profiles)),
+    element: h(
+      "article",
+      { class: "panel site", "aria-label": `Site ${name}` },
+      body,
+      h("div", { class: "actions" }, act, profiles),
+    ),
     update(site) {
-      setContent(body, h("h2", null, site.name, " ", stateOf(site)),
-        h("p", { class: "count" }, h("b", null, `${site.healthy} of ${site.endpoints}`), " endpoints healthy and in service"),
-        place(site.location), site.drained ? drainProgress(site) : null);
+      setContent(
+        body,
+        h("h2", null, site.name, " ", stateOf(site)),
+        h(
+          "p",
+          { class: "count" },
+          h("b", null, `${site.healthy} of ${site.endpoints}`),
+          " endpoints healthy and in service",
+        ),
+        place(site.location),
+        site.drained ? drainProgress(site) : site.returning ? returnProgress(site) : null,
+      );
     },
   };
 }
@@ -63,28 +82,64 @@ function place(location) {
  * @returns {HTMLElement}
  */
 export function drainProgress({ name, drain }) {
-  return h("div", { class: "drain" },
+  return h(
+    "div",
+    { class: "drain" },
     h("div", { class: "title" }, h("b", null, `${name} is drained`), " ", progress(drain)),
-    h("div", { class: "why" }, `by ${drain.by} `, timeTag(drain.at, "ago"), drain.reason ? `: ${drain.reason}` : "",
-      drain.expires ? [" · ends ", timeTag(drain.expires, "until")] : " · stays until it is brought back"),
+    h(
+      "div",
+      { class: "why" },
+      `by ${drain.by} `,
+      timeTag(drain.at, "ago"),
+      drain.reason ? `: ${drain.reason}` : "",
+      drain.expires ? [" · ends ", timeTag(drain.expires, "until")] : " · stays until it is brought back",
+    ),
     drain.still_answered?.length > 0
-      ? h("ul", { class: "still" }, drain.still_answered.map((it) =>
-        h("li", null, `${it.profile} ${it.endpoint} is still answered: ${it.reason}`)))
+      ? h(
+          "ul",
+          { class: "still" },
+          drain.still_answered.map((it) =>
+            h("li", null, `${it.profile} ${it.endpoint} is still answered: ${it.reason}`),
+          ),
+        )
       : null,
-    requests(drain.requests));
+    requests(drain.requests),
+  );
+}
+
+/**
+ * How far a site has come back.
+ * @param {object} site one that takes its share back little by little, as the API tells it
+ * @returns {HTMLElement}
+ */
+export function returnProgress({ name, returning: { by, at, until, reason } }) {
+  return h(
+    "div",
+    { class: "drain" },
+    h("div", { class: "title" }, h("b", null, `${name} takes its share back`), ", all of it ", timeTag(until, "until")),
+    h("div", { class: "why" }, `by ${by} `, timeTag(at, "ago"), reason ? `: ${reason}` : ""),
+  );
 }
 
 function progress(drain) {
-  if (drain.safe === undefined) return null;
   if (drain.safe) return h("span", { class: "status good" }, sign("good"), "safe to work on");
   if (!drain.stopped) return h("span", { class: "status bad" }, sign("bad"), "still answered");
-  const ttl = drain.longest_ttl_seconds > 0 ? `, longest TTL out there ${span(drain.longest_ttl_seconds)}` : "";
-  return h("span", { class: "status unsure" }, sign("unsure"), "answers stopped", ttl,
-    drain.safe_at ? [", safe ", timeTag(drain.safe_at, "until")] : "");
+  const ttl =
+    drain.longest_ttl_seconds > 0 ? `, the longest TTL out there ${span(Math.ceil(drain.longest_ttl_seconds))}` : "";
+  return h(
+    "span",
+    { class: "status unsure" },
+    sign("unsure"),
+    "answers stopped",
+    ttl,
+    drain.safe_at ? [", safe ", timeTag(drain.safe_at, "until")] : "",
+  );
 }
 
 function requests(seen) {
   if (!seen) return null;
   if (seen.error) return h("p", { class: "warning" }, sign("bad"), `Its requests can't be counted: ${seen.error}`);
-  return h("p", { class: "hint" }, `Requests there: ${seen.value}${seen.quiet ? ", quiet" : ""}, `, timeTag(seen.at, "ago"));
+  if (seen.value === null) return h("p", { class: "hint" }, "Its requests have not been measured yet");
+  const state = seen.value <= seen.quiet ? "quiet" : `not quiet, which begins at ${seen.quiet}`;
+  return h("p", { class: "hint" }, `requests there: ${seen.value}, ${state}, `, timeTag(seen.at, "ago"));
 }

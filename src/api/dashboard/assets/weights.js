@@ -10,7 +10,7 @@ const MOST = 65_535;
 
 /**
  * The weights that are planned for a profile.
- * @param {{profile: () => object, refresh: () => void}} page
+ * @param {{profile: () => object, refresh: () => void, renew: () => Promise<void>}} page
  * @returns {{element: HTMLElement, control: (name: string) => object, update: () => void}} `element` is where the plan
  *   shows; `control` makes an endpoint's slider
  */
@@ -21,35 +21,53 @@ export function weightPlan(page) {
 
   const weightOf = (name) => page.profile().endpoints.find((it) => it.name === name)?.weight;
   const texts = () => [...planned].map(([name, weight]) => `${name} ${weightOf(name)} → ${weight}`);
-  const form = planForm({
-    confirm: () => `Apply: ${texts().join(", ")}`,
-    request,
-    preview: (signal) =>
-      previewOf(page.profile(), [...planned].map(([endpoint, weight]) => ({ set: { endpoint, weight } })), signal),
-    done() {
-      const first = controls.get([...planned.keys()][0]);
-      forget();
-      first?.focus();
-      page.refresh();
+  const form = planForm(
+    {
+      confirm: () => `Apply: ${texts().join(", ")}`,
+      request,
+      renew: page.renew,
+      preview: (signal) =>
+        previewOf(
+          page.profile(),
+          [...planned].map(([endpoint, weight]) => ({ set: { endpoint, weight } })),
+          signal,
+        ),
+      done() {
+        forget();
+        page.refresh();
+      },
     },
-  }, () => {
-    forget();
-    for (const it of controls.values()) it.reset();
+    drop,
+  );
+  const element = h(
+    "section",
+    { class: "panel planned", hidden: true, "aria-labelledby": "planned-title" },
+    h("h2", { id: "planned-title" }, "What these weights would do"),
+    form.element,
+  );
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") form.cancel();
   });
-  const element = h("section", { class: "panel planned", hidden: true, "aria-labelledby": "planned-title" },
-    h("h2", { id: "planned-title" }, "What these weights would do"), form.element);
 
   function request() {
     const { name: profile, etag } = page.profile();
     const [[endpoint, weight] = []] = planned;
-    if (planned.size === 1) return { method: "PATCH", path: profilePath(profile, "endpoints", endpoint), body: { weight }, etag };
+    if (planned.size === 1)
+      return { method: "PATCH", path: profilePath(profile, "endpoints", endpoint), body: { weight }, etag };
     const changes = [...planned].map(([endpoint, weight]) => ({ profile, endpoint, weight }));
     return { method: "POST", path: "/v1/changes", body: { changes } };
   }
 
   function forget() {
+    const first = controls.get([...planned.keys()][0]);
     planned.clear();
     element.hidden = true;
+    first?.focus();
+  }
+
+  function drop() {
+    forget();
+    for (const it of controls.values()) it.reset();
   }
 
   function plan(name, weight) {
@@ -63,8 +81,13 @@ export function weightPlan(page) {
   return {
     element,
     control(name) {
-      const control = weightControl(name, (weight) => plan(name, weight), () => form.element.querySelector("input").focus(),
-        () => planned.has(name), () => weightOf(name));
+      const control = weightControl(
+        name,
+        (weight) => plan(name, weight),
+        () => form.element.querySelector("input").focus(),
+        () => planned.has(name),
+        () => weightOf(name),
+      );
       controls.set(name, control);
       return control;
     },
@@ -80,7 +103,13 @@ function weightControl(name, plan, goOn, isPlanned, inForce) {
   const why = whyNot();
   const props = { min: 0, step: 1, disabled: why !== null, title: why ?? "" };
   const slider = h("input", { type: "range", max: 100, "aria-label": `Weight of ${name}`, ...props });
-  const number = h("input", { type: "number", max: MOST, required: true, "aria-label": `Weight of ${name}, as a number`, ...props });
+  const number = h("input", {
+    type: "number",
+    max: MOST,
+    required: true,
+    "aria-label": `Weight of ${name}, as a number`,
+    ...props,
+  });
   const label = h("span", { class: "hint" }, "weight");
   const set = (from, to) => {
     if (!from.checkValidity()) return;
@@ -89,12 +118,22 @@ function weightControl(name, plan, goOn, isPlanned, inForce) {
   };
   slider.addEventListener("input", () => set(slider, number));
   number.addEventListener("input", () => set(number, slider));
-  const element = h("form", { class: "weight", novalidate: true, on: {
-    submit(event) {
-      event.preventDefault();
-      if (number.reportValidity() && isPlanned()) goOn();
+  const element = h(
+    "form",
+    {
+      class: "weight",
+      novalidate: true,
+      on: {
+        submit(event) {
+          event.preventDefault();
+          if (number.reportValidity() && isPlanned()) goOn();
+        },
+      },
     },
-  } }, label, slider, number);
+    label,
+    slider,
+    number,
+  );
   const reset = () => {
     slider.value = number.value = inForce();
   };
@@ -110,8 +149,8 @@ function weightControl(name, plan, goOn, isPlanned, inForce) {
       mark();
     },
     focus: () => slider.focus(),
-    update(endpoint, method) {
-      element.hidden = method !== "weighted";
+    update(endpoint, isWeighed) {
+      element.hidden = !isWeighed;
       const most = endpoint.weight <= 100 ? 100 : Math.min(MOST, 10 ** Math.ceil(Math.log10(endpoint.weight + 1)));
       if (!isPlanned()) {
         slider.max = most;
