@@ -126,6 +126,11 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             _ => "app.gtm.example.",
         };
         let id = match (method, path) {
+            (_, it) if it.starts_with("/v1/changes/") => {
+                let held = r#"{"weight": 60, "confirm_within": "5m"}"#;
+                let west = "/v1/profiles/app.gtm.example./endpoints/west";
+                daemon.api.must("PATCH", west, held)["pending"]["id"].to_string()
+            }
             ("delete", _) => {
                 let made = daemon.api.must("POST", "/v1/tokens", TOKEN);
                 made["token"]["id"].as_str().unwrap().to_owned()
@@ -144,6 +149,7 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         let body = match (method, path) {
             ("post", "/v1/session") => &session,
             ("post", "/v1/tokens") => TOKEN,
+            ("patch", "/v1/profiles/{profile}") => r#"{"enabled": true, "reason": "x"}"#,
             ("patch", _) => r#"{"weight": 60, "reason": "x"}"#,
             (_, "/v1/whatif") => {
                 r#"{"profile": "app.gtm.example.", "changes": [{"fail": "site/seattle"}]}"#

@@ -70,7 +70,9 @@ fn a_batch_is_made_whole_or_not_at_all() {
     ], "reason": "new firewall"});
     let made = daemon.api.must("POST", "/v1/changes", &batch.to_string());
     assert_eq!(made["profiles"][0]["endpoints"][1]["weight"], 40, "{made}");
-    assert_eq!(made["sites"], json!([daemon.api.must("GET", "/v1/sites", "")["sites"][1]]));
+    let site = &made["sites"][0];
+    assert_eq!((&site["name"], &site["drained"]), (&json!("orlando"), &json!(true)), "{made}");
+    assert!(drained(&daemon, "orlando"));
     assert!((0..20).all(|_| daemon.answers(APP, "A") == ["192.0.2.1"]));
 
     let west = json!({"profile": APP, "endpoint": "west", "weight": 61});

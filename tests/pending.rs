@@ -124,13 +124,14 @@ fn a_change_is_undone_when_health_gets_worse() {
 fn what_can_not_be_undone_is_not_taken() {
     let (west, east) = (Site::start(), Site::start());
     let daemon = Daemon::start(&config(&west, &east)).ready();
-    for (body, said) in [
-        (json!({"weight": 9, "confirm_within": "0s"}), "write how long, from 1s to 24h"),
-        (json!({"weight": 9, "confirm_within": "25h"}), "write how long, from 1s to 24h"),
-        (json!({"weight": 9, "undo_if_worse": 1}), "write true or false"),
+    for (body, status, said) in [
+        (json!({"weight": 9, "confirm_within": "0s"}), 422, "write how long, from 1s to 24h"),
+        (json!({"weight": 9, "confirm_within": "25h"}), 422, "write how long, from 1s to 24h"),
+        (json!({"weight": 9, "confirm_within": "soon"}), 400, "write how long, from 1s to 24h"),
+        (json!({"weight": 9, "undo_if_worse": 1}), 400, "write true or false"),
     ] {
         let refused = daemon.api.send("PATCH", WEST, &body.to_string());
-        assert_eq!(refused.status, 400, "{}", refused.body);
+        assert_eq!(refused.status, status, "{}", refused.body);
         assert!(refused.body.contains(said), "{}", refused.body);
     }
     let failback = json!({"changes": [{"profile": APP, "failback": true}], "confirm_within": "5m"});

@@ -329,7 +329,7 @@ pub(super) async fn make(api: &Api, request: Request) -> Result<Made, ApiError> 
                 None => no_profile(&snapshot, &key.profile.to_string()),
             },
             ChangeError::NoSite(name) => no_site(&snapshot, name.as_str()),
-            ChangeError::FailsBackByItself(_) => {
+            ChangeError::FailsBackByItself(_) | ChangeError::TooManyPending(_) => {
                 ApiError::new(StatusCode::CONFLICT, error.to_string())
             }
             ChangeError::NotPending(_) => ApiError::not_found(error.to_string(), Vec::new()),

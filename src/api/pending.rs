@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Path, State};
 
 use super::access::{Author, forbid_change, sees_change};
 use super::change::{changed, make};
+use super::error::ApiError;
 use super::openapi::{Changing, Guarded};
 use super::reading::read_body;
 use super::stamp::{Terms, request};
 use super::{Api, FromPath, Refused, render, view};
-use crate::control::{Change, Condition};
+use crate::control::{Change, ChangeError, Condition};
 
 /// Changes that wait for their confirmation, or are watched
 ///
@@ -84,7 +85,12 @@ async fn settle(
     body: Result<Bytes, BytesRejection>,
     change: fn(u64) -> Change,
 ) -> Refused<Json<view::Settled>> {
-    let change = change(number?.0);
+    let Path(number) = number?;
+    let change = change(number);
+    // What is not to be seen yet is nobody's to settle: whose it is can't be told.
+    if !api.live.load().pending.iter().any(|it| it.0 == number) {
+        return Err(ApiError::not_found(ChangeError::NotPending(number).to_string(), Vec::new()));
+    }
     forbid_change(&api, &author, &change)?;
     let body = body?;
     let terms = match body.is_empty() {

@@ -32,6 +32,10 @@ pub(super) async fn wait(
             Ok(answer) => answer.value.sites,
             Err(Failure::NoDaemon { .. } | Failure::Late { .. } | Failure::Broken { .. }) => {
                 told.say("the daemon does not answer; asking again");
+                if is_over(deadline) {
+                    told.end();
+                    bail!("the daemon did not answer in time; {site} may be drained all the same");
+                }
                 tokio::time::sleep(LOOK).await;
                 continue;
             }
@@ -48,12 +52,16 @@ pub(super) async fn wait(
             told.end();
             return Ok(serde_json::to_string(&found)?);
         }
-        if deadline.is_some_and(|it| Instant::now() >= it) {
+        if is_over(deadline) {
             told.end();
             bail!("{site} is not safe yet; it stays drained");
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|it| Instant::now() >= it)
 }
 
 /// How far a drain has come, on one line.
@@ -65,6 +73,9 @@ fn progress(drain: &view::Drain) -> String {
             "{number} still answered with, {} {} first{reason}",
             first.profile, first.endpoint
         );
+    }
+    if drain.stopped.is_none() {
+        return "endpoints of others are still answered with, for everything in a profile of theirs is drained or disabled".to_owned();
     }
     let clock = |time: &Option<String>| {
         let time: Option<jiff::Timestamp> = time.as_ref().and_then(|it| it.parse().ok());

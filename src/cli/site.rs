@@ -150,7 +150,13 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
     };
     let healthy = match (site.drained, site.endpoints) {
         (_, 0) => "no endpoint is in it".to_owned(),
-        (true, number) => format!("answers name none of its {}", count(number, "endpoint")),
+        (true, number) => match site.drain.as_ref().map_or(0, |it| it.still_answered.len()) {
+            0 => format!("answers name none of its {}", count(number, "endpoint")),
+            still => format!(
+                "answers still name {still} of its {}: everything in their profile is drained or disabled",
+                count(number, "endpoint")
+            ),
+        },
         (false, number) => format!("{} of its {} healthy", site.healthy, count(number, "endpoint")),
     };
     let end = ending(changed.generation, changed.dry_run, changed.pending.as_ref());

@@ -152,7 +152,7 @@ impl Control {
         let mut time = TimeOfDay::now();
         let mut commands = Vec::with_capacity(BATCH);
         loop {
-            let expiry = self.world.next_expiry().map(next_look);
+            let expiry = self.world.next_expiry().map(|it| self.next_look(it));
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = pulse.tick() => {
@@ -236,6 +236,7 @@ impl Control {
     }
 
     /// Puts the world's snapshot in force and tells of it. Gives the pending changes that are to be undone for it.
+    #[must_use]
     fn put_live(
         &mut self,
         started: Instant,
@@ -280,6 +281,15 @@ impl Control {
         self.parts.events.add(Clock::time_of_day(), happened.chain([published]));
     }
 
+    /// When to look at the time of day for something that ends then: no later than in [`LOOK`], as the clock may be set.
+    fn next_look(&self, ends: Timestamp) -> Instant {
+        let left = ends.0.saturating_sub(Clock::time_of_day().0);
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK);
+        // What is past may wait for the write that says what becomes of it.
+        let waits = left.is_zero() && !self.settling().is_empty();
+        Instant::now() + if waits { LOOK } else { left }
+    }
+
     fn free_retired(&mut self) {
         self.retired.retain(|it| Arc::strong_count(it) > 1);
     }
@@ -288,12 +298,6 @@ impl Control {
 /// What is to be resolved.
 fn wanted(world: &World, running: &Running) -> Wanted {
     Wanted { names: world.names(), servers: running.resolver().clone() }
-}
-
-/// When to look at the time of day for something that ends then: no later than in [`LOOK`], as the clock may be set.
-fn next_look(ends: Timestamp) -> Instant {
-    let left = ends.0.saturating_sub(Clock::time_of_day().0);
-    Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK)
 }
 
 /// The end of a blocking task, if there is one; its panic is an error.

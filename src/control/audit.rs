@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Asker, Change};
 use crate::model::{
-    EndpointKey, EndpointOverrides, Expired, Override, Overrides, Stamp, Subject, Timestamp,
+    EndpointKey, EndpointOverrides, Expired, Override, Overrides, Pending, Stamp, Stamped, Subject,
+    Timestamp, Undo,
 };
 use crate::store::{Record, Values};
 
@@ -26,6 +27,9 @@ impl Asking<'_> {
         record.reason.clone_from(&self.stamp.reason);
         record.expires = self.stamp.expires.filter(|_| change.sets());
         (record.before, record.after) = differing(before, after);
+        if let Change::Site { ramp: Some(ramp), .. } = change {
+            record.after.insert("ramp".to_owned(), format!("{ramp:?}").into());
+        }
         match change {
             Change::Endpoint(key, _) => name_endpoint(&mut record, key),
             Change::Site { name, .. } => record.site = Some(name.to_string()),
@@ -36,6 +40,45 @@ impl Asking<'_> {
         }
         record
     }
+}
+
+impl Asking<'_> {
+    /// What an operator's undoing of pending changes did, to each thing that it is about.
+    pub(super) fn undo(&self, number: u64, pending: &Pending) -> Vec<Record> {
+        let mut record = Record::own("undo", self.stamp.at);
+        record.by.clone_from(&self.stamp.by);
+        record.from = self.from;
+        record.reason.clone_from(&self.stamp.reason);
+        record.change = Some(number);
+        undone(&record, pending)
+    }
+}
+
+/// A record for each thing that undoing pending changes was about.
+fn undone(record: &Record, pending: &Pending) -> Vec<Record> {
+    let one = |undo: &Undo| {
+        let mut record = record.clone();
+        let (now, then) = match undo {
+            Undo::Endpoint { key, before, left } => {
+                name_endpoint(&mut record, key);
+                (values(left), values(before))
+            }
+            Undo::Profile { name, before, left } => {
+                record.profile = Some(name.to_string());
+                let of = |it: &Option<Stamped<bool>>| {
+                    it.as_ref().map(|it| enabled_is(it.value)).unwrap_or_default()
+                };
+                (of(left), of(before))
+            }
+            Undo::Site { name, before, left } => {
+                record.site = Some(name.to_string());
+                (drained(left.is_some()), drained(before.is_some()))
+            }
+        };
+        (record.before, record.after) = differing(now, then);
+        record
+    };
+    pending.undo.iter().map(one).collect()
 }
 
 /// What operators have put in force of what a change is about.
@@ -51,8 +94,8 @@ pub(super) fn in_force(change: &Change, overrides: &Overrides) -> Values {
     }
 }
 
-/// A change that was undone because its time was over.
-pub(super) fn expired(expired: &Expired, now: Timestamp) -> Record {
+/// A change that was undone because its time was over, or for worse health.
+pub(super) fn expired(expired: &Expired, now: Timestamp) -> Vec<Record> {
     let mut record = Record::own("expire", now);
     let made_by = format!("it was made by {}", expired.stamp.by);
     record.reason = Some(match &expired.stamp.reason {
@@ -78,13 +121,16 @@ pub(super) fn expired(expired: &Expired, now: Timestamp) -> Record {
             (record.before, record.after) = (drained(true), drained(false));
         }
         Subject::Ramp(site) => record.site = Some(site.to_string()),
-        Subject::Pending { number, how, .. } => {
+        Subject::Pending { number, pending, how } => {
             "settle".clone_into(&mut record.action);
             record.change = Some(*number);
             record.outcome = how.to_string();
+            if how.is_undone() {
+                return undone(&record, pending);
+            }
         }
     }
-    record
+    vec![record]
 }
 
 /// A configuration that was read anew, or why it was not taken.

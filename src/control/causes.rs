@@ -58,6 +58,7 @@ impl Causes<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::Change;
+    use super::super::timelines::Done;
     use super::*;
     use crate::model::{Change as Field, EndpointChange, EndpointStatus, Stamp, Timestamp};
     use EndpointStatus::{Degraded, Disabled, Online};
@@ -100,7 +101,7 @@ mod tests {
         let change = Change::Endpoint(transitions[2].key.clone(), enabled);
         let by = "ann".to_owned();
         let stamp = Stamp { by, reason: None, at: Timestamp(0), expires: None };
-        let why = Why::Changes(vec![(&change, &stamp)]);
+        let why = Why::Changes(vec![Done { change: &change, stamp: &stamp, undone: None }]);
         let causes = Causes { transitions: &transitions, why: &why, heard: &heard };
         let told: Vec<_> = transitions
             .iter()

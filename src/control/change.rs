@@ -149,6 +149,9 @@ pub enum ChangeError {
         "no change {0} is pending: it was confirmed or undone, or its time is over; `farol history` and `farol audit list` tell"
     )]
     NotPending(u64),
+    /// So many are pending already.
+    #[error("{0} changes are pending; confirm or undo some of them first (`farol change list`)")]
+    TooManyPending(usize),
     /// What it does can't be undone by itself.
     #[error("\"{0}\" can't be undone, so it can't wait for a confirmation or be watched")]
     NotUndoable(String),

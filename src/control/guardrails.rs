@@ -47,8 +47,8 @@ impl fmt::Display for Breach {
 
 impl World {
     /// Whether changes could break one: of the profiles that they are about, and those that these are nested in.
-    pub(super) fn are_guarded(&self, changes: &[Change]) -> bool {
-        let touched = changes.iter().flat_map(|it| self.touched(it)).collect();
+    pub(super) fn are_guarded(&self, changes: &[Change], overrides: &Overrides) -> bool {
+        let touched = changes.iter().flat_map(|it| self.touched(it, overrides)).collect();
         let slots = self.with_ancestors(touched);
         let table = |it| self.snapshot.profiles.get(it);
         slots.into_iter().filter_map(table).any(|it| !it.profile.guardrails.are_off())

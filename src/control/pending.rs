@@ -9,14 +9,17 @@ use crate::health::Cause;
 use crate::model::{EndpointOverrides, EndpointStatus, Ident, Name, Overrides, Pending, Undo};
 use crate::snapshot::ProfileTable;
 
+/// Changes that may be pending at a time; each is a part of every write and of every look.
+const MOST: usize = 1000;
+
 impl World {
     /// What is pending, for those who look.
     pub(super) fn pending(&self) -> Arc<[(u64, Pending)]> {
         self.overrides.pending.iter().map(|(number, it)| (*number, it.clone())).collect()
     }
 
-    /// The profiles that a change is about, by slot.
-    pub(super) fn touched(&self, change: &Change) -> BTreeSet<u32> {
+    /// The profiles that a change to these overrides is about, by slot.
+    pub(super) fn touched(&self, change: &Change, overrides: &Overrides) -> BTreeSet<u32> {
         match change {
             Change::Endpoint(key, _) => self.snapshot.slot(&key.profile).into_iter().collect(),
             Change::Profile { name, .. } | Change::FailBack(name) => {
@@ -25,7 +28,7 @@ impl World {
             Change::Site { name, .. } => self.in_site(name).collect(),
             Change::Confirm(_) => BTreeSet::new(),
             Change::Undo(number) => {
-                self.overrides.pending.get(number).map(|it| self.concerned(it)).unwrap_or_default()
+                overrides.pending.get(number).map(|it| self.concerned(it)).unwrap_or_default()
             }
         }
     }
@@ -61,50 +64,65 @@ impl World {
         slots
     }
 
-    /// The pending changes that are to be undone for what the probes have found: an endpoint has turned Degraded in a profile
-    /// that they are about, or in one that is nested in it.
+    /// The pending changes that are to be undone for what the probes have found: an endpoint has turned Degraded in a profile that
+    /// they are about, in one that is nested there, or in one that shares a profile above with it, where the traffic went.
     pub(super) fn worsened(&self, caused: &[(&Transition, Cause)]) -> Vec<(u64, String)> {
-        if !self.overrides.pending.values().any(|it| it.undo_if_worse) {
-            return Vec::new();
-        }
+        let watched = self.overrides.pending.iter().filter(|it| it.1.undo_if_worse);
+        let mut watched: Vec<(u64, BTreeSet<u32>)> = watched
+            .map(|(number, it)| (*number, self.with_ancestors(self.concerned(it))))
+            .collect();
         let is_worse = |it: &&(&Transition, Cause)| {
             it.0.to == EndpointStatus::Degraded && matches!(it.1, Cause::Probe { .. })
         };
         let mut worse = Vec::new();
         for (transition, cause) in caused.iter().filter(is_worse) {
+            if watched.is_empty() {
+                break;
+            }
             let slot = self.snapshot.slot(&transition.key.profile);
             let slots = self.with_ancestors(slot.into_iter().collect());
-            let watched = self.overrides.pending.iter().filter(|it| it.1.undo_if_worse);
-            for (number, _) in watched.filter(|it| !self.concerned(it.1).is_disjoint(&slots)) {
-                let because = cause.in_words().map(|it| format!(": {it}")).unwrap_or_default();
-                worse.push((*number, format!("{} is Degraded{because}", transition.key)));
-            }
+            // Of several reasons the first.
+            watched.retain(|(number, concerned)| {
+                let is_hit = !concerned.is_disjoint(&slots);
+                if is_hit {
+                    let because = cause.in_words().map(|it| format!(": {it}")).unwrap_or_default();
+                    worse.push((*number, format!("{} is Degraded{because}", transition.key)));
+                }
+                !is_hit
+            });
         }
-        // The newest first; of several reasons the first.
+        // The newest first: each finds what it has left.
         worse.sort_by_key(|it| std::cmp::Reverse(it.0));
-        worse.dedup_by_key(|it| it.0);
         worse
     }
+}
+
+/// The overrides that there are if nobody confirms what is pending; none where nothing waits for that.
+pub(super) fn unconfirmed(overrides: &Overrides) -> Option<Overrides> {
+    let waiting = overrides.pending.iter().filter(|it| it.1.needs_confirmation);
+    let waiting: Vec<u64> = waiting.map(|it| *it.0).rev().collect();
+    let mut left = overrides.clone();
+    waiting.iter().for_each(|it| drop(left.undo(*it)));
+    (!waiting.is_empty()).then_some(left)
 }
 
 /// Has changes wait that lead from these overrides to `then`, as they ask for. Gives the number by which they are called.
 ///
 /// # Errors
-/// When one of them can't be undone.
+/// When one of them can't be undone, or too many are pending.
 pub(super) fn hold(
     request: &Request,
     before: &Overrides,
     then: &mut Overrides,
 ) -> Result<Option<u64>, ChangeError> {
     let Some(hold) = request.hold else { return Ok(None) };
-    let mut undo = Vec::new();
-    for change in &request.changes {
-        let it = undoing(change, before, then)
-            .ok_or_else(|| ChangeError::NotUndoable(change.to_string()))?;
-        if !undo.contains(&it) {
-            undo.push(it);
-        }
+    if before.pending.len() >= MOST {
+        return Err(ChangeError::TooManyPending(MOST));
     }
+    let undo = |change: &Change| {
+        undoing(change, before, then).ok_or_else(|| ChangeError::NotUndoable(change.to_string()))
+    };
+    let undo: Vec<Undo> = request.changes.iter().map(undo).collect::<Result<_, _>>()?;
     Ok(Some(then.hold(Pending {
         stamp: request.stamp.clone(),
         changes: request.changes.iter().map(ToString::to_string).collect(),

@@ -88,6 +88,8 @@ fn only_worse_health_where_changes_are_about_undoes_them() {
         (weigh("app.z.", "a", 20), "app.z.", "b", Verdict::Online, false),
         (weigh("app.z.", "a", 20), "www.z.", "a", Verdict::Degraded, false),
         (weigh("world.z.", "here", 20), "app.z.", "b", Verdict::Degraded, true),
+        // Where the traffic went, by a profile that both are nested in.
+        (weigh("www.z.", "a", 20), "app.z.", "b", Verdict::Degraded, false),
         (
             Change::Profile { name: app(), enabled: Some(true) },
             "app.z.",

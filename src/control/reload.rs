@@ -101,6 +101,7 @@ impl World {
         self.failing_back.clear();
         let geography = in_force(&model.geography, &before.geography, now.time);
         let profiles = self.tables(model, &before, &geography, now);
+        self.note_left_behind(model, &before, now);
         let by_zone = profiles_by_zone(model);
         let zone = |zone: &Arc<Zone>| {
             let old = before.zones.get(zone.name());
@@ -127,6 +128,29 @@ impl World {
         self.note_all_serving();
         let unmatched = self.unmatched_overrides();
         Arc::make_mut(&mut self.snapshot).unmatched_overrides = unmatched;
+    }
+
+    /// Notes the answers that named endpoints which are in their sites no more: a drain waits for them, too.
+    fn note_left_behind(&mut self, model: &Model, before: &Snapshot, now: Now) {
+        let profiles: HashMap<&Name, &Profile> =
+            model.profiles.iter().map(|it| (&it.name, &**it)).collect();
+        for table in before.profiles.iter() {
+            let profile = profiles.get(&table.profile.name);
+            let is_there = |it: &Endpoint| {
+                let mut endpoints = profile.iter().flat_map(|it| &it.endpoints);
+                endpoints.any(|other| other.name == it.name && other.site == it.site)
+            };
+            if profile.is_some_and(|it| **it == *table.profile) {
+                continue;
+            }
+            let gone = table.profile.endpoints.iter().zip(&table.endpoints);
+            for (endpoint, state) in gone.filter(|it| !is_there(it.0)) {
+                let Some(site) = &endpoint.site else { continue };
+                let answers = self.left_behind.entry(site.clone()).or_default();
+                *answers = answers.later(state.answers(table.ttl, now.moment));
+            }
+        }
+        self.left_behind.retain(|_, it| it.held_until > now.moment);
     }
 
     /// The tables of all profiles; nested ones are made before those that they are nested in.

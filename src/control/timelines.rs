@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use super::Change;
 use super::world::{Transition, World, key};
 use crate::health::{Cause, Timeline, Turn};
-use crate::model::{EndpointKey, Expired, Stamp, Subject, Timestamp};
+use crate::model::{EndpointKey, Expired, Pending, Stamp, Subject, Timestamp};
 use crate::store::Memory;
 
 /// The timelines of all endpoints: written by the control task, read by the API and by who keeps them. An endpoint that
@@ -17,12 +17,21 @@ pub struct Timelines {
     changed: Notify,
 }
 
+/// A change that was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Done<'a> {
+    pub(super) change: &'a Change,
+    pub(super) stamp: &'a Stamp,
+    /// The pending changes that it undid.
+    pub(super) undone: Option<&'a Pending>,
+}
+
 /// What made the control task publish, beside verdicts.
 pub(super) enum Why<'a> {
     /// Nothing else.
     Verdicts,
     /// Operators' changes.
-    Changes(Vec<(&'a Change, &'a Stamp)>),
+    Changes(Vec<Done<'a>>),
     /// The end of operators' changes.
     Expiry(&'a [Expired]),
     /// Another configuration.
@@ -108,14 +117,17 @@ impl Why<'_> {
             Self::Verdicts => None,
             Self::Reload => Some(Cause::Reload),
             Self::Changes(changes) => {
-                let concerns = |change: &Change| match change {
+                let site = transition.site.as_ref();
+                let concerns = |it: &Done<'_>| match it.change {
                     Change::Endpoint(key, _) => *key == transition.key,
                     Change::Site { name, .. } => transition.site.as_ref() == Some(name),
                     Change::Profile { name, .. } => *name == transition.key.profile,
-                    Change::Undo(_) => true,
+                    Change::Undo(_) => it.undone.is_some_and(|it| {
+                        it.undo.iter().any(|it| it.is_about(&transition.key, site))
+                    }),
                     Change::FailBack(_) | Change::Confirm(_) => false,
                 };
-                let (change, stamp) = changes.iter().rev().find(|(it, _)| concerns(it))?;
+                let Done { change, stamp, .. } = changes.iter().rev().find(|it| concerns(it))?;
                 let (by, reason) = (stamp.by.clone(), stamp.reason.clone());
                 Some(Cause::Change { change: change.to_string(), by, reason })
             }

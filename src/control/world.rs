@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::probe::{VerdictChange, Watch};
 use crate::snapshot::{
-    EndpointFacts, EndpointState, Given, ProfileTable, Returning, SiteState, Snapshot,
+    Answers, EndpointFacts, EndpointState, Given, ProfileTable, Returning, SiteState, Snapshot,
 };
 
 /// Everything that is known, and the snapshot that follows from it. Pure: whoever calls says what time it is.
@@ -31,6 +31,8 @@ pub struct World {
     pub(super) ramping: BTreeSet<u32>,
     /// The profiles that an operator lets fail back.
     pub(super) failing_back: BTreeSet<u32>,
+    /// The last answers that named what was in a site, before a reload took it from there.
+    pub(super) left_behind: BTreeMap<Ident, Answers>,
     /// Whether the endpoints that serve where failback is manual are others than before.
     pub(super) serving_changed: bool,
     /// When the first of the overrides ends.
@@ -124,6 +126,7 @@ impl World {
             names: Arc::default(),
             ramping: BTreeSet::new(),
             failing_back: BTreeSet::new(),
+            left_behind: BTreeMap::new(),
             serving_changed: false,
             workers,
             seed,
@@ -227,10 +230,15 @@ impl World {
 
     /// Undoes the overrides whose time is over at `now`. Tells them, and those that were over before the start.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Expired> {
+        self.expire_but(now, &[])
+    }
+
+    /// Likewise, but leaves these pending changes alone.
+    pub(super) fn expire_but(&mut self, now: Timestamp, pending: &[u64]) -> Vec<Expired> {
         let mut expired = std::mem::take(&mut self.expired);
         if self.next_expiry.is_some_and(|it| it <= now) {
             let mut left = self.overrides.clone();
-            expired.extend(left.expire(now));
+            expired.extend(left.expire_but(now, pending));
             self.override_with(left);
         }
         expired
@@ -349,7 +357,8 @@ impl World {
     pub(super) fn site_state(&self, site: Site) -> SiteState {
         let drained = self.overrides.drained_sites.get(&site.name).cloned();
         let returning = self.overrides.returning_sites.get(&site.name).cloned();
-        SiteState { site, drained, returning }
+        let left_behind = self.left_behind.get(&site.name).copied();
+        SiteState { site, drained, returning, left_behind }
     }
 
     fn locate(&self, key: &EndpointKey) -> Option<(u32, usize)> {

@@ -78,7 +78,7 @@ fn metrics(per_endpoint: bool) -> Metrics {
     let west = Site { name: "west".parse().unwrap(), location: None, requests: None };
     let snapshot = Snapshot {
         profiles: (0..PROFILES).map(table).collect(),
-        sites: [SiteState { site: west, drained: None, returning: None }].into(),
+        sites: [SiteState { site: west, drained: None, returning: None, left_behind: None }].into(),
         ..Snapshot::default()
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));

@@ -80,7 +80,12 @@ impl Overrides {
 
     /// Takes out those whose time is over at `now`, and tells them.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Expired> {
-        let mut expired = self.settle_due(now);
+        self.expire_but(now, &[])
+    }
+
+    /// Likewise, but leaves these pending changes alone: what becomes of them is being written.
+    pub fn expire_but(&mut self, now: Timestamp, pending: &[u64]) -> Vec<Expired> {
+        let mut expired = self.settle_due(now, pending);
         self.endpoints.retain(|key, overrides| {
             let values = overrides.expire(now).into_iter().map(|(value, stamp)| Expired {
                 subject: Subject::Endpoint { key: key.clone(), value },

@@ -100,6 +100,15 @@ impl<'n> NameRef<'n> {
         Self(wire)
     }
 
+    /// Takes a name as somebody has written it, letters of either case, to be shown.
+    ///
+    /// # Errors
+    /// [`NameError::BadWire`] unless `wire` is exactly one name of at most 255 octets.
+    pub fn as_written(wire: &'n [u8]) -> Result<Self, NameError> {
+        check_wire(wire)?;
+        Ok(Self(wire))
+    }
+
     /// A name that owns its octets.
     pub fn to_name(self) -> Name {
         Name(self.0.into())

@@ -104,33 +104,38 @@ impl Undo {
         }
     }
 
-    /// Puts one thing back to what it was, where nobody has changed it since.
-    fn apply(&self, overrides: &mut Overrides) {
+    /// Puts one thing back to what it was, where nobody has changed it since. Becomes what that did: `left` is what was there, and
+    /// `before` is what is there since.
+    fn apply(&mut self, overrides: &mut Overrides) {
         match self {
             Self::Endpoint { key, before, left } => {
-                let mut now = overrides.endpoints.remove(key).unwrap_or_default();
+                let found = overrides.endpoints.remove(key).unwrap_or_default();
+                let mut now = found.clone();
                 restore(&mut now.weight, &left.weight, &before.weight);
                 restore(&mut now.priority, &left.priority, &before.priority);
                 restore(&mut now.enabled, &left.enabled, &before.enabled);
                 restore(&mut now.forced, &left.forced, &before.forced);
                 if !now.is_empty() {
-                    overrides.endpoints.insert(key.clone(), now);
+                    overrides.endpoints.insert(key.clone(), now.clone());
                 }
+                (**left, **before) = (found, now);
             }
             Self::Profile { name, before, left } => {
-                let mut now = overrides.profiles.remove(name);
+                let found = overrides.profiles.remove(name);
+                let mut now = found.clone();
                 restore(&mut now, left, before);
-                if let Some(now) = now {
-                    overrides.profiles.insert(name.clone(), now);
-                }
+                overrides.profiles.extend(now.clone().map(|it| (name.clone(), it)));
+                (*left, *before) = (found, now);
             }
             Self::Site { name, before, left } => {
-                let mut now = overrides.drained_sites.remove(name);
+                let found = overrides.drained_sites.remove(name);
+                let mut now = found.clone();
                 restore(&mut now, left, before);
-                if let Some(now) = now {
+                if now.is_some() {
                     overrides.returning_sites.remove(name);
-                    overrides.drained_sites.insert(name.clone(), now);
                 }
+                overrides.drained_sites.extend(now.clone().map(|it| (name.clone(), it)));
+                (*left, *before) = (found, now);
             }
         }
     }
@@ -139,33 +144,47 @@ impl Undo {
     fn forget(&mut self, undone: &Self) {
         match (self, undone) {
             (
-                Self::Endpoint { key, before, .. },
-                Self::Endpoint { key: other, before: was, left },
+                Self::Endpoint { key, before, left },
+                Self::Endpoint { key: other, before: was, left: had },
             ) if key == other => {
-                restore(&mut before.weight, &left.weight, &was.weight);
-                restore(&mut before.priority, &left.priority, &was.priority);
-                restore(&mut before.enabled, &left.enabled, &was.enabled);
-                restore(&mut before.forced, &left.forced, &was.forced);
+                forget(&mut before.weight, &left.weight, &had.weight, &was.weight);
+                forget(&mut before.priority, &left.priority, &had.priority, &was.priority);
+                forget(&mut before.enabled, &left.enabled, &had.enabled, &was.enabled);
+                forget(&mut before.forced, &left.forced, &had.forced, &was.forced);
             }
             (
-                Self::Profile { name, before, .. },
-                Self::Profile { name: other, before: was, left },
+                Self::Profile { name, before, left },
+                Self::Profile { name: other, before: was, left: had },
             ) if name == other => {
-                restore(before, left, was);
+                forget(before, left, had, was);
             }
-            (Self::Site { name, before, .. }, Self::Site { name: other, before: was, left })
-                if name == other =>
-            {
-                restore(before, left, was);
+            (
+                Self::Site { name, before, left },
+                Self::Site { name: other, before: was, left: had },
+            ) if name == other => {
+                forget(before, left, had, was);
             }
             _ => {}
         }
     }
 }
 
+/// Puts a field back that a change has touched, where it still is what the change left.
 fn restore<T: Clone + PartialEq>(now: &mut Option<T>, left: &Option<T>, before: &Option<T>) {
-    if now == left {
+    if left != before && now == left {
         now.clone_from(before);
+    }
+}
+
+/// Has a change that touched a field bring back what `was` there before another change, instead of what that one `had` left.
+fn forget<T: Clone + PartialEq>(
+    before: &mut Option<T>,
+    left: &Option<T>,
+    had: &Option<T>,
+    was: &Option<T>,
+) {
+    if *before != *left && before == had {
+        before.clone_from(was);
     }
 }
 
@@ -177,13 +196,14 @@ impl Overrides {
         self.numbered
     }
 
-    /// Undoes pending changes, except for what somebody has changed since. Gives them, if they are pending.
+    /// Undoes pending changes, except for what somebody has changed since. Gives them, if they are pending, with what undoing them
+    /// did.
     pub fn undo(&mut self, number: u64) -> Option<Pending> {
-        let pending = self.pending.remove(&number)?;
-        for undo in &pending.undo {
-            undo.apply(self);
+        let mut pending = self.pending.remove(&number)?;
+        for undo in &mut pending.undo {
             let others = self.pending.values_mut().flat_map(|it| &mut it.undo);
             others.for_each(|it| it.forget(undo));
+            undo.apply(self);
         }
         Some(pending)
     }
@@ -199,9 +219,10 @@ impl Overrides {
         })
     }
 
-    /// Ends the wait for those whose time is over at `now`.
-    pub(super) fn settle_due(&mut self, now: Timestamp) -> Vec<Expired> {
-        let due = self.pending.iter().filter(|it| it.1.until <= now);
+    /// Ends the wait for those whose time is over at `now`, but for these.
+    pub(super) fn settle_due(&mut self, now: Timestamp, but: &[u64]) -> Vec<Expired> {
+        let is_due = |it: &(&u64, &Pending)| it.1.until <= now && !but.contains(it.0);
+        let due = self.pending.iter().filter(is_due);
         // The newest first: each finds what it has left.
         let due: Vec<(u64, bool)> =
             due.map(|(number, it)| (*number, it.needs_confirmation)).rev().collect();
@@ -308,6 +329,45 @@ mod tests {
         assert_eq!(overrides.expire(Timestamp(100)).len(), 2);
         assert_eq!(weight(&overrides), None);
         assert_eq!(hold(&mut overrides, 5, "ann", 300, true), 3, "no number is given twice");
+    }
+
+    #[test]
+    fn what_a_change_did_not_touch_is_nothing_to_undo() {
+        let mut overrides = Overrides::default();
+        weigh(&mut overrides, Change::Set(20), "ann");
+        // The weight is cleared, held; then another field is set, held, and the first is undone.
+        let of = |it: &Overrides| Box::new(it.endpoints.get(&key()).cloned().unwrap_or_default());
+        let hold = |overrides: &mut Overrides, change: &EndpointChange| {
+            let before = of(overrides);
+            let mut changed = overrides.endpoints.remove(&key()).unwrap_or_default();
+            change.apply(&mut changed, &stamp("bob"));
+            if !changed.is_empty() {
+                overrides.endpoints.insert(key(), changed);
+            }
+            let undo = vec![Undo::Endpoint { key: key(), before, left: of(overrides) }];
+            overrides.hold(Pending {
+                stamp: stamp("bob"),
+                changes: vec![],
+                until: Timestamp(9),
+                needs_confirmation: true,
+                undo_if_worse: false,
+                undo,
+            })
+        };
+        let clear = EndpointChange { weight: Change::Clear, ..EndpointChange::default() };
+        let first = hold(&mut overrides, &clear);
+        let second = hold(
+            &mut overrides,
+            &EndpointChange { enabled: Change::Set(false), ..EndpointChange::default() },
+        );
+        let undone = overrides.undo(first).unwrap();
+        let Undo::Endpoint { before, left, .. } = &undone.undo[0] else { panic!() };
+        assert!(left.weight.is_none() && before.weight.is_some(), "what undoing did");
+        assert_eq!(weight(&overrides), Some(20));
+        weigh(&mut overrides, Change::Clear, "eve");
+        overrides.undo(second);
+        assert_eq!(weight(&overrides), None, "eve's word stays");
+        assert!(overrides.endpoints.is_empty());
     }
 
     #[test]

@@ -37,6 +37,30 @@ pub struct EndpointFacts {
     pub host: Option<Host>,
 }
 
+/// The last answers that named something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Until when they were given.
+    pub given_until: Moment,
+    /// Until when resolvers may hold one.
+    pub held_until: Moment,
+}
+
+impl Answers {
+    /// Answers that were given until now, with a TTL of so many seconds. Resolvers count whole ones, so a TTL may last one more.
+    pub(super) fn until(now: Moment, ttl: u32) -> Self {
+        Self { given_until: now, held_until: now + Duration::from_secs(u64::from(ttl) + 1) }
+    }
+
+    /// These and others.
+    pub fn later(self, other: Self) -> Self {
+        Self {
+            given_until: self.given_until.max(other.given_until),
+            held_until: self.held_until.max(other.held_until),
+        }
+    }
+}
+
 /// The way of a site's endpoints back to their full share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Returning {
@@ -181,23 +205,17 @@ impl EndpointState {
         (!self.is_answer).then_some(self.held_until)
     }
 
-    /// Notes whether it is answered with, and until when resolvers may hold what was answered until now with this `ttl`.
-    pub(super) fn note_answers(
-        &mut self,
-        is_answer: bool,
-        before: Option<&Self>,
-        ttl: u32,
-        now: Moment,
-    ) {
+    /// Until when it was answered with, and until when that may be held, if it is answered with no more from now on; `ttl` is that
+    /// of its profile's answers.
+    pub fn answers(&self, ttl: u32, now: Moment) -> Answers {
+        let before = Answers { given_until: self.answered_until, held_until: self.held_until };
+        if self.is_answer { before.later(Answers::until(now, ttl)) } else { before }
+    }
+
+    /// Notes whether it is answered with, and what was answered until now.
+    pub(super) fn note_answers(&mut self, is_answer: bool, before: Answers) {
         self.is_answer = is_answer;
-        (self.answered_until, self.held_until) = match before {
-            Some(before) if !before.is_answer => (before.answered_until, before.held_until),
-            // Resolvers count whole seconds, so a TTL may last one more. Nobody knows what was answered before the start.
-            _ => {
-                let held = now + Duration::from_secs(u64::from(ttl) + 1);
-                (now, before.map_or(held, |it| it.held_until.max(held)))
-            }
-        };
+        (self.answered_until, self.held_until) = (before.given_until, before.held_until);
     }
 
     /// The operator's word on its health.

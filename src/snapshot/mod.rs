@@ -16,7 +16,7 @@ mod zone;
 pub use answer::{Answer, QUESTION};
 pub use counters::{AnswerCounters, Worker, WorkerCounters};
 pub use decision::{Asker, Choice, Decision, MAX_DEPTH};
-pub use endpoint::{EndpointFacts, EndpointState, Host, Ramp, Returning};
+pub use endpoint::{Answers, EndpointFacts, EndpointState, Host, Ramp, Returning};
 pub use explain::{Explained, Explanation, Level, Query, Weighed, explain};
 pub use live::{Entered, Live, Reader};
 pub use profile::{Given, Nested, ProfileTable};
@@ -61,6 +61,8 @@ pub struct SiteState {
     pub drained: Option<Stamp>,
     /// Who undrained it, when and why, while it takes its share back little by little, and how long that takes.
     pub returning: Option<Stamped<Duration>>,
+    /// The last answers that named what was in it and is there no more, by a reload.
+    pub left_behind: Option<Answers>,
 }
 
 impl Snapshot {

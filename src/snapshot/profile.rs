@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, Destination};
 use super::counters::AnswerCounters;
-use super::endpoint::{Around, EndpointFacts, EndpointState};
+use super::endpoint::{Answers, Around, EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
 use crate::model::{
     Endpoint, EndpointStatus, Family, Geography, Ident, Moment, Now, Profile, ProfileStatus,
@@ -146,15 +146,33 @@ impl ProfileTable {
         let answers: Vec<bool> = (0..self.endpoints.len()).map(answers).collect();
         let states = self.profile.endpoints.iter().zip(&mut self.endpoints).zip(answers);
         for (at, ((endpoint, state), answers)) in states.enumerate() {
-            let before = previous.and_then(|it| it.find(&endpoint.name, at));
-            state.note_answers(answers, before, ttl, now);
+            // Under another name it may have been answered with all the same.
+            let before = match previous.and_then(|it| it.find(&endpoint.name, at)) {
+                Some(before) => Some(before.answers(ttl, now)),
+                None => previous.and_then(|it| it.last_answers(now)),
+            };
+            state.note_answers(answers, before.unwrap_or_else(|| Answers::until(now, ttl)));
         }
     }
 
     /// Whether answers to this family may name an endpoint.
     fn is_answered_with(&self, family: Family, endpoint: usize) -> bool {
-        let is_asked = matches!(self.family(family).prepared.source, Source::Members(_));
-        is_asked && self.standing(family, endpoint) == Some(Standing::Candidate)
+        if !matches!(self.family(family).prepared.source, Source::Members(_)) {
+            return false;
+        }
+        // While who comes first takes its share little by little, the next has the rest.
+        let is_ramping = || self.endpoints.iter().any(|it| it.ramp.is_some());
+        match self.standing(family, endpoint) {
+            Some(Standing::Candidate) => true,
+            Some(Standing::LowerPriority) => is_ramping(),
+            _ => false,
+        }
+    }
+
+    /// Until when it was answered with, and until when that may be held, of whatever endpoint of it was last.
+    fn last_answers(&self, now: Moment) -> Option<Answers> {
+        let all = self.endpoints.iter().map(|it| it.answers(self.ttl, now));
+        all.reduce(Answers::later)
     }
 
     /// The same, but as if these endpoints had served until now.

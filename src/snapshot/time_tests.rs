@@ -233,3 +233,12 @@ fn nobody_knows_what_was_answered_before_the_start() {
     let mut bed = Bed::new("", &["p priority ttl=30\n a p=2\n b p=1"]);
     assert_eq!(held(bed.publish(0)), Some((0, 31)));
 }
+
+#[test]
+fn who_serves_while_another_ramps_is_answered_with() {
+    let mut bed = Bed::new("", &["p priority ttl=30\n b p=2\n a p=1 slow=90"]);
+    bed.after(10, "p/a down").after(20, "p/a up");
+    assert_eq!(held(&bed), None, "most answers still name it");
+    bed.publish(60);
+    assert_eq!(held(bed.after(70, "p/b drained")), Some((70, 101)));
+}

@@ -13,6 +13,8 @@ use crate::model::RequestsQuery;
 
 /// For a whole question.
 const TIMEOUT: Duration = Duration::from_secs(4);
+/// The longest of its own words that are told, in characters.
+const LONGEST: usize = 200;
 /// More than one value takes.
 const MOST: usize = 1 << 20;
 
@@ -69,6 +71,7 @@ impl Prometheus {
 /// The one value in an answer.
 fn read(answer: Answer) -> Result<f64, String> {
     if let Some(error) = answer.error {
+        let error: String = error.chars().take(LONGEST).collect();
         return Err(format!("Prometheus: {error}"));
     }
     let data = answer.data.ok_or("Prometheus: its answer has no data")?;

@@ -10,8 +10,11 @@ use crate::api::view;
 use crate::clock::rfc3339;
 use crate::control::Version;
 use crate::model::{Ident, Moment, Now, Site, Stamp};
-use crate::snapshot::{SiteState, Snapshot};
+use crate::snapshot::{Answers, SiteState, Snapshot};
 use crate::traffic::{Measured, Traffic};
+
+/// How long a measurement counts, in milliseconds.
+const MEASURED_FOR: i64 = 30_000;
 
 /// What sites are looked at by.
 #[derive(Clone, Copy)]
@@ -69,9 +72,16 @@ fn site(
 pub(super) fn drain(site: &Site, stamp: &Stamp, looking: &Looking<'_>) -> view::Drain {
     let now = looking.now;
     let left = Left::of(&site.name, looking.snapshot);
+    // What was never answered with has stopped with the drain.
+    let stopped = match left.answers {
+        it if it == Answers::default() => rfc3339(stamp.at),
+        it => time_at(it.given_until, now),
+    };
     let is_over = left.still_answered.is_empty();
-    let kept = left.cached_until.since(now.moment);
-    let measured = looking.traffic.of(&site.name);
+    let kept = left.answers.held_until.since(now.moment);
+    // What was measured before the drain, or long ago, says nothing of it.
+    let since = stamp.at.0.max(now.time.0.saturating_sub(MEASURED_FOR));
+    let measured = looking.traffic.of(&site.name).filter(|it| it.at.0 >= since);
     let requests = site.requests.as_ref().map(|it| requests(it.quiet, measured));
     let is_quiet = |it: &view::Requests| it.value.is_some_and(|value| value <= it.quiet);
     view::Drain {
@@ -79,9 +89,9 @@ pub(super) fn drain(site: &Site, stamp: &Stamp, looking: &Looking<'_>) -> view::
         reason: stamp.reason.clone(),
         at: rfc3339(stamp.at),
         expires: stamp.expires.map(rfc3339),
-        stopped: is_over.then(|| time_at(left.answered_until, now)),
+        stopped: is_over.then_some(stopped),
         longest_ttl_seconds: kept.as_secs_f64(),
-        safe_at: is_over.then(|| time_at(left.cached_until, now)),
+        safe_at: is_over.then(|| time_at(left.answers.held_until, now)),
         safe: is_over && kept == Duration::ZERO && requests.as_ref().is_none_or(is_quiet),
         still_answered: left.still_answered,
         requests,
@@ -105,22 +115,23 @@ fn requests(quiet: f64, measured: Option<Measured>) -> view::Requests {
 #[derive(Default)]
 struct Left {
     still_answered: Vec<view::EndpointRef>,
-    answered_until: Moment,
-    cached_until: Moment,
+    answers: Answers,
 }
 
 impl Left {
     fn of(site: &Ident, snapshot: &Snapshot) -> Self {
-        let mut left = Self::default();
+        let state = snapshot.site(site);
+        let left_behind = state.and_then(|it| it.left_behind);
+        let mut left = Self { answers: left_behind.unwrap_or_default(), ..Self::default() };
         for table in snapshot.profiles.iter() {
             let pairs = table.profile.endpoints.iter().zip(&table.endpoints);
             for (endpoint, state) in pairs.filter(|it| it.0.site.as_ref() == Some(site)) {
-                match (state.answered_until(), state.cached_until()) {
-                    (Some(answered), Some(cached)) => {
-                        left.answered_until = left.answered_until.max(answered);
-                        left.cached_until = left.cached_until.max(cached);
+                match state.is_answer {
+                    // Nothing is answered by it since.
+                    false => {
+                        left.answers = left.answers.later(state.answers(0, Moment::default()));
                     }
-                    _ => left.still_answered.push(view::EndpointRef {
+                    true => left.still_answered.push(view::EndpointRef {
                         profile: table.profile.name.to_string(),
                         endpoint: endpoint.name.to_string(),
                         reason: Some("everything in the profile is drained or disabled".to_owned()),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::audit::{self, Asking};
 use super::super::events::Happening;
-use super::super::timelines::Why;
+use super::super::timelines::{Done, Why};
 use super::super::{
     Change, ChangeError, Command, Made, Request, guardrails, journal, pending,
     refresh_state_metrics,
@@ -16,7 +16,7 @@ use super::super::{
 use super::loading::Asked;
 use super::{Control, REWRITE};
 use crate::clock::Clock;
-use crate::model::{Expired, Overrides, Settled, Stamp, Subject};
+use crate::model::{Expired, Overrides, Pending, Settled, Stamp, Subject, Timestamp};
 use crate::snapshot::Snapshot;
 use crate::store::{Record, StoreError, chain};
 
@@ -38,7 +38,21 @@ struct Accepted {
     stamp: Stamp,
     records: Vec<Record>,
     pending: Option<u64>,
+    /// What of others they undo, in their order.
+    undone: Vec<Pending>,
     reply: oneshot::Sender<Result<Made, ChangeError>>,
+}
+
+impl Accepted {
+    /// Its changes, each with whose it is and what it undoes.
+    fn done(&self) -> impl Iterator<Item = Done<'_>> {
+        let mut undone = self.undone.iter();
+        self.changes.iter().map(move |change| Done {
+            change,
+            stamp: &self.stamp,
+            undone: matches!(change, Change::Undo(_)).then(|| undone.next()).flatten(),
+        })
+    }
 }
 
 /// What would come of changes.
@@ -47,6 +61,8 @@ struct Considered {
     records: Vec<Record>,
     /// The number by which they are called, if they may be undone by themselves.
     pending: Option<u64>,
+    /// What of others they undo.
+    undone: Vec<Pending>,
     /// The snapshot that would have them, where it was needed.
     snapshot: Option<Arc<Snapshot>>,
 }
@@ -67,8 +83,9 @@ impl Control {
                         Ok(considered) => {
                             overrides = considered.overrides;
                             let Request { changes, stamp, .. } = request;
-                            let Considered { records, pending, .. } = considered;
-                            accepted.push(Accepted { changes, stamp, records, pending, reply });
+                            let Considered { records, pending, undone, .. } = considered;
+                            let it = Accepted { changes, stamp, records, pending, undone, reply };
+                            accepted.push(it);
                         }
                         Err(error) => drop(reply.send(Err(error))),
                     }
@@ -92,20 +109,27 @@ impl Control {
         let Request { changes, condition, stamp, .. } = request;
         let over_guardrails = request.over_guardrails.as_deref();
         let asking = Asking { stamp, from: request.from };
-        let (mut then, mut records) = (overrides.clone(), Vec::new());
+        let (mut then, mut records, mut undone) = (overrides.clone(), Vec::new(), Vec::new());
         for change in changes {
             let before = audit::in_force(change, &then);
             self.world.heed(condition, &then, change, stamp)?;
+            if let Change::Undo(number) = change {
+                let pending = then.clone().undo(*number).ok_or(ChangeError::NotPending(*number))?;
+                records.extend(asking.undo(*number, &pending));
+                undone.push(pending);
+            }
             self.world.plan(&mut then, change, stamp)?;
-            records.push(asking.record(change, before, audit::in_force(change, &then)));
+            if !matches!(change, Change::Undo(_)) {
+                records.push(asking.record(change, before, audit::in_force(change, &then)));
+            }
         }
         let pending = pending::hold(request, overrides, &mut then)?;
         if let Some(number) = pending {
             records.iter_mut().for_each(|it| it.change = Some(number));
         }
-        let is_guarded = self.world.are_guarded(changes);
+        let is_guarded = self.world.are_guarded(changes, overrides);
         if !is_guarded && !request.dry_run {
-            return Ok(Considered { overrides: then, records, pending, snapshot: None });
+            return Ok(Considered { overrides: then, records, pending, undone, snapshot: None });
         }
         let now = self.parts.clock.both();
         let before = match is_first && !self.world.is_edited() {
@@ -113,18 +137,36 @@ impl Control {
             false => self.world.preview(overrides, &[], now),
         };
         let after = self.world.preview(&then, changes, now);
-        let breaches = if is_guarded { guardrails::breaches(&before, &after) } else { Vec::new() };
+        let mut breaches =
+            if is_guarded { guardrails::breaches(&before, &after) } else { Vec::new() };
+        if is_guarded && breaches.is_empty() {
+            // What is pending may be undone by itself: then, too, enough must be left.
+            let without = [overrides, &then].map(pending::unconfirmed);
+            if without.iter().any(Option::is_some) {
+                let [before, after] = [overrides, &then].map(|it| {
+                    let left = pending::unconfirmed(it).unwrap_or_else(|| it.clone());
+                    self.world.preview(&left, &[], now)
+                });
+                breaches = guardrails::breaches(&before, &after);
+            }
+        }
         if breaches.is_empty() {
-            return Ok(Considered { overrides: then, records, pending, snapshot: Some(after) });
+            let snapshot = Some(after);
+            return Ok(Considered { overrides: then, records, pending, undone, snapshot });
         }
         let refusal = ChangeError::Guardrails(breaches);
         if let Some(reason) = over_guardrails {
             let outcome = format!("made over guardrails ({reason}), though {refusal}");
             records.iter_mut().for_each(|it| it.outcome.clone_from(&outcome));
-            return Ok(Considered { overrides: then, records, pending, snapshot: Some(after) });
+            let snapshot = Some(after);
+            return Ok(Considered { overrides: then, records, pending, undone, snapshot });
         }
         if !request.dry_run {
-            records.iter_mut().for_each(|it| it.outcome = refusal.to_string());
+            for it in &mut records {
+                it.outcome = refusal.to_string();
+                // Its number is the next one's, unless it is about one.
+                it.change = it.change.filter(|_| pending.is_none());
+            }
             self.tell_later(records);
         }
         Err(refusal)
@@ -170,23 +212,23 @@ impl Control {
 
     /// Puts the changes in force that are on the disk now, or refuses them.
     pub(super) fn saved(&mut self, written: Result<Result<(), StoreError>, ()>) {
+        let now = Clock::time_of_day();
+        if matches!(written, Ok(Ok(()))) {
+            // What has ended meanwhile ends for that reason, not for these changes.
+            self.expire_at(now);
+        }
         let Some(Saving { overrides, accepted, told, .. }) = self.saving.take() else { return };
         refresh_state_metrics(&self.parts.state_metrics, &self.parts.store);
         let refused = match written {
             Ok(Ok(())) => {
-                // What has ended meanwhile ends for that reason, not for these changes.
-                self.expire();
-                let changes = accepted
-                    .iter()
-                    .flat_map(|it| it.changes.iter().map(|change| (change, &it.stamp)));
-                let changes: Vec<(&Change, &Stamp)> = changes.collect();
-                changes.iter().for_each(|(change, stamp)| journal::changed(change, stamp));
-                let happened = changes.iter().map(|(change, stamp)| Happening::Change {
-                    change: Change::clone(change),
-                    stamp: Stamp::clone(stamp),
+                let changes: Vec<Done<'_>> = accepted.iter().flat_map(Accepted::done).collect();
+                changes.iter().for_each(|it| journal::changed(it.change, it.stamp));
+                let happened = changes.iter().map(|it| Happening::Change {
+                    change: Change::clone(it.change),
+                    stamp: Stamp::clone(it.stamp),
                 });
-                self.parts.events.add(Clock::time_of_day(), happened);
-                self.put_in_force(overrides, &accepted);
+                self.parts.events.add(now, happened);
+                self.put_in_force(overrides, &accepted, now);
                 self.publish(&Why::Changes(changes));
                 let snapshot = self.world.snapshot();
                 for Accepted { pending, reply, .. } in accepted {
@@ -204,11 +246,10 @@ impl Control {
         self.undone.clear();
         let later = std::mem::replace(&mut self.untold, told);
         self.untold.extend(later);
-        if self.rewrite.is_some() {
-            self.rewrite = Some(Instant::now() + REWRITE);
-            if !std::mem::replace(&mut self.is_behind, true) {
-                journal::expiry_unwritten(&error);
-            }
+        // Whatever came to the disk, what is in force has to be there in the end.
+        let was_behind = self.rewrite.replace(Instant::now() + REWRITE).is_some();
+        if was_behind && !std::mem::replace(&mut self.is_behind, true) {
+            journal::expiry_unwritten(&error);
         }
         for it in accepted {
             let refusal = refused.clone().map_or(ChangeError::Broken, ChangeError::NotStored);
@@ -218,20 +259,35 @@ impl Control {
 
     /// Undoes what has ended, whether or not the disk takes note of it.
     pub(super) fn expire(&mut self) {
-        let expired = self.world.expire(Clock::time_of_day());
+        self.expire_at(Clock::time_of_day());
+    }
+
+    fn expire_at(&mut self, now: Timestamp) {
+        let expired = self.world.expire_but(now, &self.settling());
         self.ended(&expired);
+    }
+
+    /// The pending changes of which it is being written that they are confirmed or undone: that came in time.
+    pub(super) fn settling(&self) -> Vec<u64> {
+        let accepted = self.saving.iter().flat_map(|it| &it.accepted);
+        let number = |it: &Change| match it {
+            Change::Confirm(number) | Change::Undo(number) => Some(*number),
+            _ => None,
+        };
+        accepted.flat_map(|it| &it.changes).filter_map(number).collect()
     }
 
     /// Undoes pending changes for which health got worse, likewise.
     pub(super) fn undo_worse(&mut self, worse: Vec<(u64, String)>) {
-        let mut left = self.world.overrides().clone();
+        let (mut left, settling) = (self.world.overrides().clone(), self.settling());
+        let worse = worse.into_iter().filter(|it| !settling.contains(&it.0));
         let settle = |(number, what)| {
             let how = Settled::Worse(what);
             // What is being written was made from what was there before.
             self.undone.extend(self.saving.is_some().then(|| (number, how.clone())));
             left.settle(number, how)
         };
-        let undone: Vec<Expired> = worse.into_iter().filter_map(settle).collect();
+        let undone: Vec<Expired> = worse.filter_map(settle).collect();
         self.world.override_with(left);
         self.ended(&undone);
     }
@@ -243,7 +299,7 @@ impl Control {
         }
         self.tell_expired(expired);
         let now = Clock::time_of_day();
-        self.tell_later(expired.iter().map(|it| audit::expired(it, now)).collect::<Vec<_>>());
+        self.tell_later(expired.iter().flat_map(|it| audit::expired(it, now)).collect::<Vec<_>>());
         self.rewrite = Some(Instant::now());
         self.publish(&Why::Expiry(expired));
     }
@@ -260,7 +316,7 @@ impl Control {
     }
 
     /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
-    fn put_in_force(&mut self, mut overrides: Overrides, accepted: &[Accepted]) {
+    fn put_in_force(&mut self, mut overrides: Overrides, accepted: &[Accepted], now: Timestamp) {
         let undone = std::mem::take(&mut self.undone);
         let is_outdated = overrides.serving != self.world.overrides().serving || !undone.is_empty();
         undone.into_iter().for_each(|(number, how)| drop(overrides.settle(number, how)));
@@ -270,12 +326,11 @@ impl Control {
                 self.world.fail_back(profile);
             }
         }
-        let now = Clock::time_of_day();
         let mut expired = self.world.expire(now);
         let is_outdated = is_outdated || !expired.is_empty();
         // Of those that were in force before it was told already.
         expired.retain(|it| accepted.iter().any(|accepted| accepted.stamp == it.stamp));
-        self.untold.extend(expired.iter().map(|it| audit::expired(it, now)));
+        self.untold.extend(expired.iter().flat_map(|it| audit::expired(it, now)));
         self.rewrite = (is_outdated || !self.untold.is_empty()).then(Instant::now);
         self.is_behind = false;
         self.tell_expired(&expired);

@@ -143,7 +143,7 @@ impl Control {
         self.parts.metrics.configured(settings.digest);
         self.parts.exposure.set(settings.metrics.per_endpoint, settings.admin.protect_metrics);
         self.due = None;
-        self.put_live(started, &changes, &Why::Reload);
+        let worse = self.put_live(started, &changes, &Why::Reload);
         let snapshot = self.world.snapshot();
         self.parts.timelines.keep_only(|it| snapshot.has_endpoint(it));
         self.parts.surroundings.commit(settings);
@@ -153,6 +153,9 @@ impl Control {
         self.parts.events.add(Clock::time_of_day(), [Happening::Reload(diff.clone())]);
         diff.warnings = settings.warnings.iter().map(ToString::to_string).collect();
         diff.warnings.extend(journal::geo_database(&self.world.snapshot().geography));
+        if !worse.is_empty() {
+            self.undo_worse(worse);
+        }
         Ok(diff)
     }
 }

@@ -68,7 +68,9 @@ fn zone_files_add_to_the_apex_or_bring_it() {
     assert_eq!(settings.files, [Path::new("conf/own.zone")]);
     assert_eq!(settings.warnings, []);
     let marked = good(&zone("file = 'marked.zone'"));
-    assert_eq!(marked.model.zones[1], settings.model.zones[1], "a byte order mark says nothing");
+    let shown = |it: &Settings| format!("{:?}", it.model.zones[1]);
+    let own = shown(&settings);
+    assert_eq!(shown(&marked).replace("marked", "own"), own, "a byte order mark says nothing");
 
     let zone = made("file = 'static.zone'");
     let text = zone.find(&name("txt.y."), RecordType::TXT).unwrap();

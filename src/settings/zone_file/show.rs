@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::fields::Field::{self, *};
 use super::fields::fields;
 use super::svcb;
-use crate::model::{Name as Domain, RecordType};
+use crate::model::{NameRef, RecordType};
 
 /// A record's data in presentation format. What has no text of its own type here is in that of RFC 3597 5.
 pub(crate) fn presentation(record_type: RecordType, data: &[u8]) -> String {
@@ -70,7 +70,7 @@ fn names(mut wire: &[u8]) -> Option<String> {
     let mut names = Vec::new();
     while !wire.is_empty() {
         let (name, rest) = wire.split_at_checked(Name.skip(wire, 0)?)?;
-        names.push(Domain::from_wire(name).ok()?.to_string());
+        names.push(NameRef::as_written(name).ok()?.to_string());
         wire = rest;
     }
     Some(names.join(" "))
