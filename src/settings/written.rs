@@ -91,7 +91,7 @@ mod tests {
             [[admin.token]]
             name = "ci"
             role = "viewer"
-            hash = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+            sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
             [monitor.web]
             path = "/healthz"
             headers = { authorization = "Bearer hush", x-key = "$${plain}" }
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(written["admin"]["rate_limit"], 7);
         assert_eq!(written["admin"]["listen"], "127.0.0.1:8053", "a default");
         assert_eq!(written["admin"]["token"][0]["name"], "ci");
-        assert_eq!(written["admin"]["token"][0]["hash"], "(hidden)");
+        assert_eq!(written["admin"]["token"][0]["sha256"], "(hidden)");
         assert_eq!(written["monitor"]["web"]["path"], "/healthz");
         assert_eq!(written["monitor"]["web"]["interval"], "10s");
         assert_eq!(written["monitor"]["web"]["headers"]["authorization"], "(hidden)");
