@@ -19,6 +19,7 @@ mod import;
 mod layers;
 mod limits;
 mod listening;
+mod live;
 mod log;
 mod man;
 mod naming;
@@ -35,6 +36,7 @@ mod state;
 mod status;
 mod systemd;
 mod token;
+mod top;
 mod watch;
 mod whatif;
 
@@ -64,6 +66,7 @@ enum Verb {
     Import(import::Import),
     Demo(demo::Demo),
     Status(status::Status),
+    Top(top::Top),
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Verb::Import(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Top(verb) => verb.run(),
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),

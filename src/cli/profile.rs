@@ -2,9 +2,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ChangeOptions, ClientOptions, Failure, Seen};
+use super::client::{ChangeOptions, Client, ClientOptions, Failure, Output, Seen};
 use super::endpoint::endpoint_table;
-use super::output::{ending, list, table};
+use super::live::{Look, Watch};
+use super::output::{ending, list, percent, table};
 use crate::api::view;
 
 /// Look at profiles: the names that are answered, and how. Let one fail back by hand.
@@ -12,6 +13,8 @@ use crate::api::view;
 #[command(after_help = "Examples:
   farol profile list
   farol profile list --status Degraded --site seattle
+  farol profile list --output wide
+  farol profile list --status Degraded --watch
   farol profile show app.gtm.example
   farol profile failback app.gtm.example --reason 'the database has caught up'")]
 pub(super) struct Profile {
@@ -24,11 +27,18 @@ pub(super) struct Profile {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Profiles, one a line
-    List(List),
+    List {
+        #[command(flatten)]
+        list: List,
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// One profile with its endpoints
     Show {
         /// The profile's name, like app.gtm.example; the dot at the end may be left out
         name: String,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Let the lowest priority serve again, after a failover in a profile with failback = "manual"
     Failback {
@@ -72,16 +82,16 @@ impl List {
 
 impl Profile {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        self.client.run(async |client, output| match self.verb {
-            Verb::List(list) => {
-                let answer = client.query::<view::Profiles>(&["profiles"], &list.query()).await?;
-                output.show(&answer.text, || profile_table(&answer.value.profiles))
+        match self.verb {
+            Verb::List { list, watch } => {
+                let query = list.query();
+                watch.run(&self.client, async |client, output| look(client, &query, output).await)
             }
-            Verb::Show { name } => {
+            Verb::Show { name, watch } => watch.run(&self.client, async |client, output| {
                 let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
-                output.show(&answer.text, || render(&answer.value))
-            }
-            Verb::Failback { name, change, if_match } => {
+                Ok(Look::new(answer.text, move || render(&answer.value, output.is_wide())))
+            }),
+            Verb::Failback { name, change, if_match } => self.client.run(async |client, output| {
                 let ChangeOptions { reason, dry_run, override_guardrail } = change;
                 let body = view::FailbackRequest { reason, dry_run, override_guardrail };
                 let path = ["profiles", &name, "failback"];
@@ -100,10 +110,20 @@ impl Profile {
                         }
                     }
                 }
-            }
-        })?;
+            }),
+        }?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn look(client: &Client, query: &[(&str, String)], output: Output) -> anyhow::Result<Look> {
+    let answer = client.query::<view::Profiles>(&["profiles"], query).await?;
+    let profiles = answer.value.profiles;
+    if output.is_wide() {
+        let zones = client.get::<view::Status>(&["status"]).await?.value.zones;
+        return Ok(Look::new(answer.text, move || wide_table(&profiles, &zones)));
+    }
+    Ok(Look::new(answer.text, move || profile_table(&profiles)))
 }
 
 /// What a failback did.
@@ -118,33 +138,78 @@ fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -
     }
 }
 
+const HEADER: [&str; 6] = ["PROFILE", "STATUS", "METHOD", ">TTL", ">HEALTHY", "NOTE"];
+
 fn profile_table(profiles: &[view::Profile]) -> String {
-    let row = |it: &view::Profile| {
-        let notes = [(it.fail_open, "failing open"), (it.awaits_failback, "awaits failback")];
-        let notes: Vec<&str> = notes.into_iter().filter(|it| it.0).map(|it| it.1).collect();
-        let healthy = it.endpoints.iter().filter(|it| is_healthy(it)).count();
-        vec![
-            it.name.clone(),
-            it.status.clone(),
-            it.method.clone(),
-            format!("{}s", it.effective_ttl),
-            format!("{healthy}/{}", it.endpoints.len()),
-            notes.join(", "),
-        ]
-    };
-    if profiles.is_empty() {
-        return "No profile fits.".to_owned();
+    match profiles {
+        [] => "No profile fits.".to_owned(),
+        all => table(&HEADER, all.iter().map(row).collect()),
     }
-    let header = ["PROFILE", "STATUS", "METHOD", ">TTL", ">HEALTHY", "NOTE"];
-    table(&header, profiles.iter().map(row).collect())
+}
+
+fn row(it: &view::Profile) -> Vec<String> {
+    let healthy = it.endpoints.iter().filter(|it| is_healthy(it)).count();
+    vec![
+        it.name.clone(),
+        it.status.clone(),
+        it.method.clone(),
+        format!("{}s", it.effective_ttl),
+        format!("{healthy}/{}", it.endpoints.len()),
+        notes(it).join(", "),
+    ]
+}
+
+/// What else there is to know about a profile's status.
+pub(super) fn notes(profile: &view::Profile) -> Vec<&'static str> {
+    let notes = [(profile.fail_open, "failing open"), (profile.awaits_failback, "awaits failback")];
+    notes.into_iter().filter(|it| it.0).map(|it| it.1).collect()
+}
+
+/// The same with the zone that each is in, where its answers go, and what operators changed and may change.
+fn wide_table(profiles: &[view::Profile], zones: &[String]) -> String {
+    let row = |it: &view::Profile| {
+        let in_zone = |zone: &&String| it.name == **zone || it.name.ends_with(&format!(".{zone}"));
+        let zone = zones.iter().filter(in_zone).max_by_key(|it| it.len());
+        let shares = it.endpoints.iter().map(|it| format!("{} {}", it.name, percent(it.share)));
+        let overridden = it.endpoints.iter().filter(|it| !it.overrides.is_empty());
+        let overrides = overridden.map(|endpoint| {
+            let fields: Vec<&str> = endpoint.overrides.iter().map(|it| it.field.as_str()).collect();
+            format!("{}: {}", endpoint.name, fields.join(", "))
+        });
+        let more = [
+            zone.cloned().unwrap_or_default(),
+            shares.collect::<Vec<_>>().join(", "),
+            overrides.collect::<Vec<_>>().join("; "),
+            guardrails(it),
+        ];
+        row(it).into_iter().chain(more).collect()
+    };
+    let header = [&HEADER[..], &["ZONE", "SHARES", "OVERRIDES", "GUARDRAILS"]].concat();
+    match profiles {
+        [] => profile_table(profiles),
+        all => table(&header, all.iter().map(row).collect()),
+    }
+}
+
+/// "min_sites 2, max_weight_step 20".
+fn guardrails(profile: &view::Profile) -> String {
+    let Some(rules) = &profile.guardrails else { return String::new() };
+    let rules = [
+        ("min_healthy_endpoints", rules.min_healthy_endpoints.map(u32::from)),
+        ("min_sites", rules.min_sites.map(u32::from)),
+        ("min_capacity", rules.min_capacity.map(u32::from)),
+        ("max_weight_step", rules.max_weight_step.map(u32::from)),
+    ];
+    let set = rules.into_iter().filter_map(|(key, it)| Some(format!("{key} {}", it?)));
+    set.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether an endpoint is one that answers may name without failing open.
-fn is_healthy(endpoint: &view::Endpoint) -> bool {
+pub(super) fn is_healthy(endpoint: &view::Endpoint) -> bool {
     matches!(endpoint.status.as_str(), "Online" | "Unmonitored" | "CheckingEndpoint")
 }
 
-fn render(profile: &view::Profile) -> String {
+fn render(profile: &view::Profile, wide: bool) -> String {
     let fallback: Vec<String> = profile.fallback.iter().map(ToString::to_string).collect();
     let none_healthy = [profile.when_none_healthy.as_str(), &fallback.join(", ")].join(" ");
     let panic = match profile.panic_threshold {
@@ -171,9 +236,10 @@ fn render(profile: &view::Profile) -> String {
         ("geo failover", profile.geo_failover.map(on_or_off).unwrap_or_default()),
         ("when none is healthy", none_healthy.trim_end().to_owned()),
         ("panic threshold", panic),
+        ("guardrails", guardrails(profile)),
         ("etag", profile.etag.clone()),
     ]);
-    format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true))
+    format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true, wide))
 }
 
 fn on_or_off(is_on: bool) -> String {
@@ -217,6 +283,22 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_list_has_zones_shares_and_rules() {
+        let guardrails = view::Guardrails {
+            min_healthy_endpoints: None,
+            min_sites: Some(2),
+            min_capacity: None,
+            max_weight_step: Some(20),
+        };
+        let profile = view::Profile { guardrails: Some(guardrails), ..samples::profile() };
+        let zones = ["example.", "gtm.example.", "m.example."].map(str::to_owned);
+        let text = wide_table(&[profile], &zones);
+        let line = "app.gtm.example.  Degraded  weighted  30s      1/2  gtm.example.  seattle 60 %, orlando 40 %  \
+                    orlando: weight  min_sites 2, max_weight_step 20";
+        assert!(text.ends_with(line), "{text}");
+    }
+
+    #[test]
     fn what_waits_for_an_operator_is_shown() {
         let waiting = view::Profile {
             method: "priority".to_owned(),
@@ -227,7 +309,7 @@ mod tests {
             effective_ttl: 5,
             ..samples::profile()
         };
-        let text = render(&waiting);
+        let text = render(&waiting, false);
         let line = "failback              manual; priority 2 serves, and a higher one waits for `farol profile failback app.gtm.example.`\n";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("30s, now 5s: an endpoint is in doubt (ttl_min 2s)\n"), "{text}");
@@ -246,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_profile_is_shown_with_its_keys() {
-        let text = render(&samples::profile());
+        let text = render(&samples::profile(), false);
         assert!(text.contains("status                Degraded\n"), "{text}");
         assert!(text.contains("when none is healthy  serve_all\n"), "{text}");
         assert!(

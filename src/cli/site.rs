@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::client::{ChangeOptions, ClientOptions, Failure, Seen};
+use super::live::{Look, Watch};
 use super::output::{by, count, ending, table};
 use crate::api::view;
 
@@ -10,6 +11,7 @@ use crate::api::view;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol site list
+  farol site list --watch
   farol site drain seattle --reason 'new firewall' --expires 2h
   farol site undrain seattle")]
 pub(super) struct Site {
@@ -22,7 +24,7 @@ pub(super) struct Site {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Every site with its endpoints counted
-    List,
+    List(Watch),
     /// Move the traffic away from a site: no answer names its endpoints any more
     Drain(Drain),
     /// Bring a site back
@@ -51,12 +53,16 @@ struct Drain {
 
 impl Site {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        if let Verb::List(watch) = self.verb {
+            watch.run(&self.client, async |client, output| {
+                let answer = client.get::<view::Sites>(&["sites"]).await?;
+                Ok(Look::new(answer.text, move || site_table(&answer.value, output.is_wide())))
+            })?;
+            return Ok(ExitCode::SUCCESS);
+        }
         self.client.run(async |client, output| {
             let (which, expires, verb) = match self.verb {
-                Verb::List => {
-                    let answer = client.get::<view::Sites>(&["sites"]).await?;
-                    return output.show(&answer.text, || site_table(&answer.value));
-                }
+                Verb::List(_) => return Ok(()),
                 Verb::Drain(Drain { which, expires }) => (which, expires, "drain"),
                 Verb::Undrain(which) => (which, None, "undrain"),
             };
@@ -101,14 +107,17 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
     format!("{}: {change}; {healthy}\n{end}", site.name)
 }
 
-fn site_table(sites: &view::Sites) -> String {
+fn site_table(sites: &view::Sites, wide: bool) -> String {
     let row = |it: &view::Site| {
         let drain = it.drain.as_ref();
         let drain = drain.map(|it| by(&it.by, &it.at, it.expires.as_deref(), it.reason.as_deref()));
         let region = it.location.as_ref().and_then(|it| it.region.clone());
+        let place = it.location.as_ref().filter(|_| wide);
+        let place = place.map(|it| format!("{}, {}", it.latitude, it.longitude));
         vec![
             it.name.clone(),
             region.unwrap_or_default(),
+            place.unwrap_or_default(),
             state(it.drained).to_owned(),
             format!("{}/{}", it.healthy, it.endpoints),
             drain.map(|it| format!("drained {it}")).unwrap_or_default(),
@@ -118,7 +127,7 @@ fn site_table(sites: &view::Sites) -> String {
         [] => "The configuration has no site.".to_owned(),
         all => {
             let rows = all.iter().map(row).collect();
-            let table = table(&["SITE", "REGION", "STATE", ">HEALTHY", "NOTE"], rows);
+            let table = table(&["SITE", "REGION", "LOCATION", "STATE", ">HEALTHY", "NOTE"], rows);
             format!("{table}\n\netag {}", sites.etag)
         }
     }
@@ -161,6 +170,11 @@ mod tests {
         let sites = view::Sites { etag: "\"1\"".to_owned(), sites: vec![site(false)] };
         let lines =
             ["SITE     STATE       HEALTHY", "seattle  in service      1/2", "", "etag \"1\""];
-        assert_eq!(site_table(&sites), lines.join("\n"));
+        assert_eq!(site_table(&sites, false), lines.join("\n"));
+        let location = view::Location { latitude: 47.6, longitude: -122.3, region: None };
+        let placed = view::Site { location: Some(location), ..site(false) };
+        let sites = view::Sites { sites: vec![placed], ..sites };
+        assert!(site_table(&sites, true).contains("seattle  47.6, -122.3  in service"));
+        assert!(!site_table(&sites, false).contains("47.6"));
     }
 }
