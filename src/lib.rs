@@ -2,7 +2,7 @@
 //!
 //! Dependencies between modules run one way, in rows (`tests/tidy.rs` holds them): [`model`], then [`health`] and
 //! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`], [`supervision`] and [`tls`]; [`dns`], [`import`],
-//! [`probe`], [`resolve`] and [`store`]; [`control`]; [`api`]; [`cli`].
+//! [`probe`], [`resolve`], [`store`] and [`traffic`]; [`control`]; [`api`]; [`cli`].
 
 pub mod api;
 pub mod cli;
@@ -21,3 +21,4 @@ pub mod snapshot;
 pub mod store;
 pub mod supervision;
 pub mod tls;
+pub mod traffic;

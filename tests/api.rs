@@ -136,7 +136,8 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
             .replace("{id}", &id)
             .replace("{profile}", profile)
             .replace("{endpoint}", "west")
-            .replace("{site}", "seattle");
+            .replace("{site}", "seattle")
+            .replace("{zone}", "gtm.example.");
         let query = if path == "/v1/explain" { "?name=app.gtm.example." } else { "" };
         let own_token = fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
         let session = json!({"token": own_token}).to_string();
@@ -242,6 +243,8 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "POST /v1/tokens",
         "DELETE /v1/tokens/{id}",
         "POST /v1/whatif",
+        "GET /v1/zones",
+        "GET /v1/zones/{zone}/records",
     ];
     assert_eq!(served, routes);
 }

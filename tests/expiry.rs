@@ -77,15 +77,15 @@ fn an_end_is_kept_over_a_crash_and_reached_while_nothing_runs() {
 #[test]
 fn an_end_that_makes_no_sense_is_refused() {
     let daemon = Daemon::start(CONFIG);
-    for (body, told) in [
-        (json!({"weight": 5, "expires": "2001-01-01T00:00:00Z"}), "is past (it is 20"),
-        (json!({"weight": 5, "expires": "soon"}), "found `soon`; write a time"),
-        (json!({"weight": null, "expires": "1h"}), "the change only clears"),
+    for (body, status, told) in [
+        (json!({"weight": 5, "expires": "2001-01-01T00:00:00Z"}), 422, "is past (it is 20"),
+        (json!({"weight": 5, "expires": "soon"}), 400, "found `soon`; write a time"),
+        (json!({"weight": null, "expires": "1h"}), 422, "the change only clears"),
     ] {
         let refused = daemon.api.send("PATCH", FIRST, &body.to_string());
-        assert!(refused.status == 400 && refused.body.contains(told), "{}", refused.body);
+        assert!(refused.status == status && refused.body.contains(told), "{}", refused.body);
     }
     let refused = daemon.api.post("/v1/sites/seattle/undrain", r#"{"expires": "1h"}"#);
-    assert!(refused.status == 400 && refused.body.contains("only clears"), "{}", refused.body);
+    assert!(refused.status == 422 && refused.body.contains("only clears"), "{}", refused.body);
     assert_eq!(daemon.endpoint(APP, "first")["overrides"], json!([]));
 }

@@ -198,12 +198,12 @@ fn an_explanation_goes_down_to_the_profile_that_answers_and_a_draw_can_be_had_ag
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains(&format!("(draw {draw} met eu/")), "{text}");
     assert!(text.contains("eu.gtm.example., nested: A by weighted\n"), "{text}");
-    for (query, why) in [
-        ("app.gtm.example&draw=x", "draw: found `x`; write SEED:SEQUENCE"),
-        ("app.gtm.example&client=10.0.0.1/8", "perhaps 10.0.0.0/8 is meant"),
+    for (query, status, why) in [
+        ("app.gtm.example&draw=x", 400, "draw: found `x`; write SEED:SEQUENCE"),
+        ("app.gtm.example&client=10.0.0.1/8", 422, "perhaps 10.0.0.0/8 is meant"),
     ] {
         let refused = daemon.api.get(&format!("/v1/explain?name={query}"));
-        assert_eq!(refused.status, 400);
+        assert_eq!(refused.status, status);
         assert!(refused.body.contains(why), "{}", refused.body);
     }
 }

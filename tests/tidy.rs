@@ -10,7 +10,7 @@ const ROWS: [&[&str]; 9] = [
     &["health", "routing"],
     &["snapshot"],
     &["clock", "metrics", "settings", "supervision", "tls"],
-    &["dns", "import", "probe", "resolve", "store"],
+    &["dns", "import", "probe", "resolve", "store", "traffic"],
     &["control"],
     &["api"],
     &["cli"],

@@ -3,29 +3,27 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::access::{Author, sees_site};
 use super::error::ApiError;
 use super::openapi::Guarded;
+use super::reading::{Sent, digits, name, parsed, read_query, text};
 use super::{Api, Refused, view};
 use crate::clock::rfc3339;
-use crate::model::Name;
+use crate::model::{Ident, Name};
 use crate::store::{Entry, Record, chain};
 
 /// Entries of a page where nobody says otherwise, and at most.
-const SOME: usize = 100;
-const MOST: usize = 1000;
+const SOME: u32 = 100;
+const MOST: u32 = 1000;
 
 /// Which entries are wanted.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AuditQuery {
+struct AuditQuery {
     before: Option<u32>,
-    limit: Option<usize>,
+    limit: Option<u32>,
     profile: Option<String>,
     site: Option<String>,
     by: Option<String>,
@@ -53,16 +51,19 @@ pub(super) struct AuditQuery {
 pub(super) async fn audit(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
-    query: Result<Query<AuditQuery>, QueryRejection>,
+    query: Sent,
 ) -> Refused<Json<view::Audit>> {
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let most = query.limit.unwrap_or(SOME);
-    if !(1..=MOST).contains(&most) {
-        return Err(ApiError::bad_request(format!("limit: send 1 to {MOST}")));
-    }
-    let profile = query.profile.as_deref().map(str::parse::<Name>).transpose();
-    let profile = profile.map_err(|error| ApiError::bad_request(format!("profile: {error}")))?;
-    let profile = profile.map(|it| it.to_string());
+    let query = read_query(query, |fields| {
+        let owned = |it: &Value| text(it).map(str::to_owned);
+        Some(AuditQuery {
+            before: fields.optional("before", digits(0..=u32::MAX)),
+            limit: fields.optional("limit", digits(1..=MOST)),
+            profile: fields.optional("profile", name::<Name>).map(|it| it.to_string()),
+            site: fields.optional("site", parsed::<Ident>).map(|it| it.to_string()),
+            by: fields.optional("by", owned),
+        })
+    })?;
+    let most = query.limit.unwrap_or(SOME) as usize;
     let snapshot = api.live.load();
     // Who is limited to profiles sees what was done to those, and to the sites that they are in.
     let is_seen = move |record: &Record| match (&record.profile, &record.site) {
@@ -76,7 +77,7 @@ pub(super) async fn audit(
             wanted.as_deref().is_none_or(|it| Some(it) == is)
         };
         let record = &entry.record;
-        is(&profile, record.profile.as_deref())
+        is(&query.profile, record.profile.as_deref())
             && is(&query.site, record.site.as_deref())
             && is(&query.by, Some(&record.by))
             && is_seen(record)
@@ -112,6 +113,7 @@ fn entry(entry: Entry) -> view::AuditEntry {
         profile: record.profile,
         endpoint: record.endpoint,
         site: record.site,
+        change: record.change,
         before: record.before,
         after: record.after,
         reason: record.reason,

@@ -10,16 +10,17 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 
 use super::access::{Author, forbid_change};
-use super::body::{endpoint_change, read_body};
+use super::body::endpoint_change;
 use super::change::{changed, make};
 use super::error::ApiError;
 use super::look::now;
-use super::names::{find_key, find_profile, no_site};
 use super::openapi::{Guarded, Storing};
-use super::stamp::{Terms, request};
+use super::reading::{Fields, Wrong, flag, name, parsed, read_body};
+use super::stamp::{Terms, request, span};
 use super::{Api, Refused, render, view};
 use crate::control::{Change, Condition};
-use crate::model::{Ident, Name};
+use crate::model::Change::{Keep, Set};
+use crate::model::{EndpointChange, EndpointKey, Ident, Name};
 use crate::snapshot::Snapshot;
 
 /// The most changes of one batch.
@@ -48,54 +49,62 @@ pub(super) async fn change_all(
         let detail = "a batch is about several things, and takes no If-Match; send the changes one by one, or without it";
         return Err(ApiError::bad_request(detail));
     }
-    let batch: view::BatchRequest = read_body(&body?)?;
-    if batch.changes.is_empty() || batch.changes.len() > MOST {
-        return Err(ApiError::bad_request(format!("changes: send 1 to {MOST}")));
-    }
-    let snapshot = api.live.load();
-    let read =
-        |(at, change)| read(&snapshot, change).map_err(|it| it.within(&format!("changes[{at}]")));
-    let changes: Vec<Change> =
-        batch.changes.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    let (changes, terms) = read_body(&body?, |fields| {
+        let changes = fields.objects("changes", 1..=MOST, read);
+        // Where they can't be read, what may end is not known.
+        let sets = changes.as_ref().is_none_or(|it| it.iter().any(Change::sets));
+        let terms = Terms::read_ending(fields, sets.then_some("what they set"));
+        Some((changes?, terms))
+    })?;
     changes.iter().try_for_each(|it| forbid_change(&api, &author, it))?;
-    let view::BatchRequest { reason, expires, dry_run, override_guardrail, .. } = batch;
-    let terms = Terms { reason, expires, dry_run, override_guardrail };
-    let sets = changes.iter().any(Change::sets).then_some("what they set");
-    let request = request(&api, author, changes.clone(), Condition::None, terms, sets)?;
-    let after = make(&api, request).await?;
-    let view::Changed { generation, dry_run, .. } = changed(&api, &after, dry_run, ());
-    let (profiles, sites) = concerned(&api, &after, &changes);
-    Ok(Json(view::Batch { generation, dry_run, profiles, sites }))
+    let dry_run = terms.dry_run;
+    let request = request(&api, author, changes.clone(), Condition::None, terms)?;
+    let made = make(&api, request).await?;
+    let view::Changed { generation, dry_run, pending, .. } = changed(&api, &made, dry_run, ());
+    let (profiles, sites) = concerned(&api, &made.snapshot, &changes);
+    Ok(Json(view::Batch { generation, dry_run, pending, profiles, sites }))
 }
 
-fn read(snapshot: &Snapshot, change: &view::BatchChange) -> Result<Change, ApiError> {
-    let fields = endpoint_change(&view::EndpointPatch {
-        weight: change.weight,
-        priority: change.priority,
-        enabled: change.enabled,
-        forced: change.forced.clone(),
-        ..view::EndpointPatch::default()
-    })?;
-    let view::BatchChange { profile, endpoint, site, drained, failback, .. } = change;
+fn read(fields: &mut Fields<'_>) -> Option<Change> {
+    let change = endpoint_change(fields);
+    let profile: Option<Name> = fields.present("profile", name);
+    let endpoint: Option<Ident> = fields.present("endpoint", parsed);
+    let site: Option<Ident> = fields.present("site", parsed);
+    let drained = fields.present("drained", flag);
+    let ramp = fields.optional("ramp", span);
+    let failback = fields.is_set("failback");
+    let EndpointChange { weight, priority, enabled, forced } = &change;
+    let only_enables = (weight, priority, forced) == (&Keep, &Keep, &Keep) && *enabled != Keep;
     match (profile, endpoint, site, drained) {
         (Some(profile), Some(endpoint), None, None) if !failback => {
-            let key = find_key(snapshot, profile, endpoint)?;
-            if fields.is_empty() {
-                let detail = "changes nothing; send weight, priority, enabled or forced (null clears an override)";
-                return Err(ApiError::bad_request(detail));
+            if change.is_empty() && !fields.is_faulty() {
+                fields.wrong_whole(
+                    "changes nothing; send weight, priority, enabled or forced (null clears an override)",
+                );
             }
-            Ok(Change::Endpoint(key, fields))
+            Some(Change::Endpoint(EndpointKey { profile, endpoint }, change))
         }
-        (Some(profile), None, None, None) if *failback && fields.is_empty() => {
-            Ok(Change::FailBack(find_profile(snapshot, profile)?.profile.name.clone()))
+        (Some(name), None, None, None) if !failback && only_enables => {
+            let enabled = if let Set(enabled) = enabled { Some(*enabled) } else { None };
+            Some(Change::Profile { name, enabled })
         }
-        (None, None, Some(site), Some(drained)) if !failback && fields.is_empty() => {
-            let name: Ident = site.parse().map_err(|_| no_site(snapshot, site))?;
-            Ok(Change::Site { name, drained: *drained })
+        (Some(profile), None, None, None) if failback && change.is_empty() => {
+            Some(Change::FailBack(profile))
         }
-        _ => Err(ApiError::bad_request(
-            "send profile, endpoint and what it gets; or site and drained; or profile and failback",
-        )),
+        (None, None, Some(name), Some(drained)) if !failback && change.is_empty() => {
+            if drained && ramp.is_some() {
+                let detail = "is of the way back; leave it out of a drain";
+                fields.wrong("ramp", Wrong::Form(detail.to_owned()));
+            }
+            Some(Change::Site { name, drained, ramp })
+        }
+        _ if fields.is_faulty() => None,
+        _ => {
+            fields.wrong_whole(
+                "send profile, endpoint and what it gets; or profile and enabled; or site and drained; or profile and failback",
+            );
+            None
+        }
     }
 }
 
@@ -109,12 +118,16 @@ fn concerned(
     for change in changes {
         match change {
             Change::Endpoint(key, _) => drop(profiles.insert(&key.profile)),
-            Change::FailBack(profile) => drop(profiles.insert(profile)),
+            Change::FailBack(profile) | Change::Profile { name: profile, .. } => {
+                profiles.insert(profile);
+            }
+            Change::Confirm(_) | Change::Undo(_) => {}
             Change::Site { name, .. } => drop(sites.insert(name)),
         }
     }
     let tables = profiles.into_iter().filter_map(|it| snapshot.profile(it));
     let is_concerned = |it: &view::Site| sites.iter().any(|site| site.as_str() == it.name);
     let profiles = tables.map(|it| render::profile(it, now(api))).collect();
-    (profiles, render::sites(snapshot).into_iter().filter(is_concerned).collect())
+    let looking = render::Looking { snapshot, traffic: &api.traffic, now: now(api) };
+    (profiles, render::sites(&looking).into_iter().filter(is_concerned).collect())
 }

@@ -10,15 +10,17 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::access::Author;
-use super::body::{endpoint_change, read_body};
+use super::body::endpoint_change;
 use super::error::ApiError;
 use super::etag::{Tagged, condition};
 use super::look::now;
 use super::names::{find_key, find_profile, no_endpoint, no_profile, no_site};
 use super::openapi::{Changed, Changing, Guarded};
-use super::stamp::{Terms, request};
-use super::{Api, FromPath, Refused, render, view};
-use crate::control::{Asker, Change, ChangeError, ReloadError, Request, Version};
+use super::reading::{Wrong, flag, read_body};
+use super::stamp::{Terms, request, span};
+use super::{Api, FromPath, Refused, pending, render, view};
+use crate::control::{Asker, Change, ChangeError, Made, ReloadError, Request, Version};
+use crate::model::Change::{Clear, Keep, Set};
 use crate::model::{EndpointKey, Ident, Name};
 use crate::snapshot::Snapshot;
 use crate::store::chain;
@@ -55,23 +57,86 @@ pub(super) async fn change_endpoint(
 ) -> Refused<Tagged<view::Changed<Option<view::Endpoint>>>> {
     let Path((profile, endpoint)) = path?;
     let key = find_key(&api.live.load(), &profile, &endpoint)?;
-    let patch: view::EndpointPatch = read_body(&body?)?;
-    let change = endpoint_change(&patch)?;
+    let (change, terms) = read_body(&body?, |fields| {
+        let change = endpoint_change(fields);
+        // Nothing is no change that only clears.
+        let sets = (change.is_empty() || !change.only_clears()).then_some("what it sets");
+        Some((change, Terms::read_ending(fields, sets)))
+    })?;
     if change.is_empty() {
         return Err(changes_nothing(&api.live.load(), &key));
     }
-    let sets = (!change.only_clears()).then_some("what it sets");
-    let view::EndpointPatch { reason, expires, dry_run, override_guardrail, .. } = patch;
-    let terms = Terms { reason, expires, dry_run, override_guardrail };
+    let dry_run = terms.dry_run;
     let changes = vec![Change::Endpoint(key.clone(), change)];
-    let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
-    let snapshot = make(&api, request).await?;
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
+    let made = make(&api, request).await?;
+    let snapshot = &made.snapshot;
     let table = snapshot.profile(&key.profile);
     let now = table.and_then(|it| {
         render::endpoints(it, now(&api)).into_iter().nth(it.position(&key.endpoint)?)
     });
     let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
-    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
+    Ok(Tagged { version, body: changed(&api, &made, dry_run, now) })
+}
+
+/// Takes a profile out of service, or brings it back
+///
+/// A profile that is out of service is answered with nothing (NODATA). It beats the configuration until it is cleared, also over
+/// reloads and restarts.
+#[utoipa::path(
+    patch, path = "/v1/profiles/{profile}", tag = "change",
+    params(
+        ("profile" = String, Path, description = "The profile's name; the dot at the end may be left out", example = "app.gtm.example."),
+        ("If-Match" = Option<String>, Header, description = "ETags of the profile: change only one of these"),
+    ),
+    request_body = view::ProfilePatch,
+    responses(
+        Changed<view::Profile>,
+        (status = 404, description = "No profile is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 409, description = "Guardrails don't allow it", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        Changing, Guarded,
+    ),
+)]
+pub(super) async fn change_profile(
+    State(api): State<Arc<Api>>,
+    Extension(author): Extension<Author>,
+    profile: FromPath<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Refused<Tagged<view::Changed<Option<view::Profile>>>> {
+    let Path(profile) = profile?;
+    let name: Name = profile.parse().map_err(|_| no_profile(&api.live.load(), &profile))?;
+    let (enabled, terms) = read_body(&body?, |fields| {
+        let enabled = match fields.change("enabled", flag) {
+            Set(enabled) => Some(enabled),
+            Clear => None,
+            Keep => {
+                let detail = "write true or false, or null, which clears the override";
+                fields.wrong("enabled", Wrong::Form(detail.to_owned()));
+                return None;
+            }
+        };
+        let sets = enabled.is_some().then_some("what it sets");
+        Some((enabled, Terms::read_ending(fields, sets)))
+    })?;
+    let dry_run = terms.dry_run;
+    let changes = vec![Change::Profile { name: name.clone(), enabled }];
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
+    let made = make(&api, request).await?;
+    Ok(seen(&api, &made, dry_run, &name))
+}
+
+/// A profile as it is with a change, or would be.
+fn seen(
+    api: &Api,
+    made: &Made,
+    dry_run: bool,
+    name: &Name,
+) -> Tagged<view::Changed<Option<view::Profile>>> {
+    let table = made.snapshot.profile(name);
+    let profile = table.map(|it| render::profile(it, now(api)));
+    let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
+    Tagged { version, body: changed(api, made, dry_run, profile) }
 }
 
 /// Lets the lowest priority of a profile serve again
@@ -101,16 +166,15 @@ pub(super) async fn fail_back(
     let Path(profile) = profile?;
     let name = find_profile(&api.live.load(), &profile)?.profile.name.clone();
     let body = body?;
-    let asked = if body.is_empty() { view::FailbackRequest::default() } else { read_body(&body)? };
-    let view::FailbackRequest { reason, dry_run, override_guardrail } = asked;
-    let terms = Terms { reason, expires: None, dry_run, override_guardrail };
+    let terms = match body.is_empty() {
+        true => Terms::none(),
+        false => read_body(&body, |fields| Some(Terms::read(fields)))?,
+    };
+    let dry_run = terms.dry_run;
     let changes = vec![Change::FailBack(name.clone())];
-    let request = request(&api, author, changes, condition(&headers)?, terms, None)?;
-    let snapshot = make(&api, request).await?;
-    let table = snapshot.profile(&name);
-    let now = table.map(|it| render::profile(it, now(&api)));
-    let version = table.map(|it| Version::of_profile(it)).filter(|_| !dry_run);
-    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
+    let made = make(&api, request).await?;
+    Ok(seen(&api, &made, dry_run, &name))
 }
 
 /// Moves the traffic away from a site
@@ -147,7 +211,7 @@ pub(super) async fn drain(
         ("site" = String, Path, description = "The site's name", example = "seattle"),
         ("If-Match" = Option<String>, Header, description = "ETags of the sites: change only one of these"),
     ),
-    request_body = Option<view::DrainRequest>,
+    request_body = Option<view::UndrainRequest>,
     responses(
         Changed<view::Site>,
         (status = 404, description = "No site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
@@ -176,16 +240,23 @@ async fn set_drained(
     let Path(site) = site?;
     let name: Ident = site.parse().map_err(|_| no_site(&api.live.load(), &site))?;
     let body = body?;
-    let asked = if body.is_empty() { view::DrainRequest::default() } else { read_body(&body)? };
-    let view::DrainRequest { reason, expires, dry_run, override_guardrail } = asked;
-    let terms = Terms { reason, expires, dry_run, override_guardrail };
-    let changes = vec![Change::Site { name, drained }];
     let sets = drained.then_some("the drain");
-    let request = request(&api, author, changes, condition(&headers)?, terms, sets)?;
-    let snapshot = make(&api, request).await?;
-    let now = render::sites(&snapshot).into_iter().find(|it| it.name == site);
+    let (ramp, terms) = match body.is_empty() {
+        true => (None, Terms::none()),
+        false => read_body(&body, |fields| {
+            let ramp = if drained { None } else { fields.optional("ramp", span) };
+            Some((ramp, Terms::read_ending(fields, sets)))
+        })?,
+    };
+    let dry_run = terms.dry_run;
+    let changes = vec![Change::Site { name, drained, ramp }];
+    let request = request(&api, author, changes, condition(&headers)?, terms)?;
+    let made = make(&api, request).await?;
+    let snapshot = &made.snapshot;
+    let looking = render::Looking { snapshot, traffic: &api.traffic, now: now(&api) };
+    let now = render::sites(&looking).into_iter().find(|it| it.name == site);
     let version = Some(Version::of_sites(&snapshot.sites)).filter(|_| !dry_run);
-    Ok(Tagged { version, body: changed(&api, &snapshot, dry_run, now) })
+    Ok(Tagged { version, body: changed(&api, &made, dry_run, now) })
 }
 
 /// Reads the configuration anew
@@ -238,18 +309,16 @@ pub(super) async fn reload(
 }
 
 /// What a change left behind, or would.
-pub(super) fn changed<T>(
-    api: &Api,
-    snapshot: &Snapshot,
-    dry_run: bool,
-    now: T,
-) -> view::Changed<T> {
+pub(super) fn changed<T>(api: &Api, made: &Made, dry_run: bool, now: T) -> view::Changed<T> {
+    let Made { snapshot, pending } = made;
     let generation = if dry_run { api.live.load().generation } else { snapshot.generation };
-    view::Changed { generation, dry_run, now }
+    let pending = snapshot.pending.iter().find(|it| Some(it.0) == *pending);
+    let pending = pending.map(|(number, it)| pending::render(*number, it));
+    view::Changed { generation, dry_run, pending, now }
 }
 
 /// Makes changes and waits until every worker answers by them. Gives the snapshot that has them, or would.
-pub(super) async fn make(api: &Api, request: Request) -> Result<Arc<Snapshot>, ApiError> {
+pub(super) async fn make(api: &Api, request: Request) -> Result<Made, ApiError> {
     let dry_run = request.dry_run;
     let made = api.control.change(request).await.map_err(|error| {
         let snapshot = api.live.load();
@@ -263,6 +332,8 @@ pub(super) async fn make(api: &Api, request: Request) -> Result<Arc<Snapshot>, A
             ChangeError::FailsBackByItself(_) => {
                 ApiError::new(StatusCode::CONFLICT, error.to_string())
             }
+            ChangeError::NotPending(_) => ApiError::not_found(error.to_string(), Vec::new()),
+            ChangeError::NotUndoable(_) => ApiError::bad_request(error.to_string()),
             ChangeError::Changed(now) => ApiError::changed(*now),
             ChangeError::Guardrails(breaches) => ApiError::guarded(&error, breaches),
             ChangeError::NotStored(_) => {
@@ -277,7 +348,7 @@ pub(super) async fn make(api: &Api, request: Request) -> Result<Arc<Snapshot>, A
         }
     })?;
     if !dry_run {
-        acknowledged(api, made.generation).await;
+        acknowledged(api, made.snapshot.generation).await;
     }
     Ok(made)
 }

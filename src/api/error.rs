@@ -1,22 +1,38 @@
 use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::etag::etag;
-use super::view::{self, Problem};
+use super::view::{self, Fault, Problem};
 use crate::control::{Breach, ChangeError, Version};
+
+/// The most things that one refusal tells to be wrong.
+const MOST_FAULTS: usize = 100;
 
 /// A refusal: a status, what is wrong and what to do.
 #[derive(Clone, Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
     detail: String,
-    near: Vec<String>,
-    etag: Option<Version>,
-    breaches: Vec<Breach>,
-    retry_after: Option<Duration>,
+    beside: Beside,
+}
+
+/// What a refusal tells programs beside its detail.
+#[derive(Clone, Debug)]
+enum Beside {
+    Nothing,
+    /// Names that are like the one asked for.
+    Near(Vec<String>),
+    /// What is wrong with the request.
+    Faults(Vec<Fault>),
+    /// The version in force.
+    Version(Version),
+    /// The guardrails that don't allow it.
+    Breaches(Vec<Breach>),
+    /// After how long to try again.
+    Wait(Duration),
 }
 
 /// The same refusal without names that are like the one asked for; it is beside a response that has some.
@@ -25,28 +41,47 @@ pub(super) struct Unhinted(pub(super) ApiError);
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-            near: Vec::new(),
-            etag: None,
-            breaches: Vec::new(),
-            retry_after: None,
-        }
+        Self { status, detail: detail.into(), beside: Beside::Nothing }
+    }
+
+    fn with(self, beside: Beside) -> Self {
+        Self { beside, ..self }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    /// A request that is not what the API's description says, with everything that is wrong with it.
+    pub(super) fn malformed(faults: Vec<Fault>) -> Self {
+        Self::faulty(StatusCode::BAD_REQUEST, faults)
+    }
+
+    /// A request that is, and can't be done all the same.
+    pub(super) fn senseless(faults: Vec<Fault>) -> Self {
+        Self::faulty(StatusCode::UNPROCESSABLE_ENTITY, faults)
+    }
+
+    fn faulty(status: StatusCode, mut faults: Vec<Fault>) -> Self {
+        faults.truncate(MOST_FAULTS);
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Self::new(status, lines.join("\n")).with(Beside::Faults(faults))
+    }
+
+    /// A header that makes no sense.
+    pub(super) fn bad_header(name: &HeaderName, detail: &str) -> Self {
+        let header = Some(name.as_str().to_owned());
+        Self::malformed(vec![Fault { header, ..Fault::new(detail.to_owned(), None) }])
+    }
+
     /// Something that is not there, with the names that are like it.
     pub(super) fn not_found(detail: impl Into<String>, near: Vec<String>) -> Self {
-        Self { near, ..Self::new(StatusCode::NOT_FOUND, detail) }
+        Self::new(StatusCode::NOT_FOUND, detail).with(Beside::Near(near))
     }
 
     /// A request too many; another may come after so long.
     pub(super) fn too_many(detail: impl Into<String>, wait: Duration) -> Self {
-        Self { retry_after: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with(Beside::Wait(wait))
     }
 
     /// A change that guardrails don't allow.
@@ -54,12 +89,7 @@ impl ApiError {
         let detail = format!(
             "{error}; an admin may pass over them with override_guardrail (--override-guardrail REASON)"
         );
-        Self { breaches: breaches.to_vec(), ..Self::new(StatusCode::CONFLICT, detail) }
-    }
-
-    /// The same, about a part of what was sent.
-    pub(super) fn within(self, part: &str) -> Self {
-        Self { detail: format!("{part}: {}", self.detail), ..self }
+        Self::new(StatusCode::CONFLICT, detail).with(Beside::Breaches(breaches.to_vec()))
     }
 
     /// An If-Match that does not hold, with the version in force.
@@ -72,7 +102,8 @@ impl ApiError {
             ),
             None => "the configuration does not have it any more; send the change without If-Match to clear what is left of it".to_owned(),
         };
-        Self { etag: now, ..Self::new(StatusCode::PRECONDITION_FAILED, detail) }
+        let beside = now.map_or(Beside::Nothing, Beside::Version);
+        Self::new(StatusCode::PRECONDITION_FAILED, detail).with(beside)
     }
 }
 
@@ -90,29 +121,37 @@ impl From<PathRejection> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let etag = self.etag.map(etag);
-        let unhinted = (!self.near.is_empty())
-            .then(|| Unhinted(ApiError { near: Vec::new(), ..self.clone() }));
-        let hint = match self.near.as_slice() {
-            [] => String::new(),
-            near => format!("; did you mean {}?", near.join(" or ")),
-        };
-        let problem = Problem {
+        let mut problem = Problem {
             kind: Problem::ABOUT_BLANK.to_owned(),
             status: self.status.as_u16(),
             title: self.status.canonical_reason().unwrap_or_default().to_owned(),
-            detail: self.detail + &hint,
-            near: self.near,
-            etag: etag.clone(),
-            breaches: self.breaches.into_iter().map(breach).collect(),
+            detail: self.detail.clone(),
+            near: Vec::new(),
+            errors: Vec::new(),
+            etag: None,
+            breaches: Vec::new(),
         };
+        let (mut unhinted, mut retry_after) = (None, None);
+        match self.beside {
+            Beside::Near(near) if !near.is_empty() => {
+                unhinted = Some(Unhinted(Self::new(self.status, self.detail)));
+                problem.detail += &format!("; did you mean {}?", near.join(" or "));
+                problem.near = near;
+            }
+            Beside::Nothing | Beside::Near(_) => {}
+            Beside::Faults(faults) => problem.errors = faults,
+            Beside::Version(now) => problem.etag = Some(etag(now)),
+            Beside::Breaches(all) => problem.breaches = all.into_iter().map(breach).collect(),
+            Beside::Wait(wait) => retry_after = Some(wait),
+        }
+        let etag = problem.etag.clone();
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.max(1).into());
         }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::error::ApiError;
+use super::zones::KnownZones;
 use crate::control::{Condition, Version};
 use crate::snapshot::Snapshot;
 
@@ -95,7 +96,7 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tags<'_>>, ApiEr
             return Ok(Some(Tags::Any));
         }
         found.extend(list(text).ok_or_else(|| {
-            ApiError::bad_request(format!("{name}: write *, or ETags in their quotes, with commas"))
+            ApiError::bad_header(&name, "write *, or ETags in their quotes, with commas")
         })?);
     }
     Ok(Some(Tags::OneOf(found)))
@@ -118,7 +119,11 @@ fn list(text: &str) -> Option<Vec<Tag<'_>>> {
 
 /// The versions of everything, which take long to make: kept until configuration or overrides change.
 #[derive(Debug, Default)]
-pub struct Whole(Mutex<Option<Versions>>);
+pub struct Whole {
+    versions: Mutex<Option<Versions>>,
+    /// The versions of zones.
+    pub(super) zones: KnownZones,
+}
 
 /// The versions of a snapshot's revision.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +138,7 @@ pub(super) struct Versions {
 impl Whole {
     /// The versions of this snapshot.
     pub(super) fn of(&self, snapshot: &Arc<Snapshot>) -> Versions {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = *self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.filter(|it| it.revision == snapshot.revision) {
             return known;
         }
@@ -142,7 +147,7 @@ impl Whole {
             profiles: Version::of_profiles(snapshot),
             all: Version::of_all(snapshot),
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(versions);
+        *self.versions.lock().unwrap_or_else(PoisonError::into_inner) = Some(versions);
         versions
     }
 }

@@ -7,24 +7,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::access::{Author, sees_site};
-use super::error::ApiError;
 use super::look::now;
 use super::openapi::Guarded;
+use super::reading::{Fields, Sent, name, parsed, read_query};
 use super::{Api, Refused, render, view};
 use crate::clock::rfc3339;
 use crate::control::{Change, Event, Happening};
-use crate::model::{Ident, Name, Scopes, Subject};
+use crate::model::{Expired, Ident, Name, Scopes, Subject, Undo};
 use crate::snapshot::Snapshot;
 
 /// How often a line is sent while nothing happens, so that both ends notice when the connection is lost.
@@ -33,14 +31,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const TOGETHER: usize = 64;
 /// Where the number of the last event stands that a client has heard, when it connects again.
 const LAST_EVENT_ID: &str = "last-event-id";
-
-/// What is listened to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EventsQuery {
-    profile: Option<String>,
-    site: Option<String>,
-}
 
 /// What happens, as it happens
 ///
@@ -63,11 +53,10 @@ pub(super) struct EventsQuery {
 pub(super) async fn events(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
-    query: Result<Query<EventsQuery>, QueryRejection>,
+    query: Sent,
     headers: HeaderMap,
 ) -> Refused<Response> {
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let wanted = Wanted::read(&query, author.scopes.clone())?;
+    let wanted = read_query(query, |fields| Some(Wanted::read(fields, author.scopes.clone())))?;
     let last = headers.get(LAST_EVENT_ID).map(|it| heard(&api, it));
     let mut response =
         Body::new(Endless::of(Teller::start(api, author, wanted, last))).into_response();
@@ -205,6 +194,15 @@ fn describe(what: &Happening) -> (&'static str, Value) {
             let change = change.to_string();
             ("change", json!({"change": change, "by": by, "reason": reason, "expires": expires}))
         }
+        Happening::Expiry(Expired {
+            subject: Subject::Pending { number, pending, how },
+            stamp,
+        }) => {
+            let (undone, changes) = (how.is_undone(), &pending.changes);
+            let outcome = how.to_string();
+            let data = json!({"id": number, "changes": changes, "by": stamp.by, "undone": undone, "outcome": outcome});
+            ("settled", data)
+        }
         Happening::Expiry(expired) => {
             ("expiry", json!({"change": expired.to_string(), "by": expired.stamp.by}))
         }
@@ -233,14 +231,12 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(query: &EventsQuery, scopes: Scopes) -> Result<Self, ApiError> {
-        let profile = query.profile.as_deref().map(str::parse).transpose();
-        let site = query.site.as_deref().map(str::parse).transpose();
-        Ok(Self {
-            profile: profile.map_err(|error| ApiError::bad_request(format!("profile: {error}")))?,
-            site: site.map_err(|error| ApiError::bad_request(format!("site: {error}")))?,
+    fn read(fields: &mut Fields<'_>, scopes: Scopes) -> Self {
+        Self {
+            profile: fields.optional("profile", name),
+            site: fields.optional("site", parsed),
             scopes,
-        })
+        }
     }
 
     /// What concerns everything is wanted by everybody; who is limited to profiles hears of those, and of the sites that they
@@ -263,12 +259,21 @@ impl Wanted {
             }
             Happening::Change { change, .. } => match change {
                 Change::Endpoint(key, _) => is_profile(&key.profile),
-                Change::FailBack(profile) => is_profile(profile),
+                Change::FailBack(profile) | Change::Profile { name: profile, .. } => {
+                    is_profile(profile)
+                }
                 Change::Site { name, .. } => is_site(name),
+                Change::Confirm(_) | Change::Undo(_) => true,
             },
             Happening::Expiry(expired) => match &expired.subject {
                 Subject::Endpoint { key, .. } => is_profile(&key.profile),
-                Subject::Site(name) => is_site(name),
+                Subject::Profile { name, .. } => is_profile(name),
+                Subject::Site(name) | Subject::Ramp(name) => is_site(name),
+                Subject::Pending { pending, .. } => pending.undo.iter().any(|it| match it {
+                    Undo::Endpoint { key, .. } => is_profile(&key.profile),
+                    Undo::Profile { name, .. } => is_profile(name),
+                    Undo::Site { name, .. } => is_site(name),
+                }),
             },
             Happening::Reload(_) | Happening::Publish { .. } => true,
         }

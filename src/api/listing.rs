@@ -5,38 +5,25 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::access::Author;
-use super::error::ApiError;
 use super::etag::{Tagged, unless_known};
 use super::look::{aside, now};
 use super::names::find_profile;
 use super::openapi::{BadTags, Guarded};
+use super::reading::{Fields, Sent, Wrong, digits, name, parsed, read_query, text};
 use super::{Api, Refused, render, view};
 use crate::model::{EndpointStatus, Ident, Name, ProfileStatus};
 use crate::snapshot::{ProfileTable, Snapshot};
 
 /// The most profiles, or turns, of one page.
-const MOST: usize = 1000;
+const MOST: u32 = 1000;
 /// Turns of a page where nobody says otherwise.
-const SOME: usize = 100;
-
-/// Which profiles are wanted.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ProfilesQuery {
-    zone: Option<String>,
-    site: Option<String>,
-    status: Option<String>,
-    text: Option<String>,
-    after: Option<String>,
-    limit: Option<usize>,
-}
+const SOME: u32 = 100;
 
 /// Profiles with their endpoints
 ///
@@ -55,22 +42,25 @@ pub(super) struct ProfilesQuery {
     responses(
         (status = 200, description = "In the configuration's order", body = view::Profiles, headers(("ETag" = String, description = "Of all profiles; not of health"))),
         (status = 404, description = "No profile is called as `after` says", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 422, description = "There is no such zone", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         BadTags, Guarded,
     ),
 )]
 pub(super) async fn profiles(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
-    query: Result<Query<ProfilesQuery>, QueryRejection>,
+    query: Sent,
     headers: HeaderMap,
 ) -> Refused<Response> {
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let limit = limit(query.limit)?;
     aside(move || {
         let (snapshot, now) = (api.live.load(), now(&api));
+        let (wanted, after, limit) = read_query(query, |fields| {
+            let after = fields.optional("after", |it| text(it).map(str::to_owned));
+            let limit = fields.optional("limit", digits(1..=MOST));
+            Some((Wanted::read(fields, &snapshot), after, limit))
+        })?;
         let version = api.whole.of(&snapshot).profiles;
-        let wanted = Wanted::read(&snapshot, &query)?;
-        let first = match &query.after {
+        let first = match &after {
             Some(after) => {
                 let name = &find_profile(&snapshot, after)?.profile.name;
                 snapshot.slot(name).map_or(0, |it| it as usize + 1)
@@ -79,14 +69,14 @@ pub(super) async fn profiles(
         };
         let seen = |it: &&Arc<ProfileTable>| author.scopes.hold(&it.profile.name);
         // Health is no part of the version.
-        let known = unless_known(&headers, version)?.filter(|_| query.status.is_none());
+        let known = unless_known(&headers, version)?.filter(|_| wanted.status.is_none());
         if let Some(known) = known {
             return Ok(known);
         }
         let mut tables =
             snapshot.profiles.iter().skip(first).filter(seen).filter(|it| wanted.wants(it));
         let page: Vec<&Arc<ProfileTable>> =
-            tables.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
+            tables.by_ref().take(limit.map_or(usize::MAX, |it| it as usize)).collect();
         let last = page.last().filter(|_| tables.next().is_some());
         let next = last.map(|it| it.profile.name.to_string());
         let profiles = page.into_iter().map(|it| render::profile(it, now)).collect();
@@ -97,47 +87,35 @@ pub(super) async fn profiles(
 }
 
 /// What a profile must have to be wanted.
-struct Wanted<'q> {
+struct Wanted {
     zone: Option<Name>,
     site: Option<Ident>,
-    status: Option<&'q str>,
+    status: Option<&'static str>,
     text: Option<String>,
 }
 
-impl<'q> Wanted<'q> {
-    fn read(snapshot: &Snapshot, query: &'q ProfilesQuery) -> Result<Self, ApiError> {
-        let zone: Option<Name> = query
-            .zone
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|error| ApiError::bad_request(format!("zone: {error}")))?;
-        if let Some(zone) = zone.as_ref().filter(|it| snapshot.zones.get(it).is_none()) {
-            return Err(ApiError::bad_request(format!("zone: there is no zone `{zone}`")));
-        }
-        let site: Option<Ident> = query
-            .site
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|error| ApiError::bad_request(format!("site: {error}")))?;
-        if let Some(status) = &query.status {
-            let endpoints = EndpointStatus::ALL.map(EndpointStatus::label);
-            let profiles = ProfileStatus::ALL.map(ProfileStatus::label);
-            let all: BTreeSet<&str> = endpoints.into_iter().chain(profiles).collect();
-            if !all.iter().any(|it| it.eq_ignore_ascii_case(status)) {
-                let all: Vec<&str> = all.into_iter().collect();
-                let detail = format!("status: found `{status}`; write one of {}", all.join(", "));
-                return Err(ApiError::bad_request(detail));
+impl Wanted {
+    fn read(fields: &mut Fields<'_>, snapshot: &Snapshot) -> Self {
+        let zone = |it: &Value| {
+            let zone: Name = name(it)?;
+            let is_known = snapshot.zones.get(&zone).is_some();
+            if is_known {
+                Ok(zone)
+            } else {
+                Err(Wrong::Sense(format!("there is no zone `{zone}`")))
             }
+        };
+        Self {
+            zone: fields.optional("zone", zone),
+            site: fields.optional("site", parsed),
+            status: fields.optional("status", status),
+            text: fields.optional("text", |it| text(it).map(str::to_ascii_lowercase)),
         }
-        let text = query.text.as_ref().map(|it| it.to_ascii_lowercase());
-        Ok(Self { zone, site, status: query.status.as_deref(), text })
     }
 
     fn wants(&self, table: &ProfileTable) -> bool {
         let profile = &table.profile;
-        let is_status = |it: &str| self.status.is_none_or(|wanted| wanted.eq_ignore_ascii_case(it));
+        let is_status = |it: &str| self.status.is_none_or(|wanted| wanted == it);
         let has = |name: &str| self.text.as_ref().is_none_or(|text| name.contains(text.as_str()));
         self.zone.as_ref().is_none_or(|it| profile.name.is_within(it))
             && (self.site.is_none() || profile.endpoints.iter().any(|it| it.site == self.site))
@@ -148,13 +126,14 @@ impl<'q> Wanted<'q> {
     }
 }
 
-/// Whose history is wanted.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HistoryQuery {
-    profile: Option<String>,
-    site: Option<String>,
-    limit: Option<usize>,
+/// A status of profiles or endpoints, in letters of any case.
+fn status(value: &Value) -> Result<&'static str, String> {
+    let endpoints = EndpointStatus::ALL.map(EndpointStatus::label);
+    let profiles = ProfileStatus::ALL.map(ProfileStatus::label);
+    let all: BTreeSet<&str> = endpoints.into_iter().chain(profiles).collect();
+    let (all, found) = (Vec::from_iter(all), text(value)?);
+    let known = all.iter().find(|it| it.eq_ignore_ascii_case(found)).copied();
+    known.ok_or_else(|| format!("write one of {}", all.join(", ")))
 }
 
 /// When endpoints came into another status, and why
@@ -177,21 +156,20 @@ pub(super) struct HistoryQuery {
 pub(super) async fn history(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
-    query: Result<Query<HistoryQuery>, QueryRejection>,
+    query: Sent,
 ) -> Refused<Response> {
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let limit = limit(query.limit)?.unwrap_or(SOME);
+    let (profile, site, limit) = read_query(query, |fields| {
+        Some((
+            fields.optional("profile", |it| text(it).map(str::to_owned)),
+            fields.optional("site", parsed::<Ident>),
+            fields.optional("limit", digits(1..=MOST)).unwrap_or(SOME) as usize,
+        ))
+    })?;
     let permit = api.readers.clone().acquire_owned().await;
     aside(move || {
         let _permit = permit;
         let snapshot = api.live.load();
-        let profile = query.profile.as_deref().map(|it| find_profile(&snapshot, it)).transpose()?;
-        let site: Option<Ident> = query
-            .site
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|error| ApiError::bad_request(format!("site: {error}")))?;
+        let profile = profile.as_deref().map(|it| find_profile(&snapshot, it)).transpose()?;
         let mut turns = Vec::new();
         for (key, timeline) in api.timelines.all() {
             let is_other = profile.is_some_and(|it| it.profile.name != key.profile);
@@ -219,13 +197,4 @@ pub(super) async fn history(
         Ok(Json(view::History { turns: turns.collect() }).into_response())
     })
     .await
-}
-
-fn limit(asked: Option<usize>) -> Result<Option<usize>, ApiError> {
-    match asked {
-        Some(limit) if !(1..=MOST).contains(&limit) => {
-            Err(ApiError::bad_request(format!("limit: send 1 to {MOST}")))
-        }
-        limit => Ok(limit),
-    }
 }

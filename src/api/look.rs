@@ -5,11 +5,9 @@ use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use super::access::{Author, forbid_unseen, reached, seen_sites, seen_status};
 use super::error::ApiError;
@@ -17,6 +15,7 @@ use super::etag::{Tagged, unless_known};
 use super::names::{find_key, find_profile, no_endpoint};
 use super::openapi::{BadTags, Guarded};
 use super::pieces::Pieces;
+use super::reading::{Sent, name, parsed, read_query, text};
 use super::render;
 use super::{Api, FromPath, Refused, explain as explanation, view};
 use crate::control::Version;
@@ -104,6 +103,7 @@ pub(super) async fn status(
         let body = render::status(
             &snapshot,
             &api.store.report(),
+            &api.traffic,
             api.started,
             is_ready(&api),
             api.control.refused_reload(),
@@ -190,21 +190,12 @@ pub(super) async fn sites(
         if let Some(known) = unless_known(&headers, version)? {
             return Ok(known);
         }
-        let body = seen_sites(render::all_sites(&snapshot), &snapshot, &author.scopes);
+        let looking =
+            render::Looking { snapshot: &snapshot, traffic: &api.traffic, now: now(&api) };
+        let body = seen_sites(render::all_sites(&looking), &snapshot, &author.scopes);
         Ok(Tagged { version: Some(version), body }.into_response())
     })
     .await
-}
-
-/// The question to explain.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ExplainQuery {
-    name: String,
-    #[serde(rename = "type")]
-    record_type: Option<String>,
-    client: Option<String>,
-    draw: Option<String>,
 }
 
 /// How a name is answered, and why each endpoint is or is not among the answers
@@ -221,34 +212,26 @@ pub(super) struct ExplainQuery {
     responses(
         (status = 200, description = "The decision", body = view::Explanation),
         (status = 400, description = "No name, or something that makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 422, description = "The client is no network", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Guarded,
     ),
 )]
 pub(super) async fn explain(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
-    query: Result<Query<ExplainQuery>, QueryRejection>,
+    query: Sent,
 ) -> Refused<Json<view::Explanation>> {
-    let Query(query) = query.map_err(|error| {
-        ApiError::bad_request(format!(
-            "{}; send ?name=NAME, and &type=, &client= and &draw= if you like",
-            error.body_text()
-        ))
+    let (name, record_type, asking, draw) = read_query(query, |fields| {
+        let name: Option<Name> = fields.required("name", name);
+        let record_type = fields.optional("type", parsed::<RecordType>);
+        let asking = fields.optional("client", |it| explanation::Asking::read(text(it)?));
+        let draw = fields.optional("draw", |it| explanation::read_draw(text(it)?));
+        Some((name?, record_type, asking, draw))
     })?;
-    let name: Name = query
-        .name
-        .parse()
-        .map_err(|error| ApiError::bad_request(format!("name: `{}` {error}", query.name)))?;
-    let record_type: RecordType = query
-        .record_type
-        .as_deref()
-        .unwrap_or("A")
-        .parse()
-        .map_err(|error| ApiError::bad_request(format!("type: {error}")))?;
-    let asking = explanation::Asking::read(query.client.as_deref())?;
+    let record_type = record_type.unwrap_or(RecordType::A);
+    let asking = asking.unwrap_or(explanation::Asking::UNKNOWN);
     // A draw of its own: explaining takes nothing from the workers' sequences. People may have to type it again, so it is short.
     let own = || Draw { seed: mix(api.clock.now().0.as_nanos() as u64) >> 44, sequence: 0 };
-    let draw = query.draw.as_deref().map(explanation::read_draw).transpose()?;
     let draw = draw.unwrap_or_else(own);
     let snapshot = api.live.load();
     let explanation = explanation::render(&snapshot, &name, record_type, asking, draw);

@@ -7,6 +7,7 @@ mod batch;
 mod body;
 mod change;
 mod connections;
+mod contract;
 mod dashboard;
 mod error;
 mod etag;
@@ -16,7 +17,9 @@ mod listing;
 mod look;
 mod names;
 mod openapi;
+mod pending;
 mod pieces;
+mod reading;
 mod render;
 mod report;
 mod server;
@@ -24,8 +27,10 @@ mod session;
 mod stamp;
 mod tls;
 mod tokens;
+mod unique;
 pub mod view;
 mod whatif;
+mod zones;
 
 pub use access::{Access, needs_own_token};
 pub use etag::Whole;
@@ -54,6 +59,7 @@ use crate::model::{Role, Timestamp};
 use crate::snapshot::Live;
 use crate::store::Store;
 use crate::supervision::Heart;
+use crate::traffic::Traffic;
 
 /// How many read what is large at a time, so that neither memory nor the disk is theirs alone.
 pub const READERS: usize = 2;
@@ -69,6 +75,8 @@ pub struct Api {
     pub timelines: Arc<Timelines>,
     /// What happens, as it happens.
     pub events: Arc<Events>,
+    /// The requests that drained sites still get.
+    pub traffic: Arc<Traffic>,
     /// The state directory, to say how it is doing.
     pub store: Arc<Store>,
     /// All metrics.
@@ -103,15 +111,21 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::profile))
         .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
+        .routes(routes!(zones::zones))
+        .routes(routes!(zones::records))
         .routes(routes!(look::explain))
         .routes(routes!(audit::audit))
+        .routes(routes!(pending::pending))
         .routes(routes!(events::events))
         .routes(routes!(listing::history))
         .routes(routes!(whatif::whatif));
     let operating = OpenApiRouter::new()
+        .routes(routes!(change::change_profile))
         .routes(routes!(change::change_endpoint))
         .routes(routes!(change::fail_back))
         .routes(routes!(batch::change_all))
+        .routes(routes!(pending::confirm))
+        .routes(routes!(pending::undo))
         .routes(routes!(change::drain))
         .routes(routes!(change::undrain));
     let managing = OpenApiRouter::new()
@@ -133,28 +147,24 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(session::sign_in, session::sign_out))
         .split_for_parts();
     description.merge(described);
-    let sessions = sessions.method_not_allowed_fallback(wrong_method);
     let (metrics, described) = metrics.split_for_parts();
     description.merge(openapi::with_role(described, Role::Viewer));
-    let metrics = metrics
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(needs(Role::Viewer), access::guard_metrics));
+    let metrics = metrics.layer(from_fn_with_state(needs(Role::Viewer), access::guard_metrics));
     let mut guarded = Router::new();
     for (least, routes) in
         [(Role::Viewer, viewing), (Role::Operator, operating), (Role::Admin, managing)]
     {
         let (routes, described) = routes.split_for_parts();
         description.merge(openapi::with_role(described, least));
-        let routes = routes
-            .method_not_allowed_fallback(wrong_method)
-            .layer(from_fn_with_state(needs(least), access::guard));
+        let routes = routes.layer(from_fn_with_state(needs(least), access::guard));
         guarded = guarded.merge(routes);
     }
-    open.method_not_allowed_fallback(wrong_method)
-        .layer(Extension(Arc::new(description)))
+    open.layer(Extension(Arc::new(contract::complete(&description))))
         .merge(metrics)
         .merge(guarded.merge(sessions).layer(map_response(not_stored)))
         .merge(dashboard::routes())
+        // One path may take several roles, by its methods, so this is said of all together.
+        .method_not_allowed_fallback(wrong_method)
         .fallback(no_such_path)
         .with_state(api)
 }

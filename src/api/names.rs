@@ -47,6 +47,11 @@ pub(super) fn no_site(snapshot: &Snapshot, text: &str) -> ApiError {
     not_found(&format!("no site is called `{text}`"), text, names)
 }
 
+pub(super) fn no_zone(snapshot: &Snapshot, text: &str) -> ApiError {
+    let names = snapshot.zones.iter().map(|it| it.zone.name().to_string()).collect();
+    not_found(&format!("no zone is called `{text}`"), text, names)
+}
+
 pub(super) fn not_found(detail: &str, text: &str, names: Vec<String>) -> ApiError {
     let near = nearest(text, names.iter().map(String::as_str)).map(str::to_owned);
     ApiError::not_found(detail, near.into_iter().collect())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Extension;
+use serde_json::Value;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{AdditionalProperties, AllOfBuilder, OneOfBuilder, Schema, Type};
@@ -15,7 +16,7 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-use super::view::Problem;
+use super::view::{self, Problem};
 use crate::model::Role;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -58,8 +59,8 @@ pub(super) fn with_role(mut api: OpenApi, role: Role) -> OpenApi {
     get, path = "/openapi.json", tag = "monitoring", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value, content_type = "application/json")),
 )]
-pub(super) async fn document(Extension(description): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
-    Json(OpenApi::clone(&description))
+pub(super) async fn document(Extension(description): Extension<Arc<Value>>) -> Json<Value> {
+    Json(Value::clone(&description))
 }
 
 /// What every request with a token may be refused with.
@@ -104,8 +105,10 @@ impl<T: ToSchema> IntoResponses for Changed<T> {
             let number = number.description(Some("Of the snapshot that has the change"));
             let dry_run = ObjectBuilder::new().schema_type(Type::Boolean);
             let dry_run = dry_run.description(Some("True where nothing was changed"));
+            let pending = Ref::from_schema_name(view::PendingChange::name());
             let object = ObjectBuilder::new().property("generation", number);
-            object.property("dry_run", dry_run).required("generation")
+            let object = object.property("dry_run", dry_run).property("pending", pending);
+            object.required("generation")
         };
         let now = Ref::from_schema_name(T::name());
         let with = AllOfBuilder::new().item(generation().build()).item(now).build();
@@ -145,6 +148,7 @@ impl IntoResponses for Storing {
             ("400", problem("What is sent makes no sense")),
             ("408", problem("The body did not arrive in time")),
             ("413", problem("The body is too long")),
+            ("422", problem("It would end at once, or there is nothing that could end")),
             ("500", problem("A fault in Farol")),
             ("503", problem("The daemon is stopping")),
             ("507", problem("The change could not be stored, so it was not made")),

@@ -7,12 +7,13 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
 
 use super::access::{Author, Peer, authorize, bearer, forbid_unseen, is_token};
-use super::body::read_body;
 use super::error::ApiError;
 use super::names::find_key;
 use super::openapi::{Guarded, Reporting};
+use super::reading::{flag, read_body, text};
 use super::{Api, FromPath, Refused, view};
 use crate::model::{EndpointKey, Name, Protocol, Role, TokenHash, is_hidden};
 use crate::probe::{Report, Unheard};
@@ -59,8 +60,10 @@ pub(super) async fn report(
         forbid_unseen(&api, &author, named.as_slice())?;
     }
     let key = key?;
-    let request: view::ReportRequest = read_body(&body?)?;
-    let (healthy, reason) = (request.healthy, reason(request)?);
+    let (healthy, reason) = read_body(&body?, |fields| {
+        let (healthy, why) = (fields.required("healthy", flag), fields.optional("reason", reason));
+        Some((healthy?, why.flatten()))
+    })?;
     api.control.report(Report { key, healthy, reason }).await.map_err(|error| {
         let status = match error {
             Unheard::NotAwaited => StatusCode::CONFLICT,
@@ -81,11 +84,10 @@ fn token_of<'s>(snapshot: &'s Snapshot, key: &EndpointKey) -> Option<&'s TokenHa
     }
 }
 
-fn reason(request: view::ReportRequest) -> Result<Option<Arc<str>>, ApiError> {
-    let reason = request.reason.as_deref().map(str::trim).filter(|it| !it.is_empty());
-    if reason.is_some_and(|it| it.chars().count() > REASON_MOST || it.contains(is_hidden)) {
-        let told = format!("reason: write up to {REASON_MOST} visible characters on one line");
-        return Err(ApiError::bad_request(told));
+fn reason(value: &Value) -> Result<Option<Arc<str>>, String> {
+    let reason = text(value)?;
+    if reason.chars().count() > REASON_MOST || reason.contains(is_hidden) {
+        return Err(format!("write up to {REASON_MOST} visible characters on one line"));
     }
-    Ok(reason.map(Arc::from))
+    Ok(Some(reason.trim()).filter(|it| !it.is_empty()).map(Arc::from))
 }

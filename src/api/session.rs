@@ -12,10 +12,10 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use super::access::{
     Author, Denied, Peer, denial, ended_cookie, forbid_foreign, secret_of, session_cookie,
 };
-use super::body::read_body;
 use super::error::ApiError;
 use super::look::now;
 use super::openapi::Guarded;
+use super::reading::{read_body, text};
 use super::{Api, Refused, view};
 use crate::clock::rfc3339;
 use crate::store::{chain, secret};
@@ -55,10 +55,10 @@ pub(super) async fn sign_in(
     let peer = peer.map_or_else(Peer::unknown, |it| it.0);
     // A page of somebody else must not sign its visitors in as somebody else either.
     forbid_foreign(&api, &headers, &peer, false)?;
-    let request: view::SessionRequest = read_body(&body?)?;
+    let token = read_body(&body?, |fields| fields.required("token", text).map(str::to_owned))?;
     let secret = secret()
         .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, chain(&error)))?;
-    let signed_in = api.access.sign_in(request.token.trim(), &secret, &peer, now(&api));
+    let signed_in = api.access.sign_in(token.trim(), &secret, &peer, now(&api));
     let author = signed_in.map_err(|denied| match denied {
         Denied::Wrong => ApiError::new(
             StatusCode::UNAUTHORIZED,

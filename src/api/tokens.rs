@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::access::{Author, Listed, ManageError};
-use super::body::read_body;
 use super::error::ApiError;
 use super::look::now;
 use super::openapi::Guarded;
+use super::reading::{Fields, Sent, Wrong, name, one_of, parsed, read_body, read_query, text};
 use super::stamp::expiry;
 use super::{Api, FromPath, Refused, view};
 use crate::clock::{Clock, rfc3339};
@@ -42,6 +42,7 @@ pub(super) async fn tokens(State(api): State<Arc<Api>>) -> Json<view::Tokens> {
         (status = 200, description = "It opens something from now on", body = view::CreatedToken),
         (status = 400, description = "What is sent makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 408, description = "The body did not arrive in time", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 422, description = "There can be no such token", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 409, description = "There are too many tokens", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 413, description = "The body is too long", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 507, description = "It could not be stored, so it was not made", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
@@ -53,10 +54,13 @@ pub(super) async fn create_token(
     Extension(author): Extension<Author>,
     body: Result<Bytes, BytesRejection>,
 ) -> Refused<Json<view::CreatedToken>> {
-    let request: view::TokenRequest = read_body(&body?)?;
-    let grant = read_grant(&request)?;
     let now = Clock::time_of_day();
-    let expires = request.expires.as_deref().map(|it| expiry(it, "the token", now)).transpose()?;
+    let (grant, expires) = read_body(&body?, |fields| {
+        let grant = grant(fields);
+        let end = |it: &Value| expiry(text(it)?, "the token", now);
+        let expires = fields.optional("expires", end);
+        Some((grant?, expires))
+    })?;
     let (by, access) = (author.name.clone(), api.access.clone());
     let (store, record) = (api.store.clone(), record(&author, "create token"));
     let make = move || {
@@ -75,14 +79,6 @@ pub(super) async fn create_token(
     let grant = issued.grant.clone();
     let listed = Listed { grant, source: "api", issued: Some(issued), last_used: None };
     Ok(Json(view::CreatedToken { secret, token: shown(listed, now) }))
-}
-
-/// Whether to do what is hardly meant.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RevokeQuery {
-    #[serde(default)]
-    force: bool,
 }
 
 /// Revokes a token
@@ -108,12 +104,11 @@ pub(super) async fn revoke_token(
     State(api): State<Arc<Api>>,
     Extension(author): Extension<Author>,
     path: FromPath<String>,
-    query: Result<Query<RevokeQuery>, QueryRejection>,
+    query: Sent,
 ) -> Refused<Json<view::Token>> {
     let Path(text) = path?;
-    let Query(RevokeQuery { force }) = query.map_err(|error| {
-        ApiError::bad_request(format!("{}; send ?force=true or nothing", error.body_text()))
-    })?;
+    let words = [("true", true), ("false", false)];
+    let force = read_query(query, |it| Some(it.optional("force", one_of(words)) == Some(true)))?;
     let id: TokenId = text.parse().map_err(|_| refusal(ManageError::NoToken(text)))?;
     if author.token == Some(id) && !force {
         let detail = "it is the token that you come with, which would let you in no more; send ?force=true (`farol token revoke --force`) if that is meant";
@@ -182,23 +177,19 @@ fn refusal(error: ManageError) -> ApiError {
     ApiError::new(status, chain(&error))
 }
 
-fn read_grant(request: &view::TokenRequest) -> Result<Grant, ApiError> {
-    let wrong = |key: &str, found: &str, why: &dyn std::fmt::Display| {
-        ApiError::bad_request(format!("{key}: found `{found}`; {why}"))
+fn grant(fields: &mut Fields<'_>) -> Option<Grant> {
+    let own_name = |it: &Value| match parsed::<Ident>(it)? {
+        it if it.as_str() == Grant::OWN_TOKEN => {
+            let told = "that is the name of the token in `admin.token`; take another";
+            Err(Wrong::Sense(told.to_owned()))
+        }
+        it => Ok(it),
     };
-    let name: Ident = request.name.parse().map_err(|error| wrong("name", &request.name, &error))?;
-    if name.as_str() == Grant::OWN_TOKEN {
-        let why = "that is the name of the token in `admin.token`; take another";
-        return Err(wrong("name", Grant::OWN_TOKEN, &why));
-    }
-    let role: Role = request.role.parse().map_err(|error| wrong("role", &request.role, &error))?;
-    if request.profiles.len() > Scopes::MOST {
-        return Err(ApiError::bad_request(format!("profiles: send at most {}", Scopes::MOST)));
-    }
-    let scope = |it: &String| it.parse::<Scope>().map_err(|error| wrong("profiles", it, &error));
-    let scopes: Scopes = request.profiles.iter().map(scope).collect::<Result<_, _>>()?;
-    let grant = Grant::new(name, role, scopes);
-    grant.map_err(|error| ApiError::bad_request(format!("profiles: {error}")))
+    let own_name = fields.required("name", own_name);
+    let role = fields.required("role", parsed::<Role>);
+    let scopes = fields.values("profiles", 0..=Scopes::MOST, name::<Scope>);
+    let grant = Grant::new(own_name?, role?, scopes?.into_iter().collect());
+    grant.map_err(|error| fields.wrong("profiles", Wrong::Sense(error.to_string()))).ok()
 }
 
 fn shown(listed: Listed, now: Timestamp) -> view::Token {

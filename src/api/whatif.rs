@@ -1,5 +1,6 @@
 //! `POST /v1/whatif`: what answers would be after changes that are only thought of.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,19 +8,20 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
+use serde_json::Value;
 
 use super::access::{Author, forbid_unseen, reached};
-use super::body::{endpoint_change, read_body};
+use super::body::endpoint_setting;
 use super::error::ApiError;
 use super::explain::Asking;
 use super::look::now;
 use super::names::{find_profile, not_found};
 use super::openapi::Guarded;
+use super::reading::{Fields, one_of, read_body, text};
 use super::render::percent;
 use super::{Api, Refused, view};
-use crate::model::{Family, Ident, Method, Name, RecordType};
+use crate::model::{Family, Ident, Method, Name};
 use crate::routing::Basis;
-use crate::settings::nearest;
 use crate::snapshot::{
     Fate, Leaf, Outcome, Question, Row, Snapshot, Thought, Warning, WhatIf, WhatIfError, what_if,
 };
@@ -39,6 +41,7 @@ const MAX_CHANGES: usize = 100;
         (status = 400, description = "What is sent makes no sense", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 404, description = "No profile, endpoint or site is called so", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 408, description = "The body did not arrive in time", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
+        (status = 422, description = "The method doesn't fit the profile, or the client is no network", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         (status = 413, description = "The body is too long", body = view::Problem, content_type = view::Problem::MEDIA_TYPE),
         Guarded,
     ),
@@ -48,16 +51,16 @@ pub(super) async fn whatif(
     Extension(author): Extension<Author>,
     body: Result<Bytes, BytesRejection>,
 ) -> Refused<Json<view::WhatIf>> {
-    let request: view::WhatIfRequest = read_body(&body?)?;
+    let asked = read_body(&body?, Asked::read)?;
     let (snapshot, now) = (api.live.load(), now(&api));
-    if let Ok(profile) = request.profile.parse::<Name>().as_ref()
+    if let Ok(profile) = asked.profile.parse::<Name>().as_ref()
         && author.scopes.are_limited()
     {
         // Its answers show what its endpoints stand for.
         forbid_unseen(&api, &author, &reached(&snapshot, profile))?;
     }
     let answer = tokio::task::spawn_blocking(move || {
-        let question = question(&snapshot, &request)?;
+        let question = asked.about(&snapshot)?;
         let answer = what_if(&snapshot, &question, now).map_err(refusal)?;
         Ok(Json(render(&snapshot, &question, answer)))
     });
@@ -67,75 +70,69 @@ pub(super) async fn whatif(
     })
 }
 
-fn question(snapshot: &Snapshot, request: &view::WhatIfRequest) -> Result<Question, ApiError> {
-    let profile = find_profile(snapshot, &request.profile)?.profile.name.clone();
-    let family = request.record_type.as_deref().map(|text| {
-        let record_type: Option<RecordType> = text.parse().ok();
-        record_type
-            .and_then(Family::of)
-            .ok_or_else(|| ApiError::bad_request(format!("type: found `{text}`; write A or AAAA")))
-    });
-    let client = request.client.as_deref().map(|it| Asking::read(Some(it))).transpose()?;
-    if request.changes.len() > MAX_CHANGES {
-        return Err(ApiError::bad_request(format!("changes: send at most {MAX_CHANGES}")));
-    }
-    let changes = request.changes.iter().map(thought).collect::<Result<_, _>>()?;
-    let (family, client) = (family.transpose()?, client.map(|it| it.address));
-    Ok(Question { profile, family, client, changes })
+/// What is asked, of a profile that may not be there.
+struct Asked {
+    profile: String,
+    family: Option<Family>,
+    client: Option<IpAddr>,
+    changes: Vec<Thought>,
 }
 
-fn thought(change: &view::WhatIfChange) -> Result<Thought, ApiError> {
-    let (kind, target, fate) = match change {
-        view::WhatIfChange::Fail(target) => ("fail", target, Fate::Fail),
-        view::WhatIfChange::Drain(target) => ("drain", target, Fate::Drain),
-        view::WhatIfChange::Undrain(target) => ("undrain", target, Fate::Undrain),
-        view::WhatIfChange::Method(label) => return method(label),
-        view::WhatIfChange::Set(setting) => return set(setting),
-    };
-    let wrong = || {
-        ApiError::bad_request(format!(
-            "{kind}: found `{target}`; write `site/NAME` or `endpoint/NAME`, where names of nested endpoints are like `eu/dublin`"
-        ))
-    };
-    match target.split_once('/') {
-        Some(("site", name)) => Ok(Thought::Site(name.parse().map_err(|_| wrong())?, fate)),
-        Some(("endpoint", path)) => Ok(Thought::Endpoint(read_path(path).ok_or_else(wrong)?, fate)),
-        _ => Err(wrong()),
+impl Asked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let client = |it: &Value| Asking::read(text(it)?).map(|it| it.address);
+        let profile = fields.required("profile", |it| text(it).map(str::to_owned));
+        let family = fields.optional("type", one_of([("A", Family::V4), ("AAAA", Family::V6)]));
+        let client = fields.optional("client", client);
+        let changes = fields.objects("changes", 0..=MAX_CHANGES, thought);
+        Some(Self { profile: profile?, family, client, changes: changes? })
+    }
+
+    fn about(self, snapshot: &Snapshot) -> Result<Question, ApiError> {
+        let profile = find_profile(snapshot, &self.profile)?.profile.name.clone();
+        let Self { family, client, changes, .. } = self;
+        Ok(Question { profile, family, client, changes })
     }
 }
 
-fn method(label: &str) -> Result<Thought, ApiError> {
-    let all = Method::ALL.map(Method::label);
-    let found = Method::ALL.into_iter().find(|it| it.label() == label);
-    found.map(Thought::Method).ok_or_else(|| {
-        let near = nearest(label, all).map(|it| format!(" (did you mean {it}?)"));
-        ApiError::bad_request(format!(
-            "method: found `{label}`{}; write one of {}",
-            near.unwrap_or_default(),
-            all.join(", ")
-        ))
+fn thought(fields: &mut Fields<'_>) -> Option<Thought> {
+    let methods = Method::ALL.map(|it| (it.label(), it));
+    let thoughts = [
+        fields.present("fail", |it| target(it, Fate::Fail)),
+        fields.present("drain", |it| target(it, Fate::Drain)),
+        fields.present("undrain", |it| target(it, Fate::Undrain)),
+        fields.object("set", set),
+        fields.present("method", one_of(methods)).map(Thought::Method),
+    ];
+    if fields.only_key().is_none() {
+        fields.wrong_whole("send one of fail, drain, undrain, set, method");
+    }
+    thoughts.into_iter().flatten().next()
+}
+
+fn target(value: &Value, fate: Fate) -> Result<Thought, String> {
+    let thought = match text(value)?.split_once('/') {
+        Some(("site", name)) => name.parse().ok().map(|it| Thought::Site(it, fate)),
+        Some(("endpoint", path)) => read_path(path).map(|it| Thought::Endpoint(it, fate)),
+        _ => None,
+    };
+    thought.ok_or_else(|| {
+        "write `site/NAME` or `endpoint/NAME`, where names of nested endpoints are like `eu/dublin`"
+            .to_owned()
     })
 }
 
-fn set(setting: &view::WhatIfSetting) -> Result<Thought, ApiError> {
-    let change = endpoint_change(&view::EndpointPatch {
-        weight: setting.weight.map(Some),
-        priority: setting.priority.map(Some),
-        enabled: setting.enabled.map(Some),
-        forced: setting.forced.clone().map(Some),
-        ..view::EndpointPatch::default()
-    })?;
-    let name = &setting.endpoint;
-    let path = read_path(name).ok_or_else(|| {
-        ApiError::bad_request(format!(
-            "set: `{name}` is no endpoint's name, such as `orlando` or `eu/dublin`"
-        ))
-    })?;
-    if change.is_empty() {
-        let detail = "set: changes nothing; send weight, priority, enabled or forced";
-        return Err(ApiError::bad_request(detail));
+fn set(fields: &mut Fields<'_>) -> Option<Thought> {
+    let path = |it: &Value| {
+        let path = read_path(text(it)?);
+        path.ok_or_else(|| "write an endpoint's name, such as `orlando` or `eu/dublin`".to_owned())
+    };
+    let path = fields.required("endpoint", path);
+    let change = endpoint_setting(fields);
+    if change.is_empty() && !fields.is_faulty() {
+        fields.wrong_whole("changes nothing; send weight, priority, enabled or forced");
     }
-    Ok(Thought::Endpoint(path, Fate::Set(change)))
+    Some(Thought::Endpoint(path?, Fate::Set(change)))
 }
 
 fn read_path(text: &str) -> Option<Vec<Ident>> {
@@ -148,7 +145,9 @@ fn refusal(error: WhatIfError) -> ApiError {
         WhatIfError::NoProfile(_) => ApiError::not_found(detail, Vec::new()),
         WhatIfError::NoEndpoint { text, known, .. } => not_found(&detail, &text, known),
         WhatIfError::NoSite { site, known, .. } => not_found(&detail, site.as_str(), known),
-        WhatIfError::Misfit { .. } => ApiError::bad_request(format!("method: {detail}")),
+        WhatIfError::Misfit { .. } => {
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, format!("method: {detail}"))
+        }
     }
 }
 

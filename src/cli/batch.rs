@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::client::{ChangeOptions, ClientOptions};
+use super::client::{ChangeOptions, ClientOptions, UndoOptions};
 use super::endpoint::endpoint_table;
 use super::output::ending;
 use crate::api::view;
@@ -16,6 +16,7 @@ use crate::api::view;
   {"changes": [
     {"profile": "app.gtm.example", "endpoint": "seattle", "weight": 20},
     {"profile": "app.gtm.example", "endpoint": "orlando", "forced": null},
+    {"profile": "www.gtm.example", "enabled": false},
     {"site": "orlando", "drained": true}
   ], "reason": "new firewall", "expires": "2h"}
 
@@ -38,6 +39,8 @@ enum Verb {
         file: PathBuf,
         #[command(flatten)]
         change: ChangeOptions,
+        #[command(flatten)]
+        undo: UndoOptions,
         /// When what they set is undone by itself: how long from now on, like 30m, or a time like 2026-11-22T18:00:00Z
         #[arg(long, value_name = "DURATION|TIME")]
         expires: Option<String>,
@@ -46,13 +49,15 @@ enum Verb {
 
 impl Batch {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Verb::Apply { file, change, expires } = self.verb;
+        let Verb::Apply { file, change, undo, expires } = self.verb;
         let mut batch = read(&file)?;
         let ChangeOptions { reason, dry_run, override_guardrail } = change;
         batch.reason = reason.or(batch.reason);
         batch.expires = expires.or(batch.expires);
         batch.override_guardrail = override_guardrail.or(batch.override_guardrail);
         batch.dry_run |= dry_run;
+        batch.confirm_within = undo.confirm_within.or(batch.confirm_within);
+        batch.undo_if_worse |= undo.undo_if_worse;
         self.client.run(async |client, output| {
             let answer = client.post::<view::Batch>(&["changes"], &batch, None).await?;
             output.show(&answer.text, || report(&answer.value))
@@ -74,7 +79,7 @@ fn read(file: &Path) -> anyhow::Result<view::BatchRequest> {
 }
 
 fn report(batch: &view::Batch) -> String {
-    let view::Batch { generation, dry_run, profiles, sites } = batch;
+    let view::Batch { generation, dry_run, pending, profiles, sites } = batch;
     let mut parts = Vec::new();
     if !profiles.is_empty() {
         parts.push(endpoint_table(profiles, false, false));
@@ -83,6 +88,6 @@ fn report(batch: &view::Batch) -> String {
         format!("site {}: {}", it.name, if it.drained { "drained" } else { "in service" })
     };
     parts.extend(sites.iter().map(state));
-    parts.push(ending(*generation, *dry_run));
+    parts.push(ending(*generation, *dry_run, pending.as_ref()));
     parts.join("\n")
 }

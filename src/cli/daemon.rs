@@ -30,6 +30,7 @@ use crate::metrics::{DnsCounters, Exposure, Metrics};
 use crate::settings::{Reading, Settings};
 use crate::snapshot::{Live, Snapshot};
 use crate::supervision::Detector;
+use crate::traffic::Traffic;
 
 /// How long each may take to end, in this order; 9 s in all.
 const API_PATIENCE: Duration = Duration::from_secs(2);
@@ -131,6 +132,7 @@ impl Daemon {
             max_age: settings.state.max_age,
             metrics: state,
         };
+        let traffic = Arc::new(Traffic::default());
         let lost = logs.lost.clone();
         let metrics = Metrics::new(registry, live.clone(), counters, exposure, lost, started);
         let api = Arc::new(Api {
@@ -138,6 +140,7 @@ impl Daemon {
             store,
             timelines,
             events,
+            traffic: traffic.clone(),
             control: handle.clone(),
             metrics,
             clock,
@@ -159,6 +162,9 @@ impl Daemon {
         let mut outer = Stage::new(API_PATIENCE);
         let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);
         outer.keep(gauges::API, &supervision, serve);
+        let drained = live.clone();
+        let measure = move |stop| traffic.clone().measure(drained.clone(), stop);
+        outer.keep(gauges::TRAFFIC, &supervision, measure);
         let published = live.clone();
         let look = move |stop| watch_for_stale(published.clone(), clock, stop);
         outer.keep(gauges::STALE, &supervision, look);

@@ -113,6 +113,17 @@ fn in_words(kind: &str, data: &Value) -> String {
             format!("{} changed {}{}", text("by"), text("change"), because(&data["reason"]))
         }
         "expiry" => format!("the time of {}'s change is over: {}", text("by"), text("change")),
+        "settled" => {
+            let changes = data["changes"].as_array().into_iter().flatten();
+            let changes: Vec<&str> = changes.filter_map(Value::as_str).collect();
+            format!(
+                "{}'s change {} ({}): {}",
+                text("by"),
+                data["id"],
+                changes.join(", "),
+                text("outcome")
+            )
+        }
         "fail_open" if data["fail_open"] == true => {
             format!("{} answers without heeding health", text("profile"))
         }

@@ -15,8 +15,9 @@ pub(super) const KEEPER: &str = "keeper";
 pub(super) const PROBER: &str = "prober";
 pub(super) const RESOLVER: &str = "resolver";
 pub(super) const STALE: &str = "stale";
+pub(super) const TRAFFIC: &str = "traffic";
 pub(super) const WATCHER: &str = "watcher";
-const TASKS: [&str; 6] = [API, KEEPER, PROBER, RESOLVER, STALE, WATCHER];
+const TASKS: [&str; 7] = [API, KEEPER, PROBER, RESOLVER, STALE, TRAFFIC, WATCHER];
 
 /// The parts of the daemon that give signs of life.
 pub(super) const CONTROL: &str = "control";

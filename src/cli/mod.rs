@@ -3,12 +3,14 @@
 mod audit;
 mod batch;
 mod certificate;
+mod change;
 mod check;
 mod client;
 mod completions;
 mod context;
 mod daemon;
 mod demo;
+mod drain;
 mod ending;
 mod endpoint;
 mod events;
@@ -39,6 +41,7 @@ mod token;
 mod top;
 mod watch;
 mod whatif;
+mod zone;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -70,7 +73,9 @@ enum Verb {
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
+    Zone(zone::Zone),
     Batch(batch::Batch),
+    Change(change::Change),
     History(history::History),
     Events(events::Events),
     Audit(audit::Audit),
@@ -98,7 +103,9 @@ pub fn main() -> ExitCode {
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),
+        Verb::Zone(verb) => verb.run(),
         Verb::Batch(verb) => verb.run(),
+        Verb::Change(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Events(verb) => verb.run(),
         Verb::Audit(verb) => verb.run(),

@@ -214,10 +214,30 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// How a change ends its report: it was made, or would be like that.
-pub(super) fn ending(generation: u64, dry_run: bool) -> String {
-    match dry_run {
-        true => "Nothing was changed: this is what would be.".to_owned(),
-        false => acknowledged(generation),
+pub(super) fn ending(
+    generation: u64,
+    dry_run: bool,
+    pending: Option<&view::PendingChange>,
+) -> String {
+    if dry_run {
+        return "Nothing was changed: this is what would be.".to_owned();
+    }
+    let made = acknowledged(generation);
+    match pending {
+        None => made,
+        Some(pending) => format!("{made}\n{}", held(pending)),
+    }
+}
+
+/// How changes may be undone by themselves yet.
+fn held(pending: &view::PendingChange) -> String {
+    let view::PendingChange { id, until, needs_confirmation, undo_if_worse, .. } = pending;
+    let worse = if *undo_if_worse { ", and undone at once if health gets worse" } else { "" };
+    match needs_confirmation {
+        true => {
+            format!("It is undone at {until}{worse}, unless you run: farol change confirm {id}")
+        }
+        false => format!("It is watched until {until}{worse}. To undo it: farol change undo {id}"),
     }
 }
 

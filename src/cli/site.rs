@@ -1,11 +1,14 @@
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ChangeOptions, ClientOptions, Failure, Seen};
+use super::client::{ChangeOptions, ClientOptions, Failure, Seen, UndoOptions};
+use super::drain::wait;
 use super::live::{Look, Watch};
 use super::output::{by, count, ending, table};
 use crate::api::view;
+use crate::settings::parse_duration;
 
 /// Look at sites, and move the traffic away from one or back.
 #[derive(Args, Debug)]
@@ -13,7 +16,8 @@ use crate::api::view;
   farol site list
   farol site list --watch
   farol site drain seattle --reason 'new firewall' --expires 2h
-  farol site undrain seattle")]
+  farol site drain seattle --wait --reason 'new firewall'   # until nobody can hold an answer that names it
+  farol site undrain seattle --ramp 5m")]
 pub(super) struct Site {
     #[command(flatten)]
     client: ClientOptions,
@@ -28,7 +32,7 @@ enum Verb {
     /// Move the traffic away from a site: no answer names its endpoints any more
     Drain(Drain),
     /// Bring a site back
-    Undrain(Which),
+    Undrain(Undrain),
 }
 
 #[derive(Args, Debug)]
@@ -37,6 +41,8 @@ struct Which {
     name: String,
     #[command(flatten)]
     change: ChangeOptions,
+    #[command(flatten)]
+    undo: UndoOptions,
     /// Only if nobody has changed a site since this ETag of `farol site list`
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,
@@ -49,6 +55,25 @@ struct Drain {
     /// When the drain ends by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
     #[arg(long, value_name = "DURATION|TIME")]
     expires: Option<String>,
+    /// Show how far it comes, and end when it is safe: no resolver keeps an answer that names the site, by its TTL
+    #[arg(long, conflicts_with = "dry_run")]
+    wait: bool,
+    /// Wait no longer than this, like 10m; the site stays drained
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+struct Undrain {
+    #[command(flatten)]
+    which: Which,
+    /// Take the share back little by little over this time, like 5m, in the place of the endpoints' slow_start
+    #[arg(long, value_name = "DURATION")]
+    ramp: Option<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "write how long, such as 30s, 10m or 1h30m".to_owned())
 }
 
 impl Site {
@@ -61,13 +86,37 @@ impl Site {
             return Ok(ExitCode::SUCCESS);
         }
         self.client.run(async |client, output| {
-            let (which, expires, verb) = match self.verb {
+            let (which, waits, verb, body) = match self.verb {
                 Verb::List(_) => return Ok(()),
-                Verb::Drain(Drain { which, expires }) => (which, expires, "drain"),
-                Verb::Undrain(which) => (which, None, "undrain"),
+                Verb::Drain(Drain { which, expires, wait, timeout }) => {
+                    let ChangeOptions { reason, dry_run, override_guardrail } =
+                        which.change.clone();
+                    let UndoOptions { confirm_within, undo_if_worse } = which.undo.clone();
+                    let body = view::DrainRequest {
+                        reason,
+                        expires,
+                        confirm_within,
+                        undo_if_worse,
+                        dry_run,
+                        override_guardrail,
+                    };
+                    (which, wait.then_some(timeout), "drain", serde_json::to_value(body)?)
+                }
+                Verb::Undrain(Undrain { which, ramp }) => {
+                    let ChangeOptions { reason, dry_run, override_guardrail } =
+                        which.change.clone();
+                    let UndoOptions { confirm_within, undo_if_worse } = which.undo.clone();
+                    let body = view::UndrainRequest {
+                        ramp,
+                        reason,
+                        confirm_within,
+                        undo_if_worse,
+                        dry_run,
+                        override_guardrail,
+                    };
+                    (which, None, "undrain", serde_json::to_value(body)?)
+                }
             };
-            let ChangeOptions { reason, dry_run, override_guardrail } = which.change;
-            let body = view::DrainRequest { reason, expires, dry_run, override_guardrail };
             let path = ["sites", &which.name, verb];
             let mut seen = Seen::new(which.if_match);
             loop {
@@ -79,7 +128,14 @@ impl Site {
                     Err(Failure::Changed { .. }) if seen.may_look_again() => {}
                     answer => {
                         let answer = answer?;
-                        return output.show(&answer.text, || report(before, &answer.value));
+                        let Some(timeout) = waits else {
+                            return output.show(&answer.text, || report(before, &answer.value));
+                        };
+                        if output.is_for_people() {
+                            output.show(&answer.text, || report(before, &answer.value))?;
+                        }
+                        let json = wait(&client, &which.name, timeout).await?;
+                        return output.show(&json, || format!("{} is safe.", which.name));
                     }
                 }
             }
@@ -103,7 +159,7 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
         (true, number) => format!("answers name none of its {}", count(number, "endpoint")),
         (false, number) => format!("{} of its {} healthy", site.healthy, count(number, "endpoint")),
     };
-    let end = ending(changed.generation, changed.dry_run);
+    let end = ending(changed.generation, changed.dry_run, changed.pending.as_ref());
     format!("{}: {change}; {healthy}\n{end}", site.name)
 }
 
@@ -143,6 +199,7 @@ mod tests {
             location: None,
             drained,
             drain: None,
+            returning: None,
             endpoints: 2,
             healthy: 1,
         }
@@ -151,7 +208,8 @@ mod tests {
     #[test]
     fn a_drain_says_what_it_did() {
         let told = |before, drained| {
-            let changed = view::Changed { generation: 7, dry_run: false, now: site(drained) };
+            let changed =
+                view::Changed { generation: 7, dry_run: false, pending: None, now: site(drained) };
             report(before, &changed).lines().next().unwrap().to_owned()
         };
         assert_eq!(

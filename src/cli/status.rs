@@ -289,7 +289,7 @@ mod tests {
             by: "ann".to_owned(),
             reason: None,
             at: "soon".to_owned(),
-            expires: None,
+            ..view::Drain::default()
         };
         let ill = view::Status {
             degraded: vec![endpoint("seattle", "connect: refused")],

@@ -93,7 +93,7 @@ impl WhatIf {
             let changes = fates.chain(self.undrain.into_iter().map(Undrain)).chain(settings);
             let request = view::WhatIfRequest {
                 profile: self.profile,
-                record_type: self.record_type,
+                record_type: self.record_type.map(|it| it.to_ascii_uppercase()),
                 client: self.client,
                 changes: changes.chain(self.method.map(Method)).collect(),
             };

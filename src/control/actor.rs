@@ -21,7 +21,7 @@ use super::{Command, Handle, Load, Refusal, Running, Surroundings, journal};
 use crate::clock::{Clock, reached};
 use crate::health::{Cause, Turn};
 use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
-use crate::model::{EndpointKey, Name, Timestamp};
+use crate::model::{EndpointKey, Name, Settled, Timestamp};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::resolve::Wanted;
 use crate::settings::Reading;
@@ -97,6 +97,8 @@ pub struct Control {
     saving: Option<Saving>,
     /// What the audit log has to be told beside the next changes.
     untold: Vec<Record>,
+    /// Pending changes that were undone while overrides are being written that have them.
+    undone: Vec<(u64, Settled)>,
     /// When to write the overrides again: some have ended that are on the disk still, or others serve than it says.
     rewrite: Option<Instant>,
     /// Whether it was told that they couldn't be.
@@ -127,6 +129,7 @@ impl Control {
             due: None,
             saving: None,
             untold: Vec::new(),
+            undone: Vec::new(),
             rewrite,
             is_behind: false,
             loading: None,
@@ -225,11 +228,20 @@ impl Control {
         if self.world.is_edited() {
             let started = Instant::now();
             let changes = self.world.publish(self.parts.clock.both());
-            self.put_live(started, &changes, why);
+            let worse = self.put_live(started, &changes, why);
+            if !worse.is_empty() {
+                self.undo_worse(worse);
+            }
         }
     }
 
-    fn put_live(&mut self, started: Instant, changes: &Changes, why: &Why<'_>) {
+    /// Puts the world's snapshot in force and tells of it. Gives the pending changes that are to be undone for it.
+    fn put_live(
+        &mut self,
+        started: Instant,
+        changes: &Changes,
+        why: &Why<'_>,
+    ) -> Vec<(u64, String)> {
         if self.world.take_serving_changed() {
             self.rewrite.get_or_insert_with(Instant::now);
         }
@@ -242,11 +254,13 @@ impl Control {
         journal::published(changes, &caused);
         caused.iter().for_each(|(it, _)| drop(self.heard.remove(&it.key)));
         self.tell_listeners(changes, &caused);
+        let worse = self.world.worsened(&caused);
         self.parts.timelines.add(caused.into_iter());
         self.parts.timelines.notify();
         for (key, heard) in self.heard.drain() {
             journal::verdict(&key, heard.verdict, heard.reason.as_deref().unwrap_or_default());
         }
+        worse
     }
 
     fn tell_listeners(&self, changes: &Changes, caused: &[(&Transition, Cause)]) {

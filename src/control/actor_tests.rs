@@ -12,7 +12,9 @@ use super::tests::{CONFIG, drain, key, model, stamp, statuses, until, verdict, w
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::{ControlMetrics, Exposure, ProbeMetrics, StateMetrics};
-use crate::model::{Change as Field, Forced, Now, Overrides, Timestamp, Verdict};
+use crate::model::{
+    Change as Field, EndpointChange, Forced, Now, Overrides, Stamp, Timestamp, Verdict,
+};
 use crate::probe::{Prober, VerdictChange};
 use crate::resolve::Wanted;
 use crate::settings::load_text;
@@ -56,6 +58,7 @@ struct Running {
     config: Arc<Mutex<String>>,
     /// What was called of the surroundings, in order.
     calls: Arc<Mutex<Vec<&'static str>>>,
+    events: Arc<Events>,
     dir: tempfile::TempDir,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -91,7 +94,7 @@ impl Running {
         let (verdicts, heard) = mpsc::channel(16);
         // A prober that is never run: only the test says verdicts.
         let (_, watch) = Prober::new(Clock::start(), probes, verdicts.clone(), watch::channel(1).1);
-        let calls = Arc::default();
+        let (calls, events) = (Arc::default(), Arc::<Events>::default());
         let settings = load_text(Path::new("farol.toml"), CONFIG).unwrap();
         let (_, resolved) = mpsc::channel(16);
         let nothing = Wanted { names: Vec::new(), servers: settings.resolver.clone() };
@@ -106,7 +109,7 @@ impl Running {
             load,
             running: super::Running::of(&settings),
             timelines: Arc::default(),
-            events: Arc::default(),
+            events: Arc::clone(&events),
             surroundings: Box::new(Notes(Arc::clone(&calls))),
             reading: watch::Sender::default(),
             heart: Heart::new("control"),
@@ -117,7 +120,7 @@ impl Running {
         let (control, handle) = Control::new(world, parts);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         tasks.spawn(control.run(stop.clone()));
-        Self { handle, live, verdicts, config, calls, dir, stop, tasks }
+        Self { handle, live, verdicts, config, calls, events, dir, stop, tasks }
     }
 
     async fn stop(mut self) -> tempfile::TempDir {
@@ -133,7 +136,7 @@ async fn a_change_is_live_and_durable_when_it_is_acknowledged() {
     let change = EndpointChange { forced: Field::Set(Forced::Down), ..EndpointChange::default() };
     let change = Change::Endpoint(key("app.z.", "a"), change);
     let made = running.handle.change(Request::new(change, stamp())).await.unwrap();
-    assert_eq!((made.generation, running.live.load().generation), (2, 2));
+    assert_eq!((made.snapshot.generation, running.live.load().generation), (2, 2));
     assert_eq!(statuses(&running.live.load(), "app.z."), "DC");
     let dir = running.stop().await;
     let stored = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
@@ -423,7 +426,7 @@ fn a_reload_waits_for_a_change_that_is_being_written() {
         });
         let handle = running.handle.clone();
         asked.spawn(async move {
-            handle.change(Request::new(drain(true), stamp())).await.unwrap().generation
+            handle.change(Request::new(drain(true), stamp())).await.unwrap().snapshot.generation
         });
         turns().await;
         go.send(()).unwrap();
@@ -471,7 +474,7 @@ async fn a_failover_is_kept_and_a_failback_on_the_disk_when_it_is_acknowledged()
     }
     let failed_back =
         running.handle.change(Request::new(Change::FailBack(app.clone()), stamp())).await;
-    assert_eq!(failed_back.unwrap().generation, running.live.load().generation);
+    assert_eq!(failed_back.unwrap().snapshot.generation, running.live.load().generation);
     assert!(!waits());
     assert!(!stored().contains(r#"["b"]"#), "{}", stored());
     let www = Change::FailBack(key("www.z.", "a").profile);
@@ -500,4 +503,33 @@ async fn a_slow_start_after_a_quiet_day_makes_up_for_no_steps() {
     let published = running.live.load().generation - before.generation;
     assert!((4..=10).contains(&published), "{published} snapshots in three seconds");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_is_undone_when_the_probes_find_worse_and_the_disk_knows_it() {
+    let world = world();
+    let worse = verdict(&world, "app.z.", "b", Verdict::Degraded);
+    let running = Running::start_in(tempfile::tempdir().unwrap(), world);
+    let change = EndpointChange { weight: Field::Set(9), ..EndpointChange::default() };
+    let until = Clock::time_of_day().0 + 3_600_000;
+    let hold = Hold { until: Timestamp(until), needs_confirmation: true, undo_if_worse: true };
+    let change = Change::Endpoint(key("app.z.", "a"), change);
+    let request = Request { hold: Some(hold), ..Request::new(change, stamp()) };
+    let dry = Request { dry_run: true, ..request.clone() };
+    assert_eq!(running.handle.change(dry).await.unwrap().pending, None);
+    let made = running.handle.change(request).await.unwrap();
+    assert_eq!((made.pending, made.snapshot.pending.len()), (Some(1), 1));
+    let mut events = running.events.listen();
+    running.verdicts.send(worse).await.unwrap();
+    let words = "undone, as health got worse: app.z. b is Degraded";
+    let undone = |it: &Arc<Event>| match &it.what {
+        Happening::Expiry(expired) => expired.to_string().ends_with(words),
+        _ => false,
+    };
+    while !running.events.after(0, 100).events.iter().any(undone) {
+        events.changed().await.unwrap();
+    }
+    let dir = running.stop().await;
+    let stored = Store::open(dir.path()).unwrap().load().unwrap().stored.unwrap();
+    assert_eq!(stored, Overrides { numbered: 1, ..Overrides::default() });
 }

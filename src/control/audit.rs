@@ -29,7 +29,10 @@ impl Asking<'_> {
         match change {
             Change::Endpoint(key, _) => name_endpoint(&mut record, key),
             Change::Site { name, .. } => record.site = Some(name.to_string()),
-            Change::FailBack(profile) => record.profile = Some(profile.to_string()),
+            Change::FailBack(profile) | Change::Profile { name: profile, .. } => {
+                record.profile = Some(profile.to_string());
+            }
+            Change::Confirm(number) | Change::Undo(number) => record.change = Some(*number),
         }
         record
     }
@@ -39,8 +42,12 @@ impl Asking<'_> {
 pub(super) fn in_force(change: &Change, overrides: &Overrides) -> Values {
     match change {
         Change::Endpoint(key, _) => overrides.endpoints.get(key).map(values).unwrap_or_default(),
+        Change::Profile { name, .. } => {
+            let enabled = overrides.profiles.get(name);
+            enabled.map(|it| enabled_is(it.value)).unwrap_or_default()
+        }
         Change::Site { name, .. } => drained(overrides.drained_sites.contains_key(name)),
-        Change::FailBack(_) => Values::new(),
+        Change::FailBack(_) | Change::Confirm(_) | Change::Undo(_) => Values::new(),
     }
 }
 
@@ -61,9 +68,20 @@ pub(super) fn expired(expired: &Expired, now: Timestamp) -> Record {
             record.before.insert(field.to_owned(), value);
             record.after.insert(field.to_owned(), Value::Null);
         }
+        Subject::Profile { name, enabled } => {
+            record.profile = Some(name.to_string());
+            record.before = enabled_is(*enabled);
+            record.after.insert("enabled".to_owned(), Value::Null);
+        }
         Subject::Site(site) => {
             record.site = Some(site.to_string());
             (record.before, record.after) = (drained(true), drained(false));
+        }
+        Subject::Ramp(site) => record.site = Some(site.to_string()),
+        Subject::Pending { number, how, .. } => {
+            "settle".clone_into(&mut record.action);
+            record.change = Some(*number);
+            record.outcome = how.to_string();
         }
     }
     record
@@ -91,16 +109,23 @@ pub(super) fn reloaded(
 fn action(change: &Change) -> &'static str {
     match change {
         Change::Endpoint(_, change) if change.only_clears() => "clear",
-        Change::Endpoint(..) => "set",
+        Change::Profile { enabled: None, .. } => "clear",
+        Change::Endpoint(..) | Change::Profile { .. } => "set",
         Change::Site { drained: true, .. } => "drain",
         Change::Site { drained: false, .. } => "undrain",
         Change::FailBack(_) => "failback",
+        Change::Confirm(_) => "confirm",
+        Change::Undo(_) => "undo",
     }
 }
 
 fn name_endpoint(record: &mut Record, key: &EndpointKey) {
     record.profile = Some(key.profile.to_string());
     record.endpoint = Some(key.endpoint.to_string());
+}
+
+fn enabled_is(enabled: bool) -> Values {
+    Values::from_iter([("enabled".to_owned(), enabled.into())])
 }
 
 fn drained(is: bool) -> Values {

@@ -48,24 +48,8 @@ impl fmt::Display for Breach {
 impl World {
     /// Whether changes could break one: of the profiles that they are about, and those that these are nested in.
     pub(super) fn are_guarded(&self, changes: &[Change]) -> bool {
-        let mut slots: BTreeSet<u32> = BTreeSet::new();
-        for change in changes {
-            match change {
-                Change::Endpoint(key, _) => slots.extend(self.snapshot.slot(&key.profile)),
-                Change::FailBack(profile) => slots.extend(self.snapshot.slot(profile)),
-                Change::Site { name, .. } => {
-                    let tables = (0..).zip(self.snapshot.profiles.iter());
-                    let is_there = |it: &ProfileTable| {
-                        it.profile.endpoints.iter().any(|it| it.site.as_ref() == Some(name))
-                    };
-                    slots.extend(tables.filter(|it| is_there(it.1)).map(|it| it.0));
-                }
-            }
-        }
-        let mut left: Vec<u32> = slots.iter().copied().collect();
-        while let Some(slot) = left.pop() {
-            left.extend(self.nesting.parents(slot).iter().filter(|it| slots.insert(**it)));
-        }
+        let touched = changes.iter().flat_map(|it| self.touched(it)).collect();
+        let slots = self.with_ancestors(touched);
         let table = |it| self.snapshot.profiles.get(it);
         slots.into_iter().filter_map(table).any(|it| !it.profile.guardrails.are_off())
     }
@@ -196,7 +180,7 @@ mod tests {
     "#;
 
     fn drain(site: &str, drained: bool) -> Change {
-        Change::Site { name: site.parse().unwrap(), drained }
+        Change::Site { name: site.parse().unwrap(), drained, ramp: None }
     }
 
     fn force(endpoint: &str, forced: Field<Forced>) -> Change {

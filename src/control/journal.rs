@@ -4,7 +4,9 @@ use super::reload::Diff;
 use super::world::{Changes, Transition};
 use super::{Change, ReloadError};
 use crate::health::Cause;
-use crate::model::{EndpointKey, EndpointStatus, Expired, Geography, Ident, Stamp, Verdict};
+use crate::model::{
+    EndpointKey, EndpointStatus, Expired, Geography, Ident, Stamp, Subject, Verdict,
+};
 
 /// An operator's change that is on the disk.
 pub(super) fn changed(change: &Change, stamp: &Stamp) {
@@ -15,9 +17,21 @@ pub(super) fn changed(change: &Change, stamp: &Stamp) {
 
 /// An operator's change that was undone because its time was over.
 pub(super) fn expired(expired: &Expired) {
+    if let Subject::Pending { number, how, .. } = &expired.subject {
+        return settled(*number, expired, how.is_undone());
+    }
     let (by, reason) = (&expired.stamp.by, expired.stamp.reason.as_deref().unwrap_or_default());
     let because = because(reason);
     tracing::info!(event = "override_expired", by, change = %expired, reason, "the time of {by}'s change is over: {expired}{because}");
+}
+
+fn settled(number: u64, expired: &Expired, is_undone: bool) {
+    let by = &expired.stamp.by;
+    if is_undone {
+        tracing::warn!(event = "change_undone", number, by, change = %expired, "{expired}");
+    } else {
+        tracing::info!(event = "change_kept", number, by, change = %expired, "{expired}");
+    }
 }
 
 /// Changes that were refused.

@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::health::{Belief, Cause, Outcome, Phase, PhaseTimes, ProbeResult};
 use crate::metrics::StateMetrics;
-use crate::model::{Model, Moment, Now, Overrides, ProbeHost, Timestamp, Verdict};
+use crate::model::{EndpointKey, Model, Moment, Now, Overrides, ProbeHost, Timestamp, Verdict};
 use crate::probe::VerdictChange;
 use crate::settings::load_text;
 use crate::snapshot::Live;

@@ -8,6 +8,7 @@
 mod actor;
 mod audit;
 mod causes;
+mod change;
 mod events;
 mod failback;
 mod geography;
@@ -16,6 +17,7 @@ mod journal;
 mod keeper;
 mod names;
 mod nesting;
+mod pending;
 mod recall;
 mod reload;
 mod running;
@@ -27,6 +29,7 @@ mod version;
 mod world;
 
 pub use actor::{Control, Parts};
+pub use change::{Change, ChangeError, Hold, Made, Request};
 pub use events::{Event, Events, Happening, News};
 pub use guardrails::Breach;
 pub use keeper::Keeper;
@@ -39,91 +42,16 @@ pub use timelines::Timelines;
 pub use version::{Condition, NoVersion, Version};
 pub use world::World;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics::StateMetrics;
-use crate::model::{EndpointChange, EndpointKey, Geography, Ident, Name, Stamp, Timestamp};
+use crate::model::{Geography, Timestamp};
 use crate::probe::{ProbeHandle, Report, Unheard};
 use crate::settings::{Inputs, Problems, Reading, Settings};
-use crate::snapshot::Snapshot;
 use crate::store::{StateFile, Store};
-
-/// An operator's change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// To one endpoint.
-    Endpoint(EndpointKey, EndpointChange),
-    /// Drains a site, or brings it back.
-    Site {
-        /// The site.
-        name: Ident,
-        /// Whether it is to be drained.
-        drained: bool,
-    },
-    /// Lets the lowest priority of this profile serve again.
-    FailBack(Name),
-}
-
-impl Change {
-    /// Whether there is something that could end: whatever only clears has no end.
-    pub fn sets(&self) -> bool {
-        match self {
-            Self::Endpoint(_, change) => !change.only_clears(),
-            Self::Site { drained, .. } => *drained,
-            Self::FailBack(_) => false,
-        }
-    }
-}
-
-impl fmt::Display for Change {
-    /// "app.example. seattle: weight 20, forced cleared", "site seattle: drained" or "app.example.: failed back".
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Endpoint(key, change) => {
-                write!(f, "{} {}: {change}", key.profile, key.endpoint)
-            }
-            Self::Site { name, drained } => {
-                write!(f, "site {name}: {}", if *drained { "drained" } else { "undrained" })
-            }
-            Self::FailBack(profile) => write!(f, "{profile}: failed back"),
-        }
-    }
-}
-
-/// What an operator asks for: changes that are made all together or not at all.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The changes, in the order in which they are made.
-    pub changes: Vec<Change>,
-    /// What they expect to find.
-    pub condition: Condition,
-    /// Who makes them, when, why and until when.
-    pub stamp: Stamp,
-    /// From where.
-    pub from: Option<IpAddr>,
-    /// Whether it is only to be found out what would come of them.
-    pub dry_run: bool,
-    /// Why guardrails don't hold for them, where they don't.
-    pub over_guardrails: Option<String>,
-}
-
-impl Request {
-    /// One change, as guardrails allow.
-    pub fn new(change: Change, stamp: Stamp) -> Self {
-        Self {
-            changes: vec![change],
-            condition: Condition::None,
-            stamp,
-            from: None,
-            dry_run: false,
-            over_guardrails: None,
-        }
-    }
-}
 
 /// Who asks for something, and from where.
 #[derive(Clone, Debug)]
@@ -132,44 +60,6 @@ pub struct Asker {
     pub name: String,
     /// The address.
     pub from: IpAddr,
-}
-
-/// Why a change was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// There is no such profile.
-    #[error("no profile is called `{0}`")]
-    NoProfile(Name),
-    /// The profile has no such endpoint.
-    #[error("profile `{}` has no endpoint `{}`", .0.profile, .0.endpoint)]
-    NoEndpoint(EndpointKey),
-    /// There is no such site.
-    #[error("no site is called `{0}`")]
-    NoSite(Ident),
-    /// The profile has no manual failback.
-    #[error(
-        "profile `{0}` fails back by itself: there is something to do by hand only with method = \"priority\" and failback = \"manual\""
-    )]
-    FailsBackByItself(Name),
-    /// It was to be made to another version than this; none is there when the configuration doesn't have it any more.
-    #[error("somebody else has changed it since")]
-    Changed(Option<Version>),
-    /// It would leave less than guardrails ask for.
-    #[error("refused by guardrails: {}", in_words(.0))]
-    Guardrails(Vec<Breach>),
-    /// It could not be made durable, so it was not made at all.
-    #[error("the change could not be stored, so it was not made")]
-    NotStored(#[source] Arc<crate::store::StoreError>),
-    /// Storing it panicked.
-    #[error("the change could not be stored, which is a fault in Farol; look at its log")]
-    Broken,
-    /// The daemon is stopping.
-    #[error("the daemon is stopping")]
-    Stopping,
-}
-
-fn in_words(breaches: &[Breach]) -> String {
-    breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Why a reload kept what runs.
@@ -208,7 +98,7 @@ pub struct Refusal {
 
 #[derive(Debug)]
 enum Command {
-    Change { request: Request, reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>> },
+    Change { request: Request, reply: oneshot::Sender<Result<Made, ChangeError>> },
     Reload { by: Option<Asker>, reply: oneshot::Sender<Result<Diff, ReloadError>> },
     LookAgain,
 }
@@ -220,7 +110,7 @@ impl Handle {
     /// # Errors
     /// When one names what doesn't exist, expects another version, breaks a guardrail, or can't be stored; nothing has changed
     /// then.
-    pub async fn change(&self, request: Request) -> Result<Arc<Snapshot>, ChangeError> {
+    pub async fn change(&self, request: Request) -> Result<Made, ChangeError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Change { request, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Stopping)?;
@@ -306,6 +196,8 @@ mod memory_tests;
 mod multitude_tests;
 #[cfg(test)]
 mod oracle_tests;
+#[cfg(test)]
+mod pending_tests;
 #[cfg(test)]
 mod simulation_tests;
 #[cfg(test)]

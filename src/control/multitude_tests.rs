@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::world::World;
 use super::*;
 use crate::model::{
-    Adjacent, EndpointStatus, Family, Ident, Latencies, Model, Moment, Now, Overlapping, Overrides,
-    RangesBuilder, RecordType, Timestamp, Verdict,
+    Adjacent, EndpointKey, EndpointStatus, Family, Ident, Latencies, Model, Moment, Now,
+    Overlapping, Overrides, RangesBuilder, RecordType, Timestamp, Verdict,
 };
 use crate::probe::VerdictChange;
 use crate::routing::{Draw, mix};

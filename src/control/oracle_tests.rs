@@ -128,9 +128,9 @@ impl Oracle {
                 set(&mut wishes.enabled, *enabled);
                 set(&mut wishes.forced, *forced);
             }
-            Change::Site { name, drained: true } => drop(self.drained.insert(name.clone())),
-            Change::Site { name, drained: false } => drop(self.drained.remove(name)),
-            Change::FailBack(_) => {}
+            Change::Site { name, drained: true, .. } => drop(self.drained.insert(name.clone())),
+            Change::Site { name, drained: false, .. } => drop(self.drained.remove(name)),
+            _ => {}
         }
     }
 

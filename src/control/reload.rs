@@ -82,9 +82,14 @@ impl World {
             let beaten = beaten(overrides, configured);
             (!beaten.is_empty()).then(|| format!("{key}: {}", beaten.join(", ")))
         });
+        let profiles = self.overrides.profiles.iter().filter_map(|(name, it)| {
+            let configured = self.snapshot.profile(name)?.profile.enabled;
+            (configured != it.value)
+                .then(|| format!("{name}: enabled {} over {configured}", it.value))
+        });
         let sites = self.overrides.drained_sites.keys();
         let sites = sites.filter(|it| self.snapshot.site(it).is_some());
-        endpoints.chain(sites.map(|it| format!("{it}: drained"))).collect()
+        endpoints.chain(profiles).chain(sites.map(|it| format!("{it}: drained"))).collect()
     }
 
     /// Makes the whole snapshot from a model, keeping what is known of whatever is still there.
@@ -116,6 +121,7 @@ impl World {
             profiles,
             sites: model.sites.iter().map(|it| self.site_state(it.clone())).collect(),
             unmatched_overrides: Arc::new([]),
+            pending: self.pending(),
             geography,
         });
         self.note_all_serving();
@@ -146,11 +152,12 @@ impl World {
                 ..self.facts(profile, it, old, now)
             });
             let (facts, counters) = (facts.collect(), self.counters(profile, old));
-            let given = Given { previous: old.map(|it| &**it), geography, now };
+            let enabled = self.overrides.profiles.get(&profile.name);
+            let given = Given { previous: old.map(|it| &**it), enabled, geography, now };
             let mut table = ProfileTable::new(profile.clone(), facts, counters, given);
             let stored = self.overrides.serving.get(&profile.name).filter(|_| old.is_none());
             if let Some(serving) = stored {
-                table = table.resuming(serving, geography);
+                table = table.resuming(serving, given);
             }
             note_ramp(&mut self.ramping, slot, &table);
             if let Some(room) = tables.get_mut(slot as usize) {
@@ -193,6 +200,7 @@ impl World {
             host: endpoint.resolved().and_then(|it| self.names.host(it)),
             overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
             drained: self.is_drained(endpoint),
+            returning: self.returning(endpoint),
         }
     }
 

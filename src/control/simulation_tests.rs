@@ -18,7 +18,8 @@ use super::*;
 use crate::clock::Clock;
 use crate::health::Outcome;
 use crate::model::{
-    Change as Field, EndpointStatus, Family, Forced, Model, Monitor, Now, Overrides, Timestamp,
+    Change as Field, EndpointChange, EndpointKey, EndpointStatus, Family, Forced, Model, Monitor,
+    Name, Now, Overrides, Stamp, Timestamp,
 };
 use crate::probe::testbed::play;
 use crate::probe::{ProbeHandle, VerdictChange};
@@ -291,7 +292,7 @@ impl Day {
         let dice = &mut self.dice;
         let change = if dice.percent(20) {
             let name = format!("s{}", dice.below(SITES)).parse().unwrap();
-            Change::Site { name, drained: dice.percent(40) }
+            Change::Site { name, drained: dice.percent(40), ramp: None }
         } else {
             let profile = &self.model.profiles[dice.below(self.model.profiles.len())];
             let endpoint = profile.endpoints[dice.below(SITES)].name.clone();

@@ -6,7 +6,8 @@ use super::world::Changes;
 use super::*;
 use crate::health::Belief;
 use crate::model::{
-    Change as Field, EndpointStatus, Forced, Model, Now, Overrides, Timestamp, Verdict,
+    Change as Field, EndpointChange, EndpointKey, EndpointStatus, Forced, Model, Name, Now,
+    Overrides, Stamp, Timestamp, Verdict,
 };
 use crate::probe::VerdictChange;
 use crate::settings::load_text;
@@ -50,7 +51,7 @@ pub(super) fn key(profile: &str, endpoint: &str) -> EndpointKey {
 }
 
 pub(super) fn drain(drained: bool) -> Change {
-    Change::Site { name: "sea".parse().unwrap(), drained }
+    Change::Site { name: "sea".parse().unwrap(), drained, ramp: None }
 }
 
 /// The statuses of a profile's endpoints, by initial.
@@ -121,7 +122,7 @@ fn what_does_not_exist_cannot_be_changed() {
         |change: Change| world.plan(&mut overrides, &change, &stamp()).unwrap_err().to_string();
     assert_eq!(refused(change("no.z.", "a")), "no profile is called `no.z.`");
     assert_eq!(refused(change("app.z.", "c")), "profile `app.z.` has no endpoint `c`");
-    let site = Change::Site { name: "sae".parse().unwrap(), drained: true };
+    let site = Change::Site { name: "sae".parse().unwrap(), drained: true, ramp: None };
     assert_eq!(refused(site), "no site is called `sae`");
     assert_eq!(overrides, Overrides::default());
 }

@@ -111,7 +111,9 @@ impl Why<'_> {
                 let concerns = |change: &Change| match change {
                     Change::Endpoint(key, _) => *key == transition.key,
                     Change::Site { name, .. } => transition.site.as_ref() == Some(name),
-                    Change::FailBack(_) => false,
+                    Change::Profile { name, .. } => *name == transition.key.profile,
+                    Change::Undo(_) => true,
+                    Change::FailBack(_) | Change::Confirm(_) => false,
                 };
                 let (change, stamp) = changes.iter().rev().find(|(it, _)| concerns(it))?;
                 let (by, reason) = (stamp.by.clone(), stamp.reason.clone());
@@ -120,7 +122,14 @@ impl Why<'_> {
             Self::Expiry(expired) => {
                 let concerns = |subject: &Subject| match subject {
                     Subject::Endpoint { key, .. } => *key == transition.key,
+                    Subject::Profile { name, .. } => *name == transition.key.profile,
                     Subject::Site(name) => transition.site.as_ref() == Some(name),
+                    Subject::Pending { pending, how, .. } => {
+                        let site = transition.site.as_ref();
+                        how.is_undone()
+                            && pending.undo.iter().any(|it| it.is_about(&transition.key, site))
+                    }
+                    Subject::Ramp(_) => false,
                 };
                 let expired = expired.iter().find(|it| concerns(&it.subject))?;
                 Some(Cause::Expiry { change: expired.to_string(), by: expired.stamp.by.clone() })

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use ring::digest::{SHA256, digest};
 
 use super::{Change, ChangeError, World};
-use crate::model::{EndpointKey, EndpointOverrides, Overrides, Profile, Site, Stamp};
+use crate::model::{
+    EndpointKey, EndpointOverrides, Name, Overrides, Profile, Site, Stamp, Stamped, Zone,
+};
 use crate::snapshot::{EndpointState, ProfileTable, SiteState, Snapshot};
 
 /// The configuration and the overrides of something, digested. Health is no part of it, so a version is another one exactly
@@ -34,7 +36,8 @@ impl Version {
         fn parts(it: &EndpointState) -> (&EndpointOverrides, bool) {
             (&it.facts.overrides, it.facts.drained)
         }
-        profile_version(&table.profile, table.endpoints.iter().map(parts))
+        let enabled = table.enabled_by.as_ref();
+        profile_version(&table.profile, enabled, table.endpoints.iter().map(parts))
     }
 
     /// The version of all sites.
@@ -44,8 +47,20 @@ impl Version {
 
     /// The version of every profile.
     pub fn of_profiles(snapshot: &Snapshot) -> Self {
+        Self::of_versions(snapshot.profiles.iter().map(|it| Self::of_profile(it)))
+    }
+
+    /// The version of a zone's records and the names of its profiles.
+    pub fn of_zone(zone: &Zone, profiles: &[Name]) -> Self {
         let mut octets = Octets::default();
-        snapshot.profiles.iter().for_each(|it| Self::of_profile(it).0.hash(&mut octets));
+        (zone, zone.file(), profiles).hash(&mut octets);
+        octets.version()
+    }
+
+    /// The version of several things.
+    pub fn of_versions(versions: impl IntoIterator<Item = Self>) -> Self {
+        let mut octets = Octets::default();
+        versions.into_iter().for_each(|it| it.0.hash(&mut octets));
         octets.version()
     }
 
@@ -58,6 +73,7 @@ impl Version {
         Self::of_profiles(snapshot).0.hash(&mut octets);
         Self::of_sites(&snapshot.sites).0.hash(&mut octets);
         snapshot.unmatched_overrides.hash(&mut octets);
+        snapshot.pending.iter().for_each(|it| it.0.hash(&mut octets));
         octets.version()
     }
 }
@@ -119,7 +135,8 @@ impl World {
                 profile.endpoints.iter().find(|it| it.name == key.endpoint)?;
                 Some(profile_version_with(profile, overrides))
             }
-            Change::FailBack(name) => {
+            Change::Confirm(_) | Change::Undo(_) => None,
+            Change::FailBack(name) | Change::Profile { name, .. } => {
                 Some(profile_version_with(&self.snapshot.profile(name)?.profile, overrides))
             }
             Change::Site { name, .. } => {
@@ -138,15 +155,17 @@ fn profile_version_with(profile: &Profile, overrides: &Overrides) -> Version {
         let drained = it.site.as_ref().map(|it| overrides.drained_sites.get(it));
         (overrides.endpoints.get(&key).unwrap_or(&none), drained.flatten().is_some())
     });
-    profile_version(profile, states)
+    profile_version(profile, overrides.profiles.get(&profile.name), states)
 }
 
 fn profile_version<'a>(
     profile: &Profile,
+    enabled: Option<&Stamped<bool>>,
     states: impl Iterator<Item = (&'a EndpointOverrides, bool)>,
 ) -> Version {
     let mut octets = Octets::default();
     profile.hash(&mut octets);
+    enabled.hash(&mut octets);
     states.for_each(|it| it.hash(&mut octets));
     octets.version()
 }
@@ -246,8 +265,8 @@ mod tests {
         let one_of = |it: &[Version]| Condition::OneOf(it.to_vec());
         let (set, clear) = (weigh("a", Field::Set(1)), weigh("gone", Field::Clear));
         let missing = weigh("missing", Field::Set(1));
-        let nowhere = Change::Site { name: "nowhere".parse().unwrap(), drained: true };
-        let gone = Change::Site { name: "gone".parse().unwrap(), drained: false };
+        let nowhere = Change::Site { name: "nowhere".parse().unwrap(), drained: true, ramp: None };
+        let gone = Change::Site { name: "gone".parse().unwrap(), drained: false, ramp: None };
         // What is configured no more can be cleared, but has no version.
         let mut overrides = drained.overrides().clone();
         overrides.endpoints.insert(key("app.z.", "gone"), EndpointOverrides::default());

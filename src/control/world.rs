@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::failback::note_serving;
 use super::names::Names;
@@ -9,10 +10,12 @@ use super::{Change, ChangeError};
 use crate::health::Belief;
 use crate::model::{
     Endpoint, EndpointKey, EndpointStatus, Expired, Ident, Model, Name, Now, Overrides, Profile,
-    Protocol, Serving, Site, Stamp, Timestamp,
+    Protocol, Serving, Site, Stamp, Stamped, Timestamp,
 };
 use crate::probe::{VerdictChange, Watch};
-use crate::snapshot::{EndpointFacts, EndpointState, Given, ProfileTable, SiteState, Snapshot};
+use crate::snapshot::{
+    EndpointFacts, EndpointState, Given, ProfileTable, Returning, SiteState, Snapshot,
+};
 
 /// Everything that is known, and the snapshot that follows from it. Pure: whoever calls says what time it is.
 ///
@@ -213,18 +216,33 @@ impl World {
                     overrides.endpoints.insert(key.clone(), changed);
                 }
             }
-            Change::Site { name, drained } => {
+            Change::Profile { name, enabled } => {
+                let is_clearing = enabled.is_none() && overrides.profiles.contains_key(name);
+                if self.snapshot.profile(name).is_none() && !is_clearing {
+                    return Err(ChangeError::NoProfile(name.clone()));
+                }
+                match *enabled {
+                    Some(value) => {
+                        let stamped = Stamped { value, stamp: stamp.clone() };
+                        overrides.profiles.insert(name.clone(), stamped)
+                    }
+                    None => overrides.profiles.remove(name),
+                };
+            }
+            Change::Site { name, drained, ramp } => {
                 let is_clearing = !drained && overrides.drained_sites.contains_key(name);
                 if self.snapshot.site(name).is_none() && !is_clearing {
                     return Err(ChangeError::NoSite(name.clone()));
                 }
-                if *drained {
-                    overrides.drained_sites.insert(name.clone(), stamp.clone());
-                } else {
-                    overrides.drained_sites.remove(name);
-                }
+                plan_drain(overrides, name, *drained, *ramp, stamp);
             }
             Change::FailBack(profile) => self.plan_failback(overrides, profile)?,
+            Change::Confirm(number) => {
+                overrides.pending.remove(number).ok_or(ChangeError::NotPending(*number))?;
+            }
+            Change::Undo(number) => {
+                overrides.undo(*number).ok_or(ChangeError::NotPending(*number))?;
+            }
         }
         Ok(())
     }
@@ -246,8 +264,17 @@ impl World {
                 facts.overrides = wanted;
             }
         }
+        let now = &self.overrides;
+        let mut names: BTreeSet<Name> =
+            before.profiles.keys().chain(now.profiles.keys()).cloned().collect();
+        names.retain(|it| before.profiles.get(it) != now.profiles.get(it));
+        for slot in names.iter().filter_map(|it| self.snapshot.slot(it)).collect::<Vec<_>>() {
+            self.facts_mut(slot);
+        }
         self.overrides_changed |= before != self.overrides;
-        if before.drained_sites != self.overrides.drained_sites {
+        if before.drained_sites != self.overrides.drained_sites
+            || before.returning_sites != self.overrides.returning_sites
+        {
             self.drain_as_wanted();
         }
     }
@@ -292,10 +319,11 @@ impl World {
             let Some(before) = self.snapshot.profiles.get(slot) else { continue };
             let (profile, counters) = (before.profile.clone(), before.counters.clone());
             let geography = &*self.snapshot.geography;
-            let given = Given { previous: Some(before), geography, now };
+            let enabled = self.overrides.profiles.get(&profile.name);
+            let given = Given { previous: Some(before), enabled, geography, now };
             let mut after = ProfileTable::new(profile, facts, counters, given);
             if self.failing_back.remove(&slot) {
-                after = after.resuming(&Serving::default(), geography);
+                after = after.resuming(&Serving::default(), given);
             }
             changes.add(before, &after);
             let nested = after.nested(slot);
@@ -325,6 +353,7 @@ impl World {
             let sites = self.snapshot.sites.iter().map(|it| it.site.clone());
             next.sites = sites.map(|site| self.site_state(site)).collect();
             next.unmatched_overrides = self.unmatched_overrides();
+            next.pending = self.pending();
         }
         self.snapshot = Arc::new(next);
         changes
@@ -336,35 +365,50 @@ impl World {
         let endpoints = self.overrides.endpoints.keys().filter(|it| self.locate(it).is_none());
         let sites = self.overrides.drained_sites.keys();
         let sites = sites.filter(|it| self.snapshot.site(it).is_none());
-        endpoints.map(ToString::to_string).chain(sites.map(Ident::to_string)).collect()
+        let profiles = self.overrides.profiles.keys();
+        let profiles = profiles.filter(|it| self.snapshot.profile(it).is_none());
+        let profiles = profiles.map(Name::to_string);
+        endpoints
+            .map(ToString::to_string)
+            .chain(profiles)
+            .chain(sites.map(Ident::to_string))
+            .collect()
     }
 
     pub(super) fn is_drained(&self, endpoint: &Endpoint) -> bool {
         endpoint.site.as_ref().is_some_and(|it| self.overrides.drained_sites.contains_key(it))
     }
 
-    /// Marks every endpoint whose site's drain began or ended.
+    pub(super) fn returning(&self, endpoint: &Endpoint) -> Option<Returning> {
+        let it = self.overrides.returning_sites.get(endpoint.site.as_ref()?)?;
+        Some(Returning { since: it.stamp.at, over: it.value })
+    }
+
+    /// Marks every endpoint whose site's drain, or way back, began or ended.
     fn drain_as_wanted(&mut self) {
         let snapshot = self.snapshot.clone();
         for (slot, table) in (0..).zip(snapshot.profiles.iter()) {
-            let wanted: Vec<bool> =
-                table.profile.endpoints.iter().map(|it| self.is_drained(it)).collect();
-            let now: Vec<bool> = match self.edits.get(&slot) {
-                Some(facts) => facts.iter().map(|it| it.drained).collect(),
-                None => table.endpoints.iter().map(|it| it.facts.drained).collect(),
+            let endpoints = table.profile.endpoints.iter();
+            let wanted: Vec<_> =
+                endpoints.map(|it| (self.is_drained(it), self.returning(it))).collect();
+            let of = |it: &EndpointFacts| (it.drained, it.returning);
+            let now: Vec<_> = match self.edits.get(&slot) {
+                Some(facts) => facts.iter().map(of).collect(),
+                None => table.endpoints.iter().map(|it| of(&it.facts)).collect(),
             };
             if now == wanted {
                 continue;
             }
-            for (facts, drained) in self.facts_mut(slot).into_iter().flatten().zip(wanted) {
-                facts.drained = drained;
+            for (facts, wanted) in self.facts_mut(slot).into_iter().flatten().zip(wanted) {
+                (facts.drained, facts.returning) = wanted;
             }
         }
     }
 
     pub(super) fn site_state(&self, site: Site) -> SiteState {
         let drained = self.overrides.drained_sites.get(&site.name).cloned();
-        SiteState { site, drained }
+        let returning = self.overrides.returning_sites.get(&site.name).cloned();
+        SiteState { site, drained, returning }
     }
 
     fn locate(&self, key: &EndpointKey) -> Option<(u32, usize)> {
@@ -378,6 +422,25 @@ impl World {
         let table = self.snapshot.profiles.get(slot)?;
         let known = || table.endpoints.iter().map(|it| it.facts.clone()).collect();
         Some(self.edits.entry(slot).or_insert_with(known))
+    }
+}
+
+/// Has a site drained, or undrained; only what was drained has a way back.
+fn plan_drain(
+    overrides: &mut Overrides,
+    site: &Ident,
+    drained: bool,
+    ramp: Option<Duration>,
+    stamp: &Stamp,
+) {
+    if drained {
+        overrides.returning_sites.remove(site);
+        overrides.drained_sites.insert(site.clone(), stamp.clone());
+    } else if let (Some(_), Some(value)) = (overrides.drained_sites.remove(site), ramp) {
+        let over = i64::try_from(value.as_millis()).unwrap_or(i64::MAX);
+        let expires = Some(Timestamp(stamp.at.0.saturating_add(over)));
+        let stamp = Stamp { expires, ..stamp.clone() };
+        overrides.returning_sites.insert(site.clone(), Stamped { value, stamp });
     }
 }
 

@@ -135,7 +135,8 @@ fn responder_with(
         let endpoints = profile.endpoints.len();
         let counters = Arc::new(AnswerCounters::new(1, vec![0; endpoints + 1].into(), 1));
         let facts = (0..endpoints).map(facts).collect();
-        let given = Given { previous: None, geography: &model.geography, now: Now::at(0) };
+        let given =
+            Given { previous: None, enabled: None, geography: &model.geography, now: Now::at(0) };
         ProfileTable::new(profile.clone(), facts, counters, given)
     };
     let counted = Arc::new(WorkerCounters::new(1, COUNTED_RCODES));

@@ -72,13 +72,13 @@ fn metrics(per_endpoint: bool) -> Metrics {
             .map(|(verdict, host)| EndpointFacts { verdict, host, ..EndpointFacts::default() });
         let counters = Arc::new(AnswerCounters::new(1, Box::new([0; 3]), 1));
         let geography = Geography::default();
-        let given = Given { previous: None, geography: &geography, now: Now::at(0) };
+        let given = Given { previous: None, enabled: None, geography: &geography, now: Now::at(0) };
         ProfileTable::new(Arc::new(profile(number)), facts.into(), counters, given)
     };
-    let west = Site { name: "west".parse().unwrap(), location: None };
+    let west = Site { name: "west".parse().unwrap(), location: None, requests: None };
     let snapshot = Snapshot {
         profiles: (0..PROFILES).map(table).collect(),
-        sites: [SiteState { site: west, drained: None }].into(),
+        sites: [SiteState { site: west, drained: None, returning: None }].into(),
         ..Snapshot::default()
     };
     let live = Arc::new(Live::new(Arc::new(snapshot), 1));

@@ -1,6 +1,9 @@
 use std::fmt;
 
-use super::{EndpointKey, EndpointOverrides, Ident, Overrides, Stamp, Stamped, Timestamp};
+use super::{
+    EndpointKey, EndpointOverrides, Ident, Name, Overrides, Pending, Settled, Stamp, Stamped,
+    Timestamp,
+};
 
 /// An operator's change that was undone because its time was over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,16 +24,39 @@ pub enum Subject {
         /// The value that was overridden: "weight 20".
         value: String,
     },
+    /// Whether a profile is in service.
+    Profile {
+        /// Its name.
+        name: Name,
+        /// The value that was overridden.
+        enabled: bool,
+    },
     /// A site's drain.
     Site(Ident),
+    /// A site's way back to its full share.
+    Ramp(Ident),
+    /// Changes that waited for their confirmation or were watched.
+    Pending {
+        /// Their number.
+        number: u64,
+        /// What they were.
+        pending: Box<Pending>,
+        /// What became of them.
+        how: Settled,
+    },
 }
 
 impl fmt::Display for Expired {
-    /// "app.example. seattle: weight 20" or "site seattle: drained".
+    /// "app.example. seattle: weight 20", "site seattle: drained" or "change 7 (site seattle: drained): kept, as nothing got worse".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.subject {
             Subject::Endpoint { key, value } => write!(f, "{key}: {value}"),
+            Subject::Profile { name, enabled } => write!(f, "{name}: enabled {enabled}"),
             Subject::Site(site) => write!(f, "site {site}: drained"),
+            Subject::Ramp(site) => write!(f, "site {site}: ramp"),
+            Subject::Pending { number, pending, how } => {
+                write!(f, "change {number} ({}): {how}", pending.changes.join(", "))
+            }
         }
     }
 }
@@ -45,12 +71,16 @@ impl Overrides {
     /// The earliest time at which one of them ends.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         let endpoints = self.endpoints.values().flat_map(EndpointOverrides::expiries);
-        endpoints.chain(self.drained_sites.values().filter_map(|it| it.expires)).min()
+        let profiles = self.profiles.values().map(|it| &it.stamp);
+        let returning = self.returning_sites.values().map(|it| &it.stamp);
+        let stamps = profiles.chain(self.drained_sites.values()).chain(returning);
+        let pending = self.pending.values().map(|it| it.until);
+        endpoints.chain(stamps.filter_map(|it| it.expires)).chain(pending).min()
     }
 
     /// Takes out those whose time is over at `now`, and tells them.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Expired> {
-        let mut expired = Vec::new();
+        let mut expired = self.settle_due(now);
         self.endpoints.retain(|key, overrides| {
             let values = overrides.expire(now).into_iter().map(|(value, stamp)| Expired {
                 subject: Subject::Endpoint { key: key.clone(), value },
@@ -59,13 +89,17 @@ impl Overrides {
             expired.extend(values);
             !overrides.is_empty()
         });
-        self.drained_sites.retain(|site, stamp| {
+        let mut end = |stamp: &Stamp, subject: &dyn Fn() -> Subject| {
             if stamp.is_over(now) {
-                expired
-                    .push(Expired { subject: Subject::Site(site.clone()), stamp: stamp.clone() });
+                expired.push(Expired { subject: subject(), stamp: stamp.clone() });
             }
             !stamp.is_over(now)
+        };
+        self.profiles.retain(|name, it| {
+            end(&it.stamp, &|| Subject::Profile { name: name.clone(), enabled: it.value })
         });
+        self.drained_sites.retain(|site, stamp| end(stamp, &|| Subject::Site(site.clone())));
+        self.returning_sites.retain(|site, it| end(&it.stamp, &|| Subject::Ramp(site.clone())));
         expired
     }
 }

@@ -15,12 +15,14 @@ mod monitor;
 mod name;
 mod network;
 mod overrides;
+mod pending;
 mod profile;
 mod ranges;
 mod record;
 mod record_sets;
 mod records;
 mod region;
+mod requests;
 mod status;
 mod subnet;
 mod text;
@@ -51,6 +53,7 @@ pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,
     Stamped,
 };
+pub use pending::{Pending, Settled, Undo};
 pub use profile::{
     Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile,
     Target, WhenNoneHealthy,
@@ -60,6 +63,7 @@ pub use record::{Family, RecordType, RecordTypeError};
 pub use record_sets::{RecordSet, RecordSets};
 pub use records::{Owner, Record, Records};
 pub use region::{Region, RegionError};
+pub use requests::RequestsQuery;
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
 pub use subnet::{Subnet, SubnetError};
 pub use text::is_hidden;
@@ -91,6 +95,8 @@ pub struct Site {
     pub name: Ident,
     /// Where it is.
     pub location: Option<Location>,
+    /// How the requests that it gets are measured, for those who wait for its drain.
+    pub requests: Option<RequestsQuery>,
 }
 
 /// A place on Earth.

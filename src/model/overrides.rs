@@ -1,15 +1,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
-use super::{Forced, Ident, Name, Timestamp};
+use super::{Forced, Ident, Name, Pending, Timestamp};
 
 /// Every operator's change in force. An override beats the configuration until it is cleared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// By endpoint; none of them is empty.
     pub endpoints: BTreeMap<EndpointKey, EndpointOverrides>,
+    /// Whether profiles are in service.
+    pub profiles: BTreeMap<Name, Stamped<bool>>,
     /// The sites that are drained.
     pub drained_sites: BTreeMap<Ident, Stamp>,
+    /// The sites that were undrained and take their share back little by little, with how long that takes; their time is over
+    /// then.
+    pub returning_sites: BTreeMap<Ident, Stamped<Duration>>,
+    /// Changes that are undone by themselves, unless they are confirmed or for as long as they are watched, by number.
+    pub pending: BTreeMap<u64, Pending>,
+    /// The number of the last of those.
+    pub numbered: u64,
     /// The endpoints that serve, where what recovers waits for an operator's word. Not said by an operator, but kept like what
     /// is: a restart must not fail back.
     pub serving: BTreeMap<Name, Serving>,

@@ -97,6 +97,11 @@ const MNEMONICS: [(u16, &str); 87] = [
 ];
 
 impl RecordType {
+    /// The mnemonics that are shown and read.
+    pub fn mnemonics() -> impl Iterator<Item = &'static str> {
+        MNEMONICS.iter().map(|it| it.1)
+    }
+
     /// An IPv4 address (RFC 1035).
     pub const A: Self = Self(1);
     /// A nameserver (RFC 1035).

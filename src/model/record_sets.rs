@@ -11,6 +11,8 @@ pub(super) struct Nodes {
     octets: Box<[u8]>,
     /// Where each owner's part begins, in canonical order of octets.
     starts: Box<[usize]>,
+    /// How many records there are.
+    records: usize,
 }
 
 /// All record sets of one name, by type.
@@ -33,22 +35,27 @@ impl Nodes {
     pub(super) fn gather(mut records: Vec<Record<'_>>) -> Self {
         // This keeps the order that records of one set are written in.
         records.sort_by_key(|it| (it.owner, it.record_type));
-        let (mut octets, mut starts) = (Vec::new(), Vec::new());
+        let (mut octets, mut starts, mut count) = (Vec::new(), Vec::new(), 0);
         for node in records.chunk_by(|a, b| a.owner == b.owner) {
             let owner = node.first().map(|it| it.owner.as_wire()).unwrap_or_default();
             starts.push(octets.len());
             octets.push(owner.len() as u8);
             octets.extend_from_slice(owner);
             for set in node.chunk_by(|a, b| a.record_type == b.record_type) {
-                put(set, &mut octets);
+                count += put(set, &mut octets);
             }
         }
-        Self { octets: octets.into(), starts: starts.into() }
+        Self { octets: octets.into(), starts: starts.into(), records: count }
     }
 
     /// How many owners there are.
     pub(super) fn len(&self) -> usize {
         self.starts.len()
+    }
+
+    /// How many records they have.
+    pub(super) fn records(&self) -> usize {
+        self.records
     }
 
     /// An owner and its sets, by its place in canonical order.
@@ -66,13 +73,17 @@ impl Nodes {
 
     /// The sets of exactly this name; none if it has no records.
     pub(super) fn find(&self, owner: NameRef<'_>) -> RecordSets<'_> {
+        self.place(owner).ok().and_then(|it| self.get(it)).map(|it| it.1).unwrap_or_default()
+    }
+
+    /// A name's place among the owners, or that which it would have.
+    pub(super) fn place(&self, owner: NameRef<'_>) -> Result<usize, usize> {
         let name = |start: &usize| {
             let part = self.octets.get(*start..).unwrap_or_default();
             let (length, part) = part.split_first().unwrap_or((&0, &[]));
             NameRef::of(part.get(..usize::from(*length)).unwrap_or_default())
         };
-        let index = self.starts.binary_search_by(|it| name(it).cmp(&owner));
-        index.ok().and_then(|it| self.get(it)).map(|it| it.1).unwrap_or_default()
+        self.starts.binary_search_by(|it| name(it).cmp(&owner))
     }
 }
 
@@ -82,24 +93,26 @@ impl fmt::Debug for Nodes {
     }
 }
 
-/// Adds a set: each record once, in the order of their first appearance.
-fn put(set: &[Record<'_>], octets: &mut Vec<u8>) {
-    let Some(first) = set.first() else { return };
+/// Adds a set: each record once, in the order of their first appearance. Gives their number.
+fn put(set: &[Record<'_>], octets: &mut Vec<u8>) -> usize {
+    let Some(first) = set.first() else { return 0 };
     let ttl = set.iter().map(|it| it.ttl).min().unwrap_or(first.ttl);
     octets.extend(first.record_type.0.to_be_bytes());
     octets.extend(ttl.to_be_bytes());
     let at = octets.len();
     octets.extend([0; size_of::<usize>()]);
     // A zone may have very many records at one name.
-    let mut seen = HashSet::new();
+    let (mut seen, mut count) = (HashSet::new(), 0);
     for Record { data, .. } in set.iter().filter(|it| set.len() == 1 || seen.insert(it.data)) {
         octets.extend((data.len() as u16).to_be_bytes());
         octets.extend_from_slice(data);
+        count += 1;
     }
     let length = octets.len() - at - size_of::<usize>();
     if let Some(room) = octets.get_mut(at..).and_then(|it| it.first_chunk_mut()) {
         *room = length.to_be_bytes();
     }
+    count
 }
 
 impl<'z> RecordSets<'z> {

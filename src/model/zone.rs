@@ -1,4 +1,7 @@
 use std::collections::{BTreeSet, HashSet};
+use std::hash::{Hash, Hasher};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::record_sets::Nodes;
 use super::{Family, MAX_NAME, Name, NameRef, Profile, Record, RecordSet, RecordSets, RecordType};
@@ -13,11 +16,12 @@ const BESIDE_CNAME: [RecordType; 3] = [RecordType::CNAME, RecordType::RRSIG, Rec
 
 /// A DNS apex that Farol is authoritative for, with its static records. Built only by [`Zone::new`], so it always has one
 /// SOA and a nameserver at the apex and no record that the RFCs forbid.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     name: Name,
     nodes: Nodes,
     soa: Soa,
+    file: Option<Arc<Path>>,
 }
 
 /// What Farol itself reads from a zone's SOA.
@@ -101,9 +105,19 @@ impl Zone {
         let soa = check_apex(&name, &nodes, &mut errors);
         check_nodes(&name, &nodes, &mut errors);
         match soa {
-            Some(soa) if errors.is_empty() => Ok(Self { name, nodes, soa }),
+            Some(soa) if errors.is_empty() => Ok(Self { name, nodes, soa, file: None }),
             _ => Err(errors),
         }
+    }
+
+    /// The same, with records of this file.
+    pub fn written_in(self, file: Option<Arc<Path>>) -> Self {
+        Self { file, ..self }
+    }
+
+    /// The file that its records are written in, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The apex.
@@ -119,6 +133,16 @@ impl Zone {
     /// How many names have records.
     pub fn owners(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// How many records there are, those at the apex too.
+    pub fn records(&self) -> usize {
+        self.nodes.records()
+    }
+
+    /// A name's place among those that have records, or that which it would have, in canonical order of octets.
+    pub fn place(&self, owner: NameRef<'_>) -> usize {
+        self.nodes.place(owner).unwrap_or_else(|it| it)
     }
 
     /// The name at this place among those that have records, in canonical order of octets, and its record sets.
@@ -191,6 +215,13 @@ impl Zone {
             is_static || profiles.contains(it)
         };
         names.filter(|it| it.is_within(&self.name) && !has_address(it)).collect()
+    }
+}
+
+/// Where a zone is written is nothing that two instances must have in common.
+impl Hash for Zone {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.name, &self.nodes, self.soa).hash(state);
     }
 }
 
@@ -298,6 +329,7 @@ mod tests {
         let same = record("A.Z.", RecordType::A, &[192, 0, 2, 1]);
         let zone = zone(vec![same.clone(), same, other]).unwrap();
         assert_eq!(zone.soa(), Soa { serial: 7, negative_ttl: 60 });
+        assert_eq!((zone.owners(), zone.records()), (2, 4), "equal records count once");
         let set = zone.find(&"a.z.".parse().unwrap(), RecordType::A).unwrap();
         assert_eq!((set.data().count(), set.ttl), (2, 60));
         assert_eq!(zone.nameservers_without_address(&BTreeSet::new()), ["ns.z.".parse().unwrap()]);

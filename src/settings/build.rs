@@ -5,6 +5,8 @@ use std::hash::Hash;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use http::Uri;
+
 use super::anchors::AnchorFiles;
 use super::doubts;
 use super::files::Library;
@@ -19,7 +21,7 @@ use super::resolve::Resolver;
 use super::secret::Secrets;
 use super::targets;
 use super::zone::ZoneDraft;
-use crate::model::{Geography, Ident, Model, Name, Profile, Site, Zone, suffixes};
+use crate::model::{Geography, Ident, Model, Name, Profile, RequestsQuery, Site, Zone, suffixes};
 
 /// Reads zones, sites, monitors and profiles. Only to be used if the log has no error afterwards.
 pub(super) fn model(
@@ -82,11 +84,35 @@ fn sites(root: &Section<'_>) -> (Vec<Site>, HashMap<Ident, Place>) {
     let site = |section: &Section<'_>| {
         section.require("name");
         let location = section.table("location").and_then(|it| location(&it));
-        Some((Site { name: section.parse("name", ident)?, location }, section.place.clone()))
+        let requests = section.table("requests").and_then(|it| requests(&it));
+        let site = Site { name: section.parse("name", ident)?, location, requests };
+        Some((site, section.place.clone()))
     };
     let sites: Vec<(Site, Place)> = sections.iter().filter_map(site).collect();
     let places = sites.iter().map(|(site, place)| (site.name.clone(), place.clone())).collect();
     (sites.into_iter().map(|it| it.0).collect(), places)
+}
+
+fn requests(section: &Section<'_>) -> Option<RequestsQuery> {
+    section.require("prometheus");
+    section.require("query");
+    let url = |text: &str| {
+        let url: Result<Uri, _> = text.parse();
+        let is_whole = |it: &Uri| {
+            matches!(it.scheme_str(), Some("http" | "https")) && it.authority().is_some()
+        };
+        url.ok()
+            .filter(|it| is_whole(it) && it.query().is_none())
+            .map(|_| text.to_owned())
+            .ok_or("")
+    };
+    let query = |text: &str| match text.trim() {
+        "" => Err("is empty"),
+        _ => Ok(text.to_owned()),
+    };
+    let quiet = if section.find("quiet").is_some() { section.number("quiet")? } else { 0.0 };
+    let (prometheus, query) = (section.parse("prometheus", url), section.parse("query", query));
+    Some(RequestsQuery { prometheus: prometheus?, query: query?, quiet })
 }
 
 fn monitors<'a>(

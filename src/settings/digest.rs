@@ -14,10 +14,10 @@ pub(super) fn digest(model: &Model, ecs: &Ecs) -> u64 {
     let Model { zones, sites, profiles, geography } = model;
     let mut hasher = DefaultHasher::new();
     zones.hash(&mut hasher);
-    for Site { name, location } in sites {
+    for Site { name, location, requests } in sites {
         let location = location.as_ref();
         let place = location.map(|it| (it.latitude.to_bits(), it.longitude.to_bits(), &it.region));
-        (name, place).hash(&mut hasher);
+        (name, place, requests).hash(&mut hasher);
     }
     profiles.hash(&mut hasher);
     // By themselves trust anchors are hashed by their file's name.

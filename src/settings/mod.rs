@@ -63,6 +63,7 @@ pub use rate_limit::RateLimit;
 pub use reading::Reading;
 pub use resolver::Resolver;
 pub use server::{CookieSecret, Server};
+pub(crate) use zone_file::presentation;
 
 use std::cell::RefCell;
 use std::ffi::OsString;

@@ -99,7 +99,7 @@ impl<'a> ZoneDraft<'a> {
             made.add(&self.name, RecordType::SOA, apex.ttl, &apex.soa(serial));
         }
         match Zone::new(self.name.clone(), self.records().chain(made.iter())) {
-            Ok(zone) => Some(zone),
+            Ok(zone) => Some(zone.written_in(self.file.as_ref().map(|it| it.place().file))),
             Err(errors) => {
                 let lines = self.file.as_ref().map(lines).unwrap_or_default();
                 for error in errors {

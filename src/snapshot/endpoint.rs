@@ -27,12 +27,23 @@ pub struct EndpointFacts {
     pub overrides: EndpointOverrides,
     /// Whether its site is drained.
     pub drained: bool,
+    /// How its site takes its share back after a drain.
+    pub returning: Option<Returning>,
     /// What probing has to tell.
     pub probed: Arc<Probed>,
     /// The profile that it stands for.
     pub nested: Option<Nested>,
     /// What is known of the name that it stands for.
     pub host: Option<Host>,
+}
+
+/// The way of a site's endpoints back to their full share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returning {
+    /// When it was undrained. A time of day: a restart goes on from where the ramp was.
+    pub since: Timestamp,
+    /// How long it takes.
+    pub over: Duration,
 }
 
 /// What a name was found to be when an endpoint's answers were made.
@@ -75,6 +86,14 @@ pub struct EndpointState {
     pub last_healthy: bool,
     /// When it began to start slowly, while it does.
     pub ramp: Option<Ramp>,
+    /// Whether it is answered with.
+    pub is_answer: bool,
+    /// Until when it was answered with, unless it is.
+    answered_until: Moment,
+    /// Until when resolvers may hold what was answered before it came into this state.
+    held_until: Moment,
+    /// Whether its profile is in service, with overrides.
+    in_service: bool,
 }
 
 /// How far an endpoint has come that starts slowly.
@@ -82,6 +101,8 @@ pub struct EndpointState {
 pub struct Ramp {
     /// When it began.
     pub since: Moment,
+    /// When it will be over.
+    pub until: Moment,
     /// The part of its share that it takes, from 0.1 to 1.
     pub part: f32,
 }
@@ -89,19 +110,33 @@ pub struct Ramp {
 impl Ramp {
     /// How far it is at `now`; none when it is over.
     fn at(since: Moment, span: Duration, now: Moment) -> Option<Self> {
-        let gone = now.since(since).as_secs_f32() / span.as_secs_f32();
-        let part = FIRST_SHARE + (1.0 - FIRST_SHARE) * gone;
-        (gone < 1.0).then_some(Self { since, part })
+        Self::after(now.since(since), span, now)
     }
+
+    /// How far it is when so much of it is `gone`.
+    fn after(gone: Duration, span: Duration, now: Moment) -> Option<Self> {
+        let left = span.checked_sub(gone).filter(|it| !it.is_zero())?;
+        let part = FIRST_SHARE + (1.0 - FIRST_SHARE) * gone.div_duration_f32(span);
+        let since = Moment(now.0.saturating_sub(gone));
+        Some(Self { since, until: now + left, part })
+    }
+}
+
+/// What an endpoint's state depends on, beside what is known of it.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// Whether its profile is in service.
+    pub(super) in_service: bool,
+    /// What it was before.
+    pub(super) before: Option<&'a EndpointState>,
+    pub(super) now: Now,
 }
 
 impl EndpointState {
     pub(super) fn new(
-        profile: &Profile,
         endpoint: &Endpoint,
         facts: EndpointFacts,
-        before: Option<&EndpointState>,
-        now: Now,
+        Around { in_service, before, now }: Around<'_>,
     ) -> Self {
         let overrides = &facts.overrides;
         let mut state = Self {
@@ -113,10 +148,14 @@ impl EndpointState {
             enabled: overrides.enabled.as_ref().map_or(endpoint.enabled, |it| it.value),
             last_healthy: before.is_some_and(|it| it.last_healthy),
             ramp: None,
+            is_answer: false,
+            answered_until: now.moment,
+            held_until: now.moment,
+            in_service,
             facts,
         };
         let children = state.facts.nested.map(|it| it.children);
-        state.status = state.status_if(profile, endpoint, state.facts.drained, children);
+        state.status = state.status_if(endpoint, state.facts.drained, children);
         match before {
             Some(before) if before.status == state.status => state.since = before.since,
             Some(_) => {
@@ -125,8 +164,40 @@ impl EndpointState {
             }
             None => {}
         }
-        state.ramp = before.and_then(|it| state.ramp_after(endpoint, it, now.moment));
+        state.ramp = match state.facts.returning {
+            Some(returning) => state.ramp_back(returning, now),
+            None => before.and_then(|it| state.ramp_after(endpoint, it, now.moment)),
+        };
         state
+    }
+
+    /// Until when it was answered with; none while it is. Of what was before the start nobody knows more than that.
+    pub fn answered_until(&self) -> Option<Moment> {
+        (!self.is_answer).then_some(self.answered_until)
+    }
+
+    /// Until when resolvers may hold answers that name it; none while it is answered with.
+    pub fn cached_until(&self) -> Option<Moment> {
+        (!self.is_answer).then_some(self.held_until)
+    }
+
+    /// Notes whether it is answered with, and until when resolvers may hold what was answered until now with this `ttl`.
+    pub(super) fn note_answers(
+        &mut self,
+        is_answer: bool,
+        before: Option<&Self>,
+        ttl: u32,
+        now: Moment,
+    ) {
+        self.is_answer = is_answer;
+        (self.answered_until, self.held_until) = match before {
+            Some(before) if !before.is_answer => (before.answered_until, before.held_until),
+            // Resolvers count whole seconds, so a TTL may last one more. Nobody knows what was answered before the start.
+            _ => {
+                let held = now + Duration::from_secs(u64::from(ttl) + 1);
+                (now, before.map_or(held, |it| it.held_until.max(held)))
+            }
+        };
     }
 
     /// The operator's word on its health.
@@ -192,13 +263,12 @@ impl EndpointState {
     }
 
     /// What it would be if neither it nor anything in the profile that it stands for were drained.
-    pub(super) fn undrained(&self, profile: &Profile, endpoint: &Endpoint) -> EndpointStatus {
-        self.status_if(profile, endpoint, false, self.facts.nested.map(|it| it.undrained))
+    pub(super) fn undrained(&self, endpoint: &Endpoint) -> EndpointStatus {
+        self.status_if(endpoint, false, self.facts.nested.map(|it| it.undrained))
     }
 
     fn status_if(
         &self,
-        profile: &Profile,
         endpoint: &Endpoint,
         drained: bool,
         children: Option<Children>,
@@ -208,7 +278,7 @@ impl EndpointState {
             _ if endpoint.probe.monitor.protocol == Protocol::None => Evidence::None,
             _ => Evidence::Probes(self.facts.verdict),
         };
-        endpoint_status(profile.enabled, self.enabled, drained, self.forced(), evidence)
+        endpoint_status(self.in_service, self.enabled, drained, self.forced(), evidence)
     }
 
     /// How it starts, after it was in this state: slowly where it was out for its health, drained or disabled. With its profile
@@ -216,15 +286,24 @@ impl EndpointState {
     fn ramp_after(&self, endpoint: &Endpoint, before: &Self, now: Moment) -> Option<Ramp> {
         use EndpointStatus::{Degraded, Disabled, Drained, Stopped};
         let was_out = matches!(before.status, Degraded | Drained | Disabled | Stopped);
-        let since = if was_out { Some(now) } else { before.ramp.map(|it| it.since) };
+        // A ramp back from a drain was in the place of this one.
+        let own = before.ramp.filter(|_| before.facts.returning.is_none());
+        let since = if was_out { Some(now) } else { own.map(|it| it.since) };
         let starts = self.status.is_healthy() && !endpoint.slow_start.is_zero();
         Ramp::at(since.filter(|_| starts)?, endpoint.slow_start, now)
+    }
+
+    /// How far it is on its site's way back.
+    fn ramp_back(&self, Returning { since, over }: Returning, now: Now) -> Option<Ramp> {
+        let gone = u64::try_from(now.time.0.saturating_sub(since.0)).unwrap_or_default();
+        Ramp::after(Duration::from_millis(gone), over, now.moment)
+            .filter(|_| self.status.is_healthy())
     }
 
     pub(super) fn member(&self, profile: &Profile, endpoint: &Endpoint) -> Member {
         // Profiles that are nested in each other choose apart, also between endpoints of equal names.
         let names = profile.name.as_wire().iter().copied().chain(endpoint.name.as_str().bytes());
-        let undrained = self.undrained(profile, endpoint);
+        let undrained = self.undrained(endpoint);
         Member {
             // Where everything in its profile is drained, it is as one that is drained itself.
             status: match self.status {

@@ -58,7 +58,8 @@ fn geography() -> Geography {
 fn snapshot(profile: &Profile, facts: &[EndpointFacts], before: Option<&ProfileTable>) -> Snapshot {
     let geography = geography();
     let counters = Arc::new(AnswerCounters::new(1, vec![0; facts.len() + 1].into(), 1));
-    let given = Given { previous: before, geography: &geography, now: Now::at(30_000) };
+    let given =
+        Given { previous: before, enabled: None, geography: &geography, now: Now::at(30_000) };
     let table = ProfileTable::new(Arc::new(profile.clone()), facts.to_vec(), counters, given);
     Snapshot {
         zones: Arc::new(Zones::new([zone("z.", &[], &[(0, profile)])])),

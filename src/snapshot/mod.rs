@@ -16,7 +16,7 @@ mod zone;
 pub use answer::{Answer, QUESTION};
 pub use counters::{AnswerCounters, Worker, WorkerCounters};
 pub use decision::{Asker, Choice, Decision, MAX_DEPTH};
-pub use endpoint::{EndpointFacts, EndpointState, Host, Ramp};
+pub use endpoint::{EndpointFacts, EndpointState, Host, Ramp, Returning};
 pub use explain::{Explained, Explanation, Level, Query, Weighed, explain};
 pub use live::{Entered, Live, Reader};
 pub use profile::{Given, Nested, ProfileTable};
@@ -27,8 +27,9 @@ pub use whatif::{
 pub use zone::{Found, Node, ZoneTable, Zones};
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::model::{EndpointKey, Geography, Ident, Name, Site, Stamp};
+use crate::model::{EndpointKey, Geography, Ident, Name, Pending, Site, Stamp, Stamped};
 
 /// Everything that answers and views are made from, at one instant.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub geography: Arc<Geography>,
     /// Overrides of endpoints and sites that the configuration doesn't have, by name.
     pub unmatched_overrides: Arc<[String]>,
+    /// Changes that may be undone by themselves yet, by number.
+    pub pending: Arc<[(u64, Pending)]>,
 }
 
 /// A site at one instant.
@@ -56,6 +59,8 @@ pub struct SiteState {
     pub site: Site,
     /// Who drained it, when and why, while it is drained.
     pub drained: Option<Stamp>,
+    /// Who undrained it, when and why, while it takes its share back little by little, and how long that takes.
+    pub returning: Option<Stamped<Duration>>,
 }
 
 impl Snapshot {

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use super::answer::{Answer, Destination};
 use super::counters::AnswerCounters;
-use super::endpoint::{EndpointFacts, EndpointState};
+use super::endpoint::{Around, EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
 use crate::model::{
-    Endpoint, EndpointStatus, Family, Geography, Ident, Now, Profile, ProfileStatus, Serving,
-    WhenNoneHealthy,
+    Endpoint, EndpointStatus, Family, Geography, Ident, Moment, Now, Profile, ProfileStatus,
+    Serving, Stamped, WhenNoneHealthy,
 };
 use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, Trace, prepare};
 
@@ -20,6 +20,8 @@ pub struct ProfileTable {
     pub endpoints: Box<[EndpointState]>,
     /// Its own state.
     pub status: ProfileStatus,
+    /// What operators said of whether it is in service.
+    pub enabled_by: Option<Stamped<bool>>,
     /// Seconds that a resolver may keep an answer now: the profile's `ttl`, or less while an endpoint is in doubt.
     pub ttl: u32,
     /// Whether it is answered with CNAME records, its own or those of profiles that are nested in it: then they are all that is
@@ -46,6 +48,8 @@ pub(super) struct FamilyTable {
 pub struct Given<'a> {
     /// The table that it takes the place of, whose endpoints may be others.
     pub previous: Option<&'a ProfileTable>,
+    /// What operators said of whether it is in service.
+    pub enabled: Option<&'a Stamped<bool>>,
     /// Where clients and sites are.
     pub geography: &'a Geography,
     /// What time it is.
@@ -77,11 +81,12 @@ impl ProfileTable {
         profile: Arc<Profile>,
         facts: Vec<EndpointFacts>,
         counters: Arc<AnswerCounters>,
-        Given { previous, geography, now }: Given<'_>,
+        Given { previous, enabled, geography, now }: Given<'_>,
     ) -> Self {
+        let in_service = enabled.map_or(profile.enabled, |it| it.value);
         let state = |(at, (endpoint, facts)): (usize, (&Endpoint, EndpointFacts))| {
             let before = previous.and_then(|it| it.find(&endpoint.name, at));
-            EndpointState::new(&profile, endpoint, facts, before, now)
+            EndpointState::new(endpoint, facts, Around { in_service, before, now })
         };
         let mut endpoints: Box<[EndpointState]> =
             profile.endpoints.iter().zip(facts).enumerate().map(state).collect();
@@ -120,20 +125,47 @@ impl ProfileTable {
                 fallback,
             }
         });
-        let status = profile_status(profile.enabled, endpoints.iter().map(|it| it.status));
+        let status = profile_status(in_service, endpoints.iter().map(|it| it.status));
         let is_alias = profile.has_alias()
             || endpoints.iter().any(|it| it.facts.nested.is_some_and(|it| it.is_alias));
-        Self { profile, endpoints, status, ttl, is_alias, counters, families }
+        let enabled_by = enabled.cloned();
+        let mut table =
+            Self { profile, endpoints, status, enabled_by, ttl, is_alias, counters, families };
+        table.note_answers(previous, now.moment);
+        table
+    }
+
+    /// Whether it is in service, with overrides.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled_by.as_ref().map_or(self.profile.enabled, |it| it.value)
+    }
+
+    fn note_answers(&mut self, previous: Option<&Self>, now: Moment) {
+        let ttl = previous.map_or(self.profile.ttl, |it| it.ttl);
+        let answers = |at| Family::ALL.into_iter().any(|it| self.is_answered_with(it, at));
+        let answers: Vec<bool> = (0..self.endpoints.len()).map(answers).collect();
+        let states = self.profile.endpoints.iter().zip(&mut self.endpoints).zip(answers);
+        for (at, ((endpoint, state), answers)) in states.enumerate() {
+            let before = previous.and_then(|it| it.find(&endpoint.name, at));
+            state.note_answers(answers, before, ttl, now);
+        }
+    }
+
+    /// Whether answers to this family may name an endpoint.
+    fn is_answered_with(&self, family: Family, endpoint: usize) -> bool {
+        let is_asked = matches!(self.family(family).prepared.source, Source::Members(_));
+        is_asked && self.standing(family, endpoint) == Some(Standing::Candidate)
     }
 
     /// The same, but as if these endpoints had served until now.
-    pub fn resuming(mut self, serving: &Serving, geography: &Geography) -> Self {
+    pub fn resuming(mut self, serving: &Serving, given: Given<'_>) -> Self {
         let members = members(&self.profile, &self.endpoints);
         for (family, names) in Family::ALL.into_iter().zip(serving) {
             let served: Vec<usize> = names.iter().filter_map(|it| self.position(it)).collect();
-            let prepared = prepare(&self.profile, &members, geography, family, &served);
+            let prepared = prepare(&self.profile, &members, given.geography, family, &served);
             self.families[family.index()].prepared = prepared;
         }
+        self.note_answers(given.previous, given.now.moment);
         self
     }
 
@@ -157,7 +189,7 @@ impl ProfileTable {
     /// What it is to a profile that it is nested in, when this is its slot.
     pub fn nested(&self, slot: u32) -> Nested {
         let children = self.children(|_, state| state.status);
-        let undrained = self.children(|endpoint, state| state.undrained(&self.profile, endpoint));
+        let undrained = self.children(|endpoint, state| state.undrained(endpoint));
         let families = Family::ALL.map(|it| self.can_answer(it));
         let fails = families == [false; 2] && Family::ALL.into_iter().any(|it| self.can_fail(it));
         let tells_clients_apart = Family::ALL.map(|it| self.tells_clients_apart(it));
@@ -168,8 +200,7 @@ impl ProfileTable {
     /// Its endpoints, counted as if each were in this status, but for those that have nothing to answer with.
     fn children(&self, status: impl Fn(&Endpoint, &EndpointState) -> EndpointStatus) -> Children {
         let pairs = || self.profile.endpoints.iter().zip(&self.endpoints);
-        let all =
-            profile_status(self.profile.enabled, pairs().map(|(it, state)| status(it, state)));
+        let all = profile_status(self.is_enabled(), pairs().map(|(it, state)| status(it, state)));
         let families = |it, state: &EndpointState| Family::ALL.map(|family| state.has(it, family));
         let counted = pairs().filter(|(it, state)| state.is_resolved(it));
         Children::count(all, counted.map(|(it, state)| (status(it, state), families(it, state))))

@@ -319,6 +319,7 @@ impl Bed {
             let counters = Arc::new(AnswerCounters::new(1, vec![0; facts.len() + 1].into(), 1));
             let given = Given {
                 previous: old.map(|it| &**it),
+                enabled: None,
                 geography: &self.geography,
                 now: Now::at(1000 * seconds),
             };

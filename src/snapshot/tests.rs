@@ -88,7 +88,7 @@ pub(super) fn table(
 ) -> ProfileTable {
     let counters = Arc::new(AnswerCounters::new(1, vec![0; facts.len() + 1].into(), 1));
     let geography = Geography::default();
-    let given = Given { previous: before, geography: &geography, now: Now::at(at) };
+    let given = Given { previous: before, enabled: None, geography: &geography, now: Now::at(at) };
     ProfileTable::new(Arc::new(profile.clone()), facts.to_vec(), counters, given)
 }
 

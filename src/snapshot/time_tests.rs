@@ -195,3 +195,41 @@ fn ttl_min_shortens_answers_while_an_endpoint_is_in_doubt() {
     bed.after(1, "p/a doubt=1");
     assert_eq!(ttl(&bed), 30, "it is off by default");
 }
+
+/// Until when `a` was answered with and may be kept, in seconds; none while it is answered with.
+fn held(bed: &Bed) -> Option<(u64, u64)> {
+    let state = &bed.table("p").endpoints[0];
+    Some((state.answered_until()?.0.as_secs(), state.cached_until()?.0.as_secs()))
+}
+
+#[test]
+fn what_was_answered_is_kept_for_its_ttl_and_no_longer_than_the_longest() {
+    let mut bed = Bed::new("", &["p weighted ttl=30\n a\n b"]);
+    bed.publish(10);
+    assert_eq!(held(&bed), None);
+    assert_eq!(held(bed.after(20, "p/a drained")), Some((20, 51)));
+    assert_eq!(held(bed.after(40, "p/b down")), Some((20, 51)), "nothing of it is answered anew");
+    assert_eq!(
+        held(bed.after(60, "p/b drained")),
+        None,
+        "all are drained, so all are answered with"
+    );
+    assert_eq!(held(bed.after(61, "p/b undrained")), Some((61, 92)));
+    assert_eq!(held(bed.after(70, "p/a undrained")), None);
+    assert_eq!(held(bed.after(80, "p/a down\n p/b up")), Some((80, 111)), "whatever it is out for");
+}
+
+#[test]
+fn a_ttl_that_was_lowered_since_does_not_hide_the_longer_one() {
+    let mut bed = Bed::new("", &["p weighted ttl=300 ttl_min=10\n a\n b"]);
+    bed.after(100, "p/b doubt=1");
+    assert!(bed.table("p").ttl < 300);
+    assert_eq!(held(bed.after(110, "p/a drained")), Some((110, 401)));
+    assert_eq!(held(bed.after(120, "p/b up")), Some((110, 401)));
+}
+
+#[test]
+fn nobody_knows_what_was_answered_before_the_start() {
+    let mut bed = Bed::new("", &["p priority ttl=30\n a p=2\n b p=1"]);
+    assert_eq!(held(bed.publish(0)), Some((0, 31)));
+}

@@ -44,7 +44,12 @@ pub(crate) fn answerer(model: &Model) -> Answerer {
         let endpoints = profile.endpoints.len();
         let up = EndpointFacts { verdict: Verdict::Online, ..EndpointFacts::default() };
         let counters = Arc::new(AnswerCounters::new(1, vec![0; endpoints + 1].into(), 1));
-        let given = Given { previous: None, geography: &model.geography, now: Now::default() };
+        let given = Given {
+            previous: None,
+            enabled: None,
+            geography: &model.geography,
+            now: Now::default(),
+        };
         ProfileTable::new(profile.clone(), vec![up; endpoints], counters, given)
     };
     let counted = Arc::new(WorkerCounters::new(1, COUNTED_RCODES));

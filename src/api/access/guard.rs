@@ -19,7 +19,7 @@ use super::scoped::others_in_site;
 use super::{Author, Denied, Peer, Presented};
 use crate::control::Change;
 use crate::metrics::AuthFailure;
-use crate::model::{Ident, Name, Role, TokenHash};
+use crate::model::{Ident, Name, Role, TokenHash, Undo};
 use crate::store::token_hash;
 
 /// The profiles of others that a refusal names, at most.
@@ -200,8 +200,19 @@ pub(in crate::api) fn forbid_change(
     match change {
         _ if !author.scopes.are_limited() => Ok(()),
         Change::Endpoint(key, _) => forbid_unless_held(api, author, &key.profile),
-        Change::FailBack(profile) => forbid_unless_held(api, author, profile),
+        Change::FailBack(profile) | Change::Profile { name: profile, .. } => {
+            forbid_unless_held(api, author, profile)
+        }
         Change::Site { name, .. } => forbid_shared(api, author, name),
+        Change::Confirm(number) | Change::Undo(number) => {
+            let snapshot = api.live.load();
+            let pending = snapshot.pending.iter().filter(|it| it.0 == *number);
+            pending.flat_map(|it| &it.1.undo).try_for_each(|it| match it {
+                Undo::Endpoint { key, .. } => forbid_unless_held(api, author, &key.profile),
+                Undo::Profile { name, .. } => forbid_unless_held(api, author, name),
+                Undo::Site { name, .. } => forbid_shared(api, author, name),
+            })
+        }
     }
 }
 
@@ -237,7 +248,7 @@ fn forbid_shared(api: &Api, author: &Author, site: &Ident) -> Result<(), ApiErro
     Err(out_of_scope(api, detail))
 }
 
-fn out_of_scope(api: &Api, detail: String) -> ApiError {
+pub(super) fn out_of_scope(api: &Api, detail: String) -> ApiError {
     api.access.forbidden(AuthFailure::Scope);
     ApiError::new(StatusCode::FORBIDDEN, detail)
 }

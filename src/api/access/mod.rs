@@ -18,7 +18,9 @@ pub(super) use guard::{
     guard_metrics, is_token,
 };
 pub(super) use identity::{Author, Denied, Peer, Presented};
-pub(super) use scoped::{forbid_unseen, reached, seen_sites, seen_status, sees_site};
+pub(super) use scoped::{
+    forbid_unseen, forbid_unseen_zone, reached, seen_sites, seen_status, sees_change, sees_site,
+};
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -6,8 +6,8 @@ use super::super::Api;
 use super::super::error::ApiError;
 use super::super::view;
 use super::Author;
-use super::guard::forbid_unless_held;
-use crate::model::{Ident, Name, Scopes};
+use super::guard::{forbid_unless_held, out_of_scope};
+use crate::model::{Ident, Name, Pending, Scopes, Undo};
 use crate::snapshot::{ProfileTable, Snapshot};
 
 fn held<'s>(snapshot: &'s Snapshot, scopes: &Scopes) -> impl Iterator<Item = &'s ProfileTable> {
@@ -48,12 +48,40 @@ pub(in crate::api) fn forbid_unseen(
     profiles.iter().try_for_each(|it| forbid_unless_held(api, author, it))
 }
 
+/// Refuses what is in a zone that none of their profiles is in.
+pub(in crate::api) fn forbid_unseen_zone(
+    api: &Api,
+    author: &Author,
+    zone: &Name,
+) -> Result<(), ApiError> {
+    let snapshot = api.live.load();
+    let is_there = |it: &ProfileTable| {
+        let its_zone = snapshot.zones.find(it.profile.name.as_wire());
+        its_zone.is_some_and(|it| it.zone.name() == zone)
+    };
+    if !author.scopes.are_limited() || held(&snapshot, &author.scopes).any(is_there) {
+        return Ok(());
+    }
+    let (name, scopes) = (&author.name, &author.scopes);
+    Err(out_of_scope(api, format!("{name} is limited to {scopes}; none of them is in {zone}")))
+}
+
 /// Whether one of the profiles is in this site.
 pub(in crate::api) fn sees_site(snapshot: &Snapshot, scopes: &Scopes, site: &str) -> bool {
     let is_it = |it: &Ident| it.as_str() == site;
     !scopes.are_limited()
         || held(snapshot, scopes)
             .any(|it| it.profile.endpoints.iter().any(|it| it.site.as_ref().is_some_and(is_it)))
+}
+
+/// Whether pending changes are about one of the profiles, or a site that one of them is in.
+pub(in crate::api) fn sees_change(snapshot: &Snapshot, scopes: &Scopes, pending: &Pending) -> bool {
+    !scopes.are_limited()
+        || pending.undo.iter().any(|it| match it {
+            Undo::Endpoint { key, .. } => scopes.hold(&key.profile),
+            Undo::Profile { name, .. } => scopes.hold(name),
+            Undo::Site { name, .. } => sees_site(snapshot, scopes, name.as_str()),
+        })
 }
 
 /// Every site that one of the profiles is in, with their endpoints alone counted.
@@ -78,9 +106,16 @@ pub(in crate::api) fn seen_sites(
     sites.sites.retain_mut(|site| {
         let Some(count) = counts.get(site.name.as_str()) else { return false };
         (site.endpoints, site.healthy) = *count;
+        site.drain.iter_mut().for_each(|it| hide_others(it, scopes));
         true
     });
     sites
+}
+
+/// Of what is still answered with in a drained site, whether there is anything is everybody's to know.
+fn hide_others(drain: &mut view::Drain, scopes: &Scopes) {
+    let is_held = |it: &view::EndpointRef| it.profile.parse().is_ok_and(|it| scopes.hold(&it));
+    drain.still_answered.retain(is_held);
 }
 
 /// One look at everything that is about these profiles.
@@ -115,6 +150,7 @@ pub(in crate::api) fn seen_status(
     }
     status.drained_sites.retain(|it| sites.contains(it));
     status.drains.retain(|site, _| sites.contains(site));
+    status.drains.values_mut().for_each(|it| hide_others(it, scopes));
     status.overridden.retain(|it| names.contains(&it.profile));
     // Of what is configured no more, only the names of profiles tell whose it was; sites are everybody's.
     status.unmatched_overrides.retain(|it| {

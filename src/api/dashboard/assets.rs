@@ -10,4 +10,34 @@ macro_rules! assets {
 pub(super) const PAGE: &str = "index.html";
 
 /// Every file, with its name and content.
-pub(super) const ASSETS: &[(&str, &[u8])] = assets!["app.css", "index.html", "main.js",];
+pub(super) const ASSETS: &[(&str, &[u8])] = assets![
+    "api.js",
+    "app.css",
+    "attention.js",
+    "audit.js",
+    "dialog.js",
+    "dom.js",
+    "endpoint.js",
+    "explain.js",
+    "format.js",
+    "history.js",
+    "icon.svg",
+    "index.html",
+    "live.js",
+    "main.js",
+    "moves.js",
+    "overview.js",
+    "pending.js",
+    "plan.js",
+    "profile.js",
+    "profiles.js",
+    "rates.js",
+    "shares.js",
+    "shell.js",
+    "signin.js",
+    "sites.js",
+    "theme.js",
+    "timeline.js",
+    "update.js",
+    "weights.js",
+];

@@ -4,11 +4,11 @@ mod why;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::error::ApiError;
+use super::reading::Wrong;
 use super::render::percent;
 use super::view;
 use crate::model::{
-    Endpoint, Family, Geography, Ident, Method, Name, RecordType, WhenNoneHealthy,
+    Endpoint, Family, Geography, Ident, Method, Name, NetworkError, RecordType, WhenNoneHealthy,
     canonical_network, network_around, parse_network,
 };
 use crate::routing::{Basis, Draw, Located, Pick, Relation, Standing, Table};
@@ -27,19 +27,22 @@ pub(super) struct Asking {
 
 impl Asking {
     /// Nobody that anything is known of.
-    const UNKNOWN: Self =
+    pub(super) const UNKNOWN: Self =
         Self { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), length: None, given: false };
 
     /// Reads an address or a network.
-    pub(super) fn read(text: Option<&str>) -> Result<Self, ApiError> {
-        let Some(text) = text else { return Ok(Self::UNKNOWN) };
+    pub(super) fn read(text: &str) -> Result<Self, Wrong> {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self { address: address.to_canonical(), length: None, given: true });
         }
         let network = parse_network(text).map_err(|error| {
-            ApiError::bad_request(format!(
-                "client: `{text}`: {error}; write an address or a network, such as 10.20.0.1 or 10.20.0.0/16"
-            ))
+            let told = format!(
+                "{error}; write an address or a network, such as 10.20.0.1 or 10.20.0.0/16"
+            );
+            match error {
+                NetworkError::Form => Wrong::Form(told),
+                NetworkError::Length { .. } | NetworkError::HostBits(_) => Wrong::Sense(told),
+            }
         })?;
         let network = canonical_network(network);
         Ok(Self { address: network.network(), length: Some(network.prefix_len()), given: true })
@@ -56,13 +59,12 @@ impl Asking {
 }
 
 /// Reads a draw as it is written in explanations.
-pub(super) fn read_draw(text: &str) -> Result<Draw, ApiError> {
+pub(super) fn read_draw(text: &str) -> Result<Draw, String> {
     let numbers = text.split_once(':').and_then(|(seed, sequence)| {
         Some(Draw { seed: seed.parse().ok()?, sequence: sequence.parse().ok()? })
     });
     numbers.ok_or_else(|| {
-        let wanted = "write SEED:SEQUENCE as an explanation shows it, such as 573422:0";
-        ApiError::bad_request(format!("draw: found `{text}`; {wanted}"))
+        "write SEED:SEQUENCE as an explanation shows it, such as 573422:0".to_owned()
     })
 }
 

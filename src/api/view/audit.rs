@@ -28,7 +28,7 @@ pub struct AuditEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub from: Option<IpAddr>,
-    /// What was done: set, clear, drain, undrain, failback, expire, reload, restore.
+    /// What was done: set, clear, drain, undrain, failback, confirm, undo, settle, expire, reload, restore.
     pub action: String,
     /// The profile that it was done to, if it was one, or one of its endpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,6 +39,9 @@ pub struct AuditEntry {
     /// The site, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
+    /// The number of the change that is pending by it, was confirmed or undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<u64>,
     /// What was in force before, of what was to change; null is the configuration's value.
     #[serde(default)]
     #[schema(value_type = Object)]

@@ -9,6 +9,9 @@ pub struct Changed<T> {
     /// Whether nothing was changed: what follows is what would be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// How it may be undone by itself yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<super::PendingChange>,
     /// What was changed, as it is now; nothing when the configuration doesn't have it.
     #[serde(flatten)]
     pub now: T,
@@ -44,65 +47,6 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
-/// A problem, by RFC 9457; `near`, `etag` and `breaches` are Farol's own members.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-#[schema(example = json!({
-    "type": "about:blank",
-    "title": "Not Found",
-    "status": 404,
-    "detail": "no profile is called `ap.gtm.example`; did you mean app.gtm.example.?",
-    "near": ["app.gtm.example."],
-}))]
-pub struct Problem {
-    /// `about:blank`: the status says what kind of problem it is.
-    #[serde(rename = "type", default = "about_blank")]
-    pub kind: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// The status in words.
-    pub title: String,
-    /// What is wrong, and what to do.
-    pub detail: String,
-    /// Names that exist and are like the one asked for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub near: Vec<String>,
-    /// The ETag in force, where If-Match asked for another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub etag: Option<String>,
-    /// The guardrails that a change would break.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub breaches: Vec<Breach>,
-}
-
-/// A guardrail that a change would break, or would worsen though it is broken.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct Breach {
-    /// The profile that it guards.
-    pub profile: String,
-    /// The endpoint, where it guards each.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// Its key in the configuration.
-    pub guardrail: String,
-    /// What is there: endpoints, sites, percent, or the weight.
-    pub now: u64,
-    /// What would be.
-    pub then: u64,
-    /// What is asked for.
-    pub limit: u64,
-}
-
-fn about_blank() -> String {
-    Problem::ABOUT_BLANK.to_owned()
-}
-
-impl Problem {
-    /// The type of a problem that its status explains (RFC 9457 4.2.1).
-    pub const ABOUT_BLANK: &str = "about:blank";
-    /// The media type of problems.
-    pub const MEDIA_TYPE: &str = "application/problem+json";
-}
-
 /// The body of a change to an endpoint. A key that is left out is left alone; null clears the override.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -132,6 +76,13 @@ pub struct EndpointPatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "30m")]
     pub expires: Option<String>,
+    /// How long there is to confirm it, before it is undone by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5m")]
+    pub confirm_within: Option<String>,
+    /// Whether it is undone as soon as health gets worse: until it is confirmed, or for 10 minutes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo_if_worse: bool,
     /// Only tell what would come of it; nothing is changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
@@ -157,6 +108,13 @@ pub struct BatchRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "30m")]
     pub expires: Option<String>,
+    /// How long there is to confirm them, before they are undone by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5m")]
+    pub confirm_within: Option<String>,
+    /// Whether they are undone as soon as health gets worse: until they are confirmed, or for 10 minutes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo_if_worse: bool,
     /// Only tell what would come of it; nothing is changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
@@ -166,8 +124,8 @@ pub struct BatchRequest {
     pub override_guardrail: Option<String>,
 }
 
-/// One change of a batch: to an endpoint (`profile`, `endpoint`, and what it gets), to a site (`site`, `drained`), or a
-/// profile's failback (`profile`, `failback`).
+/// One change of a batch: to an endpoint (`profile`, `endpoint`, and what it gets), to a profile (`profile`, `enabled`), to a site
+/// (`site`, `drained`), or a profile's failback (`profile`, `failback`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct BatchChange {
@@ -199,6 +157,10 @@ pub struct BatchChange {
     /// Whether the site is to be drained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drained: Option<bool>,
+    /// How long the site takes on its way back to its full share, where it is undrained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5m")]
+    pub ramp: Option<String>,
     /// True lets the profile's lowest priority serve again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failback: bool,
@@ -212,13 +174,16 @@ pub struct Batch {
     /// Whether nothing was changed: what follows is what would be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// How they may be undone by themselves yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<super::PendingChange>,
     /// The profiles that were changed, as they are now.
     pub profiles: Vec<super::Profile>,
     /// The sites that were changed, as they are now.
     pub sites: Vec<super::Site>,
 }
 
-/// The body of a drain or an undrain; may be missing.
+/// The body of a drain; may be missing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "new firewall"}))]
@@ -231,6 +196,75 @@ pub struct DrainRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "30m")]
     pub expires: Option<String>,
+    /// How long there is to confirm it, before it is undone by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5m")]
+    pub confirm_within: Option<String>,
+    /// Whether it is undone as soon as health gets worse: until it is confirmed, or for 10 minutes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo_if_worse: bool,
+    /// Only tell what would come of it; nothing is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Why guardrails are to be passed over; for admins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub override_guardrail: Option<String>,
+}
+
+/// The body of an undrain; may be missing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"ramp": "5m", "reason": "the firewall is in"}))]
+pub struct UndrainRequest {
+    /// How long the site takes on its way back to its full share, in the place of its endpoints' `slow_start`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5m")]
+    pub ramp: Option<String>,
+    /// Why, for those who come after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub reason: Option<String>,
+    /// How long there is to confirm it, before it is undone by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5m")]
+    pub confirm_within: Option<String>,
+    /// Whether it is undone as soon as health gets worse: until it is confirmed, or for 10 minutes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo_if_worse: bool,
+    /// Only tell what would come of it; nothing is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Why guardrails are to be passed over; for admins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub override_guardrail: Option<String>,
+}
+
+/// The body of a change to a profile.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"enabled": false, "reason": "moved away"}))]
+pub struct ProfilePatch {
+    /// Whether it is in service; null clears the override.
+    #[serde(with = "patch")]
+    #[schema(value_type = Option<bool>)]
+    pub enabled: Option<Option<bool>>,
+    /// Why, for those who come after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub reason: Option<String>,
+    /// When what it sets is undone by itself: a time in RFC 3339, or how long from now on ("30m").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "30m")]
+    pub expires: Option<String>,
+    /// How long there is to confirm it, before it is undone by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5m")]
+    pub confirm_within: Option<String>,
+    /// Whether it is undone as soon as health gets worse: until it is confirmed, or for 10 minutes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo_if_worse: bool,
     /// Only tell what would come of it; nothing is changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,

@@ -4,6 +4,8 @@ mod audit;
 mod change;
 mod explain;
 mod name;
+mod pending;
+mod problem;
 mod routing;
 mod session;
 mod site;
@@ -11,25 +13,29 @@ mod state;
 mod timeline;
 mod token;
 mod whatif;
+mod zone;
 
 pub use audit::{Audit, AuditEntry};
 pub use change::{
-    Batch, BatchChange, BatchRequest, Breach, Changed, DrainRequest, EndpointPatch,
-    FailbackRequest, Problem, Reloaded, ReportRequest, Reported,
+    Batch, BatchChange, BatchRequest, Changed, DrainRequest, EndpointPatch, FailbackRequest,
+    ProfilePatch, Reloaded, ReportRequest, Reported, UndrainRequest,
 };
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
 pub use name::{FailedResolution, Resolved};
+pub use pending::{PendingChange, PendingChanges, SettleRequest, Settled};
+pub use problem::{Breach, Fault, Problem};
 pub use routing::{Affinity, Guardrails, Ramp};
 pub use session::{Session, SessionRequest};
-pub use site::{Drain, Location, Site, Sites};
+pub use site::{Drain, Location, Requests, Returning, Site, Sites};
 pub use state::{State, StateFile};
 pub use timeline::{History, HistoryTurn, Timeline, Turn};
 pub use token::{CreatedToken, Token, TokenRequest, Tokens};
 pub use whatif::{
     WhatIf, WhatIfChange, WhatIfEndpoint, WhatIfRequest, WhatIfRow, WhatIfSetting, WhatIfShare,
 };
+pub use zone::{Record, Records, Soa, Zone, Zones};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -207,6 +213,9 @@ pub struct Profile {
     /// Whether targets that are names are answered with their addresses instead of a CNAME.
     #[serde(default)]
     pub flatten: bool,
+    /// The operators' changes in force on the profile itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
     /// Its endpoints, in the configuration's order.
     pub endpoints: Vec<Endpoint>,
 }
@@ -274,6 +283,10 @@ pub struct Endpoint {
     pub drained: bool,
     /// The weight that routing uses.
     pub effective_weight: f64,
+    /// Until when resolvers may keep answers that name it; null while it is answered with.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    pub cached_until: Option<String>,
     /// Percent of the profile's answers that name it (to A; to AAAA where no endpoint has an IPv4 address). Null where that
     /// depends on the client, with `performance`, `geographic` and `subnet`: `/v1/explain` tells it for one client.
     pub share: Option<f64>,

@@ -19,8 +19,11 @@ pub struct Site {
     pub location: Option<Location>,
     /// Whether it is drained.
     pub drained: bool,
-    /// Who drained it.
+    /// Who drained it, and how far that has come.
     pub drain: Option<Drain>,
+    /// How it takes its share back after a drain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returning: Option<Returning>,
     /// How many endpoints are part of it.
     pub endpoints: usize,
     /// How many of them are healthy and in service.
@@ -39,8 +42,23 @@ pub struct Location {
     pub region: Option<String>,
 }
 
-/// Who drained a site, when and why.
+/// Who undrained a site, and until when it takes its share back little by little.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Returning {
+    /// Who undrained it.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// When it has its full share again.
+    #[schema(format = DateTime)]
+    pub until: String,
+}
+
+/// Who drained a site, when and why, and how far that has come.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq)]
 pub struct Drain {
     /// Who drained it.
     pub by: String,
@@ -53,4 +71,40 @@ pub struct Drain {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub expires: Option<String>,
+    /// When the last answer named one of its endpoints; null while any is still answered with.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    pub stopped: Option<String>,
+    /// For how long the longest of those answers may still be kept somewhere, in seconds; 0 when none is.
+    #[serde(default)]
+    pub longest_ttl_seconds: f64,
+    /// When the last of those answers has run out; null while any of its endpoints is still answered with. Resolvers that keep
+    /// answers for longer than their TTL are nobody's to know.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    pub safe_at: Option<String>,
+    /// Whether that is over, and, where `requests` are measured, they are quiet.
+    #[serde(default)]
+    pub safe: bool,
+    /// Its endpoints that are answered with all the same, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub still_answered: Vec<super::EndpointRef>,
+    /// What the configured query says of the requests that it still gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Requests>,
+}
+
+/// The requests that a site still gets.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
+pub struct Requests {
+    /// What was measured last, in the query's own unit; none before the first time.
+    pub value: Option<f64>,
+    /// From this value on downwards it is quiet.
+    pub quiet: f64,
+    /// When it was measured.
+    #[schema(format = DateTime)]
+    pub at: Option<String>,
+    /// Why it could not be measured the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }

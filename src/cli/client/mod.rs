@@ -9,7 +9,7 @@ mod stream;
 mod tls;
 mod token;
 
-pub(super) use changing::ChangeOptions;
+pub(super) use changing::{ChangeOptions, UndoOptions};
 pub(super) use contexts::{Context, Contexts};
 pub(super) use failure::Failure;
 pub(super) use options::{ClientOptions, Output};

@@ -1,6 +1,6 @@
 use super::{Clear, Client, Field, Forced, Found, Set, Which, find};
 use crate::api::view;
-use crate::cli::client::{ChangeOptions, Failure, Output, Seen};
+use crate::cli::client::{ChangeOptions, Failure, Output, Seen, UndoOptions};
 use crate::cli::output::{ending, list, percent};
 
 pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Result<()> {
@@ -14,7 +14,7 @@ pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Re
             Forced::None => None,
         }),
         expires: set.expires,
-        ..own(set.change)
+        ..own(set.change, set.undo)
     };
     change(client, output, &set.which, set.if_match, |_| Some(patch.clone())).await
 }
@@ -31,7 +31,7 @@ pub(super) async fn clear(client: &Client, output: Output, clear: Clear) -> anyh
             priority: is_cleared(Field::Priority, "priority").then_some(None),
             enabled: is_cleared(Field::Enabled, "enabled").then_some(None),
             forced: is_cleared(Field::Forced, "forced").then_some(None),
-            ..own(clear.change.clone())
+            ..own(clear.change.clone(), clear.undo.clone())
         };
         (!clear.field.is_empty() || !before.overrides.is_empty()).then_some(patch)
     };
@@ -39,9 +39,17 @@ pub(super) async fn clear(client: &Client, output: Output, clear: Clear) -> anyh
 }
 
 /// A change of nothing, but for what comes beside every change.
-fn own(options: ChangeOptions) -> view::EndpointPatch {
+fn own(options: ChangeOptions, undo: UndoOptions) -> view::EndpointPatch {
     let ChangeOptions { reason, dry_run, override_guardrail } = options;
-    view::EndpointPatch { reason, dry_run, override_guardrail, ..view::EndpointPatch::default() }
+    let UndoOptions { confirm_within, undo_if_worse } = undo;
+    view::EndpointPatch {
+        reason,
+        dry_run,
+        override_guardrail,
+        confirm_within,
+        undo_if_worse,
+        ..view::EndpointPatch::default()
+    }
 }
 
 /// Changes what was seen, and tells what that did; looks again if somebody else was faster, unless the operator said what
@@ -97,7 +105,11 @@ fn report(
         "" => "  no value is another one now\n".to_owned(),
         _ => changes,
     };
-    format!("{profile} {}\n{changes}{}", now.name, ending(changed.generation, changed.dry_run))
+    format!(
+        "{profile} {}\n{changes}{}",
+        now.name,
+        ending(changed.generation, changed.dry_run, changed.pending.as_ref())
+    )
 }
 
 #[cfg(test)]
@@ -107,7 +119,7 @@ mod tests {
 
     #[track_caller]
     fn check(now: view::Endpoint, lines: &[&str]) {
-        let changed = view::Changed { generation: 7, dry_run: false, now };
+        let changed = view::Changed { generation: 7, dry_run: false, pending: None, now };
         let text = report("app.gtm.example", &samples::endpoint("seattle"), &changed);
         assert_eq!(text.lines().collect::<Vec<_>>(), lines);
     }

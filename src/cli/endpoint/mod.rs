@@ -17,7 +17,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::client::{Answer, ChangeOptions, Client, ClientOptions, Failure};
+use super::client::{Answer, ChangeOptions, Client, ClientOptions, Failure, UndoOptions};
 use super::live::{Look, Watch};
 use crate::api::view;
 use crate::settings::nearest;
@@ -105,6 +105,8 @@ struct Set {
     forced: Option<Forced>,
     #[command(flatten)]
     change: ChangeOptions,
+    #[command(flatten)]
+    undo: UndoOptions,
     /// When the change is undone by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
     #[arg(long, value_name = "DURATION|TIME")]
     expires: Option<String>,
@@ -129,6 +131,8 @@ struct Clear {
     field: Vec<Field>,
     #[command(flatten)]
     change: ChangeOptions,
+    #[command(flatten)]
+    undo: UndoOptions,
     /// Only if nobody has changed the profile since this ETag of `farol profile show`
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,

@@ -32,6 +32,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
         verdict: Some("Online".to_owned()),
         drained: false,
         effective_weight: 60.0,
+        cached_until: None,
         answers: 1200,
         share: Some(60.0),
         monitor: view::Monitor {
@@ -102,6 +103,7 @@ pub(in crate::cli) fn profile() -> view::Profile {
         guardrails: None,
         fail_open: false,
         flatten: false,
+        overrides: Vec::new(),
         endpoints: vec![failing, changed],
     }
 }

@@ -10,12 +10,13 @@ use super::super::audit::{self, Asking};
 use super::super::events::Happening;
 use super::super::timelines::Why;
 use super::super::{
-    Change, ChangeError, Command, Request, guardrails, journal, refresh_state_metrics,
+    Change, ChangeError, Command, Made, Request, guardrails, journal, pending,
+    refresh_state_metrics,
 };
 use super::loading::Asked;
 use super::{Control, REWRITE};
 use crate::clock::Clock;
-use crate::model::{Expired, Overrides, Stamp};
+use crate::model::{Expired, Overrides, Settled, Stamp};
 use crate::snapshot::Snapshot;
 use crate::store::{Record, StoreError, chain};
 
@@ -36,13 +37,16 @@ struct Accepted {
     changes: Vec<Change>,
     stamp: Stamp,
     records: Vec<Record>,
-    reply: oneshot::Sender<Result<Arc<Snapshot>, ChangeError>>,
+    pending: Option<u64>,
+    reply: oneshot::Sender<Result<Made, ChangeError>>,
 }
 
 /// What would come of changes.
 struct Considered {
     overrides: Overrides,
     records: Vec<Record>,
+    /// The number by which they are called, if they may be undone by themselves.
+    pending: Option<u64>,
     /// The snapshot that would have them, where it was needed.
     snapshot: Option<Arc<Snapshot>>,
 }
@@ -58,13 +62,13 @@ impl Control {
                 Command::Change { request, reply } => {
                     match self.consider(&request, &overrides, accepted.is_empty()) {
                         Ok(Considered { snapshot: Some(snapshot), .. }) if request.dry_run => {
-                            drop(reply.send(Ok(snapshot)));
+                            drop(reply.send(Ok(Made { snapshot, pending: None })));
                         }
                         Ok(considered) => {
                             overrides = considered.overrides;
-                            let (Request { changes, stamp, .. }, records) =
-                                (request, considered.records);
-                            accepted.push(Accepted { changes, stamp, records, reply });
+                            let Request { changes, stamp, .. } = request;
+                            let Considered { records, pending, .. } = considered;
+                            accepted.push(Accepted { changes, stamp, records, pending, reply });
                         }
                         Err(error) => drop(reply.send(Err(error))),
                     }
@@ -95,9 +99,13 @@ impl Control {
             self.world.plan(&mut then, change, stamp)?;
             records.push(asking.record(change, before, audit::in_force(change, &then)));
         }
+        let pending = pending::hold(request, overrides, &mut then)?;
+        if let Some(number) = pending {
+            records.iter_mut().for_each(|it| it.change = Some(number));
+        }
         let is_guarded = self.world.are_guarded(changes);
         if !is_guarded && !request.dry_run {
-            return Ok(Considered { overrides: then, records, snapshot: None });
+            return Ok(Considered { overrides: then, records, pending, snapshot: None });
         }
         let now = self.parts.clock.both();
         let before = match is_first && !self.world.is_edited() {
@@ -107,13 +115,13 @@ impl Control {
         let after = self.world.preview(&then, changes, now);
         let breaches = if is_guarded { guardrails::breaches(&before, &after) } else { Vec::new() };
         if breaches.is_empty() {
-            return Ok(Considered { overrides: then, records, snapshot: Some(after) });
+            return Ok(Considered { overrides: then, records, pending, snapshot: Some(after) });
         }
         let refusal = ChangeError::Guardrails(breaches);
         if let Some(reason) = over_guardrails {
             let outcome = format!("made over guardrails ({reason}), though {refusal}");
             records.iter_mut().for_each(|it| it.outcome.clone_from(&outcome));
-            return Ok(Considered { overrides: then, records, snapshot: Some(after) });
+            return Ok(Considered { overrides: then, records, pending, snapshot: Some(after) });
         }
         if !request.dry_run {
             records.iter_mut().for_each(|it| it.outcome = refusal.to_string());
@@ -181,7 +189,9 @@ impl Control {
                 self.put_in_force(overrides, &accepted);
                 self.publish(&Why::Changes(changes));
                 let snapshot = self.world.snapshot();
-                accepted.into_iter().for_each(|it| drop(it.reply.send(Ok(snapshot.clone()))));
+                for Accepted { pending, reply, .. } in accepted {
+                    drop(reply.send(Ok(Made { snapshot: snapshot.clone(), pending })));
+                }
                 return;
             }
             Ok(Err(error)) => Some(Arc::new(error)),
@@ -191,6 +201,7 @@ impl Control {
         if !accepted.is_empty() {
             journal::store_failed(&error);
         }
+        self.undone.clear();
         let later = std::mem::replace(&mut self.untold, told);
         self.untold.extend(later);
         if self.rewrite.is_some() {
@@ -208,14 +219,33 @@ impl Control {
     /// Undoes what has ended, whether or not the disk takes note of it.
     pub(super) fn expire(&mut self) {
         let expired = self.world.expire(Clock::time_of_day());
+        self.ended(&expired);
+    }
+
+    /// Undoes pending changes for which health got worse, likewise.
+    pub(super) fn undo_worse(&mut self, worse: Vec<(u64, String)>) {
+        let mut left = self.world.overrides().clone();
+        let settle = |(number, what)| {
+            let how = Settled::Worse(what);
+            // What is being written was made from what was there before.
+            self.undone.extend(self.saving.is_some().then(|| (number, how.clone())));
+            left.settle(number, how)
+        };
+        let undone: Vec<Expired> = worse.into_iter().filter_map(settle).collect();
+        self.world.override_with(left);
+        self.ended(&undone);
+    }
+
+    /// Tells what has ended, and has it written down.
+    fn ended(&mut self, expired: &[Expired]) {
         if expired.is_empty() {
             return;
         }
-        self.tell_expired(&expired);
+        self.tell_expired(expired);
         let now = Clock::time_of_day();
         self.tell_later(expired.iter().map(|it| audit::expired(it, now)).collect::<Vec<_>>());
         self.rewrite = Some(Instant::now());
-        self.publish(&Why::Expiry(&expired));
+        self.publish(&Why::Expiry(expired));
     }
 
     fn tell_expired(&self, expired: &[Expired]) {
@@ -225,8 +255,10 @@ impl Control {
     }
 
     /// Puts the overrides in force that are on the disk now, but for those that have ended since they were written.
-    fn put_in_force(&mut self, overrides: Overrides, accepted: &[Accepted]) {
-        let is_outdated = overrides.serving != self.world.overrides().serving;
+    fn put_in_force(&mut self, mut overrides: Overrides, accepted: &[Accepted]) {
+        let undone = std::mem::take(&mut self.undone);
+        let is_outdated = overrides.serving != self.world.overrides().serving || !undone.is_empty();
+        undone.into_iter().for_each(|(number, how)| drop(overrides.settle(number, how)));
         self.world.override_with(overrides);
         for change in accepted.iter().flat_map(|it| &it.changes) {
             if let Change::FailBack(profile) = change {

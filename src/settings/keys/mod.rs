@@ -205,6 +205,32 @@ static SITE: Schema = Schema {
     keys: &[
         Key::required("name", Text(NAME), "\"seattle\"", "Its name."),
         Key::table("location", Table(&LOCATION)),
+        Key::table("requests", Table(&REQUESTS)),
+    ],
+};
+
+static REQUESTS: Schema = Schema {
+    heading: "[site.requests]",
+    meaning: "How the requests that the site gets are measured, while it is drained: a drain is safe when they are quiet, too.",
+    keys: &[
+        Key::required(
+            "prometheus",
+            Text("the URL of a Prometheus, such as \"http://prometheus.example:9090\""),
+            "\"http://prometheus.example:9090\"",
+            "Whom to ask.",
+        ),
+        Key::required(
+            "query",
+            Text("PromQL that gives one value"),
+            "'sum(rate(nginx_ingress_controller_requests{site=\"seattle\"}[1m])) or vector(0)'",
+            "What to ask.",
+        ),
+        Key::value(
+            "quiet",
+            Number(0.0, 1e12),
+            "0",
+            "From this value on downwards the site is quiet.",
+        ),
     ],
 };
 

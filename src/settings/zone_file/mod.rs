@@ -1,19 +1,22 @@
 //! Zone files (RFC 1035 5), with every record type that NSD and Knot read. A wrong entry doesn't hide those that follow.
 //!
 //! `tokens` splits a text into entries, this file takes them as directives and records, `fields` says what each type's data
-//! consists of, `read` reads that as text and `wire` checks it in hexadecimal (RFC 3597).
+//! consists of, `read` reads that as text, `show` writes it as text and `wire` checks it in hexadecimal (RFC 3597).
 
 mod fields;
 mod generate;
 mod places;
 mod rare;
 mod read;
+mod show;
 mod svcb;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod wire;
 mod words;
+
+pub(crate) use show::presentation;
 
 use std::path::Path;
 use std::sync::Arc;

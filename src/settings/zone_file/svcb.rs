@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::show::{base64 as base64_text, quoted};
 use super::words::{Words, base64, number, octets, wrong};
 use crate::settings::tree::shortened;
 
@@ -86,6 +87,53 @@ pub(super) fn is_right(mut data: &[u8]) -> bool {
         data = rest;
     }
     data.is_empty() && is_consistent(&params)
+}
+
+/// Parameters in wire format as text that [`read`] reads.
+pub(super) fn show(mut data: &[u8]) -> Option<String> {
+    let mut words = Vec::new();
+    while let Some((head, rest)) = data.split_first_chunk::<4>() {
+        let [key, length] = [[head[0], head[1]], [head[2], head[3]]].map(u16::from_be_bytes);
+        let (value, rest) = rest.split_at_checked(usize::from(length))?;
+        let value = shown(key, value)?;
+        words.push(format!("{}{}{value}", key_name(key), if value.is_empty() { "" } else { "=" }));
+        data = rest;
+    }
+    Some(words.join(" "))
+}
+
+fn key_name(key: u16) -> String {
+    let known = KEYS.iter().find(|it| it.0 == key);
+    known.map_or_else(|| format!("key{key}"), |it| it.1.to_owned())
+}
+
+/// What [`written`] reads; nothing for an empty value.
+fn shown(key: u16, value: &[u8]) -> Option<String> {
+    let list = |unit: usize, show: &dyn Fn(&[u8]) -> Option<String>| {
+        let parts: Option<Vec<String>> = value.chunks(unit).map(show).collect();
+        Some(parts?.join(","))
+    };
+    let number = |it: &[u8]| Some(u16::from_be_bytes(*it.first_chunk()?));
+    match key {
+        _ if value.is_empty() => Some(String::new()),
+        MANDATORY => list(2, &|it| number(it).map(key_name)),
+        ALPN => {
+            let (mut protocols, mut rest) = (Vec::new(), value);
+            while let Some((length, tail)) = rest.split_first() {
+                let (protocol, tail) = tail.split_at_checked(usize::from(*length))?;
+                let escape =
+                    |it: &u8| if b",\\".contains(it) { vec![b'\\', *it] } else { vec![*it] };
+                protocols.push(protocol.iter().flat_map(escape).collect::<Vec<u8>>());
+                rest = tail;
+            }
+            Some(quoted(&protocols.join(&b',')))
+        }
+        PORT | GROUPS => list(2, &|it| Some(number(it)?.to_string())),
+        IPV4HINT => list(4, &|it| Some(Ipv4Addr::from(*it.first_chunk()?).to_string())),
+        IPV6HINT => list(16, &|it| Some(Ipv6Addr::from(*it.first_chunk()?).to_string())),
+        ECH => Some(base64_text(value)),
+        _ => Some(quoted(value)),
+    }
 }
 
 fn key(name: &str) -> Option<u16> {

@@ -445,6 +445,53 @@ proptest! {
     ) {
         let text: String =
             tokens.into_iter().map(|(token, space)| token + if space { " " } else { "" }).collect();
-        read(&text);
+        reads_back(&read_with(&text, &[]));
+    }
+}
+
+/// Every record's data, shown as text, is that data again.
+#[track_caller]
+fn reads_back(file: &ZoneFile) {
+    for record in file.records() {
+        let shown = presentation(record.record_type, record.data);
+        let text = format!("a 1 {} {shown}", record.record_type);
+        let again = read_with(&text, &[]);
+        let data: Vec<&[u8]> = again.records().map(|it| it.data).collect();
+        assert!(again.bad.is_empty(), "{text}: {:?}", again.bad);
+        assert_eq!(data, [record.data], "{text}");
+    }
+}
+
+#[test]
+fn data_is_shown_as_it_is_written() {
+    let all = include_str!("../../../tests/data/types.zone");
+    let file = read_with(all, &[]);
+    assert!(file.bad.is_empty() && file.records().len() > 70);
+    reads_back(&file);
+    for (record_type, data) in [
+        ("A", "192.0.2.1"),
+        ("AAAA", "2001:db8::1"),
+        ("MX", "10 mail.z."),
+        ("SOA", "ns.z. hostmaster.z. 7 3600 600 604800 60"),
+        ("TXT", r#""two words" "" "\"q\" \\ ; \255""#),
+        ("CAA", r#"0 issue "ca.example; account=1""#),
+        ("SRV", "1 2 5060 a.b.example."),
+        ("DS", "12345 13 2 0102030405060708091011121314151617181920212223242526272829303132"),
+        ("NSEC", "a.example. A NS TYPE1234"),
+        ("NSEC3", "1 0 10 aabbccdd 2vptu5timamqttgl4luu9kg21e0aor3s A RRSIG"),
+        ("EUI48", "00-00-5e-00-53-2a"),
+        ("NID", "10 0014:4fff:ff20:ee64"),
+        ("IPSECKEY", "10 3 2 a.example. AQID"),
+        ("AMTRELAY", "10 1 1 192.0.2.1"),
+        (
+            "HTTPS",
+            r#"16 a.example. mandatory=alpn,port alpn="h2,h3" port=8004 ipv6hint=2001:db8::1,2001:db8::2 key65333="x""#,
+        ),
+        ("TYPE65400", "\\# 3 010203"),
+    ] {
+        let file = read_with(&format!("a 1 {record_type} {data}"), &[]);
+        let shown: Vec<String> =
+            file.records().map(|it| presentation(it.record_type, it.data)).collect();
+        assert_eq!(shown, [data], "{:?}", file.bad);
     }
 }

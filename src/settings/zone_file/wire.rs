@@ -12,7 +12,7 @@ pub(super) fn is_right(fields: &[Field], data: &[u8]) -> bool {
 
 impl Field {
     /// Where this part ends that begins there. None if it is not what it must be.
-    fn skip(self, data: &[u8], at: usize) -> Option<usize> {
+    pub(super) fn skip(self, data: &[u8], at: usize) -> Option<usize> {
         let rest = data.get(at..)?;
         let fixed = |length: usize| (rest.len() >= length).then_some(at + length);
         let before = |back: usize| data.get(at.checked_sub(back)?).copied();

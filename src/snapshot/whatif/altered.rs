@@ -170,7 +170,12 @@ fn remake(
         }
     }
     let Some(Draft { profile, facts }) = drafts.remove(&slot) else { return };
-    let given = Given { previous: Some(before), geography: &snapshot.geography, now };
+    let given = Given {
+        previous: Some(before),
+        enabled: before.enabled_by.as_ref(),
+        geography: &snapshot.geography,
+        now,
+    };
     let after = ProfileTable::new(profile, facts, before.counters.clone(), given);
     remade.insert(slot, Some(Arc::new(after)));
 }

@@ -37,6 +37,8 @@ pub struct Record {
     pub endpoint: Option<String>,
     /// The site, if it was one.
     pub site: Option<String>,
+    /// The number of the change that is pending by it, was confirmed or undone.
+    pub change: Option<u64>,
     /// What was in force before, of what was to change; null is the configuration's value.
     pub before: Values,
     /// What is in force since, or would be, had it not been refused.
@@ -60,6 +62,7 @@ impl Record {
             profile: None,
             endpoint: None,
             site: None,
+            change: None,
             before: Values::new(),
             after: Values::new(),
             reason: None,
@@ -98,6 +101,8 @@ struct Line {
     endpoint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     site: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    change: Option<u64>,
     #[serde(default, skip_serializing_if = "Values::is_empty")]
     before: Values,
     #[serde(default, skip_serializing_if = "Values::is_empty")]
@@ -144,6 +149,7 @@ impl Chain {
             profile: record.profile,
             endpoint: record.endpoint,
             site: record.site,
+            change: record.change,
             before: record.before,
             after: record.after,
             reason: record.reason,
@@ -194,6 +200,7 @@ pub(super) fn open(line: &str) -> Result<Entry, Damage> {
         profile: line.profile,
         endpoint: line.endpoint,
         site: line.site,
+        change: line.change,
         before: line.before,
         after: line.after,
         reason: line.reason,

@@ -1,11 +1,16 @@
 //! From the snapshot to the API's JSON types.
 
+mod sites;
+
+pub(super) use sites::{Looking, all_sites, sites};
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::json;
 
+use self::sites::drain;
 use super::etag::etag;
 use super::view;
 use crate::clock::rfc3339;
@@ -15,8 +20,9 @@ use crate::model::{
     self, EndpointStatus, Family, Geography, Ident, Method, Moment, Now, Override, Protocol, Stamp,
     Timestamp, Verdict, WhenNoneHealthy,
 };
-use crate::snapshot::{EndpointState, Host, ProfileTable, SiteState, Snapshot};
+use crate::snapshot::{EndpointState, Host, ProfileTable, Snapshot};
 use crate::store::{Report, StateFile};
+use crate::traffic::Traffic;
 
 pub(super) fn percent(share: f64) -> f64 {
     (share * 10_000.0).round() / 100.0
@@ -44,7 +50,7 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         name: profile.name.to_string(),
         etag: etag(Version::of_profile(table)),
         status: table.status.label().to_owned(),
-        enabled: profile.enabled,
+        enabled: table.is_enabled(),
         method: profile.method.label().to_owned(),
         ttl: profile.ttl,
         ttl_min: profile.ttl_min,
@@ -64,6 +70,9 @@ pub(super) fn profile(table: &ProfileTable, now: Now) -> view::Profile {
         fail_open: table.is_fail_open(),
         guardrails: view::Guardrails::of(profile.guardrails),
         flatten: profile.flattens(),
+        overrides: overrides(
+            table.enabled_by.iter().map(|it| (Override::Enabled(it.value), &it.stamp)),
+        ),
         endpoints: endpoints(table, now),
     }
 }
@@ -117,7 +126,7 @@ fn endpoint(
         slow_start_seconds: slow_start.map(|it| it.as_secs_f64()),
         ramp: state.ramp.map(|it| view::Ramp {
             percent: percent(f64::from(it.part)),
-            until: time_at(it.since + endpoint.slow_start, now),
+            until: time_at(it.until, now),
         }),
         status: state.status.label().to_owned(),
         since: rfc3339(state.since),
@@ -125,6 +134,7 @@ fn endpoint(
         verdict: verdict(endpoint, state),
         drained: state.facts.drained,
         effective_weight: state.effective_weight(),
+        cached_until: state.cached_until().map(|it| time_at(it, now)),
         share: answered.share.map(percent),
         answers: answered.answers,
         monitor: monitor(endpoint, state),
@@ -132,7 +142,7 @@ fn endpoint(
         certificate: certificate(endpoint, state, now),
         stale: state.is_stale(&endpoint.probe.monitor, now.moment),
         held_down_until: held_down_until.map(|it| time_at(it, now)),
-        overrides: overrides(state),
+        overrides: overrides(state.facts.overrides.fields()),
     }
 }
 
@@ -207,7 +217,7 @@ fn certificate(
     })
 }
 
-fn overrides(state: &EndpointState) -> Vec<view::Override> {
+fn overrides<'a>(fields: impl Iterator<Item = (Override, &'a Stamp)>) -> Vec<view::Override> {
     let view = |(it, stamp): (Override, &Stamp)| view::Override {
         field: it.kind().to_owned(),
         value: match it {
@@ -220,16 +230,7 @@ fn overrides(state: &EndpointState) -> Vec<view::Override> {
         at: rfc3339(stamp.at),
         expires: stamp.expires.map(rfc3339),
     };
-    state.facts.overrides.fields().map(view).collect()
-}
-
-fn drain(stamp: &Stamp) -> view::Drain {
-    view::Drain {
-        by: stamp.by.clone(),
-        reason: stamp.reason.clone(),
-        at: rfc3339(stamp.at),
-        expires: stamp.expires.map(rfc3339),
-    }
+    fields.map(view).collect()
 }
 
 /// When an endpoint came into another status, and why.
@@ -264,44 +265,11 @@ pub(super) fn turn(turn: &Turn) -> view::Turn {
     }
 }
 
-/// Every site, and the version of them all.
-pub(super) fn all_sites(snapshot: &Snapshot) -> view::Sites {
-    let etag = etag(Version::of_sites(&snapshot.sites));
-    view::Sites { etag, sites: sites(snapshot) }
-}
-
-/// Every site, with its endpoints counted.
-pub(super) fn sites(snapshot: &Snapshot) -> Vec<view::Site> {
-    let mut counts: BTreeMap<&Ident, (usize, usize)> = BTreeMap::new();
-    for table in snapshot.profiles.iter() {
-        for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
-            if let Some(site) = &endpoint.site {
-                let count = counts.entry(site).or_default();
-                count.0 += 1;
-                count.1 += usize::from(state.status.is_healthy());
-            }
-        }
-    }
-    let count = |it: &SiteState| counts.get(&it.site.name).copied().unwrap_or_default();
-    snapshot.sites.iter().map(|it| site(it, count(it))).collect()
-}
-
 fn location(location: &model::Location) -> view::Location {
     view::Location {
         latitude: location.latitude,
         longitude: location.longitude,
         region: location.region.map(|it| it.to_string()),
-    }
-}
-
-fn site(state: &SiteState, (endpoints, healthy): (usize, usize)) -> view::Site {
-    view::Site {
-        name: state.site.name.to_string(),
-        location: state.site.location.as_ref().map(location),
-        drained: state.drained.is_some(),
-        drain: state.drained.as_ref().map(drain),
-        endpoints,
-        healthy,
     }
 }
 
@@ -323,6 +291,7 @@ fn state(report: &Report) -> view::State {
 pub(super) fn status(
     snapshot: &Snapshot,
     report: &Report,
+    traffic: &Traffic,
     started: Timestamp,
     ready: bool,
     refused: Option<Refusal>,
@@ -349,6 +318,7 @@ pub(super) fn status(
         geo_database: geo_database(&snapshot.geography),
     };
     status.zones.sort();
+    let looking = Looking { snapshot, traffic, now };
     for table in snapshot.profiles.iter() {
         let profile = table.profile.name.to_string();
         if table.is_fail_open() {
@@ -375,7 +345,7 @@ pub(super) fn status(
                 let why = format!("its certificate expires {}", certificate.expires);
                 status.certificates.push(name(Some(why)));
             }
-            let overrides = overrides(state);
+            let overrides = overrides(state.facts.overrides.fields());
             if !overrides.is_empty() {
                 let view::EndpointRef { profile, endpoint, .. } = name(None);
                 status.overridden.push(view::Overridden { profile, endpoint, overrides });
@@ -385,7 +355,8 @@ pub(super) fn status(
     for site in snapshot.sites.iter() {
         if let Some(stamp) = &site.drained {
             status.drained_sites.push(site.site.name.to_string());
-            status.drains.insert(site.site.name.to_string(), drain(stamp));
+            let drain = drain(&site.site, stamp, &looking);
+            status.drains.insert(site.site.name.to_string(), drain);
         }
     }
     status

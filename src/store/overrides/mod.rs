@@ -1,10 +1,14 @@
 //! The overrides as JSON. These types are the file's; nothing outside knows them.
 
+mod pending;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::pending::PendingEntry;
 use super::envelope::Damage;
 use super::time::Time;
 use crate::model::{
@@ -15,7 +19,16 @@ use crate::model::{
 #[serde(deny_unknown_fields)]
 struct Document {
     endpoints: Vec<EndpointEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    profiles: Vec<ProfileEntry>,
     drained_sites: Vec<SiteEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    returning_sites: Vec<ReturningEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pending: Vec<PendingEntry>,
+    /// The number of the last change that was pending.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    numbered: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     serving: Vec<ServingEntry>,
     /// Lines of the audit log that tell of the last changes.
@@ -57,10 +70,40 @@ struct EndpointEntry {
     forced: Option<Entry<ForcedWord>>,
 }
 
+/// What is overridden of an endpoint.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldsEntry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<Entry<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<Entry<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<Entry<bool>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forced: Option<Entry<ForcedWord>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileEntry {
+    profile: String,
+    enabled: Entry<bool>,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SiteEntry {
     site: String,
+    stamp: StampEntry,
+}
+
+/// A site that takes its share back little by little.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReturningEntry {
+    site: String,
+    over_milliseconds: u64,
     stamp: StampEntry,
 }
 
@@ -91,14 +134,21 @@ enum ForcedWord {
 
 /// Writes the payload of the state file.
 pub(super) fn to_json(overrides: &Overrides, audit: &[String]) -> serde_json::Result<String> {
-    let endpoints = overrides.endpoints.iter().map(|(key, it)| EndpointEntry {
-        profile: key.profile.to_string(),
-        endpoint: key.endpoint.to_string(),
-        weight: it.weight.as_ref().map(Entry::of),
-        priority: it.priority.as_ref().map(Entry::of),
-        enabled: it.enabled.as_ref().map(Entry::of),
-        forced: it.forced.as_ref().map(Entry::of),
+    let endpoints = overrides.endpoints.iter().map(|(key, it)| {
+        let FieldsEntry { weight, priority, enabled, forced } = FieldsEntry::of(it);
+        let (profile, endpoint) = (key.profile.to_string(), key.endpoint.to_string());
+        EndpointEntry { profile, endpoint, weight, priority, enabled, forced }
     });
+    let profiles = overrides.profiles.iter();
+    let profiles = profiles
+        .map(|(profile, it)| ProfileEntry { profile: profile.to_string(), enabled: Entry::of(it) });
+    let returning_sites = overrides.returning_sites.iter();
+    let returning_sites = returning_sites.map(|(site, it)| ReturningEntry {
+        site: site.to_string(),
+        over_milliseconds: u64::try_from(it.value.as_millis()).unwrap_or(u64::MAX),
+        stamp: StampEntry::of(&it.stamp),
+    });
+    let pending = overrides.pending.iter().map(|(number, it)| PendingEntry::of(*number, it));
     let drained_sites = overrides
         .drained_sites
         .iter()
@@ -111,7 +161,11 @@ pub(super) fn to_json(overrides: &Overrides, audit: &[String]) -> serde_json::Re
     });
     let document = Document {
         endpoints: endpoints.collect(),
+        profiles: profiles.collect(),
         drained_sites: drained_sites.collect(),
+        returning_sites: returning_sites.collect(),
+        pending: pending.collect(),
+        numbered: overrides.numbered,
         serving: serving.collect(),
         audit: audit.to_vec(),
     };
@@ -127,19 +181,28 @@ pub(super) fn from_json(payload: &str) -> Result<Stored, Damage> {
             profile: name("profile", &entry.profile)?,
             endpoint: name("endpoint", &entry.endpoint)?,
         };
-        let changes = EndpointOverrides {
-            weight: entry.weight.map(Entry::stamped).transpose()?,
-            priority: entry.priority.map(Entry::stamped).transpose()?,
-            enabled: entry.enabled.map(Entry::stamped).transpose()?,
-            forced: entry.forced.map(Entry::stamped).transpose()?,
-        };
-        if changes.priority.as_ref().is_some_and(|it| it.value == 0) {
-            return Err(Damage::Value("a priority is 0, which is below the least of 1".to_owned()));
-        }
+        let EndpointEntry { weight, priority, enabled, forced, .. } = entry;
+        let changes = FieldsEntry { weight, priority, enabled, forced }.overrides()?;
         if changes.is_empty() {
             return Err(Damage::Value(format!("endpoint `{}` overrides nothing", entry.endpoint)));
         }
         unique(&mut overrides.endpoints, key, changes, &entry.endpoint)?;
+    }
+    for entry in document.profiles {
+        let profile: Name = name("profile", &entry.profile)?;
+        unique(&mut overrides.profiles, profile, entry.enabled.stamped()?, &entry.profile)?;
+    }
+    for entry in document.returning_sites {
+        let site = name("site", &entry.site)?;
+        let value = Duration::from_millis(entry.over_milliseconds);
+        let over = Stamped { value, stamp: entry.stamp.stamp()? };
+        unique(&mut overrides.returning_sites, site, over, &entry.site)?;
+    }
+    overrides.numbered = document.numbered;
+    for entry in document.pending {
+        let (number, pending) = entry.pending()?;
+        overrides.numbered = overrides.numbered.max(number);
+        unique(&mut overrides.pending, number, pending, &format!("change {number}"))?;
     }
     for entry in document.drained_sites {
         let site = name("site", &entry.site)?;
@@ -173,6 +236,34 @@ fn unique<K: Ord, V>(
     match map.insert(key, value) {
         None => Ok(()),
         Some(_) => Err(Damage::Value(format!("`{called}` is there twice"))),
+    }
+}
+
+fn is_none_yet(number: &u64) -> bool {
+    *number == 0
+}
+
+impl FieldsEntry {
+    fn of(overrides: &EndpointOverrides) -> Self {
+        Self {
+            weight: overrides.weight.as_ref().map(Entry::of),
+            priority: overrides.priority.as_ref().map(Entry::of),
+            enabled: overrides.enabled.as_ref().map(Entry::of),
+            forced: overrides.forced.as_ref().map(Entry::of),
+        }
+    }
+
+    fn overrides(self) -> Result<EndpointOverrides, Damage> {
+        let priority = self.priority.map(Entry::stamped::<u16>).transpose()?;
+        if priority.as_ref().is_some_and(|it| it.value == 0) {
+            return Err(Damage::Value("a priority is 0, which is below the least of 1".to_owned()));
+        }
+        Ok(EndpointOverrides {
+            weight: self.weight.map(Entry::stamped).transpose()?,
+            priority,
+            enabled: self.enabled.map(Entry::stamped).transpose()?,
+            forced: self.forced.map(Entry::stamped).transpose()?,
+        })
     }
 }
 
@@ -219,7 +310,7 @@ impl From<ForcedWord> for Forced {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::Timestamp;
+    use crate::model::{Pending, Timestamp, Undo};
     use proptest::collection::{btree_map, btree_set, vec};
     use proptest::option;
     use proptest::prelude::*;
@@ -268,8 +359,52 @@ pub(super) mod tests {
                 .prop_filter("overrides something", |it| !it.is_empty());
         let serving =
             btree_map(dns_name(), [btree_set(ident(), 0..3), btree_set(ident(), 0..3)], 0..3);
-        (btree_map(key, changes, 0..6), btree_map(ident(), stamp(), 0..4), serving).prop_map(
-            |(endpoints, drained_sites, serving)| Overrides { endpoints, drained_sites, serving },
+        let sites = (btree_map(ident(), stamp(), 0..4), returning());
+        let profiles =
+            btree_map(dns_name(), stamped(any::<bool>()).prop_filter_map("set", |it| it), 0..3);
+        let pending = btree_map(1..9_u64, pending(), 0..3);
+        (btree_map(key, changes, 0..6), sites, serving, profiles, pending).prop_map(
+            |(endpoints, (drained_sites, returning_sites), serving, profiles, pending)| Overrides {
+                endpoints,
+                profiles,
+                drained_sites,
+                returning_sites,
+                serving,
+                pending,
+                numbered: 9,
+            },
+        )
+    }
+
+    fn returning() -> impl Strategy<Value = BTreeMap<Ident, Stamped<Duration>>> {
+        let over = (any::<u32>(), stamp()).prop_map(|(value, stamp)| Stamped {
+            value: Duration::from_millis(value.into()),
+            stamp,
+        });
+        btree_map(ident(), over, 0..3)
+    }
+
+    fn pending() -> impl Strategy<Value = Pending> {
+        let endpoint = (dns_name(), ident(), stamped(any::<u16>()), stamped(1..=u16::MAX))
+            .prop_map(|(profile, endpoint, weight, priority)| Undo::Endpoint {
+                key: EndpointKey { profile, endpoint },
+                before: Box::new(EndpointOverrides { weight, ..EndpointOverrides::default() }),
+                left: Box::new(EndpointOverrides { priority, ..EndpointOverrides::default() }),
+            });
+        let profile = (dns_name(), stamped(any::<bool>()), stamped(any::<bool>()))
+            .prop_map(|(name, before, left)| Undo::Profile { name, before, left });
+        let site = (ident(), option::of(stamp()), option::of(stamp()))
+            .prop_map(|(name, before, left)| Undo::Site { name, before, left });
+        let undo = vec(prop_oneof![endpoint, profile, site], 0..3);
+        (stamp(), vec(any::<String>(), 0..3), any::<i64>(), any::<[bool; 2]>(), undo).prop_map(
+            |(stamp, changes, until, [needs_confirmation, undo_if_worse], undo)| Pending {
+                stamp,
+                changes,
+                until: Timestamp(until),
+                needs_confirmation,
+                undo_if_worse,
+                undo,
+            },
         )
     }
 

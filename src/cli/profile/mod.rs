@@ -1,11 +1,18 @@
+//! `farol profile …`: look at profiles, and take them out of service or let them fail back.
+
+mod table;
+
+pub(super) use self::table::{is_healthy, notes};
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ChangeOptions, Client, ClientOptions, Failure, Output, Seen};
+use self::table::{guardrails, profile_table, wide_table};
+use super::client::{ChangeOptions, Client, ClientOptions, Failure, Output, Seen, UndoOptions};
 use super::endpoint::endpoint_table;
 use super::live::{Look, Watch};
-use super::output::{ending, list, percent, table};
+use super::output::{ending, list, override_in_words};
 use crate::api::view;
 
 /// Look at profiles: the names that are answered, and how. Let one fail back by hand.
@@ -16,6 +23,7 @@ use crate::api::view;
   farol profile list --output wide
   farol profile list --status Degraded --watch
   farol profile show app.gtm.example
+  farol profile disable app.gtm.example --confirm-within 5m --reason 'moved away'
   farol profile failback app.gtm.example --reason 'the database has caught up'")]
 pub(super) struct Profile {
     #[command(flatten)]
@@ -40,6 +48,12 @@ enum Verb {
         #[command(flatten)]
         watch: Watch,
     },
+    /// Bring a profile into service, whatever the configuration says
+    Enable(Enable),
+    /// Take a profile out of service: it is answered with nothing
+    Disable(Enable),
+    /// Let the configuration say again whether a profile is in service
+    Clear(Change),
     /// Let the lowest priority serve again, after a failover in a profile with failback = "manual"
     Failback {
         /// The profile's name, like app.gtm.example; the dot at the end may be left out
@@ -50,6 +64,28 @@ enum Verb {
         #[arg(long, value_name = "ETAG")]
         if_match: Option<String>,
     },
+}
+
+#[derive(Args, Debug)]
+struct Change {
+    /// The profile's name, like app.gtm.example; the dot at the end may be left out
+    name: String,
+    #[command(flatten)]
+    change: ChangeOptions,
+    #[command(flatten)]
+    undo: UndoOptions,
+    /// Only if nobody has changed the profile since this ETag of `farol profile show`
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct Enable {
+    #[command(flatten)]
+    change: Change,
+    /// When it is undone by itself: how long from now on, like 30m or 1h30m, or a time like 2026-11-22T18:00:00Z
+    #[arg(long, value_name = "DURATION|TIME")]
+    expires: Option<String>,
 }
 
 /// Which profiles are listed: those that fit all of it.
@@ -91,6 +127,15 @@ impl Profile {
                 let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
                 Ok(Look::new(answer.text, move || render(&answer.value, output.is_wide())))
             }),
+            Verb::Enable(Enable { change, expires }) => self.client.run(async |client, output| {
+                set_enabled(&client, output, change, Some(true), expires).await
+            }),
+            Verb::Disable(Enable { change, expires }) => self.client.run(async |client, output| {
+                set_enabled(&client, output, change, Some(false), expires).await
+            }),
+            Verb::Clear(change) => self
+                .client
+                .run(async |client, output| set_enabled(&client, output, change, None, None).await),
             Verb::Failback { name, change, if_match } => self.client.run(async |client, output| {
                 let ChangeOptions { reason, dry_run, override_guardrail } = change;
                 let body = view::FailbackRequest { reason, dry_run, override_guardrail };
@@ -126,9 +171,56 @@ async fn look(client: &Client, query: &[(&str, String)], output: Output) -> anyh
     Ok(Look::new(answer.text, move || profile_table(&profiles)))
 }
 
+async fn set_enabled(
+    client: &Client,
+    output: Output,
+    change: Change,
+    enabled: Option<bool>,
+    expires: Option<String>,
+) -> anyhow::Result<()> {
+    let Change { name, change, undo, if_match } = change;
+    let ChangeOptions { reason, dry_run, override_guardrail } = change;
+    let UndoOptions { confirm_within, undo_if_worse } = undo;
+    let body = view::ProfilePatch {
+        enabled: Some(enabled),
+        reason,
+        expires,
+        confirm_within,
+        undo_if_worse,
+        dry_run,
+        override_guardrail,
+    };
+    let path = ["profiles", &name];
+    let mut seen = Seen::new(if_match);
+    loop {
+        let before = client.get::<view::Profile>(&path).await?.value;
+        let etag = seen.expects(&before.etag);
+        match client.patch::<view::Changed<view::Profile>>(&path, &body, Some(&etag)).await {
+            Err(Failure::Changed { .. }) if seen.may_look_again() => {}
+            answer => {
+                let answer = answer?;
+                return output.show(&answer.text, || enabled_report(&before, &answer.value));
+            }
+        }
+    }
+}
+
+/// What became of a profile's service.
+fn enabled_report(before: &view::Profile, changed: &view::Changed<view::Profile>) -> String {
+    let now = &changed.now;
+    let word = |it: &view::Profile| if it.enabled { "in service" } else { "out of service" };
+    let change = match before.enabled == now.enabled {
+        true => format!("was {} already", word(now)),
+        false => format!("{} → {}", word(before), word(now)),
+    };
+    let end = ending(changed.generation, changed.dry_run, changed.pending.as_ref());
+    format!("{}: {change}\n{end}", now.name)
+}
+
 /// What a failback did.
 fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -> String {
-    let (name, end) = (&changed.now.name, ending(changed.generation, changed.dry_run));
+    let (name, end) =
+        (&changed.now.name, ending(changed.generation, changed.dry_run, changed.pending.as_ref()));
     let priority =
         |it: &view::Profile| it.active_priority.map_or("none".to_owned(), |it| it.to_string());
     let (was, is) = (priority(before), priority(&changed.now));
@@ -136,77 +228,6 @@ fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -
         true => format!("{name}: nothing to fail back, priority {is} serves\n{end}"),
         false => format!("{name}: failed back, priority {was} → {is}\n{end}"),
     }
-}
-
-const HEADER: [&str; 6] = ["PROFILE", "STATUS", "METHOD", ">TTL", ">HEALTHY", "NOTE"];
-
-fn profile_table(profiles: &[view::Profile]) -> String {
-    match profiles {
-        [] => "No profile fits.".to_owned(),
-        all => table(&HEADER, all.iter().map(row).collect()),
-    }
-}
-
-fn row(it: &view::Profile) -> Vec<String> {
-    let healthy = it.endpoints.iter().filter(|it| is_healthy(it)).count();
-    vec![
-        it.name.clone(),
-        it.status.clone(),
-        it.method.clone(),
-        format!("{}s", it.effective_ttl),
-        format!("{healthy}/{}", it.endpoints.len()),
-        notes(it).join(", "),
-    ]
-}
-
-/// What else there is to know about a profile's status.
-pub(super) fn notes(profile: &view::Profile) -> Vec<&'static str> {
-    let notes = [(profile.fail_open, "failing open"), (profile.awaits_failback, "awaits failback")];
-    notes.into_iter().filter(|it| it.0).map(|it| it.1).collect()
-}
-
-/// The same with the zone that each is in, where its answers go, and what operators changed and may change.
-fn wide_table(profiles: &[view::Profile], zones: &[String]) -> String {
-    let row = |it: &view::Profile| {
-        let in_zone = |zone: &&String| it.name == **zone || it.name.ends_with(&format!(".{zone}"));
-        let zone = zones.iter().filter(in_zone).max_by_key(|it| it.len());
-        let shares = it.endpoints.iter().map(|it| format!("{} {}", it.name, percent(it.share)));
-        let overridden = it.endpoints.iter().filter(|it| !it.overrides.is_empty());
-        let overrides = overridden.map(|endpoint| {
-            let fields: Vec<&str> = endpoint.overrides.iter().map(|it| it.field.as_str()).collect();
-            format!("{}: {}", endpoint.name, fields.join(", "))
-        });
-        let more = [
-            zone.cloned().unwrap_or_default(),
-            shares.collect::<Vec<_>>().join(", "),
-            overrides.collect::<Vec<_>>().join("; "),
-            guardrails(it),
-        ];
-        row(it).into_iter().chain(more).collect()
-    };
-    let header = [&HEADER[..], &["ZONE", "SHARES", "OVERRIDES", "GUARDRAILS"]].concat();
-    match profiles {
-        [] => profile_table(profiles),
-        all => table(&header, all.iter().map(row).collect()),
-    }
-}
-
-/// "min_sites 2, max_weight_step 20".
-fn guardrails(profile: &view::Profile) -> String {
-    let Some(rules) = &profile.guardrails else { return String::new() };
-    let rules = [
-        ("min_healthy_endpoints", rules.min_healthy_endpoints.map(u32::from)),
-        ("min_sites", rules.min_sites.map(u32::from)),
-        ("min_capacity", rules.min_capacity.map(u32::from)),
-        ("max_weight_step", rules.max_weight_step.map(u32::from)),
-    ];
-    let set = rules.into_iter().filter_map(|(key, it)| Some(format!("{key} {}", it?)));
-    set.collect::<Vec<_>>().join(", ")
-}
-
-/// Whether an endpoint is one that answers may name without failing open.
-pub(super) fn is_healthy(endpoint: &view::Endpoint) -> bool {
-    matches!(endpoint.status.as_str(), "Online" | "Unmonitored" | "CheckingEndpoint")
 }
 
 fn render(profile: &view::Profile, wide: bool) -> String {
@@ -237,6 +258,10 @@ fn render(profile: &view::Profile, wide: bool) -> String {
         ("when none is healthy", none_healthy.trim_end().to_owned()),
         ("panic threshold", panic),
         ("guardrails", guardrails(profile)),
+        (
+            "overrides",
+            profile.overrides.iter().map(override_in_words).collect::<Vec<_>>().join("\n"),
+        ),
         ("etag", profile.etag.clone()),
     ]);
     format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true, wide))
@@ -273,32 +298,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_counts_the_healthy() {
-        let lines = [
-            "PROFILE           STATUS    METHOD    TTL  HEALTHY  NOTE",
-            "app.gtm.example.  Degraded  weighted  30s      1/2  failing open",
-        ];
-        let profile = view::Profile { fail_open: true, ..samples::profile() };
-        assert_eq!(profile_table(&[profile]), lines.join("\n"));
-    }
-
-    #[test]
-    fn a_wide_list_has_zones_shares_and_rules() {
-        let guardrails = view::Guardrails {
-            min_healthy_endpoints: None,
-            min_sites: Some(2),
-            min_capacity: None,
-            max_weight_step: Some(20),
-        };
-        let profile = view::Profile { guardrails: Some(guardrails), ..samples::profile() };
-        let zones = ["example.", "gtm.example.", "m.example."].map(str::to_owned);
-        let text = wide_table(&[profile], &zones);
-        let line = "app.gtm.example.  Degraded  weighted  30s      1/2  gtm.example.  seattle 60 %, orlando 40 %  \
-                    orlando: weight  min_sites 2, max_weight_step 20";
-        assert!(text.ends_with(line), "{text}");
-    }
-
-    #[test]
     fn what_waits_for_an_operator_is_shown() {
         let waiting = view::Profile {
             method: "priority".to_owned(),
@@ -319,7 +318,10 @@ mod tests {
         let now =
             view::Profile { active_priority: Some(1), awaits_failback: false, ..waiting.clone() };
         let report = |before: &view::Profile| {
-            failed_back(before, &view::Changed { generation: 7, dry_run: false, now: now.clone() })
+            failed_back(
+                before,
+                &view::Changed { generation: 7, dry_run: false, pending: None, now: now.clone() },
+            )
         };
         assert!(report(&waiting).starts_with("app.gtm.example.: failed back, priority 2 → 1\n"));
         let nothing = "app.gtm.example.: nothing to fail back, priority 1 serves\n";
