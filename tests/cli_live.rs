@@ -1,6 +1,10 @@
 //! The command line's live views: `--watch`, and `farol top` in a terminal.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share may panic like tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "what tests share may panic like tests"
+)]
 
 mod common;
 

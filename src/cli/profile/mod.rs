@@ -37,7 +37,7 @@ enum Verb {
     /// Profiles, one a line
     List {
         #[command(flatten)]
-        list: List,
+        filters: Filters,
         #[command(flatten)]
         watch: Watch,
     },
@@ -90,7 +90,7 @@ struct Enable {
 
 /// Which profiles are listed: those that fit all of it.
 #[derive(Args, Debug)]
-struct List {
+struct Filters {
     /// Only those in this zone
     #[arg(long, value_name = "NAME")]
     zone: Option<String>,
@@ -104,7 +104,7 @@ struct List {
     text: Option<String>,
 }
 
-impl List {
+impl Filters {
     fn query(self) -> Vec<(&'static str, String)> {
         let filters = [
             ("zone", self.zone),
@@ -119,8 +119,8 @@ impl List {
 impl Profile {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
-            Verb::List { list, watch } => {
-                let query = list.query();
+            Verb::List { filters, watch } => {
+                let query = filters.query();
                 watch.run(&self.client, async |client, output| look(client, &query, output).await)
             }
             Verb::Show { name, watch } => watch.run(&self.client, async |client, output| {
