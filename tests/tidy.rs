@@ -120,6 +120,7 @@ fn libraries_have_their_places() {
         ("clap::", "cli"),
         ("maxminddb::", "settings"),
         ("quinn::", "dns"),
+        ("ratatui::", "cli"),
         ("reqwest::", "cli"),
     ];
     for file in rust_files("src").iter().filter(|it| !it.is_test()) {

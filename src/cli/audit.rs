@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::client::{ClientOptions, Output};
 use super::layers::Layers;
+use super::live::{Look, Watch};
 use super::output::{count, one_line, table};
 use crate::api::view;
 use crate::store::{Values, Verification, verify};
@@ -39,6 +40,8 @@ enum Verb {
 struct List {
     #[command(flatten)]
     client: ClientOptions,
+    #[command(flatten)]
+    watch: Watch,
     /// Only what was done to this profile
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -85,9 +88,9 @@ impl List {
             named.into_iter().filter_map(|(key, it)| Some((key, it?))).collect();
         query.push(("limit", self.limit.to_string()));
         query.extend(self.before.map(|it| ("before", it.to_string())));
-        self.client.run(async |client, output| {
+        self.watch.run(&self.client, async |client, _| {
             let answer = client.query::<view::Audit>(&["audit"], &query).await?;
-            output.show(&answer.text, || audit_table(&answer.value))
+            Ok(Look::new(answer.text, move || audit_table(&answer.value)))
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -82,7 +82,7 @@ fn report(batch: &view::Batch) -> String {
     let view::Batch { generation, dry_run, pending, profiles, sites } = batch;
     let mut parts = Vec::new();
     if !profiles.is_empty() {
-        parts.push(endpoint_table(profiles, false));
+        parts.push(endpoint_table(profiles, false, false));
     }
     let state = |it: &view::Site| {
         format!("site {}: {}", it.name, if it.drained { "drained" } else { "in service" })

@@ -5,7 +5,7 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::Value;
 
-use super::client::{Client, ClientOptions, Failure, Output};
+use super::client::{Client, ClientOptions, Output};
 use super::output::one_line;
 use super::{complain, write_line};
 
@@ -69,7 +69,7 @@ async fn follow(
             tokio::time::sleep(RETRY).await;
             match client.listen(query, last.as_deref()).await {
                 Ok(stream) => break stream,
-                Err(Failure::NoDaemon { .. } | Failure::Late { .. } | Failure::Broken { .. }) => {}
+                Err(error) if error.is_lost() => {}
                 Err(error) => return Err(error.into()),
             }
         };
@@ -80,7 +80,7 @@ async fn follow(
 fn show(kind: &str, data: &str, output: Output) -> bool {
     let data: Value = serde_json::from_str(data).unwrap_or_default();
     let line = match output {
-        Output::Table | Output::Yaml => in_words(kind, &data),
+        Output::Table | Output::Wide | Output::Yaml => in_words(kind, &data),
         Output::Json => {
             let mut object = serde_json::Map::from_iter([("event".to_owned(), kind.into())]);
             object.extend(data.as_object().cloned().unwrap_or_default());

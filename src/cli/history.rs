@@ -3,7 +3,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::client::ClientOptions;
-use super::endpoint::why;
+use super::endpoint::{lasted, why};
+use super::live::{Look, Watch};
 use super::output::table;
 use crate::api::view;
 
@@ -16,6 +17,8 @@ use crate::api::view;
 pub(super) struct History {
     #[command(flatten)]
     client: ClientOptions,
+    #[command(flatten)]
+    watch: Watch,
     /// Only this profile's endpoints
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -33,15 +36,15 @@ impl History {
         let mut query: Vec<(&str, String)> =
             named.into_iter().filter_map(|(key, it)| Some((key, it?))).collect();
         query.push(("limit", self.limit.to_string()));
-        self.client.run(async |client, output| {
+        self.watch.run(&self.client, async |client, output| {
             let answer = client.query::<view::History>(&["history"], &query).await?;
-            output.show(&answer.text, || history_table(&answer.value))
+            Ok(Look::new(answer.text, move || history_table(&answer.value, output.is_wide())))
         })?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn history_table(history: &view::History) -> String {
+fn history_table(history: &view::History, wide: bool) -> String {
     let row = |it: &view::HistoryTurn| {
         let view::HistoryTurn { profile, endpoint, site, turn } = it;
         let site = site.clone().unwrap_or_default();
@@ -52,14 +55,17 @@ fn history_table(history: &view::History) -> String {
             endpoint,
             site,
             turn.from.clone(),
+            if wide { lasted(turn) } else { String::new() },
             turn.to.clone(),
+            turn.phase.clone().filter(|_| wide).unwrap_or_default(),
             why(turn),
         ]
     };
     match history.turns.as_slice() {
         [] => "Every endpoint has been in one status since it is known.".to_owned(),
         turns => {
-            let header = ["TIME", "PROFILE", "ENDPOINT", "SITE", "FROM", "TO", "WHY"];
+            let header =
+                ["TIME", "PROFILE", "ENDPOINT", "SITE", "FROM", "FOR", "TO", "PHASE", "WHY"];
             table(&header, turns.iter().map(row).collect())
         }
     }

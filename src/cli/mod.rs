@@ -22,6 +22,7 @@ mod import;
 mod layers;
 mod limits;
 mod listening;
+mod live;
 mod log;
 mod man;
 mod naming;
@@ -38,6 +39,7 @@ mod state;
 mod status;
 mod systemd;
 mod token;
+mod top;
 mod watch;
 mod whatif;
 mod zone;
@@ -68,6 +70,7 @@ enum Verb {
     Import(import::Import),
     Demo(demo::Demo),
     Status(status::Status),
+    Top(top::Top),
     Profile(profile::Profile),
     Endpoint(endpoint::Endpoint),
     Site(site::Site),
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Verb::Import(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Top(verb) => verb.run(),
         Verb::Profile(verb) => verb.run(),
         Verb::Endpoint(verb) => verb.run(),
         Verb::Site(verb) => verb.run(),

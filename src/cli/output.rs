@@ -33,10 +33,19 @@ impl Output {
     /// people.
     pub(super) fn show(self, json: &str, table: impl FnOnce() -> String) -> anyhow::Result<()> {
         match self {
-            Self::Table => show(&table()),
+            Self::Table | Self::Wide => show(&table()),
             Self::Json => say(&indent(json)),
             Self::Yaml => say(yaml(json)?.trim_end()),
         }
+    }
+
+    /// The same as a text of several: JSON is on one line then.
+    pub(super) fn line(self, json: &str, table: impl FnOnce() -> String) -> anyhow::Result<String> {
+        Ok(match self {
+            Self::Table | Self::Wide => dress(&table()),
+            Self::Json => json.trim().to_owned(),
+            Self::Yaml => yaml(json)?.trim_end().to_owned(),
+        })
     }
 }
 

@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::client::{ChangeOptions, ClientOptions, Failure, Output, Seen, UndoOptions};
+use super::client::{ChangeOptions, ClientOptions, Failure, Seen, UndoOptions};
 use super::drain::wait;
+use super::live::{Look, Watch};
 use super::output::{by, count, ending, table};
 use crate::api::view;
 use crate::settings::parse_duration;
@@ -13,6 +14,7 @@ use crate::settings::parse_duration;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol site list
+  farol site list --watch
   farol site drain seattle --reason 'new firewall' --expires 2h
   farol site drain seattle --wait --reason 'new firewall'   # until nobody can hold an answer that names it
   farol site undrain seattle --ramp 5m")]
@@ -26,7 +28,7 @@ pub(super) struct Site {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Every site with its endpoints counted
-    List,
+    List(Watch),
     /// Move the traffic away from a site: no answer names its endpoints any more
     Drain(Drain),
     /// Bring a site back
@@ -76,12 +78,16 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 impl Site {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        if let Verb::List(watch) = self.verb {
+            watch.run(&self.client, async |client, output| {
+                let answer = client.get::<view::Sites>(&["sites"]).await?;
+                Ok(Look::new(answer.text, move || site_table(&answer.value, output.is_wide())))
+            })?;
+            return Ok(ExitCode::SUCCESS);
+        }
         self.client.run(async |client, output| {
             let (which, waits, verb, body) = match self.verb {
-                Verb::List => {
-                    let answer = client.get::<view::Sites>(&["sites"]).await?;
-                    return output.show(&answer.text, || site_table(&answer.value));
-                }
+                Verb::List(_) => return Ok(()),
                 Verb::Drain(Drain { which, expires, wait, timeout }) => {
                     let ChangeOptions { reason, dry_run, override_guardrail } =
                         which.change.clone();
@@ -125,7 +131,7 @@ impl Site {
                         let Some(timeout) = waits else {
                             return output.show(&answer.text, || report(before, &answer.value));
                         };
-                        if output == Output::Table {
+                        if output.is_for_people() {
                             output.show(&answer.text, || report(before, &answer.value))?;
                         }
                         let json = wait(&client, &which.name, timeout).await?;
@@ -163,14 +169,17 @@ fn report(before: bool, changed: &view::Changed<view::Site>) -> String {
     format!("{}: {change}; {healthy}\n{end}", site.name)
 }
 
-fn site_table(sites: &view::Sites) -> String {
+fn site_table(sites: &view::Sites, wide: bool) -> String {
     let row = |it: &view::Site| {
         let drain = it.drain.as_ref();
         let drain = drain.map(|it| by(&it.by, &it.at, it.expires.as_deref(), it.reason.as_deref()));
         let region = it.location.as_ref().and_then(|it| it.region.clone());
+        let place = it.location.as_ref().filter(|_| wide);
+        let place = place.map(|it| format!("{}, {}", it.latitude, it.longitude));
         vec![
             it.name.clone(),
             region.unwrap_or_default(),
+            place.unwrap_or_default(),
             state(it.drained).to_owned(),
             format!("{}/{}", it.healthy, it.endpoints),
             drain.map(|it| format!("drained {it}")).unwrap_or_default(),
@@ -180,7 +189,7 @@ fn site_table(sites: &view::Sites) -> String {
         [] => "The configuration has no site.".to_owned(),
         all => {
             let rows = all.iter().map(row).collect();
-            let table = table(&["SITE", "REGION", "STATE", ">HEALTHY", "NOTE"], rows);
+            let table = table(&["SITE", "REGION", "LOCATION", "STATE", ">HEALTHY", "NOTE"], rows);
             format!("{table}\n\netag {}", sites.etag)
         }
     }
@@ -225,6 +234,11 @@ mod tests {
         let sites = view::Sites { etag: "\"1\"".to_owned(), sites: vec![site(false)] };
         let lines =
             ["SITE     STATE       HEALTHY", "seattle  in service      1/2", "", "etag \"1\""];
-        assert_eq!(site_table(&sites), lines.join("\n"));
+        assert_eq!(site_table(&sites, false), lines.join("\n"));
+        let location = view::Location { latitude: 47.6, longitude: -122.3, region: None };
+        let placed = view::Site { location: Some(location), ..site(false) };
+        let sites = view::Sites { sites: vec![placed], ..sites };
+        assert!(site_table(&sites, true).contains("seattle  47.6, -122.3  in service"));
+        assert!(!site_table(&sites, false).contains("47.6"));
     }
 }

@@ -1,11 +1,13 @@
+use std::cell::Cell;
 use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
 
 use super::change::pending;
-use super::client::ClientOptions;
+use super::client::{Answer, ClientOptions};
 use super::complain;
+use super::live::{Look, Watch};
 use super::output::{age, ago, by, count, one_line, override_in_words, table};
 use crate::api::view;
 
@@ -14,16 +16,19 @@ use crate::api::view;
 /// Exit codes, as monitoring has them: 0 when all is well; 1 when something is degraded: an endpoint fails or nothing is heard
 /// of it, its certificate expires soon, the last reload was refused, the state can't be kept, or the daemon has only just started; 2 when a profile answers without heeding health,
 /// because none or too few of its endpoints are healthy; 3 when the daemon can't be asked or refuses to tell. Drains and
-/// overrides are shown; they are wanted, so they change nothing about the exit code.
+/// overrides are shown; they are wanted, so they change nothing about the exit code. With --watch it is 0 at Ctrl-C.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol status
+  farol status --watch
   farol status --server https://gtm1.example:8053 --token-file ~/.farol-token
   farol status --output json | jq .degraded
   farol status >/dev/null || echo 'something is wrong'")]
 pub(super) struct Status {
     #[command(flatten)]
     client: ClientOptions,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 /// How the daemon is, as an exit code for monitoring.
@@ -55,16 +60,22 @@ impl Health {
 
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let looked = self.client.run(async |client, output| {
-            let answer = client.get::<view::Status>(&["status"]).await?;
-            let table = || render(&answer.value, client.server(), Timestamp::now());
-            output.show(&answer.text, table)?;
-            Ok(Health::of(&answer.value))
+        let health = Cell::new(Health::Unknown);
+        let looked = self.watch.run(&self.client, async |client, _| {
+            let Answer { value, text } = client.get::<view::Status>(&["status"]).await?;
+            health.set(Health::of(&value));
+            let server = client.server().to_owned();
+            Ok(Look::new(text, move || render(&value, &server, Timestamp::now())))
         });
-        let health = looked.unwrap_or_else(|error| {
-            complain(&format!("farol: {error:#}"));
-            Health::Unknown
-        });
+        let health = match looked {
+            // Whoever has watched is told by what was shown.
+            Ok(()) if self.watch.is_on() => Health::Well,
+            Ok(()) => health.get(),
+            Err(error) => {
+                complain(&format!("farol: {error:#}"));
+                Health::Unknown
+            }
+        };
         Ok(ExitCode::from(health as u8))
     }
 }

@@ -75,6 +75,11 @@ pub(in crate::cli) enum Failure {
 }
 
 impl Failure {
+    /// Whether somebody may answer who doesn't at the moment.
+    pub(in crate::cli) fn is_lost(&self) -> bool {
+        matches!(self, Self::NoDaemon { .. } | Self::Late { .. } | Self::Broken { .. })
+    }
+
     pub(super) fn start(error: &(dyn Error + 'static)) -> Self {
         Self::Start { why: root(error) }
     }

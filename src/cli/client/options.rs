@@ -42,10 +42,24 @@ pub(in crate::cli) struct ClientOptions {
 pub(in crate::cli) enum Output {
     /// For people
     Table,
+    /// The same with more columns, where there are more
+    Wide,
     /// JSON, for programs
     Json,
     /// The same in YAML
     Yaml,
+}
+
+impl Output {
+    /// Whether people read it.
+    pub(in crate::cli) fn is_for_people(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
+
+    /// Whether a table has more columns.
+    pub(in crate::cli) fn is_wide(self) -> bool {
+        self == Self::Wide
+    }
 }
 
 impl ClientOptions {

@@ -1,6 +1,6 @@
-use super::{Clear, Client, Field, Forced, Found, Output, Set, Which, find};
+use super::{Clear, Client, Field, Forced, Found, Set, Which, find};
 use crate::api::view;
-use crate::cli::client::{ChangeOptions, Failure, Seen, UndoOptions};
+use crate::cli::client::{ChangeOptions, Failure, Output, Seen, UndoOptions};
 use crate::cli::output::{ending, list, percent};
 
 pub(super) async fn set(client: &Client, output: Output, set: Set) -> anyhow::Result<()> {

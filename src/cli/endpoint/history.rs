@@ -16,7 +16,7 @@ pub(super) fn history(timeline: &view::Timeline) -> String {
 }
 
 /// "42s", "3m": how long it had been what it was.
-fn lasted(turn: &view::Turn) -> String {
+pub(in crate::cli) fn lasted(turn: &view::Turn) -> String {
     turn.lasted_seconds.map(|it| seconds(it as i64)).unwrap_or_default()
 }
 

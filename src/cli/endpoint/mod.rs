@@ -6,9 +6,10 @@ mod render;
 mod report;
 #[cfg(test)]
 pub(super) mod samples;
+mod wide;
 
-pub(super) use history::why;
-pub(super) use render::endpoint_table;
+pub(super) use history::{lasted, why};
+pub(super) use render::{endpoint_table, note};
 
 use std::process::ExitCode;
 
@@ -16,7 +17,8 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::client::{Answer, ChangeOptions, Client, ClientOptions, Failure, Output, UndoOptions};
+use super::client::{Answer, ChangeOptions, Client, ClientOptions, Failure, UndoOptions};
+use super::live::{Look, Watch};
 use crate::api::view;
 use crate::settings::nearest;
 
@@ -24,6 +26,7 @@ use crate::settings::nearest;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol endpoint list app.gtm.example
+  farol endpoint list app.gtm.example --output wide --watch
   farol endpoint set app.gtm.example seattle --weight 20 --reason 'less load while we upgrade'
   farol endpoint set app.gtm.example seattle --forced down
   farol endpoint clear app.gtm.example seattle weight
@@ -43,11 +46,23 @@ enum Verb {
     List {
         /// Only this profile's
         profile: Option<String>,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Everything about one endpoint
-    Show(Which),
+    Show {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// When an endpoint came into another status, and why: the last 100 times, over restarts
-    History(Which),
+    History {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Change an endpoint; the change beats the configuration, and lasts until it is cleared or expires
     Set(Set),
     /// Report how an endpoint is, in place of its site; its monitor's protocol is push
@@ -133,30 +148,38 @@ enum Field {
 
 impl Endpoint {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        self.client.run(async |client, output| match self.verb {
-            Verb::List { profile } => list(&client, output, profile).await,
-            Verb::Show(which) => {
-                let found = find(&client, &which).await?.answer;
-                output.show(&found.text, || render::endpoint(&which.profile, &found.value))
-            }
-            Verb::History(which) => {
+        match self.verb {
+            Verb::List { profile, watch } => watch.run(&self.client, async |client, output| {
+                list(client, output.is_wide(), profile.as_deref()).await
+            }),
+            Verb::Show { which, watch } => watch.run(&self.client, async |client, _| {
+                let (found, profile) = (find(client, &which).await?.answer, which.profile.clone());
+                Ok(Look::new(found.text, move || render::endpoint(&profile, &found.value)))
+            }),
+            Verb::History { which, watch } => watch.run(&self.client, async |client, _| {
                 let path = ["profiles", &which.profile, "endpoints", &which.endpoint, "timeline"];
                 let answer = client.get::<view::Timeline>(&path).await?;
-                output.show(&answer.text, || history::history(&answer.value))
+                Ok(Look::new(answer.text, move || history::history(&answer.value)))
+            }),
+            Verb::Set(set) => {
+                self.client.run(async |client, output| change::set(&client, output, set).await)
             }
-            Verb::Set(set) => change::set(&client, output, set).await,
-            Verb::Report(report) => report::report(&client, output, report).await,
-            Verb::Clear(clear) => change::clear(&client, output, clear).await,
-        })?;
+            Verb::Report(report) => self
+                .client
+                .run(async |client, output| report::report(&client, output, report).await),
+            Verb::Clear(clear) => {
+                self.client.run(async |client, output| change::clear(&client, output, clear).await)
+            }
+        }?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-async fn list(client: &Client, output: Output, profile: Option<String>) -> anyhow::Result<()> {
+async fn list(client: &Client, wide: bool, profile: Option<&str>) -> anyhow::Result<Look> {
     let named = profile.is_some();
     let (profiles, text) = match profile {
         Some(name) => {
-            let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
+            let answer = client.get::<view::Profile>(&["profiles", name]).await?;
             (vec![answer.value], answer.text)
         }
         None => {
@@ -164,7 +187,7 @@ async fn list(client: &Client, output: Output, profile: Option<String>) -> anyho
             (answer.value.profiles, answer.text)
         }
     };
-    output.show(&text, || endpoint_table(&profiles, named))
+    Ok(Look::new(text, move || endpoint_table(&profiles, named, wide)))
 }
 
 /// An endpoint, and the ETag of its profile.

@@ -1,14 +1,19 @@
+use super::wide;
 use crate::api::view;
 use crate::cli::output::{ago, lasting, list, one_line, override_in_words, percent, table};
 
 /// The endpoints of these profiles, with the probe's reason for those that fail; below, what operators changed.
-/// Of a single profile that the reader named, each line need not say the name again.
-pub(in crate::cli) fn endpoint_table(profiles: &[view::Profile], named: bool) -> String {
+/// Of a single profile that the reader named, each line need not say the name again. A `wide` one has more columns.
+pub(in crate::cli) fn endpoint_table(
+    profiles: &[view::Profile],
+    named: bool,
+    wide: bool,
+) -> String {
     let mut rows = Vec::new();
     let mut overrides = String::new();
     for profile in profiles {
         for endpoint in &profile.endpoints {
-            let mut row = row(endpoint);
+            let mut row = row(endpoint, wide);
             row.insert(0, if named { String::new() } else { profile.name.clone() });
             rows.push(row);
             for it in &endpoint.overrides {
@@ -36,17 +41,17 @@ pub(in crate::cli) fn endpoint_table(profiles: &[view::Profile], named: bool) ->
         "SUBNETS",
         "LOCATION",
         ">SHARE",
-        "NOTE",
     ];
+    let header = [&header[..], &wide::HEADER, &["NOTE"]].concat();
     let table = table(&header, rows);
     if overrides.is_empty() { table } else { format!("{table}\n\n{overrides}") }
 }
 
-fn row(endpoint: &view::Endpoint) -> Vec<String> {
+fn row(endpoint: &view::Endpoint, wide: bool) -> Vec<String> {
     let mark = |field: &str| {
         if endpoint.overrides.iter().any(|it| it.field == field) { "*" } else { "" }
     };
-    vec![
+    let mut cells = vec![
         endpoint.name.clone(),
         endpoint.site.clone().unwrap_or_default(),
         target(endpoint),
@@ -58,12 +63,14 @@ fn row(endpoint: &view::Endpoint) -> Vec<String> {
         few(&endpoint.subnets),
         location(endpoint),
         percent(endpoint.share),
-        note(endpoint),
-    ]
+    ];
+    cells.extend(if wide { wide::cells(endpoint) } else { Default::default() });
+    cells.push(note(endpoint));
+    cells
 }
 
 /// What else there is to know about its status.
-fn note(endpoint: &view::Endpoint) -> String {
+pub(in crate::cli) fn note(endpoint: &view::Endpoint) -> String {
     let mut notes = Vec::new();
     if let Some(forced) = &endpoint.forced {
         notes.push(format!("forced {forced}"));
@@ -218,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_table_has_reasons_and_marks_overrides() {
-        let text = endpoint_table(&[samples::profile()], true);
+        let text = endpoint_table(&[samples::profile()], true, false);
         // The times go on while the test runs.
         let line = |at: usize| text.lines().nth(at).unwrap_or_default();
         assert!(line(0).starts_with("ENDPOINT  SITE"), "{text}");
@@ -232,7 +239,7 @@ mod tests {
 
     #[test]
     fn several_profiles_are_told_apart() {
-        let text = endpoint_table(&[samples::profile(), samples::profile()], false);
+        let text = endpoint_table(&[samples::profile(), samples::profile()], false, false);
         assert!(text.starts_with("PROFILE           ENDPOINT"), "{text}");
         assert!(text.contains("* app.gtm.example. orlando: weight"), "{text}");
     }
@@ -282,6 +289,7 @@ mod tests {
         let text = endpoint_table(
             &[view::Profile { endpoints: vec![nested], ..samples::profile() }],
             true,
+            false,
         );
         assert!(text.contains("  profile eu.gtm.example.  ") && text.ends_with(ramp), "{text}");
     }
@@ -346,7 +354,7 @@ mod tests {
         assert!(text.contains("geo       US, CA, MX, GEO-SA, AQ\n"), "{text}");
         assert!(text.contains("subnets   10.0.0.0/8\nlocation  47.6, -122.3\n"), "{text}");
         let profile = view::Profile { endpoints: vec![set], ..samples::profile() };
-        let text = endpoint_table(&[profile], true);
+        let text = endpoint_table(&[profile], true, false);
         assert!(
             text.contains("  PRIORITY  GEO            SUBNETS     LOCATION      SHARE"),
             "{text}"

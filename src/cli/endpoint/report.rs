@@ -1,7 +1,8 @@
 use clap::{ArgGroup, Args};
 
-use super::{Client, Output, Which};
+use super::{Client, Which};
 use crate::api::view;
+use crate::cli::client::Output;
 
 #[derive(Args, Debug)]
 #[command(

@@ -1,10 +1,18 @@
+//! `farol profile …`: look at profiles, and take them out of service or let them fail back.
+
+mod table;
+
+pub(super) use self::table::{is_healthy, notes};
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use self::table::{guardrails, profile_table, wide_table};
 use super::client::{ChangeOptions, Client, ClientOptions, Failure, Output, Seen, UndoOptions};
 use super::endpoint::endpoint_table;
-use super::output::{ending, list, override_in_words, table};
+use super::live::{Look, Watch};
+use super::output::{ending, list, override_in_words};
 use crate::api::view;
 
 /// Look at profiles: the names that are answered, and how. Let one fail back by hand.
@@ -12,6 +20,8 @@ use crate::api::view;
 #[command(after_help = "Examples:
   farol profile list
   farol profile list --status Degraded --site seattle
+  farol profile list --output wide
+  farol profile list --status Degraded --watch
   farol profile show app.gtm.example
   farol profile disable app.gtm.example --confirm-within 5m --reason 'moved away'
   farol profile failback app.gtm.example --reason 'the database has caught up'")]
@@ -25,11 +35,18 @@ pub(super) struct Profile {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Profiles, one a line
-    List(List),
+    List {
+        #[command(flatten)]
+        filters: Filters,
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// One profile with its endpoints
     Show {
         /// The profile's name, like app.gtm.example; the dot at the end may be left out
         name: String,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Bring a profile into service, whatever the configuration says
     Enable(Enable),
@@ -73,7 +90,7 @@ struct Enable {
 
 /// Which profiles are listed: those that fit all of it.
 #[derive(Args, Debug)]
-struct List {
+struct Filters {
     /// Only those in this zone
     #[arg(long, value_name = "NAME")]
     zone: Option<String>,
@@ -87,7 +104,7 @@ struct List {
     text: Option<String>,
 }
 
-impl List {
+impl Filters {
     fn query(self) -> Vec<(&'static str, String)> {
         let filters = [
             ("zone", self.zone),
@@ -101,23 +118,25 @@ impl List {
 
 impl Profile {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        self.client.run(async |client, output| match self.verb {
-            Verb::List(list) => {
-                let answer = client.query::<view::Profiles>(&["profiles"], &list.query()).await?;
-                output.show(&answer.text, || profile_table(&answer.value.profiles))
+        match self.verb {
+            Verb::List { filters, watch } => {
+                let query = filters.query();
+                watch.run(&self.client, async |client, output| look(client, &query, output).await)
             }
-            Verb::Show { name } => {
+            Verb::Show { name, watch } => watch.run(&self.client, async |client, output| {
                 let answer = client.get::<view::Profile>(&["profiles", &name]).await?;
-                output.show(&answer.text, || render(&answer.value))
-            }
-            Verb::Enable(Enable { change, expires }) => {
+                Ok(Look::new(answer.text, move || render(&answer.value, output.is_wide())))
+            }),
+            Verb::Enable(Enable { change, expires }) => self.client.run(async |client, output| {
                 set_enabled(&client, output, change, Some(true), expires).await
-            }
-            Verb::Disable(Enable { change, expires }) => {
+            }),
+            Verb::Disable(Enable { change, expires }) => self.client.run(async |client, output| {
                 set_enabled(&client, output, change, Some(false), expires).await
-            }
-            Verb::Clear(change) => set_enabled(&client, output, change, None, None).await,
-            Verb::Failback { name, change, if_match } => {
+            }),
+            Verb::Clear(change) => self
+                .client
+                .run(async |client, output| set_enabled(&client, output, change, None, None).await),
+            Verb::Failback { name, change, if_match } => self.client.run(async |client, output| {
                 let ChangeOptions { reason, dry_run, override_guardrail } = change;
                 let body = view::FailbackRequest { reason, dry_run, override_guardrail };
                 let path = ["profiles", &name, "failback"];
@@ -136,10 +155,20 @@ impl Profile {
                         }
                     }
                 }
-            }
-        })?;
+            }),
+        }?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn look(client: &Client, query: &[(&str, String)], output: Output) -> anyhow::Result<Look> {
+    let answer = client.query::<view::Profiles>(&["profiles"], query).await?;
+    let profiles = answer.value.profiles;
+    if output.is_wide() {
+        let zones = client.get::<view::Status>(&["status"]).await?.value.zones;
+        return Ok(Look::new(answer.text, move || wide_table(&profiles, &zones)));
+    }
+    Ok(Look::new(answer.text, move || profile_table(&profiles)))
 }
 
 async fn set_enabled(
@@ -201,33 +230,7 @@ fn failed_back(before: &view::Profile, changed: &view::Changed<view::Profile>) -
     }
 }
 
-fn profile_table(profiles: &[view::Profile]) -> String {
-    let row = |it: &view::Profile| {
-        let notes = [(it.fail_open, "failing open"), (it.awaits_failback, "awaits failback")];
-        let notes: Vec<&str> = notes.into_iter().filter(|it| it.0).map(|it| it.1).collect();
-        let healthy = it.endpoints.iter().filter(|it| is_healthy(it)).count();
-        vec![
-            it.name.clone(),
-            it.status.clone(),
-            it.method.clone(),
-            format!("{}s", it.effective_ttl),
-            format!("{healthy}/{}", it.endpoints.len()),
-            notes.join(", "),
-        ]
-    };
-    if profiles.is_empty() {
-        return "No profile fits.".to_owned();
-    }
-    let header = ["PROFILE", "STATUS", "METHOD", ">TTL", ">HEALTHY", "NOTE"];
-    table(&header, profiles.iter().map(row).collect())
-}
-
-/// Whether an endpoint is one that answers may name without failing open.
-fn is_healthy(endpoint: &view::Endpoint) -> bool {
-    matches!(endpoint.status.as_str(), "Online" | "Unmonitored" | "CheckingEndpoint")
-}
-
-fn render(profile: &view::Profile) -> String {
+fn render(profile: &view::Profile, wide: bool) -> String {
     let fallback: Vec<String> = profile.fallback.iter().map(ToString::to_string).collect();
     let none_healthy = [profile.when_none_healthy.as_str(), &fallback.join(", ")].join(" ");
     let panic = match profile.panic_threshold {
@@ -254,13 +257,14 @@ fn render(profile: &view::Profile) -> String {
         ("geo failover", profile.geo_failover.map(on_or_off).unwrap_or_default()),
         ("when none is healthy", none_healthy.trim_end().to_owned()),
         ("panic threshold", panic),
+        ("guardrails", guardrails(profile)),
         (
             "overrides",
             profile.overrides.iter().map(override_in_words).collect::<Vec<_>>().join("\n"),
         ),
         ("etag", profile.etag.clone()),
     ]);
-    format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true))
+    format!("{facts}\n{}", endpoint_table(std::slice::from_ref(profile), true, wide))
 }
 
 fn on_or_off(is_on: bool) -> String {
@@ -294,16 +298,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_counts_the_healthy() {
-        let lines = [
-            "PROFILE           STATUS    METHOD    TTL  HEALTHY  NOTE",
-            "app.gtm.example.  Degraded  weighted  30s      1/2  failing open",
-        ];
-        let profile = view::Profile { fail_open: true, ..samples::profile() };
-        assert_eq!(profile_table(&[profile]), lines.join("\n"));
-    }
-
-    #[test]
     fn what_waits_for_an_operator_is_shown() {
         let waiting = view::Profile {
             method: "priority".to_owned(),
@@ -314,7 +308,7 @@ mod tests {
             effective_ttl: 5,
             ..samples::profile()
         };
-        let text = render(&waiting);
+        let text = render(&waiting, false);
         let line = "failback              manual; priority 2 serves, and a higher one waits for `farol profile failback app.gtm.example.`\n";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("30s, now 5s: an endpoint is in doubt (ttl_min 2s)\n"), "{text}");
@@ -336,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_profile_is_shown_with_its_keys() {
-        let text = render(&samples::profile());
+        let text = render(&samples::profile(), false);
         assert!(text.contains("status                Degraded\n"), "{text}");
         assert!(text.contains("when none is healthy  serve_all\n"), "{text}");
         assert!(
