@@ -207,7 +207,7 @@ fn wrong_requests_are_told_what_would_be_right() {
             "/v1/sites/seattle/drain",
             r#"{"why": "x"}"#,
             400,
-            "why: found `x`; is not known; write reason, dry_run, override_guardrail, expires",
+            "why: found `x`; is not known; write reason, dry_run, override_guardrail, confirm_within, undo_if_worse, expires",
         ),
         ("GET", "/v1/explain", "", 400, "name: is missing"),
         (
