@@ -55,7 +55,7 @@ fn history_table(history: &view::History, wide: bool) -> String {
             endpoint,
             site,
             turn.from.clone(),
-            wide.then(|| lasted(turn)).unwrap_or_default(),
+            if wide { lasted(turn) } else { String::new() },
             turn.to.clone(),
             turn.phase.clone().filter(|_| wide).unwrap_or_default(),
             why(turn),

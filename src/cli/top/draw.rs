@@ -20,7 +20,7 @@ pub(super) struct Colours(bool);
 impl Colours {
     /// Unless NO_COLOR says no.
     pub(super) fn wanted() -> Self {
-        Self(!std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty()))
+        Self(std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()))
     }
 
     #[cfg(test)]

@@ -47,7 +47,7 @@ impl Rates {
         let key = key(profile, endpoint);
         let mut looks = self.0.iter().filter_map(|it| Some((it.at, *it.answers.get(&key)?)));
         let (first, before) = looks.next()?;
-        let (last, now) = looks.last()?;
+        let (last, now) = looks.next_back()?;
         let seconds = last.checked_sub(first).filter(|it| !it.is_zero())?.as_secs_f64();
         Some(now.saturating_sub(before) as f64 / seconds)
     }
