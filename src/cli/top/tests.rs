@@ -62,7 +62,7 @@ impl Bed {
     }
 
     fn press(&mut self, keys: &[Key]) -> Then {
-        keys.iter().map(|it| self.state.update(Message::Pressed(*it))).last().unwrap()
+        keys.iter().fold(Then::Show, |_, it| self.state.update(Message::Pressed(*it)))
     }
 
     fn terminal(&self, colours: bool) -> Terminal<TestBackend> {
