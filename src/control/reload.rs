@@ -147,10 +147,10 @@ impl World {
             for (endpoint, state) in gone.filter(|it| !is_there(it.0)) {
                 let Some(site) = &endpoint.site else { continue };
                 let answers = self.left_behind.entry(site.clone()).or_default();
-                *answers = answers.later(state.answers(table.ttl, now.moment));
+                *answers = answers.later(state.answers(table.ttl, now));
             }
         }
-        self.left_behind.retain(|_, it| it.held_until > now.moment);
+        self.left_behind.retain(|_, it| it.held_until.moment > now.moment);
     }
 
     /// The tables of all profiles; nested ones are made before those that they are nested in.

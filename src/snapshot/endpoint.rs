@@ -41,22 +41,26 @@ pub struct EndpointFacts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
     /// Until when they were given.
-    pub given_until: Moment,
+    pub given_until: Now,
     /// Until when resolvers may hold one.
-    pub held_until: Moment,
+    pub held_until: Now,
 }
 
 impl Answers {
     /// Answers that were given until now, with a TTL of so many seconds. Resolvers count whole ones, so a TTL may last one more.
-    pub(super) fn until(now: Moment, ttl: u32) -> Self {
-        Self { given_until: now, held_until: now + Duration::from_secs(u64::from(ttl) + 1) }
+    pub(super) fn until(now: Now, ttl: u32) -> Self {
+        let seconds = u64::from(ttl) + 1;
+        let moment = now.moment + Duration::from_secs(seconds);
+        let time = Timestamp(now.time.0.saturating_add_unsigned(seconds * 1000));
+        Self { given_until: now, held_until: Now { moment, time } }
     }
 
     /// These and others.
     pub fn later(self, other: Self) -> Self {
+        let later = |a: Now, b: Now| if b.moment > a.moment { b } else { a };
         Self {
-            given_until: self.given_until.max(other.given_until),
-            held_until: self.held_until.max(other.held_until),
+            given_until: later(self.given_until, other.given_until),
+            held_until: later(self.held_until, other.held_until),
         }
     }
 }
@@ -113,9 +117,9 @@ pub struct EndpointState {
     /// Whether it is answered with.
     pub is_answer: bool,
     /// Until when it was answered with, unless it is.
-    answered_until: Moment,
+    answered_until: Now,
     /// Until when resolvers may hold what was answered before it came into this state.
-    held_until: Moment,
+    held_until: Now,
     /// Whether its profile is in service, with overrides.
     in_service: bool,
 }
@@ -173,8 +177,8 @@ impl EndpointState {
             last_healthy: before.is_some_and(|it| it.last_healthy),
             ramp: None,
             is_answer: false,
-            answered_until: now.moment,
-            held_until: now.moment,
+            answered_until: now,
+            held_until: now,
             in_service,
             facts,
         };
@@ -196,18 +200,18 @@ impl EndpointState {
     }
 
     /// Until when it was answered with; none while it is. Of what was before the start nobody knows more than that.
-    pub fn answered_until(&self) -> Option<Moment> {
+    pub fn answered_until(&self) -> Option<Now> {
         (!self.is_answer).then_some(self.answered_until)
     }
 
     /// Until when resolvers may hold answers that name it; none while it is answered with.
-    pub fn cached_until(&self) -> Option<Moment> {
+    pub fn cached_until(&self) -> Option<Now> {
         (!self.is_answer).then_some(self.held_until)
     }
 
     /// Until when it was answered with, and until when that may be held, if it is answered with no more from now on; `ttl` is that
     /// of its profile's answers.
-    pub fn answers(&self, ttl: u32, now: Moment) -> Answers {
+    pub fn answers(&self, ttl: u32, now: Now) -> Answers {
         let before = Answers { given_until: self.answered_until, held_until: self.held_until };
         if self.is_answer { before.later(Answers::until(now, ttl)) } else { before }
     }

@@ -6,8 +6,8 @@ use super::counters::AnswerCounters;
 use super::endpoint::{Answers, Around, EndpointFacts, EndpointState};
 use crate::health::{Children, profile_status};
 use crate::model::{
-    Endpoint, EndpointStatus, Family, Geography, Ident, Moment, Now, Profile, ProfileStatus,
-    Serving, Stamped, WhenNoneHealthy,
+    Endpoint, EndpointStatus, Family, Geography, Ident, Now, Profile, ProfileStatus, Serving,
+    Stamped, WhenNoneHealthy,
 };
 use crate::routing::{Basis, Client, Member, Prepared, Source, Standing, Trace, prepare};
 
@@ -131,7 +131,7 @@ impl ProfileTable {
         let enabled_by = enabled.cloned();
         let mut table =
             Self { profile, endpoints, status, enabled_by, ttl, is_alias, counters, families };
-        table.note_answers(previous, now.moment);
+        table.note_answers(previous, now);
         table
     }
 
@@ -140,7 +140,7 @@ impl ProfileTable {
         self.enabled_by.as_ref().map_or(self.profile.enabled, |it| it.value)
     }
 
-    fn note_answers(&mut self, previous: Option<&Self>, now: Moment) {
+    fn note_answers(&mut self, previous: Option<&Self>, now: Now) {
         let ttl = previous.map_or(self.profile.ttl, |it| it.ttl);
         let answers = |at| Family::ALL.into_iter().any(|it| self.is_answered_with(it, at));
         let answers: Vec<bool> = (0..self.endpoints.len()).map(answers).collect();
@@ -170,7 +170,7 @@ impl ProfileTable {
     }
 
     /// Until when it was answered with, and until when that may be held, of whatever endpoint of it was last.
-    fn last_answers(&self, now: Moment) -> Option<Answers> {
+    fn last_answers(&self, now: Now) -> Option<Answers> {
         let all = self.endpoints.iter().map(|it| it.answers(self.ttl, now));
         all.reduce(Answers::later)
     }
@@ -183,7 +183,7 @@ impl ProfileTable {
             let prepared = prepare(&self.profile, &members, given.geography, family, &served);
             self.families[family.index()].prepared = prepared;
         }
-        self.note_answers(given.previous, given.now.moment);
+        self.note_answers(given.previous, given.now);
         self
     }
 

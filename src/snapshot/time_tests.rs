@@ -1,7 +1,7 @@
 //! What follows from what was: slow starts, failback by hand, and how long answers may be kept.
 
 use super::testbed::Bed;
-use crate::model::Family;
+use crate::model::{Family, Now};
 use crate::routing::Draw;
 
 const CLIENT: &str = "10.0.0.1";
@@ -199,7 +199,8 @@ fn ttl_min_shortens_answers_while_an_endpoint_is_in_doubt() {
 /// Until when `a` was answered with and may be kept, in seconds; none while it is answered with.
 fn held(bed: &Bed) -> Option<(u64, u64)> {
     let state = &bed.table("p").endpoints[0];
-    Some((state.answered_until()?.0.as_secs(), state.cached_until()?.0.as_secs()))
+    let seconds = |it: Now| it.moment.0.as_secs();
+    Some((seconds(state.answered_until()?), seconds(state.cached_until()?)))
 }
 
 #[test]

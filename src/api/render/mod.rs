@@ -130,7 +130,7 @@ fn endpoint(
         verdict: verdict(endpoint, state),
         drained: state.facts.drained,
         effective_weight: state.effective_weight(),
-        cached_until: state.cached_until().map(|it| time_at(it, now)),
+        cached_until: state.cached_until().map(|it| rfc3339(it.time)),
         share: answered.share.map(percent),
         answers: answered.answers,
         monitor: monitor(endpoint, state),

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{location, time_at};
+use super::location;
 use crate::api::etag::etag;
 use crate::api::view;
 use crate::clock::rfc3339;
 use crate::control::Version;
-use crate::model::{Ident, Moment, Now, Site, Stamp};
+use crate::model::{Ident, Now, Site, Stamp};
 use crate::snapshot::{Answers, SiteState, Snapshot};
 use crate::traffic::{Measured, Traffic};
 
@@ -75,10 +75,10 @@ pub(super) fn drain(site: &Site, stamp: &Stamp, looking: &Looking<'_>) -> view::
     // What was never answered with has stopped with the drain.
     let stopped = match left.answers {
         it if it == Answers::default() => rfc3339(stamp.at),
-        it => time_at(it.given_until, now),
+        it => rfc3339(it.given_until.time),
     };
     let is_over = left.still_answered.is_empty();
-    let kept = left.answers.held_until.since(now.moment);
+    let kept = left.answers.held_until.moment.since(now.moment);
     // What was measured before the drain, or long ago, says nothing of it.
     let since = stamp.at.0.max(now.time.0.saturating_sub(MEASURED_FOR));
     let measured = looking.traffic.of(&site.name).filter(|it| it.at.0 >= since);
@@ -91,7 +91,7 @@ pub(super) fn drain(site: &Site, stamp: &Stamp, looking: &Looking<'_>) -> view::
         expires: stamp.expires.map(rfc3339),
         stopped: is_over.then_some(stopped),
         longest_ttl_seconds: kept.as_secs_f64(),
-        safe_at: is_over.then(|| time_at(left.answers.held_until, now)),
+        safe_at: is_over.then(|| rfc3339(left.answers.held_until.time)),
         safe: is_over && kept == Duration::ZERO && requests.as_ref().is_none_or(is_quiet),
         still_answered: left.still_answered,
         requests,
@@ -129,7 +129,7 @@ impl Left {
                 match state.is_answer {
                     // Nothing is answered by it since.
                     false => {
-                        left.answers = left.answers.later(state.answers(0, Moment::default()));
+                        left.answers = left.answers.later(state.answers(0, Now::default()));
                     }
                     true => left.still_answered.push(view::EndpointRef {
                         profile: table.profile.name.to_string(),
