@@ -40,6 +40,8 @@ pub(super) fn complete(description: &OpenApi) -> Value {
     let nothing = some_of(&["weight", "priority", "enabled", "forced"]);
     add(&mut schemas["EndpointPatch"], nothing.clone());
     add(&mut schemas["WhatIfSetting"], nothing);
+    // What is to be null has to be there.
+    add(&mut schemas["ProfilePatch"], json!({"required": ["enabled"]}));
     for key in ["weight", "priority", "enabled", "forced"] {
         not_null(&mut schemas["WhatIfSetting"]["properties"][key]);
     }
