@@ -31,6 +31,7 @@ bench: ## install what benchmarks need, then run all of them
 	benches/reload/run
 	benches/geo/run
 	benches/idle/run
+	benches/api/run
 	benches/dashboard/run
 	benches/probe/run
 	benches/probe/soak

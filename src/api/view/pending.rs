@@ -25,7 +25,8 @@ pub struct PendingChange {
     pub until: String,
     /// Whether they are undone then, unless somebody has confirmed them.
     pub needs_confirmation: bool,
-    /// Whether they are undone as soon as an endpoint turns Degraded in a profile that they are about, or that is nested there.
+    /// Whether they are undone as soon as an endpoint turns Degraded in a profile that they are about, that is nested there, or
+    /// beside it.
     pub undo_if_worse: bool,
     /// What they are.
     pub changes: Vec<String>,
