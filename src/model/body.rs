@@ -75,6 +75,11 @@ impl ExpectedBody {
         Ok(Self { written: written.into(), is_pattern: pattern.is_some(), regex })
     }
 
+    /// What an operator wrote.
+    pub fn as_written(&self) -> &str {
+        &self.written
+    }
+
     /// The length of a text, in octets; none for a pattern. A text is found in a part of a body as well as in all of it; a
     /// pattern may depend on what comes after (`$`, `\b`).
     pub fn text_length(&self) -> Option<usize> {

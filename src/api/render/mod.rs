@@ -1,16 +1,17 @@
 //! From the snapshot to the API's JSON types.
 
+mod monitor;
 mod sites;
 mod status;
 
 pub(super) use sites::{Looking, all_sites, sites};
 pub(super) use status::status;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::json;
 
+use self::monitor::monitor;
 use super::etag::etag;
 use super::view;
 use crate::clock::rfc3339;
@@ -167,27 +168,6 @@ fn resolved(host: &Host, now: Now) -> view::Resolved {
         next: resolution.next.map(|it| time_at(it, now)),
         error: resolution.trouble.map(|it| it.reason.to_string()),
         last_failure: resolution.failed.map(failure),
-    }
-}
-
-fn monitor(endpoint: &model::Endpoint, state: &EndpointState) -> view::Monitor {
-    let monitor = &endpoint.probe.monitor;
-    let found = endpoint.probe.host.as_ref().zip(state.facts.host.as_ref());
-    let found = found.map(|(to, host)| {
-        let addresses = host.record.latest().addresses;
-        addresses.iter().map(|it| SocketAddr::new(it, to.port).to_string()).collect()
-    });
-    view::Monitor {
-        protocol: monitor.protocol.label().to_owned(),
-        addresses: found
-            .unwrap_or_else(|| endpoint.probe.addresses.iter().map(ToString::to_string).collect()),
-        host: monitor.protocol.host().map(|it| it.to_string()),
-        path: monitor.protocol.http().map(|it| it.path.to_string()),
-        interval_seconds: monitor.interval.as_secs_f64(),
-        timeout_seconds: monitor.timeout.as_secs_f64(),
-        fast_interval_seconds: monitor.fast_interval.as_secs_f64(),
-        tolerated_failures: monitor.tolerated_failures,
-        required_successes: monitor.required_successes,
     }
 }
 

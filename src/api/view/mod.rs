@@ -3,6 +3,7 @@
 mod audit;
 mod change;
 mod explain;
+mod monitor;
 mod name;
 mod pending;
 mod problem;
@@ -23,6 +24,7 @@ pub use change::{
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
+pub use monitor::{Flap, Monitor, MonitorTls};
 pub use name::{FailedResolution, Resolved};
 pub use pending::{PendingChange, PendingChanges, SettleRequest, Settled};
 pub use problem::{Breach, Fault, Problem};
@@ -315,31 +317,6 @@ pub struct Endpoint {
     pub held_down_until: Option<String>,
     /// The operators' changes in force.
     pub overrides: Vec<Override>,
-}
-
-/// How an endpoint is probed.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq)]
-pub struct Monitor {
-    /// `http`, `https`, `tcp`, `tls`, `grpc`, `exec`, `push` or `none`.
-    pub protocol: String,
-    /// Where the probes go.
-    pub addresses: Vec<String>,
-    /// The Host header and the name in TLS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
-    /// What is asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// From the start of one probe to the start of the next.
-    pub interval_seconds: f64,
-    /// For a whole probe.
-    pub timeout_seconds: f64,
-    /// The interval while a verdict is in doubt.
-    pub fast_interval_seconds: f64,
-    /// One more failure in a row turns it Degraded.
-    pub tolerated_failures: u8,
-    /// Successes in a row that turn it Online again.
-    pub required_successes: u8,
 }
 
 /// What came of a probe.

@@ -45,6 +45,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
             fast_interval_seconds: 5.0,
             tolerated_failures: 3,
             required_successes: 2,
+            ..view::Monitor::default()
         },
         last_probe: None,
         certificate: None,
