@@ -70,7 +70,7 @@ impl Fault {
 }
 
 impl fmt::Display for Fault {
-    /// "changes[0].weight: found 70000; write a whole number from 0 to 65535".
+    /// `changes[0].weight: found 70000; write a whole number from 0 to 65535`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.pointer, &self.parameter, &self.header) {
             (Some(pointer), ..) if pointer.is_empty() => f.write_str("the body")?,
