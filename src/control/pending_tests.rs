@@ -194,3 +194,29 @@ fn an_undrained_site_takes_its_share_back_little_by_little_also_over_a_restart()
     make(&mut world, vec![drain(true)], None, 61_000);
     assert!(world.overrides().returning_sites.is_empty(), "a drain ends it");
 }
+
+#[test]
+fn what_a_reload_takes_from_a_drained_site_is_waited_for_all_the_same() {
+    let mut world = world();
+    make(&mut world, vec![drain(true)], None, 10_000);
+    let elsewhere = CONFIG.replace("site = \"sea\", ", "");
+    world.reload(&model(&elsewhere), Now::at(20_000));
+    let left = world.snapshot().sites[0].left_behind.unwrap();
+    let times = (left.given_until.time, left.held_until.time);
+    // www.z. has nothing else, so it was answered with until the reload; 30 s of TTL, and one more.
+    assert_eq!(times, (Timestamp(20_000), Timestamp(51_000)));
+    world.reload(&model(&elsewhere), Now::at(60_000));
+    assert_eq!(world.snapshot().sites[0].left_behind, None);
+}
+
+#[test]
+fn what_is_left_if_nobody_confirms_is_known() {
+    let mut world = world();
+    assert!(pending::unconfirmed(world.overrides()).is_none());
+    make(&mut world, vec![drain(true)], None, 1);
+    let undrain = Change::Site { name: "sea".parse().unwrap(), drained: false, ramp: None };
+    make(&mut world, vec![undrain], hold(100, true, false), 2);
+    assert!(world.overrides().drained_sites.is_empty());
+    let left = pending::unconfirmed(world.overrides()).unwrap();
+    assert_eq!(left.drained_sites.len(), 1, "the undrain will have been undone");
+}
