@@ -88,8 +88,6 @@ fn only_worse_health_where_changes_are_about_undoes_them() {
         (weigh("app.z.", "a", 20), "app.z.", "b", Verdict::Online, false),
         (weigh("app.z.", "a", 20), "www.z.", "a", Verdict::Degraded, false),
         (weigh("world.z.", "here", 20), "app.z.", "b", Verdict::Degraded, true),
-        // Where the traffic went, by a profile that both are nested in.
-        (weigh("www.z.", "a", 20), "app.z.", "b", Verdict::Degraded, false),
         (
             Change::Profile { name: app(), enabled: Some(true) },
             "app.z.",
@@ -110,6 +108,23 @@ fn only_worse_health_where_changes_are_about_undoes_them() {
     let mut world = world();
     make(&mut world, vec![weigh("app.z.", "a", 20)], hold(100, true, false), 1);
     assert!(find(&mut world, "app.z.", "b", Verdict::Degraded).is_empty(), "nobody asked for it");
+}
+
+#[test]
+fn worse_health_counts_where_the_traffic_may_have_gone() {
+    let above = PARENT.replace(
+        "{ name = \"here\"",
+        "{ name = \"www\", profile = \"www.z.\" }, { name = \"here\"",
+    );
+    for (text, undoes) in [(above.as_str(), true), (PARENT, false)] {
+        let text = format!("{CONFIG}{text}");
+        let model = model(&text);
+        let mut world =
+            World::new(&model, Overrides::default(), Recall::default(), 1, 7, Now::at(0));
+        make(&mut world, vec![weigh("www.z.", "a", 20)], hold(100, false, true), 1);
+        let worse = find(&mut world, "app.z.", "b", Verdict::Degraded);
+        assert_eq!(!worse.is_empty(), undoes, "only where both are nested in one profile");
+    }
 }
 
 #[test]

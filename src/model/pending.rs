@@ -288,6 +288,8 @@ mod tests {
         let number = hold(&mut overrides, 20, "bob", 100, true);
         assert_eq!((number, overrides.next_expiry()), (1, Some(Timestamp(100))));
         assert_eq!((overrides.expire(Timestamp(99)), weight(&overrides)), (vec![], Some(20)));
+        let settling = overrides.expire_but(Timestamp(100), &[number]);
+        assert_eq!((settling, weight(&overrides)), (vec![], Some(20)), "its fate is being written");
         let told = overrides.expire(Timestamp(100));
         let told: Vec<String> = told.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["change 1 (weight 20): undone, as nobody confirmed it in time"]);

@@ -199,11 +199,6 @@ impl EndpointState {
         state
     }
 
-    /// Until when it was answered with; none while it is. Of what was before the start nobody knows more than that.
-    pub fn answered_until(&self) -> Option<Now> {
-        (!self.is_answer).then_some(self.answered_until)
-    }
-
     /// Until when resolvers may hold answers that name it; none while it is answered with.
     pub fn cached_until(&self) -> Option<Now> {
         (!self.is_answer).then_some(self.held_until)

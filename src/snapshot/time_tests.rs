@@ -200,7 +200,8 @@ fn ttl_min_shortens_answers_while_an_endpoint_is_in_doubt() {
 fn held(bed: &Bed) -> Option<(u64, u64)> {
     let state = &bed.table("p").endpoints[0];
     let seconds = |it: Now| it.moment.0.as_secs();
-    Some((seconds(state.answered_until()?), seconds(state.cached_until()?)))
+    let given = state.answers(0, Now::default()).given_until;
+    Some((seconds(state.cached_until().map(|_| given)?), seconds(state.cached_until()?)))
 }
 
 #[test]
