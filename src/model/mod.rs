@@ -28,6 +28,7 @@ mod subnet;
 mod text;
 mod time;
 mod tls;
+mod undo;
 mod zone;
 mod zone_doubts;
 
@@ -53,7 +54,7 @@ pub use overrides::{
     Change, EndpointChange, EndpointKey, EndpointOverrides, Override, Overrides, Serving, Stamp,
     Stamped,
 };
-pub use pending::{Pending, Settled, Undo};
+pub use pending::{Pending, Settled};
 pub use profile::{
     Addresses, Affinity, Child, Endpoint, Failback, FamilyRule, Method, MinChildren, Profile,
     Target, WhenNoneHealthy,
@@ -69,6 +70,7 @@ pub use subnet::{Subnet, SubnetError};
 pub use text::is_hidden;
 pub use time::{Moment, Now, Timestamp};
 pub use tls::{TlsCheck, TlsIdentity, TrustAnchors};
+pub use undo::Undo;
 pub use zone::{Soa, Zone, ZoneError};
 pub use zone_doubts::ZoneDoubt;
 
