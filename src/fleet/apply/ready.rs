@@ -66,7 +66,9 @@ fn deployment(object: &Object) -> Readiness {
     {
         return Failed(format!("made no progress within its deadline: {message}"));
     }
-    if let Some((status, _, message)) = condition(object, "ReplicaFailure") && status == "True" {
+    if let Some((status, _, message)) = condition(object, "ReplicaFailure")
+        && status == "True"
+    {
         return Waiting(format!("can't make its pods: {message}"));
     }
     if object.at("/spec/paused") == Some(&Value::Bool(true)) {
@@ -133,7 +135,9 @@ fn replicas(object: &Object, pointer: &str, what: &str) -> Readiness {
 }
 
 fn job(object: &Object) -> Readiness {
-    if let Some((status, reason, message)) = condition(object, "Failed") && status == "True" {
+    if let Some((status, reason, message)) = condition(object, "Failed")
+        && status == "True"
+    {
         return Failed(format!("{reason}: {message}"));
     }
     match condition(object, "Complete") {
@@ -170,7 +174,9 @@ fn service(object: &Object) -> Readiness {
 }
 
 fn definition(object: &Object) -> Readiness {
-    if let Some((status, reason, message)) = condition(object, "NamesAccepted") && status == "False" {
+    if let Some((status, reason, message)) = condition(object, "NamesAccepted")
+        && status == "False"
+    {
         return Failed(format!("its names are not accepted: {reason}: {message}"));
     }
     condition_is_true(object, "Established")
@@ -204,10 +210,14 @@ fn gateway(object: &Object) -> Readiness {
 
 /// By the conventions of kstatus: `Stalled` has failed, `Reconciling` is under way, `Ready`, `Available` and `Established` say it outright.
 fn by_conditions(object: &Object) -> Readiness {
-    if let Some((status, reason, message)) = condition(object, "Stalled") && status == "True" {
+    if let Some((status, reason, message)) = condition(object, "Stalled")
+        && status == "True"
+    {
         return Failed(format!("{reason}: {message}"));
     }
-    if let Some((status, _, message)) = condition(object, "Reconciling") && status == "True" {
+    if let Some((status, _, message)) = condition(object, "Reconciling")
+        && status == "True"
+    {
         return Waiting(format!("is being reconciled: {message}"));
     }
     let said = ["Ready", "Available", "Established"];
@@ -219,7 +229,9 @@ fn condition_is_true(object: &Object, kind: &str) -> Readiness {
     match condition(object, kind) {
         Some(("True", ..)) => Ready,
         Some((_, "", "")) => Waiting(format!("is not {kind} yet")),
-        Some((_, reason, message)) => Waiting(format!("is not {kind} yet: {reason} {message}").trim_end().to_owned()),
+        Some((_, reason, message)) => {
+            Waiting(format!("is not {kind} yet: {reason} {message}").trim_end().to_owned())
+        }
         None => Waiting(format!("does not say yet whether it is {kind}")),
     }
 }
@@ -259,14 +271,18 @@ mod tests {
 
     #[test]
     fn workloads_serve_when_all_of_the_newest_state_does() {
-        let deployment = |status: Value| at("apps/v1", "Deployment", &json!({"replicas": 3}), &status);
+        let deployment =
+            |status: Value| at("apps/v1", "Deployment", &json!({"replicas": 3}), &status);
         for (status, readiness) in [
             (json!({"updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}), Ready),
             (
                 json!({"updatedReplicas": 3, "replicas": 3, "availableReplicas": 3, "observedGeneration": 2}),
                 Waiting("its controller has not seen the newest state yet".to_owned()),
             ),
-            (json!({"updatedReplicas": 1}), Waiting("1 of 3 replicas are of the newest state".to_owned())),
+            (
+                json!({"updatedReplicas": 1}),
+                Waiting("1 of 3 replicas are of the newest state".to_owned()),
+            ),
             (
                 json!({"updatedReplicas": 3, "replicas": 4, "availableReplicas": 4}),
                 Waiting("1 old replicas are still there".to_owned()),
@@ -284,18 +300,27 @@ mod tests {
         }
         let set = |status: Value| at("apps/v1", "StatefulSet", &json!({"replicas": 2}), &status);
         assert_eq!(set(json!({"readyReplicas": 2, "updatedReplicas": 2})), Ready);
-        assert_eq!(set(json!({"readyReplicas": 1})), Waiting("1 of 2 replicas are ready".to_owned()));
         assert_eq!(
-            set(json!({"readyReplicas": 2, "updatedReplicas": 1, "updateRevision": "b", "currentRevision": "a"})),
+            set(json!({"readyReplicas": 1})),
+            Waiting("1 of 2 replicas are ready".to_owned())
+        );
+        assert_eq!(
+            set(
+                json!({"readyReplicas": 2, "updatedReplicas": 1, "updateRevision": "b", "currentRevision": "a"})
+            ),
             Waiting("1 of 2 replicas are of the newest state".to_owned())
         );
         let daemons = |status: Value| at("apps/v1", "DaemonSet", &json!({}), &status);
         assert_eq!(
-            daemons(json!({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2})),
+            daemons(
+                json!({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2})
+            ),
             Ready
         );
         assert_eq!(
-            daemons(json!({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1})),
+            daemons(
+                json!({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1})
+            ),
             Waiting("it is available on 1 of 2 nodes".to_owned())
         );
     }
@@ -311,11 +336,16 @@ mod tests {
         assert_eq!(at("networking.k8s.io/v1", "Ingress", &none, &address), Ready);
         assert!(waiting(at("networking.k8s.io/v1", "Ingress", &none, &none)));
         assert_eq!(at("batch/v1", "Job", &none, &conditions("Complete", "True")), Ready);
-        assert_eq!(at("batch/v1", "Job", &none, &conditions("Failed", "True")), Failed("R: m".to_owned()));
+        assert_eq!(
+            at("batch/v1", "Job", &none, &conditions("Failed", "True")),
+            Failed("R: m".to_owned())
+        );
         assert!(waiting(at("batch/v1", "Job", &none, &none)));
         assert_eq!(at("v1", "PersistentVolumeClaim", &none, &json!({"phase": "Bound"})), Ready);
         assert!(waiting(at("v1", "PersistentVolumeClaim", &none, &json!({"phase": "Pending"}))));
-        let crd = |status: &Value| at("apiextensions.k8s.io/v1", "CustomResourceDefinition", &none, status);
+        let crd = |status: &Value| {
+            at("apiextensions.k8s.io/v1", "CustomResourceDefinition", &none, status)
+        };
         assert_eq!(crd(&conditions("Established", "True")), Ready);
         assert!(matches!(crd(&conditions("NamesAccepted", "False")), Failed(_)));
         assert!(waiting(crd(&none)));
@@ -323,7 +353,8 @@ mod tests {
         assert!(waiting(at("gateway.networking.k8s.io/v1", "Gateway", &none, &gateway)));
         gateway["addresses"] = json!([{"value": "192.0.2.1"}]);
         assert_eq!(at("gateway.networking.k8s.io/v1", "Gateway", &none, &gateway), Ready);
-        let scaler = |status: &Value| at("autoscaling/v2", "HorizontalPodAutoscaler", &none, status);
+        let scaler =
+            |status: &Value| at("autoscaling/v2", "HorizontalPodAutoscaler", &none, status);
         assert_eq!(scaler(&none), Ready);
         assert!(waiting(scaler(&conditions("AbleToScale", "False"))));
     }
@@ -333,10 +364,17 @@ mod tests {
         let thing = |status: &Value| at("example.org/v1", "Thing", &json!({}), status);
         assert_eq!(thing(&json!({})), Ready);
         assert_eq!(thing(&conditions("Ready", "True")), Ready);
-        assert_eq!(thing(&conditions("Ready", "False")), Waiting("is not Ready yet: R m".to_owned()));
+        assert_eq!(
+            thing(&conditions("Ready", "False")),
+            Waiting("is not Ready yet: R m".to_owned())
+        );
         assert_eq!(thing(&conditions("Stalled", "True")), Failed("R: m".to_owned()));
         let mut old = conditions("Ready", "True");
         old["conditions"][0]["observedGeneration"] = 2.into();
-        assert_eq!(thing(&old), Ready, "it says nothing about the newest state, and nothing says that it will");
+        assert_eq!(
+            thing(&old),
+            Ready,
+            "it says nothing about the newest state, and nothing says that it will"
+        );
     }
 }
