@@ -6,3 +6,4 @@ pub mod cluster;
 pub mod object;
 pub mod observe;
 pub mod plan;
+pub mod spec;
