@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod cluster;
+pub mod monitoring;
 pub mod object;
 pub mod observe;
 pub mod plan;
