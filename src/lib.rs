@@ -2,13 +2,14 @@
 //!
 //! Dependencies between modules run one way, in rows (`tests/tidy.rs` holds them): [`model`], then [`health`] and
 //! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`], [`supervision`] and [`tls`]; [`dns`], [`import`],
-//! [`probe`], [`resolve`], [`store`] and [`traffic`]; [`control`]; [`api`]; [`cli`].
+//! [`probe`], [`resolve`], [`store`] and [`traffic`]; [`control`]; [`fleet`]; [`api`]; [`cli`].
 
 pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod dns;
+pub mod fleet;
 pub mod health;
 pub mod import;
 pub mod metrics;
