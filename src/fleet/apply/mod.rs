@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 pub use self::ready::{Readiness, readiness};
 use super::cluster::{Apply, Cluster, ClusterError, Resource};
-use super::object::{Object, ObjectKey};
+use super::object::ObjectKey;
 use super::plan::{Action, HANDOVER, MANAGER, Phase, Plan, Refusal, Step};
 
 /// From one look at what is waited for to the next.
@@ -289,16 +289,4 @@ fn some(things: impl Iterator<Item = String>) -> String {
         0 => first,
         more => format!("{first} and {more} more"),
     }
-}
-
-/// What of a plan's wanted objects is waited for: these, named by kind and name, or all.
-pub fn awaited(
-    wanted: &[(Resource, Object)],
-    ready: &[(String, String)],
-) -> Vec<(Resource, ObjectKey)> {
-    let is_named = |it: &Object| {
-        ready.is_empty() || ready.iter().any(|(kind, name)| it.kind() == kind && it.name() == name)
-    };
-    let awaited = wanted.iter().filter(|it| is_named(&it.1));
-    awaited.map(|(resource, object)| (resource.clone(), object.key())).collect()
 }

@@ -78,6 +78,11 @@ impl Cluster {
         self.client.clone()
     }
 
+    /// The namespace that its credential is for: the pod's own, or the context's.
+    pub fn namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+
     /// The cluster's own name: the UID of its namespace `kube-system`, which lasts as long as the cluster.
     ///
     /// # Errors
