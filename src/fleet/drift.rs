@@ -33,10 +33,10 @@ pub fn differences(plan: &Plan, mask: &Mask) -> Vec<(ObjectKey, Difference)> {
         let difference = match &it.action {
             Action::Create { .. } => Difference::Missing,
             Action::Change { before, .. } => {
-                let drifted = it.changes(mask).into_iter().map(|change| Drifted {
-                    manager: manager(before, &change.path),
-                    change,
-                });
+                let drifted = it
+                    .changes(mask)
+                    .into_iter()
+                    .map(|change| Drifted { manager: manager(before, &change.path), change });
                 Difference::Drifted(drifted.collect())
             }
             Action::Delete { .. } => Difference::Extra,
@@ -44,14 +44,16 @@ pub fn differences(plan: &Plan, mask: &Mask) -> Vec<(ObjectKey, Difference)> {
         };
         Some((it.key.clone(), difference))
     };
-    let refused = plan.refusals.iter().map(|it| (it.key.clone(), Difference::Refused(it.why.clone())));
+    let refused =
+        plan.refusals.iter().map(|it| (it.key.clone(), Difference::Refused(it.why.clone())));
     let stays = plan.stays.iter().map(|it| (it.key.clone(), Difference::Extra));
     plan.steps.iter().filter_map(step).chain(refused).chain(stays).collect()
 }
 
 /// The manager, other than ours, that wrote a field last.
 fn manager(object: &Object, path: &str) -> Option<String> {
-    let text = |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let entries = object.items("/metadata/managedFields").iter();
     let others = entries.filter(|it| text(it, "manager") != MANAGER);
     let owns = |it: &&Value| it.get("fieldsV1").is_some_and(|fields| has(fields, &segments(path)));
