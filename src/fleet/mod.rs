@@ -2,3 +2,4 @@
 //! what is wanted, brings it there and keeps it there.
 
 pub mod object;
+pub mod render;
