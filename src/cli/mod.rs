@@ -16,6 +16,7 @@ mod ending;
 mod endpoint;
 mod events;
 mod explain;
+mod fleet;
 mod gauges;
 mod history;
 mod import;
@@ -85,6 +86,7 @@ enum Verb {
     Explain(explain::Explain),
     #[command(name = "whatif")]
     WhatIf(whatif::WhatIf),
+    Fleet(fleet::Fleet),
     Reload(reload::Reload),
     Config(config::Config),
     Context(context::Context),
@@ -115,6 +117,7 @@ pub fn main() -> ExitCode {
         Verb::Token(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::WhatIf(verb) => verb.run(),
+        Verb::Fleet(verb) => verb.run(),
         Verb::Reload(verb) => verb.run(),
         Verb::Config(verb) => verb.run(),
         Verb::Context(verb) => verb.run(),

@@ -56,7 +56,8 @@ fn yaml(json: &str) -> anyhow::Result<String> {
     serde_saphyr::to_string(&document).context("the answer could not be written as YAML")
 }
 
-fn wants_colour() -> bool {
+/// Whether standard output is a terminal whose reader hasn't refused colours.
+pub(super) fn wants_colour() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
     std::io::stdout().is_terminal() && !refused
 }

@@ -1,5 +1,17 @@
 //! The companion: keeps what is behind the traffic manager in step. It sees every site's cluster, shows how that differs from
 //! what is wanted, brings it there and keeps it there.
+//!
+//! The way of an app: [`spec`] says what is wanted, [`render`] makes objects of it for a site, [`plan`] prepares them, [`observe`] looks at the
+//! cluster, [`plan`] finds the steps between both, [`apply`] takes them. [`site`] goes this way for one site; [`report`] is what is told of it.
 
+pub mod apply;
+pub mod cluster;
+pub mod drift;
+pub mod monitoring;
 pub mod object;
+pub mod observe;
+pub mod plan;
 pub mod render;
+pub mod report;
+pub mod site;
+pub mod spec;

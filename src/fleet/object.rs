@@ -78,6 +78,18 @@ impl Object {
         Ok(Self(map))
     }
 
+    /// An object with nothing but its name.
+    pub fn named(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
+        let mut object = Self(Map::new());
+        object.set(&["apiVersion"], api_version.into());
+        object.set(&["kind"], kind.into());
+        object.set(&["metadata", "name"], name.into());
+        if let Some(namespace) = namespace {
+            object.set_namespace(namespace);
+        }
+        object
+    }
+
     /// The API version, e.g. `apps/v1`.
     pub fn api_version(&self) -> &str {
         self.text("/apiVersion")

@@ -157,7 +157,8 @@ fn in_directory(directory: &Path, log: &Log) -> Vec<PathBuf> {
     files
 }
 
-fn source(path: &Path, library: &Library<'_>, log: &Log) -> Option<Source> {
+/// Reads one file. One that can't be read is told to the log.
+pub(super) fn source(path: &Path, library: &Library<'_>, log: &Log) -> Option<Source> {
     let complain = |message: String| log.error(Problem::at(&Place::file(path), "", message));
     let Some(format) = Format::of(path) else {
         complain(format!(

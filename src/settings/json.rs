@@ -24,7 +24,7 @@ pub(super) fn parse(file: &Arc<Path>, text: &str) -> Result<Table, Vec<Problem>>
         Ok(Value::Table(table)) => Ok(table),
         Ok(value) => {
             let node = Node { place: reader.lines.place(Some(reader.offset(whole))), value };
-            let message = "write an object with keys such as \"server\" and \"zone\"";
+            let message = "write an object with keys";
             Err(vec![Problem::at(&node.place, "", message).found(node.shown())])
         }
     }

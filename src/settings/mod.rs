@@ -9,6 +9,7 @@ mod anchors;
 mod build;
 mod clients;
 mod digest;
+mod document;
 mod doubts;
 mod duration;
 mod ecs;
@@ -53,7 +54,8 @@ mod zone;
 mod zone_file;
 
 pub use admin::{Admin, AdminTls, ClientCertificate, ConfiguredToken};
-pub(crate) use duration::parse as parse_duration;
+pub(crate) use document::{At, Document, directory};
+pub(crate) use duration::{parse as parse_duration, show as show_duration};
 pub use ecs::Ecs;
 pub use encrypted::Encrypted;
 pub(crate) use expiry::{expiry, timestamp};

@@ -79,6 +79,14 @@ impl fmt::Display for Problem {
 pub struct Problems(pub(super) Vec<Problem>);
 
 impl Problems {
+    /// All that is wrong, of which there is something, by file and line; what is said twice counts once.
+    pub(crate) fn of(mut problems: Vec<Problem>) -> Self {
+        let mut seen = HashSet::new();
+        problems.retain(|it| seen.insert(it.clone()));
+        problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        Self(problems)
+    }
+
     /// The problems by file and line.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()

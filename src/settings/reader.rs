@@ -293,7 +293,7 @@ pub(super) fn ident(text: &str) -> Result<Ident, &'static str> {
 }
 
 /// How messages tell the tables of a list apart: by name, or by number where they have none.
-fn label(node: &Node, index: usize) -> String {
+pub(super) fn label(node: &Node, index: usize) -> String {
     let name = match &node.value {
         Value::Table(table) => table.get("name").and_then(text),
         _ => None,

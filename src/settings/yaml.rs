@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
         match self.value(event, &place, &Trail::Root, 0)? {
             Value::Table(table) => Ok(table),
             value => {
-                let message = "write a mapping with keys such as `server` and `zone`";
+                let message = "write a mapping with keys";
                 let found = Node { place: place.clone(), value }.shown();
                 Err(Problem::at(&place, "", message).found(found))
             }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use self::prometheus::Prometheus;
+pub use self::prometheus::{AskError, Prometheus};
 use crate::clock::Clock;
 use crate::model::{Ident, RequestsQuery, Timestamp};
 use crate::snapshot::{Live, Snapshot};
@@ -80,7 +80,8 @@ async fn measure_all(
     for (site, query) in wanted {
         let prometheus = prometheus.clone();
         asked.spawn(async move {
-            let value = prometheus.ask(&query).await;
+            let asked = prometheus.ask(&query.prometheus, &query.query).await;
+            let value = asked.map_err(|it| it.to_string());
             (site, Measured { at: Clock::time_of_day(), value })
         });
     }

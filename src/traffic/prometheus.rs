@@ -9,8 +9,6 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::RequestsQuery;
-
 /// For a whole question.
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// The longest of its own words that are told, in characters.
@@ -18,10 +16,24 @@ const LONGEST: usize = 200;
 /// More than one value takes.
 const MOST: usize = 1 << 20;
 
-/// Asks whichever Prometheus a query names.
+/// A client of whichever Prometheus is asked.
 #[derive(Clone, Debug)]
-pub(super) struct Prometheus {
+pub struct Prometheus {
     client: Result<Client, String>,
+}
+
+/// Why a query has no one value. Nothing in it shows what may be secret in a URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// It finds no series.
+    #[error("the query finds nothing; add `or vector(0)` where nothing means no requests")]
+    Nothing,
+    /// It finds something else than one number.
+    #[error("the query {0}")]
+    NotOne(String),
+    /// Prometheus refused it, could not be asked, or is something else.
+    #[error("{0}")]
+    Unanswered(String),
 }
 
 #[derive(Deserialize)]
@@ -40,58 +52,78 @@ struct Data {
 }
 
 impl Prometheus {
-    pub(super) fn new() -> Self {
+    /// Takes the system's certificate authorities as they are now.
+    pub fn new() -> Self {
         Self { client: client() }
     }
 
-    /// The value of a query now, or why there is none. No reason shows what may be secret in a URL.
-    pub(super) async fn ask(&self, query: &RequestsQuery) -> Result<f64, String> {
-        let client = self.client.as_ref().map_err(String::clone)?;
-        let mut url: Url = query.prometheus.parse().map_err(|_| "its URL is none".to_owned())?;
+    /// The value of a query now.
+    ///
+    /// # Errors
+    /// When there is no one value. Takes 4 seconds at most.
+    pub async fn ask(&self, url: &str, query: &str) -> Result<f64, AskError> {
+        let unanswered = |why: String| AskError::Unanswered(why);
+        let client = self.client.as_ref().map_err(|it| unanswered(it.clone()))?;
+        let mut url: Url = url.parse().map_err(|_| unanswered("its URL is none".to_owned()))?;
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["api", "v1", "query"]);
         }
-        let lost = |error: reqwest::Error| format!("Prometheus: {}", chain(&error.without_url()));
-        let asked = client.get(url).query(&[("query", &query.query)]).send();
-        let mut response = asked.await.map_err(lost)?;
+        let lost = |error: reqwest::Error| {
+            AskError::Unanswered(format!("Prometheus: {}", chain(&error.without_url())))
+        };
+        let mut response = client.get(url).query(&[("query", query)]).send().await.map_err(lost)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
             body.extend_from_slice(&chunk);
             if body.len() > MOST {
-                return Err("Prometheus: the answer is too long".to_owned());
+                return Err(unanswered("Prometheus: the answer is too long".to_owned()));
             }
         }
-        let answer = serde_json::from_slice::<Answer>(&body).map_err(|_| {
-            format!("Prometheus: status {} and no answer of its API", response.status())
-        })?;
-        read(answer)
+        Self::value(response.status().as_u16(), &body)
+    }
+
+    /// The one value in an answer of Prometheus' API, however it came.
+    ///
+    /// # Errors
+    /// When there is no one value.
+    pub fn value(status: u16, body: &[u8]) -> Result<f64, AskError> {
+        let no_answer = |_| {
+            AskError::Unanswered(format!("Prometheus: status {status} and no answer of its API"))
+        };
+        read(serde_json::from_slice(body).map_err(no_answer)?)
+    }
+}
+
+impl Default for Prometheus {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 /// The one value in an answer.
-fn read(answer: Answer) -> Result<f64, String> {
+fn read(answer: Answer) -> Result<f64, AskError> {
     if let Some(error) = answer.error {
         let error: String = error.chars().take(LONGEST).collect();
-        return Err(format!("Prometheus: {error}"));
+        return Err(AskError::Unanswered(format!("Prometheus: {error}")));
     }
-    let data = answer.data.ok_or("Prometheus: its answer has no data")?;
+    let no_data = || AskError::Unanswered("Prometheus: its answer has no data".to_owned());
+    let data = answer.data.ok_or_else(no_data)?;
     let value = match (data.result_type.as_str(), data.result.as_slice()) {
         ("scalar", [_, value]) => value,
         ("vector", [one]) => &one["value"][1],
-        ("vector", []) => {
-            return Err(
-                "the query finds nothing; add `or vector(0)` where nothing means no requests"
-                    .to_owned(),
-            );
-        }
+        ("vector", []) => return Err(AskError::Nothing),
         ("vector", many) => {
             let number = many.len();
-            return Err(format!("the query finds {number} series; make one of them, by sum()"));
+            let why = format!("finds {number} series; make one of them, by sum()");
+            return Err(AskError::NotOne(why));
         }
-        (other, _) => return Err(format!("the query gives a {other}; it has to give one value")),
+        (other, _) => {
+            return Err(AskError::NotOne(format!("gives a {other}; it has to give one value")));
+        }
     };
     let number: Option<f64> = value.as_str().and_then(|it| it.parse().ok());
-    number.filter(|it| it.is_finite()).ok_or_else(|| format!("the query gives {value}"))
+    let not_finite = || AskError::NotOne(format!("gives {value}"));
+    number.filter(|it| it.is_finite()).ok_or_else(not_finite)
 }
 
 fn client() -> Result<Client, String> {
@@ -147,7 +179,7 @@ mod tests {
             (read(r#"{"data":{"resultType":"matrix","result":[]}}"#), "gives a matrix"),
             (read("{}"), "has no data"),
         ] {
-            let refused = answer.unwrap_err();
+            let refused = answer.unwrap_err().to_string();
             assert!(refused.contains(why), "{refused}");
         }
     }

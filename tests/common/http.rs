@@ -85,28 +85,10 @@ impl Http {
     ) -> io::Result<Response> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let (host, length) = (self.address, body.len());
         let token = self.token.iter().map(|it| format!("Authorization: Bearer {it}\r\n"));
         let token: String = token.collect();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{token}{more}\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        stream.write_all(request.as_bytes())?;
-        let mut response = String::new();
-        stream.read_to_string(&mut response)?;
-        let cut = || io::Error::from(ErrorKind::UnexpectedEof);
-        let (head, body) = response.split_once("\r\n\r\n").ok_or_else(cut)?;
-        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(cut)?;
-        let header = |name: &str| head.lines().find_map(|it| it.strip_prefix(name));
-        let length = header("content-length: ").and_then(|it| it.parse().ok());
-        if method != "HEAD" && length.is_some_and(|it: usize| it != body.len()) {
-            return Err(cut());
-        }
-        let media_type = header("content-type: ").unwrap_or_default().to_owned();
-        let is_chunked = header("transfer-encoding: chunked").is_some();
-        let body = if is_chunked { joined(body) } else { body.to_owned() };
-        Ok(Response { status, media_type, head: head.to_owned(), body })
+        let headers = format!("{token}{more}Content-Type: application/json\r\n");
+        exchange(&mut stream, self.address, &format!("{method} {path}"), &headers, body)
     }
 
     /// Asks as one who has to, and must succeed.
@@ -116,6 +98,36 @@ impl Http {
         assert_eq!(response.status, 200, "{method} {path} {body}: {}", response.body);
         response.json()
     }
+}
+
+/// Asks for something (`GET /path`), with these headers, over a connection that ends with the answer.
+pub(crate) fn exchange(
+    stream: &mut (impl Read + Write),
+    host: SocketAddr,
+    what: &str,
+    headers: &str,
+    body: &str,
+) -> io::Result<Response> {
+    let length = body.len();
+    let request = format!(
+        "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    let cut = || io::Error::from(ErrorKind::UnexpectedEof);
+    let (head, body) = response.split_once("\r\n\r\n").ok_or_else(cut)?;
+    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(cut)?;
+    let response =
+        Response { status, media_type: String::new(), head: head.to_owned(), body: String::new() };
+    let length = response.header("content-length").parse();
+    if !what.starts_with("HEAD ") && length.is_ok_and(|it: usize| it != body.len()) {
+        return Err(cut());
+    }
+    let media_type = response.header("content-type").to_owned();
+    let is_chunked = response.header("transfer-encoding") == "chunked";
+    let body = if is_chunked { joined(body) } else { body.to_owned() };
+    Ok(Response { media_type, body, ..response })
 }
 
 /// A body that came in chunks (RFC 9112 7.1).

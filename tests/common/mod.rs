@@ -12,10 +12,12 @@
 
 pub(crate) mod answering;
 pub(crate) mod authority;
+pub(crate) mod charts;
 pub(crate) mod cli;
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod http;
+pub(crate) mod kubernetes;
 pub(crate) mod mmdb;
 pub(crate) mod naive;
 pub(crate) mod namespace;

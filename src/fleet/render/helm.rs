@@ -10,9 +10,9 @@ use super::package::{ChartSource, Digest};
 use super::program::Run;
 use super::scratch::{Scratch, in_memory};
 use super::tools::{Tool, Tools};
-use super::yaml::{Objects, Place};
+use super::yaml::rendered;
 use super::{Render, RenderError, Rendered, Skipped, Target};
-use crate::fleet::object::{Manifest, Object};
+use crate::fleet::object::{Manifest, Object, Origin};
 
 /// The annotation of what Helm runs at an event and doesn't count among a release's objects.
 const HOOK: &str = "helm.sh/hook";
@@ -61,9 +61,7 @@ impl Render for HelmChart {
         let arguments = self.arguments(target, repository, chart, input.is_some());
         let run = Run { tool: Tool::Helm, arguments, input, doing: &doing, mask: &mask };
         let written = run.run(tools).await?;
-        let mut objects = Objects::default();
-        objects.yaml(&written.output, &Place::Rendered(&doing));
-        Ok(without_hooks(objects.finish()?))
+        Ok(without_hooks(rendered(written.output, doing).await?))
     }
 }
 
@@ -157,7 +155,7 @@ fn without_hooks(manifests: Vec<Manifest>) -> Rendered {
     rendered
 }
 
-fn skipped(object: &Object, origin: crate::fleet::object::Origin, events: &str) -> Skipped {
+fn skipped(object: &Object, origin: Origin, events: &str) -> Skipped {
     let why = format!(
         "is a hook of Helm's ({events}), which nobody runs here; switch it off in the chart's values, or do by hand what it does"
     );
@@ -171,7 +169,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::fleet::object::Origin;
 
     fn chart() -> HelmChart {
         let chart = ChartSource::Oci("oci://registry.example/web".to_owned());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::mask::Mask;
 use super::program::Run;
 use super::tools::{ProgramError, Tool, Tools};
-use super::yaml::{Objects, Place};
+use super::yaml::rendered;
 use super::{Render, RenderError, Rendered, Target};
 
 /// A directory with a kustomization in it. `kubectl kustomize` renders it, or `kustomize build` where there is no kubectl.
@@ -27,9 +27,8 @@ impl Render for Kustomize {
                 Err(ProgramError::Missing(it)) => missing.extend(it),
                 Err(error) => return Err(error.into()),
                 Ok(text) => {
-                    let mut objects = Objects::default();
-                    objects.yaml(&text, &Place::Rendered(&doing));
-                    return Ok(Rendered { manifests: objects.finish()?, skipped: Vec::new() });
+                    let manifests = rendered(text, doing).await?;
+                    return Ok(Rendered { manifests, skipped: Vec::new() });
                 }
             }
         }

@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::yaml::{Objects, Place};
 use super::{Fault, Faults, Render, RenderError, Rendered, Target, Tools};
+use crate::fleet::object::Manifest;
 
 /// The octets that a file may have.
 const MOST_OCTETS: u64 = 16 * 1024 * 1024;
@@ -35,7 +36,7 @@ impl Render for Manifests {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<crate::fleet::object::Manifest>, RenderError> {
+fn read(path: &Path) -> Result<Vec<Manifest>, RenderError> {
     let mut objects = Objects::default();
     let files = match fs::metadata(path) {
         Err(error) => {

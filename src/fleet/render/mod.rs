@@ -21,6 +21,7 @@ mod yaml;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use self::autoscale::{Autoscale, autoscalers};
 pub use self::helm::HelmChart;
@@ -145,7 +146,7 @@ impl Render for Source {
 impl Fault {
     /// What is wrong with a whole file, or with a directory.
     fn of(file: impl Into<PathBuf>, message: impl Into<String>) -> Self {
-        let origin = Origin { from: std::sync::Arc::new(file.into()), line: None };
+        let origin = Origin { from: Arc::new(file.into()), line: None };
         Self { origin, message: message.into() }
     }
 }

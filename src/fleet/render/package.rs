@@ -33,8 +33,6 @@ pub enum ChartSource {
         /// The chart's name in it.
         name: String,
     },
-    /// As Helm itself looks for it: `repository/chart` of its own list of repositories, or the URL of a package.
-    Named(String),
 }
 
 /// The SHA-256 of a packaged chart; for one of an OCI registry also that of its manifest, which Helm shows as `Digest:`.
@@ -51,7 +49,7 @@ impl ChartSource {
     pub(super) fn arguments(&self) -> io::Result<(Vec<OsString>, OsString)> {
         Ok(match self {
             Self::Path(path) => (Vec::new(), std::path::absolute(path)?.into()),
-            Self::Oci(reference) | Self::Named(reference) => (Vec::new(), reference.into()),
+            Self::Oci(reference) => (Vec::new(), reference.into()),
             Self::Repository { url, name } => (vec![format!("--repo={url}").into()], name.into()),
         })
     }
@@ -178,7 +176,7 @@ impl fmt::Display for ChartSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Oci(reference) | Self::Named(reference) => f.write_str(reference),
+            Self::Oci(reference) => f.write_str(reference),
             Self::Repository { url, name } => write!(f, "{name} of {url}"),
         }
     }

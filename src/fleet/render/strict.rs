@@ -14,6 +14,11 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
+/// What to say of a key that is there twice.
+pub(super) fn twice(key: &str) -> String {
+    format!("the key {key:?} comes twice")
+}
+
 struct Any;
 
 impl<'de> Visitor<'de> for Any {
@@ -65,7 +70,7 @@ impl<'de> Visitor<'de> for Any {
         let mut entries = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             if entries.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {key:?} comes twice")));
+                return Err(A::Error::custom(twice(&key)));
             }
             let Strict(value) = map.next_value()?;
             entries.insert(key, value);

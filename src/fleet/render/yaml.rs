@@ -5,16 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_saphyr::Error;
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::DuplicateKeyPolicy;
+use tokio::task::spawn_blocking;
 
-use super::strict::Strict;
+use super::strict::{Strict, twice};
 use super::{Fault, Faults, RenderError};
 use crate::fleet::object::{Manifest, Object, Origin};
 
 /// The objects that a source may have; no cluster is to be filled by mistake.
 const MOST_OBJECTS: usize = 20_000;
-/// How deep mappings and lists may lie in each other.
-const DEEPEST: usize = 100;
+/// How deep mappings and lists may lie in each other: as deep as the stack of a thread allows with room to spare. The deepest of
+/// well-known custom resource definitions need two thirds of it.
+const DEEPEST: usize = 64;
 /// How deep lists of objects may lie in each other.
 const DEEPEST_LIST: usize = 4;
 /// The octets of all texts of a document, written out where it names them by aliases.
@@ -23,6 +27,22 @@ const MOST_OCTETS: usize = 32 * 1024 * 1024;
 const MOST_VALUES: usize = 2_000_000;
 /// The values that aliases stand for.
 const MOST_ALIASED: usize = 100_000;
+
+/// Reads what a program has written.
+///
+/// # Errors
+/// All that is broken in it.
+pub(super) async fn rendered(text: String, by: String) -> Result<Vec<Manifest>, RenderError> {
+    let name = by.clone();
+    let read = spawn_blocking(move || {
+        let mut objects = Objects::default();
+        objects.yaml(&text, &Place::Rendered(&name));
+        objects.finish()
+    });
+    read.await.map_err(|error| {
+        RenderError::Manifests(Faults(vec![Fault::of(by, format!("can't be read: {error}"))]))
+    })?
+}
 
 /// What a text calls itself.
 pub(super) enum Place<'a> {
@@ -190,11 +210,30 @@ fn options() -> serde_saphyr::Options {
 }
 
 /// What a parser says, on one line and without the place, which is told before.
-fn reason(error: &serde_saphyr::Error) -> String {
-    let whole = error.without_snippet().to_string();
-    let line =
-        whole.lines().map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ");
-    line
+fn reason(error: &Error) -> String {
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => reason(error),
+        Error::DuplicateMappingKey { key: Some(key), .. } => twice(key),
+        Error::NonFiniteFloat { value, .. } => {
+            format!("{value} is too large a number; write it in quotes if it is a text")
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "an alias stands within what it names".to_owned()
+        }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            format!("it lies more than {DEEPEST} mappings and lists deep")
+        }
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "it becomes too large when its aliases are written out".to_owned()
+        }
+        other => {
+            let whole = other.to_string();
+            let whole = whole.split(" at line ").next().unwrap_or_default();
+            whole.split_whitespace().collect::<Vec<_>>().join(" ")
+        }
+    }
 }
 
 /// A part of a text that is parsed by itself.

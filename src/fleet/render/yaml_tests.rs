@@ -103,7 +103,7 @@ fn all_that_is_broken_is_told_with_its_line() {
                 metadata: {name: a}\nx: [1,\n---\napiVersion: v1\nkind: A\nmetadata: {name: fine}\n---\nx: .nan\n";
     let faults = read(text).unwrap_err();
     let begins = [
-        "web.yaml:6: is not YAML: duplicate mapping key: a",
+        "web.yaml:6: is not YAML: the key \"a\" comes twice",
         "web.yaml:8: has no text in `apiVersion`",
         "web.yaml:10: is not YAML: ",
         "web.yaml:12: is no mapping",
@@ -147,13 +147,30 @@ fn aliases_do_not_grow_beyond_measure() {
         "x".repeat(1_000_000),
         vec!["{<<: *a}"; 1000].join(", ")
     );
-    for bomb in [laughs, long, merges, "  a: &a [*a]\n".to_owned()] {
+    for bomb in [laughs, long, merges] {
         let faults = read(&map(&bomb)).unwrap_err();
-        assert!(faults[0].starts_with("web.yaml:"), "{faults:?}");
+        let end = "is not YAML: it becomes too large when its aliases are written out";
+        assert!(faults[0].ends_with(end), "{faults:?}");
     }
-    for deep in ["[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000)] {
-        assert!(read(&deep).is_err());
+    let ring = "web.yaml:5: is not YAML: an alias stands within what it names";
+    assert_eq!(read(&map("  a: &a [*a]\n")).unwrap_err(), [ring]);
+}
+
+#[test]
+fn nothing_lies_too_deep() {
+    for (open, close) in [("[", "]"), ("{a: ", "}"), ("{<<: ", "}")] {
+        let text = |depth: usize| {
+            let (open, close) = (open.repeat(depth), close.repeat(depth));
+            format!("{{apiVersion: v1, kind: A, metadata: {{name: a}}, spec: {open}{{}}{close}}}")
+        };
+        assert_eq!(read(&text(DEEPEST - 2)).unwrap().len(), 1);
+        assert!(read(&text(DEEPEST)).is_err());
     }
+    assert_eq!(
+        read(&"- ".repeat(100_000)).unwrap_err(),
+        ["web.yaml:1: is not YAML: it lies more than 64 mappings and lists deep"]
+    );
+    assert!(read(&"[".repeat(100_000)).is_err());
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn what_yaml_may_not_have_is_told_with_its_line() {
         ("!!map\na: 1\n", &["yaml:1: a tag"]),
         ("a: 1\n---\nb: 2\n", &["x.yaml:2: a second document begins here; write one to a file"]),
         ("---\n---\na: 1\n", &["x.yaml:2: a second document begins here"]),
-        ("- a\n", &["x.yaml:1: found a list of 1; write a mapping with keys such as"]),
+        ("- a\n", &["x.yaml:1: found a list of 1; write a mapping with keys"]),
         ("\nplain\n", &["x.yaml:2: found \"plain\"; write a mapping"]),
         ("? [a]\n: 1\n", &["x.yaml:1: write a text as key"]),
         ("a: 1\n b: 2\n", &["x.yaml:2: is not YAML from here on: "]),

@@ -1,0 +1,137 @@
+use std::fs;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::plan::{Force, report};
+use super::show::{Detail, plan_text, summary};
+use super::{Looked, Which, mask};
+use crate::cli::{complain, say};
+use crate::fleet::apply::{Patience, Progress, apply};
+use crate::fleet::report::FleetPlan;
+use crate::settings::parse_duration;
+
+/// Bring the sites to what the fleet's description says
+///
+/// One site after the other, in the order of the description; where one fails, those after it are left alone. Applies server-side as field
+/// manager `farol`, waits until everything is ready, then removes what nobody wants any more. What is as it is wanted is not written.
+#[derive(Args, Debug)]
+pub(super) struct Apply {
+    /// Only what this plan says, as `farol fleet plan --out` wrote it; refused where the world has moved since
+    #[arg(value_name = "PLAN")]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    which: Which,
+    /// Don't ask
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    force: Force,
+    /// How long everything may take to get ready, for each app on each site
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
+    timeout: Duration,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "write a time like 10m".to_owned())
+}
+
+impl Apply {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let surveyed = self.which.read()?.survey(&self.force.taken()).await;
+        let plan = report(&surveyed, &mask()?);
+        match &self.plan {
+            Some(file) => still_holds(&read_plan(file)?, &plan)?,
+            None => {
+                say(plan_text(&plan, Detail::Folded).trim_end())?;
+                if plan.steps() > 0 && !self.yes && !agreed()? {
+                    say("nothing was done")?;
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+        }
+        let refused = plan.sites.iter().flat_map(|it| &it.apps);
+        let refused = refused.filter(|it| it.error.is_some() || !it.refused.is_empty()).count();
+        if refused > 0 {
+            bail!("nothing was done, as {refused} apps can't be applied; see `farol fleet plan`");
+        }
+        let patience = Patience { ready: self.timeout, ..Patience::default() };
+        let mut troubled = 0;
+        for (site, looked) in &surveyed {
+            match looked {
+                Err(error) => {
+                    complain(&format!("{}: the cluster {error}; left alone", site.name));
+                    troubled += 1;
+                }
+                Ok(looked) => apply_site(looked, patience).await?,
+            }
+        }
+        say(&format!("done: {}", summary(&plan)))?;
+        Ok(if troubled > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+async fn apply_site((reached, apps): &Looked, patience: Patience) -> anyhow::Result<()> {
+    for (app, planned) in apps {
+        let Ok(planned) = planned else { continue };
+        let name = format!("{} {app}", reached.site);
+        let mut tell = |progress: Progress<'_>| {
+            // Who reads along has gone away: the work goes on.
+            let _ = say(&format!("{name}: {progress}"));
+        };
+        apply(&reached.cluster, &planned.plan, &planned.ready, patience, &mut tell)
+            .await
+            .with_context(|| format!("{name} failed; sites after {} were left alone", reached.site))?;
+    }
+    Ok(())
+}
+
+fn read_plan(file: &PathBuf) -> anyhow::Result<FleetPlan> {
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("could not read the plan {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| {
+        format!("{} is no plan; write one with `farol fleet plan --out`", file.display())
+    })
+}
+
+/// Makes sure that what was planned is what would be planned now.
+fn still_holds(old: &FleetPlan, new: &FleetPlan) -> anyhow::Result<()> {
+    let digests = |plan: &FleetPlan| {
+        let site = |it: &crate::fleet::report::SitePlan| {
+            let uid = it.cluster.as_ref().map(|it| it.uid.clone());
+            let apps = it.apps.iter().map(|app| (it.site.clone(), app.app.clone(), app.digest.clone(), uid.clone()));
+            apps.collect::<Vec<_>>()
+        };
+        plan.sites.iter().flat_map(site).collect::<Vec<_>>()
+    };
+    let (old, new) = (digests(old), digests(new));
+    let differs = |a: &[(String, String, String, Option<String>)], b: &[(String, String, String, Option<String>)]| {
+        a.iter().filter(|it| !b.contains(it)).map(|it| format!("{} on {}", it.1, it.0)).collect::<Vec<_>>()
+    };
+    let mut moved = differs(&old, &new);
+    moved.extend(differs(&new, &old));
+    moved.sort();
+    moved.dedup();
+    if moved.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "nothing was done: the world or the source has moved since the plan was made: {}; plan again",
+        moved.join(", ")
+    )
+}
+
+fn agreed() -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("nothing was done: nobody can be asked here; give a plan file, or --yes");
+    }
+    let mut out = io::stdout().lock();
+    write!(out, "Apply this? [y/N] ").and_then(|()| out.flush()).context("could not ask")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).context("could not read the answer")?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}

@@ -1,0 +1,147 @@
+//! `farol fleet`: the companion's commands.
+
+mod adopt;
+mod apply;
+mod plan;
+mod show;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use futures_util::future::join_all;
+
+use super::client::Output;
+use crate::fleet::cluster::ClusterError;
+use crate::fleet::plan::{Forced, Mask};
+use crate::fleet::render::Tools;
+use crate::fleet::site::{PlanError, Planned, Reached, plan_app, reach};
+use crate::fleet::spec::{self, App, Site};
+use crate::model::Ident;
+use crate::settings::nearest;
+
+/// Keep the sites' clusters, their monitoring and their applications in step
+///
+/// Asks the sites' Kubernetes API servers, not the daemon. Exit codes of plan, diff and status: 0 nothing to do, 2 changes, 1 an error.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  farol fleet plan --fleet fleet.yaml
+  farol fleet plan --site seattle --app ratings --out plan.json && farol fleet apply plan.json
+  farol fleet diff -o json
+  farol fleet apply --yes
+  farol fleet status
+  farol fleet adopt --app ratings")]
+pub(super) struct Fleet {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Plan(plan::Plan),
+    Diff(plan::Diff),
+    Apply(apply::Apply),
+    Status(status::Status),
+    Adopt(adopt::Adopt),
+}
+
+/// Which fleet, and what of it.
+#[derive(Args, Debug)]
+struct Which {
+    /// The fleet's description
+    #[arg(long, env = "FAROL_FLEET", value_name = "FILE", default_value = "fleet.yaml")]
+    fleet: PathBuf,
+    /// Only this site; may come again
+    #[arg(long, value_name = "SITE")]
+    site: Vec<Ident>,
+    /// Only this app; may come again
+    #[arg(long, value_name = "APP")]
+    app: Vec<Ident>,
+}
+
+#[derive(Args, Debug)]
+struct Shown {
+    /// How it is shown
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+/// What of a fleet a command is about.
+struct Chosen {
+    sites: Vec<Site>,
+    apps: Vec<App>,
+    tools: Tools,
+}
+
+/// A cluster that can be worked with, and what came of planning each of the site's apps.
+type Looked = (Reached, Vec<(Ident, Result<Planned, PlanError>)>);
+/// A site, and what came of looking at it.
+type Surveyed = (Site, Result<Looked, ClusterError>);
+
+impl Fleet {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.context("could not start the runtime")?;
+        runtime.block_on(async {
+            match self.verb {
+                Verb::Plan(verb) => verb.run().await,
+                Verb::Diff(verb) => verb.run().await,
+                Verb::Apply(verb) => verb.run().await,
+                Verb::Status(verb) => verb.run().await,
+                Verb::Adopt(verb) => verb.run().await,
+            }
+        })
+    }
+}
+
+impl Which {
+    /// Reads the description, and takes what is asked for of it.
+    fn read(&self) -> anyhow::Result<Chosen> {
+        let fleet = spec::Fleet::read(&self.fleet).with_context(|| {
+            format!("{} describes no fleet; nothing was done", self.fleet.display())
+        })?;
+        let known = |wanted: &[Ident], names: Vec<&str>, what: &str| {
+            match wanted.iter().find(|it| !names.contains(&it.as_str())) {
+                None => Ok(()),
+                Some(name) => match nearest(name.as_str(), names) {
+                    Some(near) => bail!("the fleet has no {what} {name}; is it {near}?"),
+                    None => bail!("the fleet has no {what} {name}"),
+                },
+            }
+        };
+        known(&self.site, fleet.sites.iter().map(|it| it.name.as_str()).collect(), "site")?;
+        known(&self.app, fleet.apps.iter().map(|it| it.name.as_str()).collect(), "app")?;
+        let takes = |wanted: &[Ident], name: &Ident| wanted.is_empty() || wanted.contains(name);
+        Ok(Chosen {
+            sites: fleet.sites.into_iter().filter(|it| takes(&self.site, &it.name)).collect(),
+            apps: fleet.apps.into_iter().filter(|it| takes(&self.app, &it.name)).collect(),
+            tools: Tools::from_environment(),
+        })
+    }
+}
+
+impl Chosen {
+    /// Plans every app on every site, all sites at the same time: none waits for another.
+    async fn survey(&self, forced: &Forced) -> Vec<Surveyed> {
+        join_all(self.sites.iter().map(async |site| (site.clone(), self.look(site, forced).await)))
+            .await
+    }
+
+    async fn look(&self, site: &Site, forced: &Forced) -> Result<Looked, ClusterError> {
+        let reached = reach(site).await?;
+        let mut planned = Vec::new();
+        for app in self.apps.iter().filter(|it| it.runs_on(&site.name)) {
+            planned.push((app.name.clone(), plan_app(&reached, app, &self.tools, forced).await));
+        }
+        Ok((reached, planned))
+    }
+}
+
+/// What secrets are masked by, in this run.
+fn mask() -> anyhow::Result<Mask> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).context("the operating system gives no random numbers")?;
+    Ok(Mask::new(&key))
+}

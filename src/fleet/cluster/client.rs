@@ -1,0 +1,220 @@
+//! The way to one cluster, and who it is.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{Request, header};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+
+use super::access::Access;
+use super::{Apis, ClusterError};
+
+/// How long a request may take as a whole.
+const REQUEST: Duration = Duration::from_secs(20);
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Everything in one document where the server can (from 1.26 on), or else the list of groups.
+const ACCEPT_AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
+
+/// How a cluster is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// By a kubeconfig file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The context in it; none for its current one.
+        context: Option<String>,
+    },
+    /// By a kubeconfig's text, as a Secret has it.
+    Text {
+        /// The YAML.
+        yaml: String,
+        /// The context in it; none for its current one.
+        context: Option<String>,
+    },
+    /// As a pod of the cluster, by its service account.
+    InCluster,
+}
+
+/// A cluster that can be asked. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    limit: Duration,
+}
+
+/// A server's version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// As the server writes it: `v1.33.4+k3s1`.
+    pub full: String,
+    /// The minor version: 33.
+    pub minor: u32,
+}
+
+impl Cluster {
+    /// Gets ready to ask a cluster. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// When the kubeconfig can't be used.
+    pub async fn open(reach: &Reach) -> Result<Self, ClusterError> {
+        let mut config = config(reach).await?;
+        config.connect_timeout = Some(CONNECT);
+        // Retries are ours: kube's would wait for up to a quarter of an hour.
+        config.default_retry = false;
+        let agent = concat!("farol/", env!("CARGO_PKG_VERSION"));
+        config.headers.push((header::USER_AGENT, header::HeaderValue::from_static(agent)));
+        let client = Client::try_from(config)
+            .map_err(|it| ClusterError::Kubeconfig(format!("can't be used: {it}")))?;
+        Ok(Self { client, limit: REQUEST })
+    }
+
+    /// The client, for watches.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The namespace that its credential is for: the pod's own, or the context's.
+    pub fn namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+
+    /// The cluster's own name: the UID of its namespace `kube-system`, which lasts as long as the cluster.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub async fn uid(&self) -> Result<String, ClusterError> {
+        let namespace = self.json("/api/v1/namespaces/kube-system").await?;
+        let uid = namespace.pointer("/metadata/uid").and_then(Value::as_str);
+        uid.map(str::to_owned)
+            .ok_or_else(|| ClusterError::Garbled("the namespace kube-system has no UID".to_owned()))
+    }
+
+    /// Makes sure that it is the cluster of this UID, where one is pinned. Gives the UID.
+    ///
+    /// # Errors
+    /// When it is another one, or can't be asked.
+    pub async fn identify(&self, wanted: Option<&str>) -> Result<String, ClusterError> {
+        let found = self.uid().await?;
+        match wanted {
+            Some(wanted) if wanted != found => {
+                Err(ClusterError::WrongCluster { wanted: wanted.to_owned(), found })
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// The server's version.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub async fn version(&self) -> Result<Version, ClusterError> {
+        let answer = self.json("/version").await?;
+        let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
+        // Managed clusters write "27+".
+        let minor = text("minor").trim_end_matches(|it: char| !it.is_ascii_digit()).parse();
+        let minor =
+            minor.map_err(|_| ClusterError::Garbled("its version has no number".to_owned()))?;
+        Ok(Version { full: text("gitVersion").to_owned(), minor })
+    }
+
+    /// What the server serves. A group whose own server is down is noted, and spoils nothing else.
+    ///
+    /// # Errors
+    /// When the server itself can't be asked.
+    pub async fn apis(&self) -> Result<Apis, ClusterError> {
+        let mut apis = Apis::default();
+        let mut paths = Vec::new();
+        for root in ["/api", "/apis"] {
+            let answer: Value = self.send(get(root, ACCEPT_AGGREGATED)?).await?;
+            match answer.get("kind").and_then(Value::as_str) {
+                Some("APIGroupDiscoveryList") => apis.aggregated(&answer),
+                _ => paths.extend(apis.groups(&answer)),
+            }
+        }
+        let answers = futures_util::future::join_all(paths.iter().map(|it| self.json(it))).await;
+        for (path, answer) in paths.iter().zip(answers) {
+            match answer {
+                Ok(document) => apis.version(&document),
+                Err(error) if error.is_about_the_cluster() => return Err(error),
+                Err(error) => {
+                    let api_version = path.trim_start_matches("/apis/").trim_start_matches("/api/");
+                    apis.broken(api_version, &error.to_string());
+                }
+            }
+        }
+        Ok(apis)
+    }
+
+    /// Which of these one may not do.
+    ///
+    /// # Errors
+    /// When that can't be asked.
+    pub async fn missing(&self, wanted: &[Access]) -> Result<Vec<Access>, ClusterError> {
+        const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let ask = async |access: &Access| -> Result<bool, ClusterError> {
+            let body = access.review().to_string().into_bytes();
+            let request = Request::post(REVIEWS).header(header::CONTENT_TYPE, "application/json");
+            let answer: Value = self.send(request.body(body).map_err(unsendable)?).await?;
+            Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default())
+        };
+        let allowed = futures_util::future::try_join_all(wanted.iter().map(ask)).await?;
+        let refused = wanted.iter().zip(allowed).filter(|it| !it.1);
+        Ok(refused.map(|it| it.0.clone()).collect())
+    }
+
+    /// The JSON at a path.
+    pub(super) async fn json(&self, path: &str) -> Result<Value, ClusterError> {
+        self.send(get(path, "application/json")?).await
+    }
+
+    /// Sends a request and reads its answer, within the time limit.
+    pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Value, ClusterError> {
+        match tokio::time::timeout(self.limit, self.client.request::<Value>(request)).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(ClusterError::Silent(self.limit)),
+        }
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// A request for what is at a path.
+pub(super) fn get(path: &str, accept: &str) -> Result<Request<Vec<u8>>, ClusterError> {
+    let request = Request::get(path).header(header::ACCEPT, accept);
+    request.body(Vec::new()).map_err(unsendable)
+}
+
+/// What no request can be made of: a name with a space in it.
+pub(super) fn unsendable(error: http::Error) -> ClusterError {
+    ClusterError::Refused(format!("there is no such path: {error}"))
+}
+
+async fn config(reach: &Reach) -> Result<Config, ClusterError> {
+    let wrong = |what: &str, error: &dyn fmt::Display| {
+        ClusterError::Kubeconfig(format!("{what} can't be used: {error}"))
+    };
+    let (kubeconfig, context) = match reach {
+        Reach::InCluster => {
+            return Config::incluster().map_err(|it| wrong("the pod's service account", &it));
+        }
+        Reach::File { path, context } => {
+            let shown = format!("kubeconfig {}", path.display());
+            (Kubeconfig::read_from(path).map_err(|it| wrong(&shown, &it))?, context)
+        }
+        Reach::Text { yaml, context } => {
+            (Kubeconfig::from_yaml(yaml).map_err(|it| wrong("the kubeconfig", &it))?, context)
+        }
+    };
+    let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    config.map_err(|it| wrong("the kubeconfig", &it))
+}

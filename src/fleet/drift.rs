@@ -1,0 +1,131 @@
+//! Whether a cluster is as it is wanted, as far as that can be told without changing it: from a plan.
+
+use serde_json::Value;
+
+use super::object::{Object, ObjectKey};
+use super::plan::{Action, FieldChange, MANAGER, Mask, Plan};
+
+/// How an object differs from what is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Difference {
+    /// It isn't there.
+    Missing,
+    /// Fields have other values.
+    Drifted(Vec<Drifted>),
+    /// Nobody wants it any more.
+    Extra,
+    /// It can't be brought there.
+    Refused(String),
+}
+
+/// A field with another value than the wanted one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drifted {
+    /// What it is and what it should be.
+    pub change: FieldChange,
+    /// Who has written what it is; none where the server doesn't know.
+    pub manager: Option<String>,
+}
+
+/// Every object that isn't as it is wanted.
+pub fn differences(plan: &Plan, mask: &Mask) -> Vec<(ObjectKey, Difference)> {
+    let step = |it: &super::plan::Step| {
+        let difference = match &it.action {
+            Action::Create { .. } => Difference::Missing,
+            Action::Change { before, .. } => {
+                let drifted = it.changes(mask).into_iter().map(|change| Drifted {
+                    manager: manager(before, &change.path),
+                    change,
+                });
+                Difference::Drifted(drifted.collect())
+            }
+            Action::Delete { .. } => Difference::Extra,
+            Action::HandOver { .. } | Action::Record { .. } => return None,
+        };
+        Some((it.key.clone(), difference))
+    };
+    let refused = plan.refusals.iter().map(|it| (it.key.clone(), Difference::Refused(it.why.clone())));
+    let stays = plan.stays.iter().map(|it| (it.key.clone(), Difference::Extra));
+    plan.steps.iter().filter_map(step).chain(refused).chain(stays).collect()
+}
+
+/// The manager, other than ours, that wrote a field last.
+fn manager(object: &Object, path: &str) -> Option<String> {
+    let text = |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let entries = object.items("/metadata/managedFields").iter();
+    let others = entries.filter(|it| text(it, "manager") != MANAGER);
+    let owns = |it: &&Value| it.get("fieldsV1").is_some_and(|fields| has(fields, &segments(path)));
+    // RFC 3339 in UTC sorts as text.
+    others.filter(owns).max_by_key(|it| text(it, "time")).map(|it| text(it, "manager"))
+}
+
+/// A path's parts: `a.b[c].d` is a, b, c, d.
+fn segments(path: &str) -> Vec<String> {
+    let (mut parts, mut part, mut depth) = (Vec::new(), String::new(), 0_u32);
+    for letter in path.chars().chain(['.']) {
+        match letter {
+            '[' if depth == 0 => {
+                depth = 1;
+                parts.push(std::mem::take(&mut part));
+            }
+            ']' if depth == 1 => {
+                depth = 0;
+                parts.push(std::mem::take(&mut part));
+            }
+            '.' if depth == 0 => parts.push(std::mem::take(&mut part)),
+            letter => part.push(letter),
+        }
+    }
+    parts.retain(|it| !it.is_empty());
+    parts
+}
+
+/// Whether a set of fields (FieldsV1) has a path, or something on the way to it as a whole.
+fn has(fields: &Value, path: &[String]) -> bool {
+    let Value::Object(map) = fields else { return false };
+    let Some((first, rest)) = path.split_first() else { return true };
+    let is_it = |key: &str| {
+        key.strip_prefix("f:").is_some_and(|it| it == first)
+            || key.strip_prefix("k:").is_some_and(|it| {
+                let key: Value = serde_json::from_str(it).unwrap_or_default();
+                let mut values = key.as_object().into_iter().flat_map(|it| it.values());
+                values.any(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned) == *first)
+            })
+            || key.strip_prefix("v:").is_some_and(|it| it.trim_matches('"') == first)
+    };
+    let found = map.iter().filter(|it| is_it(it.0));
+    let is_leaf = |it: &Value| it.as_object().is_some_and(serde_json::Map::is_empty);
+    found.into_iter().any(|(_, below)| is_leaf(below) || rest.is_empty() || has(below, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_wrote_a_field_last_is_told() {
+        let object = Object::new(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "managedFields": [
+                {"manager": "farol", "operation": "Apply", "time": "2030-01-03T00:00:00Z", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+                {"manager": "early", "time": "2030-01-01T00:00:00Z", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+                {"manager": "kubectl-edit", "time": "2030-01-02T00:00:00Z", "fieldsV1": {
+                    "f:metadata": {"f:labels": {"f:app.kubernetes.io/name": {}}},
+                    "f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:image": {}}}}}},
+                }},
+            ]},
+        }))
+        .unwrap();
+        for (path, expected) in [
+            ("spec.replicas", Some("kubectl-edit")),
+            ("spec.template.spec.containers[web].image", Some("kubectl-edit")),
+            ("metadata.labels[app.kubernetes.io/name]", Some("kubectl-edit")),
+            ("spec.template.spec.containers[other].image", None),
+            ("spec.paused", None),
+        ] {
+            assert_eq!(manager(&object, path).as_deref(), expected, "{path}");
+        }
+    }
+}

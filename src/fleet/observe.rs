@@ -1,0 +1,185 @@
+//! Looking at a cluster for a plan: what is there of what an app wants, and what would come of applying it. Nothing is changed.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::cluster::{Access, Apis, Apply, Cluster, ClusterError, Resource, Verb};
+use super::object::{GroupKind, Object};
+use super::plan::{ApplySet, MANAGER, Observation, Observed, Proposed, Scope, Wanted};
+
+/// Requests to one cluster at the same time: quick over a long way, and no burden for its server.
+const AT_ONCE: usize = 16;
+
+/// Looks at everything that an app wants in a cluster, and at what it has there.
+///
+/// # Errors
+/// When the cluster can't be looked at. Where it forbids that, the error names everything that is missing.
+pub async fn observe(
+    cluster: &Cluster,
+    uid: &str,
+    apis: &Apis,
+    set: &ApplySet,
+    wanted: Vec<Wanted>,
+) -> Result<Observed, ClusterError> {
+    let needed = needed(&wanted, set);
+    match look(cluster, uid, apis, set, wanted).await {
+        Err(ClusterError::Forbidden { message, .. }) => {
+            let missing = cluster.missing(&needed).await.unwrap_or_default();
+            Err(ClusterError::Forbidden { message, missing })
+        }
+        observed => observed,
+    }
+}
+
+async fn look(
+    cluster: &Cluster,
+    uid: &str,
+    apis: &Apis,
+    set: &ApplySet,
+    wanted: Vec<Wanted>,
+) -> Result<Observed, ClusterError> {
+    let core = |kind: &str| {
+        apis.find("", "v1", kind)
+            .cloned()
+            .ok_or_else(|| ClusterError::Garbled(format!("it serves no {kind}")))
+    };
+    let (namespaces, config_maps) = (core("Namespace")?, core("ConfigMap")?);
+    let is_missing = cluster.get(&namespaces, None, &set.namespace).await?.is_none();
+    let parent = match is_missing {
+        true => None,
+        false => cluster.get(&config_maps, Some(&set.namespace), &set.parent_name()).await?,
+    };
+    let brings_namespace = |name: &str| {
+        let brought = wanted.iter().map(|it| &it.manifest.object);
+        brought.into_iter().any(|it| it.key().kind.is("", "Namespace") && it.name() == name)
+    };
+    let coming: BTreeSet<String> = wanted
+        .iter()
+        .filter_map(|it| it.manifest.object.namespace())
+        .filter(|it| brings_namespace(it) || (is_missing && *it == set.namespace))
+        .map(str::to_owned)
+        .collect();
+    let missing_namespace =
+        (is_missing && !brings_namespace(&set.namespace)).then_some(namespaces.clone());
+    // What another object of the set brings can't be asked for before.
+    let mut absent = BTreeSet::new();
+    for name in coming {
+        if cluster.get(&namespaces, None, &name).await?.is_none() {
+            absent.insert(name);
+        }
+    }
+    let scope = scope(set, parent.as_ref(), &wanted);
+    let members = members(cluster, apis, set, &scope).await?;
+    let objects = stream::iter(wanted)
+        .map(|it| look_at(cluster, apis, it, &absent))
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(Observed {
+        cluster: uid.to_owned(),
+        set: set.clone(),
+        parent: (config_maps, parent),
+        missing_namespace,
+        objects,
+        members,
+    })
+}
+
+async fn look_at(
+    cluster: &Cluster,
+    apis: &Apis,
+    wanted: Wanted,
+    absent: &BTreeSet<String>,
+) -> Result<Observation, ClusterError> {
+    let object = &wanted.manifest.object;
+    let is_later =
+        apis.of(object).is_err() || object.namespace().is_some_and(|it| absent.contains(it));
+    if is_later {
+        return Ok(Observation { wanted, live: None, proposed: Proposed::Later });
+    }
+    let live = cluster.get(&wanted.resource, object.namespace(), object.name()).await?;
+    let proposed = propose(cluster, &wanted.resource, object).await?;
+    Ok(Observation { live, proposed, wanted })
+}
+
+async fn propose(
+    cluster: &Cluster,
+    resource: &Resource,
+    object: &Object,
+) -> Result<Proposed, ClusterError> {
+    let apply = |force| Apply { manager: MANAGER, force, dry_run: true };
+    let refused = |error: ClusterError| match error {
+        ClusterError::Refused(why) | ClusterError::NotFound(why) => Ok(Proposed::Refused(why)),
+        error => Err(error),
+    };
+    match cluster.apply(resource, object, apply(false)).await {
+        Ok(after) => Ok(Proposed::Would(after)),
+        Err(ClusterError::Conflicts(conflicts)) => {
+            match cluster.apply(resource, object, apply(true)).await {
+                Ok(after) => Ok(Proposed::Conflicts(conflicts, Box::new(after))),
+                Err(error) => refused(error),
+            }
+        }
+        Err(error) => refused(error),
+    }
+}
+
+/// Where members may be: where the parent says, and where they are to be.
+fn scope(set: &ApplySet, parent: Option<&Object>, wanted: &[Wanted]) -> Scope {
+    let noted = parent.and_then(|it| set.scope(it).ok()).unwrap_or_default();
+    let mut scope = Scope::of(wanted.iter().map(|it| &it.manifest.object)).joined(&noted);
+    scope.namespaces.insert(set.namespace.clone());
+    scope
+}
+
+async fn members(
+    cluster: &Cluster,
+    apis: &Apis,
+    set: &ApplySet,
+    scope: &Scope,
+) -> Result<Vec<(Resource, Object)>, ClusterError> {
+    let selector = set.selector();
+    // A kind that isn't served any more has no objects.
+    let served = scope.kinds.iter().filter_map(|it: &GroupKind| apis.preferred(it));
+    let places = served.flat_map(|resource| {
+        let namespaces: Vec<Option<&str>> = match resource.namespaced {
+            true => scope.namespaces.iter().map(|it| Some(it.as_str())).collect(),
+            false => vec![None],
+        };
+        namespaces.into_iter().map(move |it| (resource, it))
+    });
+    let lists = stream::iter(places)
+        .map(|(resource, namespace)| {
+            let selector = selector.as_str();
+            async move {
+                let found = cluster.list(resource, namespace, Some(selector)).await?;
+                Ok::<_, ClusterError>(found.into_iter().map(|it| (resource.clone(), it)).collect())
+            }
+        })
+        .buffered(AT_ONCE);
+    let lists: Vec<Vec<(Resource, Object)>> = lists.try_collect().await?;
+    Ok(lists.into_iter().flatten().collect())
+}
+
+/// What one has to be allowed for a plan and its application.
+fn needed(wanted: &[Wanted], set: &ApplySet) -> Vec<Access> {
+    let mut needed = BTreeSet::new();
+    for it in wanted {
+        let namespace = it.manifest.object.namespace();
+        for verb in [Verb::Get, Verb::List, Verb::Create, Verb::Patch, Verb::Delete] {
+            needed.insert(Access::new(verb, &it.resource, namespace));
+        }
+    }
+    let core = |verb: Verb, resource: &str, namespace: Option<&str>| Access {
+        verb,
+        group: String::new(),
+        resource: resource.to_owned(),
+        namespace: namespace.map(str::to_owned),
+    };
+    needed.insert(core(Verb::Get, "namespaces", None));
+    for verb in [Verb::Get, Verb::Create, Verb::Patch] {
+        needed.insert(core(verb, "configmaps", Some(&set.namespace)));
+    }
+    needed.into_iter().collect()
+}

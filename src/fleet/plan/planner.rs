@@ -1,0 +1,404 @@
+//! From what is wanted and what is there to the steps between them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use ring::digest::{Context, SHA256};
+use serde_json::Value;
+
+use super::prune::{other_tool, stays};
+use super::{
+    ApplySet, FieldChange, Mask, Phase, Pruning, Scope, Wanted, bare, changes, masked, own_fields,
+    place,
+};
+use crate::fleet::cluster::{Conflict, Deletion, Resource};
+use crate::fleet::object::{Object, ObjectKey};
+
+/// What the server says would come of applying an object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Proposed {
+    /// This.
+    Would(Object),
+    /// It can't say before its namespace or its kind is there, which is to come with the same plan.
+    Later,
+    /// It belongs to others, in part; and this would come of forcing it.
+    Conflicts(Vec<Conflict>, Box<Object>),
+    /// It refuses it.
+    Refused(String),
+}
+
+/// A wanted object, and what was seen of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// What is there.
+    pub live: Option<Object>,
+    /// What would come of applying it.
+    pub proposed: Proposed,
+}
+
+/// Everything that was seen in a cluster of one app.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The cluster's UID.
+    pub cluster: String,
+    /// The app's set.
+    pub set: ApplySet,
+    /// The set's parent, and how the cluster serves it.
+    pub parent: (Resource, Option<Object>),
+    /// The namespace's resource, if the set's namespace isn't there yet.
+    pub missing_namespace: Option<Resource>,
+    /// The objects that are wanted.
+    pub objects: Vec<Observation>,
+    /// The members that were found, wanted or not.
+    pub members: Vec<(Resource, Object)>,
+}
+
+/// Fields that are taken over from other managers: `.spec.replicas`. Those of lists too, as the server writes them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forced(pub BTreeSet<String>);
+
+/// What is done with an object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// It is made.
+    Create {
+        /// What is applied.
+        wanted: Object,
+        /// What comes of it, where the server could say.
+        after: Option<Object>,
+    },
+    /// It is changed.
+    Change {
+        /// What is applied.
+        wanted: Object,
+        /// What it is.
+        before: Object,
+        /// What comes of it.
+        after: Object,
+        /// The fields that are taken over from others.
+        taken: Vec<Conflict>,
+    },
+    /// Its number of replicas is kept as it is while it passes to an autoscaler: without, it would fall to 1.
+    HandOver {
+        /// What is applied by [`HANDOVER`](super::HANDOVER).
+        wanted: Object,
+    },
+    /// It is removed.
+    Delete {
+        /// What it is.
+        before: Object,
+        /// Which one exactly.
+        which: Deletion,
+    },
+    /// Where the set's members are is noted at its parent.
+    Record {
+        /// What is applied.
+        wanted: Object,
+    },
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// When.
+    pub phase: Phase,
+    /// On what.
+    pub key: ObjectKey,
+    /// How the cluster serves it.
+    pub resource: Resource,
+    /// What.
+    pub action: Action,
+}
+
+/// Why a plan can't be applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// On account of what.
+    pub key: ObjectKey,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+/// An object of the set that nobody wants any more and that stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stays {
+    /// Which one.
+    pub key: ObjectKey,
+    /// Why.
+    pub why: String,
+}
+
+/// What has to be done in one cluster for one app.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// In this order.
+    pub steps: Vec<Step>,
+    /// How many objects are as they are wanted.
+    pub unchanged: usize,
+    /// What nobody wants any more, and stays.
+    pub stays: Vec<Stays>,
+    /// Why nothing of it can be done.
+    pub refusals: Vec<Refusal>,
+    /// What it saw and what it would do, in short. Another one means that the world, or the source, has moved.
+    pub digest: String,
+}
+
+/// Plans.
+pub fn plan(observed: &Observed, pruning: &Pruning, forced: &Forced) -> Plan {
+    let mut plan = Plan::default();
+    if let Some(resource) = &observed.missing_namespace {
+        let wanted = Object::named("v1", "Namespace", None, &observed.set.namespace);
+        plan.push(resource, wanted.key(), Action::Create { wanted, after: None });
+    }
+    for observation in &observed.objects {
+        plan.consider(observation, &observed.set, forced);
+    }
+    let gone = plan.prune(observed, pruning);
+    plan.record(observed, &gone);
+    plan.order();
+    plan.digest = plan.digest_of(observed);
+    plan
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.refusals.is_empty()
+    }
+
+    fn push(&mut self, resource: &Resource, key: ObjectKey, action: Action) {
+        let phase = place(&key.kind).0;
+        self.steps.push(Step { phase, key, resource: resource.clone(), action });
+    }
+
+    fn refuse(&mut self, key: ObjectKey, why: String) {
+        self.refusals.push(Refusal { key, why });
+    }
+
+    fn consider(&mut self, observation: &Observation, set: &ApplySet, forced: &Forced) {
+        let Observation { wanted: Wanted { manifest, resource }, live, proposed } = observation;
+        let (wanted, key) = (&manifest.object, manifest.object.key());
+        if let Some(why) = live.as_ref().and_then(|it| belongs_elsewhere(it, set)) {
+            let why =
+                format!("{why}; take it out of the source ({}), or of theirs", manifest.origin);
+            return self.refuse(key, why);
+        }
+        if live.as_ref().is_some_and(|it| it.at("/metadata/deletionTimestamp").is_some()) {
+            let why = "is being deleted; wait until it is gone, or see which finalizer holds it"
+                .to_owned();
+            return self.refuse(key, why);
+        }
+        match (live, proposed) {
+            (_, Proposed::Refused(why)) => self.refuse(key, format!("{why} ({})", manifest.origin)),
+            (None, Proposed::Would(after)) => {
+                let (wanted, after) = (wanted.clone(), Some(after.clone()));
+                self.push(resource, key, Action::Create { wanted, after });
+            }
+            (_, Proposed::Later) => {
+                self.push(resource, key, Action::Create { wanted: wanted.clone(), after: None });
+            }
+            (Some(live), Proposed::Would(after)) => {
+                self.change(resource, wanted, live, after, Vec::new());
+            }
+            (live, Proposed::Conflicts(conflicts, after)) => {
+                let is_forced = |it: &&Conflict| forced.0.contains(&it.field);
+                let left: Vec<String> =
+                    conflicts.iter().filter(|it| !is_forced(it)).map(ToString::to_string).collect();
+                match live {
+                    Some(live) if left.is_empty() => {
+                        self.change(resource, wanted, live, after, conflicts.clone());
+                    }
+                    _ => self.refuse(
+                        key,
+                        format!(
+                            "{}; take it out of the source ({}), or force it: --force-conflicts FIELD",
+                            left.join(", "),
+                            manifest.origin
+                        ),
+                    ),
+                }
+            }
+        }
+    }
+
+    fn change(
+        &mut self,
+        resource: &Resource,
+        wanted: &Object,
+        live: &Object,
+        after: &Object,
+        taken: Vec<Conflict>,
+    ) {
+        let is_same = bare(live) == bare(after) && own_fields(live) == own_fields(after);
+        if is_same && taken.is_empty() {
+            self.unchanged += 1;
+            return;
+        }
+        if let Some(handover) = handover(wanted, live) {
+            self.push(resource, wanted.key(), Action::HandOver { wanted: handover });
+        }
+        let (wanted, before, after) = (wanted.clone(), live.clone(), after.clone());
+        self.push(resource, wanted.key(), Action::Change { wanted, before, after, taken });
+    }
+
+    /// Plans the removal of what nobody wants any more. Gives what is gone then.
+    fn prune(&mut self, observed: &Observed, pruning: &Pruning) -> BTreeSet<ObjectKey> {
+        let mut gone = BTreeSet::new();
+        let wanted: BTreeSet<ObjectKey> =
+            observed.objects.iter().map(|it| it.wanted.manifest.object.key()).collect();
+        for (resource, live) in &observed.members {
+            // The same object may be served under two groups' names.
+            let uid = live.at("/metadata/uid");
+            let is_wanted = wanted.contains(&live.key())
+                || observed.objects.iter().any(|it| {
+                    uid.is_some() && it.live.as_ref().and_then(|it| it.at("/metadata/uid")) == uid
+                });
+            if is_wanted || live.at("/metadata/deletionTimestamp").is_some() {
+                continue;
+            }
+            let key = live.key();
+            let why = match wanted.is_empty() {
+                true => Some("the source renders nothing, which prunes nothing".to_owned()),
+                false => stays(live, pruning),
+            };
+            if let Some(why) = why {
+                self.stays.push(Stays { key, why });
+                continue;
+            }
+            gone.insert(key.clone());
+            let (before, which) = (live.clone(), Deletion::of(live));
+            self.push(resource, key, Action::Delete { before, which });
+        }
+        gone
+    }
+
+    /// Has the parent know of every kind before there are members of it, and forget it only when there are none.
+    fn record(&mut self, observed: &Observed, gone: &BTreeSet<ObjectKey>) {
+        let wanted = observed.objects.iter().map(|it| &it.wanted.manifest.object);
+        let members = observed.members.iter().map(|it| &it.1);
+        let staying = members.clone().filter(|it| !gone.contains(&it.key()));
+        let (resource, parent) = &observed.parent;
+        let noted = match parent.as_ref().map(|it| observed.set.scope(it)) {
+            Some(Err(why)) => {
+                let parent = observed.set.parent(&Scope::default());
+                return self.refuse(parent.key(), why.to_string());
+            }
+            Some(Ok(scope)) => Some(scope),
+            None => None,
+        };
+        let during = Scope::of(wanted.clone().chain(members)).without(&observed.set.namespace);
+        let after = Scope::of(wanted.chain(staying)).without(&observed.set.namespace);
+        let during = noted.iter().fold(during, |all, it| all.joined(it));
+        let key = observed.set.parent(&after).key();
+        let mut record = |phase: Phase, scope: &Scope| {
+            let action = Action::Record { wanted: observed.set.parent(scope) };
+            self.steps.push(Step { phase, key: key.clone(), resource: resource.clone(), action });
+        };
+        let nothing = after.kinds.is_empty() && noted.is_none();
+        if !nothing && noted.as_ref() != Some(&during) {
+            record(Phase::Definitions, &during);
+        }
+        if !nothing && during != after {
+            record(Phase::Others, &after);
+        }
+    }
+
+    /// Namespaces, the parent, everything else by its place, removals in the other direction, and the parent once more.
+    fn order(&mut self) {
+        let rank = |step: &Step| match &step.action {
+            Action::Record { .. } if step.phase == Phase::Definitions => (1, (step.phase, 0), 0),
+            Action::Record { .. } => (4, (step.phase, 0), 0),
+            Action::Delete { .. } => (3, (step.phase, 0), 0),
+            _ if step.phase == Phase::Namespaces => (0, (step.phase, 0), 0),
+            Action::HandOver { .. } => (2, place(&step.key.kind), 0),
+            _ => (2, place(&step.key.kind), 1),
+        };
+        self.steps.sort_by(|a, b| {
+            let (one, other) = (rank(a), rank(b));
+            let is_removal = one.0 == 3 && other.0 == 3;
+            let reverse = || place(&b.key.kind).cmp(&place(&a.key.kind));
+            let order =
+                if is_removal { reverse() } else { (one.0, one.1).cmp(&(other.0, other.1)) };
+            order.then_with(|| a.key.cmp(&b.key)).then_with(|| one.2.cmp(&other.2))
+        });
+    }
+
+    fn digest_of(&self, observed: &Observed) -> String {
+        let mut context = Context::new(&SHA256);
+        let mut add = |text: &str| {
+            context.update(&text.len().to_be_bytes());
+            context.update(text.as_bytes());
+        };
+        add(&observed.cluster);
+        for step in &self.steps {
+            add(&format!("{} {}", step.action, step.key));
+            let (before, wanted) = match &step.action {
+                Action::Create { wanted, .. }
+                | Action::HandOver { wanted }
+                | Action::Record { wanted } => (None, Some(wanted)),
+                Action::Change { wanted, before, .. } => (Some(before), Some(wanted)),
+                Action::Delete { before, .. } => (Some(before), None),
+            };
+            for object in [before, wanted].into_iter().flatten() {
+                add(&Value::Object(bare(object)).to_string());
+            }
+        }
+        let digest = context.finish();
+        digest.as_ref().iter().map(|it| format!("{it:02x}")).collect()
+    }
+}
+
+impl Step {
+    /// Every field that it changes, with secrets masked. What is new or goes is one change, of the whole object.
+    pub fn changes(&self, mask: &Mask) -> Vec<FieldChange> {
+        let whole = |it: &Object| Some(Value::Object(masked(it, mask)));
+        let all = |before, after| vec![FieldChange { path: String::new(), before, after }];
+        match &self.action {
+            Action::Create { wanted, after } => all(None, whole(after.as_ref().unwrap_or(wanted))),
+            Action::Change { before, after, .. } => {
+                changes(&masked(before, mask), &masked(after, mask))
+            }
+            Action::HandOver { .. } | Action::Record { .. } => Vec::new(),
+            Action::Delete { before, .. } => all(whole(before), None),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    /// "create", "change", …
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create { .. } => "create",
+            Self::Change { .. } => "change",
+            Self::HandOver { .. } => "hand over",
+            Self::Delete { .. } => "delete",
+            Self::Record { .. } => "record",
+        })
+    }
+}
+
+/// Whose an object is, if not this set's.
+fn belongs_elsewhere(live: &Object, set: &ApplySet) -> Option<String> {
+    if set.has(live) {
+        return None;
+    }
+    let other = live.label(super::PART_OF).map(|it| format!("another set has it ({it})"));
+    other.or_else(|| other_tool(live))
+}
+
+/// What keeps a workload's replicas where the source had them until now and leaves them to an autoscaler from now on.
+fn handover(wanted: &Object, live: &Object) -> Option<Object> {
+    let had = own_fields(live)?.pointer("/f:spec/f:replicas").is_some();
+    let has = wanted.at("/spec/replicas").is_some();
+    let replicas = live.at("/spec/replicas").filter(|_| had && !has)?;
+    let mut keep =
+        Object::named(wanted.api_version(), wanted.kind(), wanted.namespace(), wanted.name());
+    keep.set(&["spec", "replicas"], replicas.clone());
+    Some(keep)
+}
+
+#[cfg(test)]
+#[path = "planner_tests.rs"]
+mod tests;

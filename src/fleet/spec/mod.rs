@@ -1,0 +1,97 @@
+//! The fleet's description: what the sites' clusters should be and have, read from a file or from custom resources into types
+//! that can't be wrong. Everything that is wrong is said at once, each with its line and key.
+//!
+//! The way of a file: `settings` makes a document of it, which knows its lines; `read` holds that to the schema that `schema`
+//! makes of the types, and `check` to what no schema says. Custom resources (`resources`) are put together to such a document.
+
+mod app;
+mod check;
+mod monitoring;
+mod read;
+pub mod resources;
+mod rollout;
+mod schema;
+mod site;
+#[cfg(test)]
+mod tests;
+mod text;
+mod window;
+
+pub use app::{
+    App, Autoscale, Gate, Helm, Override, Precious, Prune, Source, ValuesFrom, ValuesSource,
+};
+pub use monitoring::{Monitoring, Prometheus};
+pub use rollout::{Drain, OnFailure, OnTimeout, Quiet, Rollout, Verify};
+pub use site::{
+    Capi, Cluster, Endpoint, Exposed, From, Kubeconfig, Management, Provider, SecretRef, Site,
+};
+pub use text::{Digest, Percent, Reference, ServicePort, Span, TextError, Url, Workload};
+pub use window::Window;
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Ident;
+use crate::settings::{Document, Problems, directory};
+
+/// The whole description.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fleet {
+    /// The sites.
+    #[schemars(length(min = 1, max = 1000))]
+    pub sites: Vec<Site>,
+    /// The monitoring that is the same on every site. Without it Farol leaves monitoring alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<Monitoring>,
+    /// The applications.
+    #[serde(default)]
+    #[schemars(length(max = 1000))]
+    pub apps: Vec<App>,
+    /// How changes go from site to site.
+    #[serde(default)]
+    pub rollout: Rollout,
+    /// What is done about objects that somebody else changed.
+    #[serde(default)]
+    pub drift: Drift,
+}
+
+/// What is done about objects that somebody else changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Drift {
+    /// It is told.
+    #[default]
+    Report,
+    /// It is told and undone.
+    Heal,
+}
+
+impl Fleet {
+    /// Reads a YAML, JSON or TOML file. Relative paths in it start at its directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong, never only the first problem.
+    pub fn read(file: &Path) -> Result<Self, Problems> {
+        read::fleet(&Document::read(file)?, &directory(file))
+    }
+
+    /// Reads a text as if it stood in a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong, never only the first problem.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+        read::fleet(&Document::parse(file, text)?, &directory(file))
+    }
+
+    /// The site of this name.
+    pub fn site(&self, name: &Ident) -> Option<&Site> {
+        self.sites.iter().find(|it| it.name == *name)
+    }
+
+    /// The application of this name.
+    pub fn app(&self, name: &Ident) -> Option<&App> {
+        self.apps.iter().find(|it| it.name == *name)
+    }
+}

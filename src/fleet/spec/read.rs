@@ -1,0 +1,239 @@
+//! From a document to a [`Fleet`]: held to the schema, with what the validator finds said in the words of Farol's own settings.
+
+use std::path::{Path, PathBuf};
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+use super::site::{Kubeconfig, Provider};
+use super::text::JUDGES;
+use super::{Fleet, Source, ValuesSource, check, schema};
+use crate::settings::{At, Document, Problem, Problems, nearest};
+
+/// Reads a description whose relative paths start at this directory.
+///
+/// # Errors
+/// Everything that is wrong, never only the first problem.
+pub(super) fn fleet(document: &Document, directory: &Path) -> Result<Fleet, Problems> {
+    let (schema, json, root) = (schema::strict(), document.json(), document.root());
+    let broken = |why: String| Problems::of(vec![root.problem(why)]);
+    let validator = validator(&schema).map_err(|it| broken(it.to_string()))?;
+    let errors: Vec<_> = validator.iter_errors(&json).collect();
+    let mut problems: Vec<Problem> = Vec::new();
+    for error in &errors {
+        // A misspelled key is the reason why the right one is missing.
+        let is_choice = matches!(
+            error.kind(),
+            ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::Required { .. }
+        );
+        let misspelled = is_choice && errors.iter().any(|it| has_misspelled(it, error, &schema));
+        if !misspelled {
+            problems.extend(Complaint { error, root: &root, schema: &schema }.problems());
+        }
+    }
+    problems.extend(check::problems(&root));
+    if !problems.is_empty() {
+        return Err(Problems::of(problems));
+    }
+    let mut fleet: Fleet =
+        serde_json::from_value(json).map_err(|it| broken(format!("can't be used: {it}")))?;
+    resolve(&mut fleet, directory);
+    Ok(fleet)
+}
+
+fn validator(schema: &Value) -> Result<Validator, ValidationError<'static>> {
+    let mut options = jsonschema::options().should_validate_formats(true);
+    for (name, judge) in JUDGES {
+        options = options.with_format(name, move |text: &str| judge(text).is_ok());
+    }
+    options.build(schema)
+}
+
+/// Whether `keys` tells of an unknown key that is like one that `lack` misses in the same mapping.
+fn has_misspelled(keys: &ValidationError<'_>, lack: &ValidationError<'_>, schema: &Value) -> bool {
+    let ValidationErrorKind::AdditionalProperties { unexpected } = keys.kind() else {
+        return false;
+    };
+    let missed: Vec<&str> = match lack.kind() {
+        ValidationErrorKind::Required { property } => property.as_str().into_iter().collect(),
+        _ => choices(parent(schema, lack)),
+    };
+    let is_like = |it: &String| {
+        nearest(it, known(parent(schema, keys))).is_some_and(|it| missed.contains(&it))
+    };
+    keys.instance_path() == lack.instance_path() && unexpected.iter().any(is_like)
+}
+
+/// The part of the schema that an error's keyword stands in.
+fn parent<'s>(schema: &'s Value, error: &ValidationError<'_>) -> &'s Value {
+    let pointer = error.schema_path().as_str();
+    let above = pointer.rsplit_once('/').map_or("", |it| it.0);
+    schema.pointer(above).unwrap_or(&Value::Null)
+}
+
+/// The keys of a mapping.
+fn known(schema: &Value) -> Vec<&str> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flat_map(|it| it.keys()).map(String::as_str).collect()
+}
+
+/// The keys of which a mapping has exactly one.
+fn choices(schema: &Value) -> Vec<&str> {
+    let branches = schema.get("oneOf").and_then(Value::as_array);
+    branches.into_iter().flatten().filter_map(|it| it.pointer("/required/0")?.as_str()).collect()
+}
+
+/// What a schema takes, after "write".
+fn phrase(schema: &Value) -> String {
+    let text = |key: &str| schema.get(key).and_then(Value::as_str);
+    if let Some(long) = schema.get("else") {
+        return phrase(long);
+    }
+    if let Some(written) = text("x-write") {
+        return written.to_owned();
+    }
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        let words: Vec<String> = words.iter().map(Value::to_string).collect();
+        return alternatives(&words);
+    }
+    let range = match (schema.get("minimum"), schema.get("maximum")) {
+        (Some(least), Some(most)) => format!(" from {least} to {most}"),
+        _ => String::new(),
+    };
+    match text("type") {
+        Some("integer") => format!("a whole number{range}"),
+        Some("number") => format!("a number{range}"),
+        Some("boolean") => "true or false".to_owned(),
+        Some("array") => match (schema.get("minItems"), schema.get("maxItems")) {
+            (Some(least), Some(most)) => format!("a list of {least} to {most}"),
+            (None, Some(most)) => format!("a list of at most {most}"),
+            _ => "a list".to_owned(),
+        },
+        Some("object") => match known(schema).as_slice() {
+            [] => "a mapping".to_owned(),
+            [key] => format!("a mapping with the key `{key}`"),
+            keys => format!("a mapping with keys of {}", keys.join(", ")),
+        },
+        _ => "a text that isn't empty".to_owned(),
+    }
+}
+
+fn alternatives(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+fn quoted(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|it| format!("`{it}`")).collect()
+}
+
+/// One thing that the validator found, to be said in our words.
+struct Complaint<'c, 'a> {
+    error: &'c ValidationError<'c>,
+    root: &'c At<'a>,
+    schema: &'c Value,
+}
+
+impl Complaint<'_, '_> {
+    fn problems(&self) -> Vec<Problem> {
+        let at = self.root.follow(self.error.instance_path().as_str());
+        let schema = parent(self.schema, self.error);
+        match self.error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                let keys = known(schema);
+                unexpected.iter().map(|key| unknown(&at, key, &keys)).collect()
+            }
+            ValidationErrorKind::Required { property } => {
+                let key = property.as_str().unwrap_or_default();
+                let wanted = schema.pointer(&format!("/properties/{key}")).unwrap_or(&Value::Null);
+                vec![at.lacks(key, format!("is missing; write {}", phrase(wanted)))]
+            }
+            // What is no mapping is told by its type.
+            ValidationErrorKind::OneOfMultipleValid { .. }
+            | ValidationErrorKind::OneOfNotValid { .. }
+                if !at.is_table() =>
+            {
+                Vec::new()
+            }
+            ValidationErrorKind::OneOfNotValid { .. } => {
+                let keys = quoted(&choices(schema));
+                vec![at.problem(format!(
+                    "lacks what it is about; write {} in it",
+                    alternatives(&keys)
+                ))]
+            }
+            ValidationErrorKind::OneOfMultipleValid { .. } => {
+                let both: Vec<&str> =
+                    choices(schema).into_iter().filter(|it| at.get(it).is_some()).collect();
+                let both = quoted(&both).join(" and ");
+                vec![at.problem(format!("has {both}, which exclude each other; keep one of them"))]
+            }
+            ValidationErrorKind::Format { format } => {
+                let judge = JUDGES.iter().find(|it| it.0 == format).map(|it| it.1);
+                let why = judge.zip(at.text()).and_then(|(judge, text)| judge(text).err());
+                let why = why.filter(|it| !it.is_empty()).map(|it| format!("{it}; "));
+                vec![wrong(
+                    &at,
+                    schema,
+                    format!("{}write {}", why.unwrap_or_default(), phrase(schema)),
+                )]
+            }
+            _ => vec![wrong(&at, schema, format!("write {}", phrase(schema)))],
+        }
+    }
+}
+
+/// What is wrong about a value, which is shown unless it may be a secret.
+fn wrong(at: &At<'_>, schema: &Value, message: String) -> Problem {
+    match schema.get("x-hidden") {
+        Some(_) => at.problem(message),
+        None => at.found(message),
+    }
+}
+
+fn unknown(at: &At<'_>, key: &str, known: &[&str]) -> Problem {
+    let message = match nearest(key, known.iter().copied()) {
+        Some(near) => format!("no such key; did you mean `{near}`?"),
+        None => format!("no such key; the keys here are {}", known.join(", ")),
+    };
+    match at.get(key) {
+        Some(value) => value.problem(message),
+        None => at.lacks(key, message),
+    }
+}
+
+/// Has every path start at the directory of the file that names it.
+fn resolve(fleet: &mut Fleet, directory: &Path) {
+    let join = |path: &mut PathBuf| *path = directory.join(&*path);
+    let kubeconfig = |it: &mut Option<Kubeconfig>| {
+        if let Some(it) = it {
+            join(&mut it.path);
+        }
+    };
+    for site in &mut fleet.sites {
+        kubeconfig(&mut site.cluster.kubeconfig);
+        if let Some(Provider::Capi(capi)) = &mut site.cluster.provider {
+            kubeconfig(&mut capi.management.kubeconfig);
+        }
+    }
+    let releases = fleet.monitoring.iter_mut().filter_map(|it| it.release.as_mut());
+    let mut charts: Vec<_> = releases.collect();
+    for app in &mut fleet.apps {
+        match &mut app.source {
+            Source::Manifests(path) | Source::Kustomize(path) => join(path),
+            Source::Helm(helm) => charts.push(helm),
+        }
+        for values in &mut app.values_from {
+            if let ValuesSource::File(path) = &mut values.from {
+                join(path);
+            }
+        }
+    }
+    for chart in charts.into_iter().filter(|it| it.is_path()) {
+        chart.chart = directory.join(&chart.chart).to_string_lossy().into_owned();
+    }
+}

@@ -1,0 +1,182 @@
+//! Sites: their clusters, and the endpoints that stand for them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::schema;
+use super::text::Reference;
+use crate::model::{Ident, Name};
+
+/// A site of the fleet: one Kubernetes cluster, and the endpoint that stands for it in a profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Site {
+    /// The name of a site in the daemon's configuration.
+    pub name: Ident,
+    /// The site's cluster.
+    pub cluster: Cluster,
+    /// The endpoint whose address comes from the cluster. Without it the daemon's configuration has the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+}
+
+/// A Kubernetes cluster, reached in one way: by `kubeconfig`, `secretRef` or `in_cluster`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("oneOf" = [
+    {"required": ["kubeconfig"]}, {"required": ["secretRef"]}, {"required": ["in_cluster"]},
+]))]
+pub struct Cluster {
+    /// A kubeconfig file. In a file, a text stands for its path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<Kubeconfig>,
+    /// A Secret with a kubeconfig, in the cluster that the companion runs in.
+    #[serde(rename = "secretRef", skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
+    /// Whether it is the cluster that the companion runs in.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[schemars(schema_with = "schema::only_true")]
+    pub in_cluster: bool,
+    /// The UID of its namespace `kube-system`. Another cluster in its place is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::uid")]
+    pub uid: Option<String>,
+    /// What upgrades and scales it. Without it the cluster is only observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// The version of Kubernetes that it should have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::version")]
+    pub version: Option<String>,
+    /// How many nodes each of its pools should have, by the pools' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::nodes")]
+    pub pools: BTreeMap<String, u32>,
+}
+
+/// A kubeconfig file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(extend("x-short" = "path"))]
+pub struct Kubeconfig {
+    /// The file; a relative path starts at the directory of the file that names it.
+    #[schemars(length(min = 1))]
+    pub path: PathBuf,
+    /// The context in it, instead of its current one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub context: Option<String>,
+}
+
+/// A key of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretRef {
+    /// The Secret's name.
+    #[schemars(schema_with = "schema::object_name")]
+    pub name: String,
+    /// The namespace that it is in; by default the companion's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::namespace")]
+    pub namespace: Option<String>,
+    /// The key in it.
+    #[serde(default = "kubeconfig_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// What upgrades and scales a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Cluster API, in a management cluster.
+    Capi(Capi),
+}
+
+/// A cluster that Cluster API manages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Capi {
+    /// The name of the `Cluster` object.
+    #[schemars(schema_with = "schema::object_name")]
+    pub name: String,
+    /// The namespace that it is in.
+    #[schemars(schema_with = "schema::namespace")]
+    pub namespace: String,
+    /// The management cluster.
+    pub management: Management,
+}
+
+/// A management cluster of Cluster API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("oneOf" = [
+    {"required": ["kubeconfig"]}, {"required": ["secretRef"]}, {"required": ["in_cluster"]},
+]))]
+pub struct Management {
+    /// A kubeconfig file. In a file, a text stands for its path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<Kubeconfig>,
+    /// A Secret with a kubeconfig, in the cluster that the companion runs in.
+    #[serde(rename = "secretRef", skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
+    /// Whether it is the cluster that the companion runs in.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[schemars(schema_with = "schema::only_true")]
+    pub in_cluster: bool,
+}
+
+/// An endpoint of a profile, whose address the cluster tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Endpoint {
+    /// The profile in the daemon's configuration.
+    pub profile: Name,
+    /// The endpoint in it.
+    pub name: Ident,
+    /// What has the address.
+    pub from: From,
+}
+
+/// An object whose status has an external address, and the port that is served there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct From {
+    /// The object.
+    #[serde(flatten)]
+    pub object: Exposed,
+    /// The port that traffic goes to; the object must expose it.
+    #[schemars(range(min = 1))]
+    pub port: u16,
+}
+
+/// An object with an external address, as `namespace/name`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Exposed {
+    /// A Service of type LoadBalancer, such as an ingress controller's.
+    Service(Reference),
+    /// An Ingress.
+    Ingress(Reference),
+    /// A Gateway.
+    Gateway(Reference),
+}
+
+impl<'de> Deserialize<'de> for Kubeconfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Path(PathBuf),
+            Table { path: PathBuf, context: Option<String> },
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Path(path) => Self { path, context: None },
+            Written::Table { path, context } => Self { path, context },
+        })
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// The key that Cluster API keeps a cluster's kubeconfig under.
+fn kubeconfig_key() -> String {
+    "value".to_owned()
+}
