@@ -214,10 +214,12 @@ fn tighten(schema: &mut Schema) {
         schema.insert("additionalProperties".to_owned(), false.into());
     }
     if schema.get("x-short").is_some() {
+        let short = of_short(schema.as_value());
+        schema.remove("x-short");
         let long = schema.clone().to_value();
         let mut either = Map::new();
         either.insert("if".to_owned(), json!({"type": "string"}));
-        either.insert("then".to_owned(), of_short(&long));
+        either.insert("then".to_owned(), short);
         either.insert("else".to_owned(), long);
         *schema = Schema::from(either);
     }
