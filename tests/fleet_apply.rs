@@ -227,7 +227,7 @@ fn a_plan_is_applied_only_in_the_world_that_it_saw() {
 
 #[test]
 fn sites_that_cannot_be_worked_with_are_told_apart_and_hold_up_nobody() {
-    let [seattle, orlando] = Cluster::start_all(["seattle", "orlando"]);
+    let [seattle, mut orlando] = Cluster::start_all(["seattle", "orlando"]);
     let _kubelets = seattle.puppet().kubelets();
     seattle.kubectl(&["create", "namespace", "shop"]);
     seattle.kubectl(&["--namespace=shop", "create", "serviceaccount", "robot"]);
@@ -249,18 +249,19 @@ fn sites_that_cannot_be_worked_with_are_told_apart_and_hold_up_nobody() {
     let expired =
         seattle.kubeconfig_with("expired", &seattle.token_for("shop", "robot", Duration::ZERO));
     let nobody = orlando.kubeconfig();
-    let own = seattle.kubeconfig();
+    let (own, same) = (seattle.kubeconfig(), seattle.path("same.kubeconfig"));
+    fs::copy(&own, &same).unwrap();
     let fleet = Fleet::new(
         &[
             ("seattle", &own, &format!(", uid: {}", seattle.uid())),
-            ("other", &own, &format!(", uid: {}", orlando.uid())),
+            ("other", &same, &format!(", uid: {}", orlando.uid())),
             ("ann", &ann, ""),
             ("expired", &expired, ""),
             ("dead", &nobody, ""),
         ],
         "",
     );
-    drop(orlando);
+    orlando.stop_server();
     let status = fleet.run(&["status"]);
     check(
         &status,
@@ -268,7 +269,7 @@ fn sites_that_cannot_be_worked_with_are_told_apart_and_hold_up_nobody() {
         &[
             "other: the cluster is another cluster: its UID is",
             "ann shop: the cluster forbids it",
-            "patch deployments.apps in shop",
+            "get, list, create, patch, delete deployments.apps in shop",
             "expired: the cluster does not take the credential",
             "dead: the cluster is unreachable",
             "3 missing",
@@ -432,6 +433,9 @@ metadata: { name: web }
             "nothing was done",
         ],
     );
+    assert_eq!(cluster.writes(), Vec::<String>::new());
+    // What lies in a namespace that isn't there yet can't be asked for.
+    cluster.kubectl(&["create", "namespace", "shop"]);
     fleet.write("broken.yaml", "apiVersion: v1\nkind: Service\nmetadata: { name: bad }\nspec: { ports: [ { port: 99999 } ] }\n");
     check(&fleet.run(&["apply", "--yes"]), 1, &["Service shop/bad", "99999", "nothing was done"]);
     assert_eq!(cluster.writes(), Vec::<String>::new());
