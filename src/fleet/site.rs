@@ -87,7 +87,7 @@ async fn way(cluster: &spec::Cluster) -> Result<Reach, ClusterError> {
     }
     let Some(secret) = &cluster.secret_ref else { return Ok(Reach::InCluster) };
     let own = Cluster::open(&Reach::InCluster).await?;
-    let namespace = secret.namespace.clone().unwrap_or_else(|| own.namespace().to_owned());
+    let namespace = secret.namespace.clone().unwrap_or_else(|| own.namespace());
     let yaml = secret_text(&own, &namespace, &secret.name, &secret.key).await?;
     Ok(Reach::Text { yaml, context: None })
 }
