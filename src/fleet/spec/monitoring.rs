@@ -18,7 +18,7 @@ pub struct Monitoring {
     pub alerts: bool,
     /// The namespace of all of it.
     #[serde(default = "namespace")]
-    #[schemars(schema_with = "schema::namespace")]
+    #[schemars(with = "schema::Namespace")]
     pub namespace: String,
     /// The Prometheus that `farol fleet verify` asks whether samples arrive. In a file, a text stands for its URL.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,8 +31,7 @@ pub struct Monitoring {
 #[schemars(extend("x-short" = "url"))]
 pub enum Prometheus {
     /// By a URL, the same for all sites.
-    #[schemars(extend("x-hidden" = true))]
-    Url(Url),
+    Url(#[schemars(extend("x-hidden" = true))] Url),
     /// By a Service of the site's cluster, through its API server.
     Service(ServicePort),
 }
