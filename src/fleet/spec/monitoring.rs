@@ -20,7 +20,7 @@ pub struct Monitoring {
     pub alerts: bool,
     /// The namespace of all of it.
     #[serde(default = "namespace")]
-    #[schemars(schema_with = "schema::namespace")]
+    #[schemars(with = "schema::Namespace")]
     pub namespace: String,
     /// Labels of everything that Farol generates, by which a Prometheus may choose what it reads: `release: kube-prometheus-stack`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -83,8 +83,7 @@ pub struct Probe {
 #[schemars(extend("x-short" = "url"))]
 pub enum Prometheus {
     /// By a URL, the same for all sites.
-    #[schemars(extend("x-hidden" = true))]
-    Url(Url),
+    Url(#[schemars(extend("x-hidden" = true))] Url),
     /// By a Service of the site's cluster, through its API server.
     Service(ServicePort),
 }
