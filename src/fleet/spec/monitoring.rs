@@ -54,7 +54,7 @@ pub struct Scrape {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     /// The Secret's name.
-    #[schemars(schema_with = "schema::object_name")]
+    #[schemars(with = "schema::ObjectName")]
     pub name: String,
     /// The key in it.
     #[schemars(length(min = 1, max = 253))]
