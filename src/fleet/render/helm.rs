@@ -47,18 +47,16 @@ impl Render for HelmChart {
         let doing = format!("helm template {}", self.release);
         let failed = |doing: &str, source| RenderError::Scratch { doing: doing.to_owned(), source };
         let scratch;
-        let (repository, chart) = match self.digest {
-            None => self.chart.arguments().map_err(|it| failed("find the chart", it))?,
-            Some(digest) => {
-                scratch =
-                    Scratch::new().map_err(|it| failed("make a directory for the chart", it))?;
-                let version = self.version.as_deref();
-                let package = self.chart.fetch(version, digest, &scratch, &mask, tools).await?;
-                (Vec::new(), package.into())
-            }
+        let mut version = self.version.as_deref();
+        let (repository, chart) = if self.digest.is_some() || self.chart.is_fetched_first() {
+            scratch = Scratch::new().map_err(|it| failed("make a directory for the chart", it))?;
+            let fetched = self.chart.fetch(version.take(), self.digest, &scratch, &mask, tools);
+            (Vec::new(), fetched.await?.into())
+        } else {
+            self.chart.arguments().map_err(|it| failed("find the chart", it))?
         };
         let input = input(&target.values).map_err(|it| failed("hand over the values", it))?;
-        let arguments = self.arguments(target, repository, chart, input.is_some());
+        let arguments = self.arguments(target, repository, chart, version, input.is_some());
         let run = Run { tool: Tool::Helm, arguments, input, doing: &doing, mask: &mask };
         let written = run.run(tools).await?;
         Ok(without_hooks(rendered(written.output, doing).await?))
@@ -94,6 +92,7 @@ impl HelmChart {
         target: &Target,
         repository: Vec<OsString>,
         chart: OsString,
+        version: Option<&str>,
         has_values: bool,
     ) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["template".into(), "--include-crds".into()];
@@ -106,9 +105,7 @@ impl HelmChart {
         option("namespace", &target.namespace);
         option("kube-version", &target.kubernetes);
         target.apis.iter().for_each(|it| option("api-versions", it));
-        if self.digest.is_none() {
-            option("version", self.version.as_deref().unwrap_or_default());
-        }
+        option("version", version.unwrap_or_default());
         if has_values {
             option("values", "-");
         }
@@ -189,8 +186,13 @@ mod tests {
             values: json!({"password": "hunter22"}),
             ..Target::default()
         };
-        let arguments =
-            chart().arguments(&target, vec!["--repo=https://a".into()], "c".into(), true);
+        let arguments = chart().arguments(
+            &target,
+            vec!["--repo=https://a".into()],
+            "c".into(),
+            Some("1.2.3"),
+            true,
+        );
         assert_eq!(
             arguments,
             [
@@ -208,8 +210,8 @@ mod tests {
                 "c",
             ]
         );
-        let bare = chart().arguments(&Target::default(), Vec::new(), "c".into(), false);
-        assert_eq!(bare, ["template", "--include-crds", "--version=1.2.3", "--", "web", "c"]);
+        let bare = chart().arguments(&Target::default(), Vec::new(), "c".into(), None, false);
+        assert_eq!(bare, ["template", "--include-crds", "--", "web", "c"]);
     }
 
     #[test]

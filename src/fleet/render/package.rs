@@ -54,12 +54,18 @@ impl ChartSource {
         })
     }
 
-    /// Brings the very package that a digest is of into a directory of our own, so that nothing else can be rendered: nothing
-    /// that the registry or the disk has later.
+    /// Whether the package has to be here before it is rendered. Helm 4 tells that it pulls a chart from a registry among what
+    /// it renders.
+    pub(super) const fn is_fetched_first(&self) -> bool {
+        matches!(self, Self::Oci(_))
+    }
+
+    /// Brings the package into a directory of our own; with a digest the very one that it is of, so that nothing else can be
+    /// rendered: nothing that the registry or the disk has later.
     pub(super) async fn fetch(
         &self,
         version: Option<&str>,
-        wanted: Digest,
+        wanted: Option<Digest>,
         scratch: &Scratch,
         mask: &Mask,
         tools: &Tools,
@@ -94,9 +100,7 @@ impl ChartSource {
         let (from, to) = (package, own.clone());
         let copied = spawn_blocking(move || copy(&from, &to)).await.map_err(io::Error::other);
         found.push(copied.and_then(|it| it).map_err(unreadable)?);
-        if found.contains(&wanted) {
-            return Ok(own);
-        }
+        let Some(wanted) = wanted.filter(|it| !found.contains(it)) else { return Ok(own) };
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         let found = found.join(" (its manifest) and ");
         Err(refused(format!(
