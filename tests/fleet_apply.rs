@@ -107,10 +107,16 @@ fn everything_is_made_once_and_then_left_alone() {
     let fleet = Fleet::of(&clusters.each_ref(), "");
     let plan = fleet.run(&["plan"]);
     check(&plan, 2, &["seattle (v1.", "+ Namespace shop", "+ Deployment shop/web", "8 to create"]);
-    assert!(!fleet.run(&["diff"]).out.contains("hunter2"), "secrets are masked");
+    for secret in ["hunter2", "aHVudGVyMg=="] {
+        assert!(!fleet.run(&["diff"]).out.contains(secret), "secrets are masked");
+    }
     for cluster in &clusters {
         assert_eq!(cluster.writes(), Vec::<String>::new(), "planning writes nothing");
     }
+    let file = fleet.path("plan.json");
+    check(&fleet.run(&["plan", "--site", "seattle", "--out", &file]), 2, &["4 to create"]);
+    check(&fleet.run(&["apply", &file]), 0, &["done: 5 steps"]);
+    assert_eq!(clusters[1].writes(), Vec::<String>::new(), "a plan of one site is about no other");
     fleet.apply();
     for cluster in &clusters {
         assert_eq!(
@@ -215,13 +221,23 @@ fn a_plan_is_applied_only_in_the_world_that_it_saw() {
 
     fleet.write("web.yaml", &WEB.replace("web:1", "web:2"));
     check(&fleet.run(&["plan", "--out", &file]), 2, &[]);
-    cluster.kubectl(&["--namespace=shop", "label", "deployment/web", "touched=yes"]);
+    cluster.kubectl(&["--namespace=shop", "set", "image", "deployment/web", "web=web:9"]);
     check(
         &fleet.run(&["apply", &file]),
         1,
         &["nothing was done: the world or the source has moved"],
     );
-    assert_eq!(at(&cluster, "deployment/web", ".spec.template.spec.containers[0].image"), "web:1");
+    assert_eq!(at(&cluster, "deployment/web", ".spec.template.spec.containers[0].image"), "web:9");
+    let field = ".spec.template.spec.containers[name=\"web\"].image";
+    let forced = fleet.run(&["plan", "--out", &file, "--force-conflicts", field]);
+    check(
+        &forced,
+        2,
+        &["takes over: .spec.template.spec.containers[name=\"web\"].image belongs to"],
+    );
+    check(&fleet.run(&["apply", &file]), 0, &["change Deployment shop/web"]);
+    assert_eq!(at(&cluster, "deployment/web", ".spec.template.spec.containers[0].image"), "web:2");
+    fleet.write("web.yaml", WEB);
     check(&fleet.run(&["apply"]), 1, &["nobody can be asked here"]);
 }
 
@@ -268,11 +284,19 @@ fn sites_that_cannot_be_worked_with_are_told_apart_and_hold_up_nobody() {
         1,
         &[
             "other: the cluster is another cluster: its UID is",
-            "ann shop: the cluster forbids it",
-            "get, list, create, patch, delete deployments.apps in shop",
+            "ann: the cluster is that of site seattle too",
             "expired: the cluster does not take the credential",
             "dead: the cluster is unreachable",
             "3 missing",
+        ],
+    );
+    let forbidden = fleet.run(&["status", "--site", "ann"]);
+    check(
+        &forbidden,
+        1,
+        &[
+            "ann shop: the cluster forbids it",
+            "get, list, create, patch, delete deployments.apps in shop",
         ],
     );
     let plan = fleet.plan();
@@ -283,7 +307,7 @@ fn sites_that_cannot_be_worked_with_are_told_apart_and_hold_up_nobody() {
         [
             Value::Null,
             "wrong cluster".into(),
-            Value::Null,
+            "wrong cluster".into(),
             "unauthorized".into(),
             "unreachable".into()
         ]
@@ -305,7 +329,11 @@ fn an_apply_outlives_its_server_and_goes_on_after_a_failure() {
     kubelets.fail("web");
     let fleet = Fleet::of(&[&cluster], "");
     let late = fleet.run(&["apply", "--yes", "--timeout", "1s"]);
-    check(&late, 1, &["not ready after 1 s: Deployment shop/web", "apply again to go on waiting"]);
+    check(
+        &late,
+        1,
+        &["not ready after 1 s: Deployment shop/web", "apply again, which goes on from here"],
+    );
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_farol"));
     command.args([
@@ -347,7 +375,7 @@ data: { kept: a, dropped: b }
         &before,
         0,
         &[
-            "ConfigMap shop/settings taken over from kubectl-client-side-apply",
+            "ConfigMap shop/settings would be taken over from kubectl-client-side-apply",
             "1 objects would be taken over",
         ],
     );

@@ -14,6 +14,8 @@ pub enum Difference {
     Drifted(Vec<Drifted>),
     /// Nobody wants it any more.
     Extra,
+    /// Nobody wants it any more, and it stays by a rule.
+    Kept(String),
     /// It can't be brought there.
     Refused(String),
 }
@@ -31,7 +33,7 @@ pub struct Drifted {
 pub fn differences(plan: &Plan, mask: &Mask) -> Vec<(ObjectKey, Difference)> {
     let step = |it: &Step| {
         let difference = match &it.action {
-            Action::Create { .. } => Difference::Missing,
+            Action::Create { .. } | Action::CreateNamespace { .. } => Difference::Missing,
             Action::Change { before, after, .. } => drifted(before, after, mask),
             Action::Delete { .. } => Difference::Extra,
             Action::HandOver { .. } | Action::Record { .. } => return None,
@@ -46,7 +48,7 @@ pub fn differences(plan: &Plan, mask: &Mask) -> Vec<(ObjectKey, Difference)> {
         (it.key.clone(), difference)
     };
     let refused = plan.refusals.iter().map(refused);
-    let stays = plan.stays.iter().map(|it| (it.key.clone(), Difference::Extra));
+    let stays = plan.stays.iter().map(|it| (it.key.clone(), Difference::Kept(it.why.clone())));
     plan.steps.iter().filter_map(step).chain(refused).chain(stays).collect()
 }
 

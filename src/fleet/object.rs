@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+/// The label of what belongs to an ApplySet (KEP-3659), with the set's ID.
+pub const PART_OF: &str = "applyset.kubernetes.io/part-of";
+
 /// An object: JSON with an API version, a kind, and a name where it isn't a list's item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object(Map<String, Value>);

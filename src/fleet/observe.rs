@@ -4,12 +4,9 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::cluster::{Access, Apis, Apply, Cluster, ClusterError, Resource, Verb};
+use super::cluster::{AT_ONCE, Access, Apis, Apply, Cluster, ClusterError, Resource, Verb};
 use super::object::{GroupKind, Object};
 use super::plan::{ApplySet, MANAGER, Observation, Observed, Proposed, Scope, Wanted};
-
-/// Requests to one cluster at the same time: quick over a long way, and no burden for its server.
-const AT_ONCE: usize = 16;
 
 /// Looks at everything that an app wants in a cluster, and at what it has there.
 ///
@@ -78,6 +75,7 @@ async fn look(
         missing_namespace,
         objects,
         members,
+        incomplete: apis.incomplete(),
     })
 }
 
@@ -104,8 +102,17 @@ async fn propose(
     object: &Object,
 ) -> Result<Proposed, ClusterError> {
     let apply = |force| Apply { manager: MANAGER, force, dry_run: true };
-    let refused = |error: ClusterError| match error {
+    let refused = async |error: ClusterError| match error {
         ClusterError::Refused(why) | ClusterError::NotFound(why) => Ok(Proposed::Refused(why)),
+        // Quotas and admission forbid too, and what they say is about the object.
+        ClusterError::Forbidden { message, .. } => {
+            let verbs = [Verb::Create, Verb::Patch];
+            let needed = verbs.map(|it| Access::new(it, resource, object.namespace()));
+            match cluster.missing(&needed).await {
+                Ok(missing) if missing.is_empty() => Ok(Proposed::Refused(message)),
+                _ => Err(ClusterError::Forbidden { message, missing: Vec::new() }),
+            }
+        }
         error => Err(error),
     };
     match cluster.apply(resource, object, apply(false)).await {
@@ -113,10 +120,10 @@ async fn propose(
         Err(ClusterError::Conflicts(conflicts)) => {
             match cluster.apply(resource, object, apply(true)).await {
                 Ok(after) => Ok(Proposed::Conflicts(conflicts, Box::new(after))),
-                Err(error) => refused(error),
+                Err(error) => refused(error).await,
             }
         }
-        Err(error) => refused(error),
+        Err(error) => refused(error).await,
     }
 }
 
@@ -170,7 +177,8 @@ async fn members_in(
             let selector = selector.as_str();
             async move {
                 let found = cluster.list(resource, namespace, Some(selector)).await?;
-                Ok::<_, ClusterError>(found.into_iter().map(|it| (resource.clone(), it)).collect())
+                let members = found.into_iter().filter(|it| set.has(it));
+                Ok::<_, ClusterError>(members.map(|it| (resource.clone(), it)).collect())
             }
         })
         .buffered(AT_ONCE);

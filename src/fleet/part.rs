@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::monitoring::{self, Ingress, Scrape, Source as ScrapeSource, Wanted as Wants, generate};
 use super::object::{GroupKind, Manifest, ObjectKey, Origin};
+use super::plan::defined;
 use super::render::{self, Render, RenderError, Skipped, Target, Tools};
 use super::spec::{self, App, Monitoring, Site};
 
@@ -65,7 +66,7 @@ impl Part {
             None => render::Rendered::default(),
         };
         let (mut manifests, mut skipped) = (rendered.manifests, rendered.skipped);
-        let served = target.apis.iter().cloned().collect();
+        let served = target.apis.iter().cloned().chain(defined(&manifests)).collect();
         let generated = generate(&generated(monitoring, site), &served);
         let origin = Origin { from: Arc::new(PathBuf::from("monitoring")), line: None };
         let manifest = |object| Manifest { object, origin: origin.clone() };

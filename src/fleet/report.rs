@@ -1,11 +1,13 @@
 //! What the companion tells of plans: JSON for programs, from which what people are shown is made.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cluster::ClusterError;
 use super::object::ObjectKey;
-use super::plan::{Mask, Step};
+use super::plan::{Action, Mask, Step};
 use super::site::{PlanError, Planned, Reached};
 use crate::model::Ident;
 
@@ -15,6 +17,9 @@ use crate::model::Ident;
 pub struct FleetPlan {
     /// By site, in the order of the description.
     pub sites: Vec<SitePlan>,
+    /// The fields that are taken over from whoever has them.
+    #[serde(default)]
+    pub forced: BTreeSet<String>,
 }
 
 /// What has to be done on a site.
@@ -83,6 +88,9 @@ pub struct StepReport {
     pub object: ObjectName,
     /// What changes; one change of the whole where it is new or goes.
     pub changes: Vec<ChangeReport>,
+    /// The fields that are taken over from others, each with who has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<String>,
 }
 
 /// An object's name.
@@ -162,16 +170,23 @@ impl AppPlan {
         let app = app.to_string();
         match planned {
             Err(error) => Self { app, error: Some(error.to_string()), ..Self::default() },
-            Ok(Planned { plan, skipped, .. }) => Self {
-                app,
-                error: None,
-                steps: plan.steps.iter().map(|it| StepReport::of(it, mask)).collect(),
-                unchanged: plan.unchanged,
-                stays: plan.stays.iter().map(|it| Told::of(&it.key, &it.why)).collect(),
-                refused: plan.refusals.iter().map(|it| Told::of(&it.key, &it.why)).collect(),
-                skipped: skipped.iter().map(|it| Told::of(&it.key, &it.why)).collect(),
-                digest: plan.digest.clone(),
-            },
+            Ok(Planned { plan, skipped, secrets, .. }) => {
+                let mask = &mask.hiding(secrets);
+                Self {
+                    app,
+                    error: None,
+                    steps: plan.steps.iter().map(|it| StepReport::of(it, mask)).collect(),
+                    unchanged: plan.unchanged,
+                    stays: plan.stays.iter().map(|it| Told::of(&it.key, &it.why)).collect(),
+                    refused: plan
+                        .refusals
+                        .iter()
+                        .map(|it| Told::of(&it.key, &mask.text(&it.why)))
+                        .collect(),
+                    skipped: skipped.iter().map(|it| Told::of(&it.key, &it.why)).collect(),
+                    digest: plan.digest.clone(),
+                }
+            }
         }
     }
 }
@@ -184,10 +199,15 @@ impl StepReport {
             after: it.after,
             manager: None,
         };
+        let taken = match &step.action {
+            Action::Change { taken, .. } => taken.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        };
         Self {
             action: step.action.to_string(),
             object: (&step.key).into(),
             changes: step.changes(mask).into_iter().map(change).collect(),
+            taken,
         }
     }
 }

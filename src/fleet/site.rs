@@ -1,13 +1,14 @@
 //! A site of the fleet and its apps: from the description to a plan, one site at a time and each by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Apis, Cluster, ClusterError, Reach, Resource, Version};
 use super::object::{Object, ObjectKey};
 use super::observe::observe;
 use super::part::Part;
 use super::plan::{
-    Adoption, ApplySet, Complaint, Forced, Plan, Pruning, Wanted, adoption, plan, prepare,
+    Adoption, ApplySet, Complaint, Forced, Plan, Pruning, Refusal, Wanted, adoption,
+    belongs_elsewhere, plan, prepare,
 };
 use super::render::{self, OverrideError, RenderError, Skipped, Tools};
 use super::spec::{self, App, Site};
@@ -42,8 +43,12 @@ pub struct Planned {
     pub ready: Vec<(Resource, ObjectKey)>,
     /// What the source has and that is no object of the app.
     pub skipped: Vec<Skipped>,
-    /// The images that its pods are to be made from.
+    /// The images that the pods of what is there are made from.
     pub images: BTreeSet<String>,
+    /// Everything that it wants.
+    pub wanted: Vec<ObjectKey>,
+    /// Texts that nobody may see, wherever they stand.
+    pub secrets: Vec<String>,
 }
 
 /// Why there is no plan for an app on a site.
@@ -92,12 +97,12 @@ async fn way(cluster: &spec::Cluster) -> Result<Reach, ClusterError> {
     Ok(Reach::Text { yaml, context: None })
 }
 
-/// What an app wants on a site, and what of its source is no object of it.
+/// What an app wants on a site, what of its source is no object of it, and which texts in it nobody may see.
 async fn wanted(
     reached: &Reached,
     part: &Part,
     tools: &Tools,
-) -> Result<(Vec<Wanted>, Vec<Skipped>), PlanError> {
+) -> Result<(Vec<Wanted>, Vec<Skipped>, Vec<String>), PlanError> {
     let app = &part.app;
     let target = target(reached, app).await?;
     let (mut manifests, skipped) = part.render(&reached.site, &target, tools).await?;
@@ -115,7 +120,7 @@ async fn wanted(
     let scalers = render::autoscalers(&scalers, &manifests, &served);
     manifests.extend(scalers.map_err(PlanError::Override)?);
     let wanted = prepare(manifests, &reached.apis, &set(app)).map_err(PlanError::Manifests)?;
-    Ok((wanted, skipped))
+    Ok((wanted, skipped, target.secrets))
 }
 
 /// The nodes of a site's cluster.
@@ -138,18 +143,36 @@ pub async fn plan_app(
     tools: &Tools,
     forced: &Forced,
 ) -> Result<Planned, PlanError> {
-    let (wanted, skipped) = wanted(reached, part, tools).await?;
+    let (wanted, skipped, secrets) = wanted(reached, part, tools).await?;
     let app = &part.app;
     let set = set(app);
-    let images = images(wanted.iter().map(|it| &it.manifest.object));
+    let keys = wanted.iter().map(|it| it.manifest.object.key()).collect();
     let ready = awaited(app, wanted.iter().map(|it| (&it.resource, &it.manifest.object)))?;
     let observed = observe(&reached.cluster, &reached.uid, &reached.apis, &set, wanted).await?;
+    let images = images(observed.objects.iter().filter_map(|it| it.live.as_ref()));
     let plan = plan(&observed, &pruning(app), forced);
     let (site, app) = (reached.site.name.clone(), app.name.clone());
-    Ok(Planned { site, app, plan, ready, skipped, images })
+    Ok(Planned { site, app, plan, ready, skipped, images, wanted: keys, secrets })
 }
 
-/// What of an app's objects on a site can be taken over from `kubectl apply` and these other managers.
+/// Refuses what several apps of a site want: each would take it from the other, and no server would tell.
+pub fn refuse_shared(planned: &mut [(Ident, Result<Planned, PlanError>)]) {
+    let mut first: BTreeMap<ObjectKey, Ident> = BTreeMap::new();
+    for (app, planned) in planned {
+        let Ok(planned) = planned else { continue };
+        for key in &planned.wanted {
+            match first.get(key) {
+                Some(other) => {
+                    let why = format!("is in {other} too; keep it in one of them");
+                    planned.plan.refusals.push(Refusal { key: key.clone(), why, drifted: None });
+                }
+                None => drop(first.insert(key.clone(), app.clone())),
+            }
+        }
+    }
+}
+
+/// What of an app's objects on a site can be taken over from `kubectl apply` and these other managers; or whose it is that can't be.
 ///
 /// # Errors
 /// When the app can't be rendered, or the cluster not be looked at.
@@ -158,16 +181,18 @@ pub async fn adoptions(
     part: &Part,
     tools: &Tools,
     managers: &[String],
-) -> Result<Vec<(Resource, ObjectKey, Adoption)>, PlanError> {
-    let (wanted, _) = wanted(reached, part, tools).await?;
+) -> Result<Vec<(Resource, ObjectKey, Result<Adoption, String>)>, PlanError> {
+    let (wanted, ..) = wanted(reached, part, tools).await?;
     let mut found = Vec::new();
-    for Wanted { manifest, resource } in wanted {
+    for Wanted { manifest, resource, .. } in wanted {
         let key = manifest.object.key();
         let live = match reached.apis.of(&manifest.object) {
             Ok(_) => reached.cluster.get(&resource, key.namespace.as_deref(), &key.name).await?,
             Err(_) => None,
         };
-        if let Some(adoption) = live.and_then(|it| adoption(&it, managers)) {
+        let Some(live) = live else { continue };
+        if let Some(adoption) = adoption(&live, managers) {
+            let adoption = belongs_elsewhere(&live, &set(&part.app)).map_or(Ok(adoption), Err);
             found.push((resource, key, adoption));
         }
     }

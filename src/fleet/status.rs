@@ -67,7 +67,7 @@ pub struct AppStatus {
     pub unchanged: usize,
     /// Those that aren't.
     pub differences: Vec<DifferenceReport>,
-    /// The images that its pods are made from.
+    /// The images that the pods of what is there are made from.
     pub images: BTreeSet<String>,
 }
 
@@ -76,11 +76,11 @@ pub struct AppStatus {
 pub struct DifferenceReport {
     /// Which.
     pub object: ObjectName,
-    /// `missing`, `drifted`, `extra` or `refused`.
+    /// `missing`, `drifted`, `extra`, `kept` (nobody wants it any more, and it stays by a rule) or `refused`.
     pub state: String,
     /// The fields that drifted.
     pub changes: Vec<ChangeReport>,
-    /// Why it is refused.
+    /// Why it is refused, or kept.
     pub why: Option<String>,
 }
 
@@ -91,12 +91,12 @@ impl AppStatus {
         match planned {
             Err(error) => Self { app, error: Some(error.to_string()), ..Self::default() },
             Ok(planned) => {
-                let differences = differences(&planned.plan, mask);
+                let differences = differences(&planned.plan, &mask.hiding(&planned.secrets));
                 let differences: Vec<_> =
                     differences.into_iter().map(DifferenceReport::from).collect();
                 Self {
                     app,
-                    in_sync: differences.is_empty() && planned.plan.is_empty(),
+                    in_sync: planned.plan.is_empty(),
                     error: None,
                     unchanged: planned.plan.unchanged,
                     differences,
@@ -159,6 +159,7 @@ impl From<(ObjectKey, Difference)> for DifferenceReport {
         let (state, changes, why) = match difference {
             Difference::Missing => ("missing", Vec::new(), None),
             Difference::Extra => ("extra", Vec::new(), None),
+            Difference::Kept(why) => ("kept", Vec::new(), Some(why)),
             Difference::Refused(why) => ("refused", Vec::new(), Some(why)),
             Difference::Drifted(drifted) => {
                 let change = |it: super::drift::Drifted| ChangeReport {

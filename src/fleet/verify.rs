@@ -1,10 +1,11 @@
 //! Proof that a site works, beyond its being as it is wanted: everything in its apps is ready, agents run on every node that they should
 //! run on, the monitoring is the same as elsewhere, and samples really arrive.
 
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::apply::{Readiness, readiness};
-use super::cluster::{ClusterError, Resource};
+use super::cluster::{AT_ONCE, ClusterError, Resource};
 use super::monitoring::{
     Coverage, FAROL, INTERVAL, Samples, age_of, daemon_set_covers, fingerprint, judge, verify,
 };
@@ -158,18 +159,18 @@ async fn not_ready(
     reached: &Reached,
     wanted: &[(Resource, ObjectKey)],
 ) -> Vec<(Option<ObjectKey>, String)> {
-    let mut waiting = Vec::new();
-    for (resource, key) in wanted {
+    let ask = async |(resource, key): &(Resource, ObjectKey)| {
         let found = reached.cluster.get(resource, key.namespace.as_deref(), &key.name).await;
         let why = match found.as_ref().map(|it| it.as_ref().map(readiness)) {
-            Ok(Some(Readiness::Ready)) => continue,
+            Ok(Some(Readiness::Ready)) => return None,
             Ok(Some(Readiness::Waiting(why) | Readiness::Failed(why))) => why,
             Ok(None) => "is not there".to_owned(),
             Err(error) => format!("the cluster {error}"),
         };
-        waiting.push((Some(key.clone()), why));
-    }
-    waiting
+        Some((Some(key.clone()), why))
+    };
+    let asked = stream::iter(wanted).map(ask).buffered(AT_ONCE);
+    asked.filter_map(async |it| it).collect().await
 }
 
 /// What of the monitoring is there.

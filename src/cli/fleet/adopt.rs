@@ -2,10 +2,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Which;
-use crate::cli::say;
+use super::{Chosen, Which, plain};
+use crate::cli::{complain, say};
+use crate::fleet::cluster::ClusterError;
 use crate::fleet::plan::MANAGER;
 use crate::fleet::site::{adoptions, reach};
+use crate::fleet::spec::Site;
 
 /// Take over objects that `kubectl apply` made: its fields become the companion's
 ///
@@ -25,35 +27,13 @@ pub(super) struct Adopt {
 impl Adopt {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let chosen = self.which.read()?;
-        let mut found = 0;
+        let (mut found, mut troubled) = (0, 0);
         for site in &chosen.sites {
-            let reached = reach(site)
-                .await
-                .map_err(|it| anyhow::anyhow!("{}: the cluster {it}", site.name))?;
-            for part in chosen.parts.iter().filter(|it| it.app.runs_on(&site.name)) {
-                let wrong = |error: &dyn std::fmt::Display| {
-                    anyhow::anyhow!("{} {}: {error}", site.name, part.app.name)
-                };
-                let adoptions = adoptions(&reached, part, &chosen.tools, &self.manager).await;
-                for (resource, key, adoption) in adoptions.map_err(|it| wrong(&it))? {
-                    found += 1;
-                    if !self.dry_run {
-                        let namespace = key.namespace.as_deref();
-                        let patched = reached.cluster.patch(
-                            &resource,
-                            namespace,
-                            &key.name,
-                            &adoption.patch,
-                            MANAGER,
-                        );
-                        patched.await.map_err(|it| wrong(&format!("{key}: the cluster {it}")))?;
-                    }
-                    say(&format!(
-                        "{} {}: {key} taken over from {}",
-                        site.name,
-                        part.app.name,
-                        adoption.managers.join(", ")
-                    ))?;
+            match self.adopt(site, &chosen).await {
+                Ok(count) => found += count,
+                Err(error) => {
+                    complain(&plain(&format!("{}: {error:#}", site.name)));
+                    troubled += 1;
                 }
             }
         }
@@ -62,6 +42,39 @@ impl Adopt {
             (found, true) => format!("{found} objects would be taken over"),
             (found, false) => format!("{found} objects taken over"),
         })?;
-        Ok(ExitCode::SUCCESS)
+        Ok(if troubled > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// Takes over what there is on a site. Gives how many objects that were.
+    async fn adopt(&self, site: &Site, chosen: &Chosen) -> anyhow::Result<usize> {
+        let wrong = |error: &ClusterError| anyhow::anyhow!("the cluster {error}");
+        let reached = reach(site).await.map_err(|it| wrong(&it))?;
+        let does = if self.dry_run { "would be taken over" } else { "taken over" };
+        let mut found = 0;
+        for part in chosen.parts.iter().filter(|it| it.app.runs_on(&site.name)) {
+            let app = format!("{} {}", site.name, part.app.name);
+            for (resource, key, adoption) in
+                adoptions(&reached, part, &chosen.tools, &self.manager).await?
+            {
+                let adoption = match adoption {
+                    Ok(adoption) => adoption,
+                    Err(whose) => {
+                        say(&plain(&format!("{app}: {key} left alone: {whose}")))?;
+                        continue;
+                    }
+                };
+                found += 1;
+                if !self.dry_run {
+                    let namespace = key.namespace.as_deref();
+                    let patch = &adoption.patch;
+                    let patched =
+                        reached.cluster.patch(&resource, namespace, &key.name, patch, MANAGER);
+                    patched.await.map_err(|it| wrong(&it).context(key.to_string()))?;
+                }
+                let from = adoption.managers.join(", ");
+                say(&plain(&format!("{app}: {key} {does} from {from}")))?;
+            }
+        }
+        Ok(found)
     }
 }

@@ -1,6 +1,7 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::plan::{Force, report};
-use super::show::{Detail, plan_text, summary};
-use super::{Looked, Which, mask};
+use super::show::{Detail, plan_text};
+use super::{Looked, Which, mask, plain};
 use crate::cli::{complain, say};
 use crate::fleet::apply::{Patience, Progress, apply};
-use crate::fleet::report::FleetPlan;
+use crate::fleet::plan::Forced;
+use crate::fleet::report::{FleetPlan, SitePlan};
 use crate::settings::parse_duration;
 
 /// Bring the sites to what the fleet's description says
@@ -42,16 +44,27 @@ fn time(text: &str) -> Result<Duration, String> {
 
 impl Apply {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let surveyed = self.which.read()?.survey(&self.force.taken()).await;
-        let plan = report(&surveyed, &mask()?);
-        match &self.plan {
-            Some(file) => still_holds(&read_plan(file)?, &plan)?,
-            None => {
-                say(plan_text(&plan, Detail::Folded).trim_end())?;
-                if plan.steps() > 0 && !self.yes && !agreed()? {
+        let given = self.plan.as_deref().map(read_plan).transpose()?;
+        let (chosen, forced) = match &given {
+            Some(plan) => (self.which.read()?.within(plan), Forced(plan.forced.clone())),
+            None => (self.which.read()?, self.force.taken()),
+        };
+        let mask = mask()?;
+        let mut surveyed = chosen.survey(&forced).await;
+        let mut plan = report(&surveyed, &mask, &forced);
+        if let Some(given) = &given {
+            still_holds(given, &plan)?;
+        } else {
+            say(plan_text(&plan, Detail::Folded).trim_end())?;
+            if plan.steps() > 0 && !self.yes {
+                if !agreed()? {
                     say("nothing was done")?;
                     return Ok(ExitCode::FAILURE);
                 }
+                // It may have taken hours to answer.
+                surveyed = chosen.survey(&forced).await;
+                let shown = std::mem::replace(&mut plan, report(&surveyed, &mask, &forced));
+                still_holds(&shown, &plan)?;
             }
         }
         let refused = plan.sites.iter().flat_map(|it| &it.apps);
@@ -60,28 +73,31 @@ impl Apply {
             bail!("nothing was done, as {refused} apps can't be applied; see `farol fleet plan`");
         }
         let patience = Patience { ready: self.timeout, ..Patience::default() };
-        let mut troubled = 0;
+        let (mut troubled, mut done) = (0, 0);
         for (site, looked) in &surveyed {
             match looked {
                 Err(error) => {
-                    complain(&format!("{}: the cluster {error}; left alone", site.name));
+                    complain(&plain(&format!("{}: the cluster {error}; left alone", site.name)));
                     troubled += 1;
                 }
-                Ok(looked) => apply_site(looked, patience).await?,
+                Ok(looked) => done += apply_site(looked, patience).await?,
             }
         }
-        say(&format!("done: {}", summary(&plan)))?;
+        say(&format!("done: {done} steps"))?;
         Ok(if troubled > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }
 
-async fn apply_site((reached, apps): &Looked, patience: Patience) -> anyhow::Result<()> {
+/// Applies what is planned on a site. Gives how many steps were done.
+async fn apply_site((reached, apps): &Looked, patience: Patience) -> anyhow::Result<usize> {
+    let mut done = 0;
     for (app, planned) in apps {
         let Ok(planned) = planned else { continue };
         let name = format!("{} {app}", reached.site.name);
         let mut tell = |progress: Progress<'_>| {
-            // Who reads along has gone away: the work goes on.
-            let _ = say(&format!("{name}: {progress}"));
+            done += usize::from(matches!(progress, Progress::Done(_)));
+            // Who reads along may have gone away: the work goes on.
+            let _ = say(&plain(&format!("{name}: {progress}")));
         };
         apply(&reached.cluster, &planned.plan, &planned.ready, patience, &mut tell)
             .await
@@ -89,10 +105,10 @@ async fn apply_site((reached, apps): &Looked, patience: Patience) -> anyhow::Res
                 format!("{name} failed; sites after {} were left alone", reached.site.name)
             })?;
     }
-    Ok(())
+    Ok(done)
 }
 
-fn read_plan(file: &PathBuf) -> anyhow::Result<FleetPlan> {
+fn read_plan(file: &Path) -> anyhow::Result<FleetPlan> {
     let text = fs::read_to_string(file)
         .with_context(|| format!("could not read the plan {}", file.display()))?;
     serde_json::from_str(&text).with_context(|| {
@@ -103,28 +119,18 @@ fn read_plan(file: &PathBuf) -> anyhow::Result<FleetPlan> {
 /// Makes sure that what was planned is what would be planned now.
 fn still_holds(old: &FleetPlan, new: &FleetPlan) -> anyhow::Result<()> {
     let digests = |plan: &FleetPlan| {
-        let site = |it: &crate::fleet::report::SitePlan| {
-            let uid = it.cluster.as_ref().map(|it| it.uid.clone());
-            let apps = it
-                .apps
-                .iter()
-                .map(|app| (it.site.clone(), app.app.clone(), app.digest.clone(), uid.clone()));
-            apps.collect::<Vec<_>>()
-        };
-        plan.sites.iter().flat_map(site).collect::<Vec<_>>()
+        let apps = plan.sites.iter().flat_map(|site| site.apps.iter().map(move |it| (site, it)));
+        let uid = |site: &SitePlan| site.cluster.as_ref().map(|it| it.uid.clone());
+        apps.map(|(site, app)| {
+            let name = format!("{} on {}", app.app, site.site);
+            (name, (uid(site), app.digest.clone(), app.refused.clone()))
+        })
+        .collect::<BTreeMap<_, _>>()
     };
     let (old, new) = (digests(old), digests(new));
-    let differs = |a: &[(String, String, String, Option<String>)],
-                   b: &[(String, String, String, Option<String>)]| {
-        a.iter()
-            .filter(|it| !b.contains(it))
-            .map(|it| format!("{} on {}", it.1, it.0))
-            .collect::<Vec<_>>()
-    };
-    let mut moved = differs(&old, &new);
-    moved.extend(differs(&new, &old));
-    moved.sort();
-    moved.dedup();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let moved: Vec<&str> =
+        names.into_iter().filter(|it| old.get(*it) != new.get(*it)).map(String::as_str).collect();
     if moved.is_empty() {
         return Ok(());
     }

@@ -7,6 +7,7 @@ mod show;
 mod status;
 mod verify;
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -19,9 +20,10 @@ use crate::fleet::cluster::ClusterError;
 use crate::fleet::part::Part;
 use crate::fleet::plan::{Forced, Mask};
 use crate::fleet::render::Tools;
-use crate::fleet::site::{PlanError, Planned, Reached, plan_app, reach};
+use crate::fleet::report::FleetPlan;
+use crate::fleet::site::{PlanError, Planned, Reached, plan_app, reach, refuse_shared};
 use crate::fleet::spec::{self, Site};
-use crate::model::Ident;
+use crate::model::{Ident, is_hidden};
 use crate::settings::nearest;
 
 /// Keep the sites' clusters, their monitoring and their applications in step
@@ -30,7 +32,8 @@ use crate::settings::nearest;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   farol fleet plan --fleet fleet.yaml
-  farol fleet plan --site seattle --app ratings --out plan.json && farol fleet apply plan.json
+  farol fleet plan --site seattle --app ratings --out plan.json
+  farol fleet apply plan.json
   farol fleet diff -o json
   farol fleet apply --yes
   farol fleet status
@@ -88,7 +91,7 @@ impl Fleet {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("could not start the runtime")?;
-        runtime.block_on(async {
+        let done = runtime.block_on(async {
             match self.verb {
                 Verb::Plan(verb) => verb.run().await,
                 Verb::Diff(verb) => verb.run().await,
@@ -97,7 +100,9 @@ impl Fleet {
                 Verb::Verify(verb) => verb.run().await,
                 Verb::Adopt(verb) => verb.run().await,
             }
-        })
+        });
+        // What servers say is in errors too.
+        done.map_err(|error| anyhow::anyhow!(plain(&format!("{error:#}"))))
     }
 }
 
@@ -132,8 +137,33 @@ impl Which {
 impl Chosen {
     /// Plans every app on every site, all sites at the same time: none waits for another.
     async fn survey(&self, forced: &Forced) -> Vec<Surveyed> {
-        join_all(self.sites.iter().map(async |site| (site.clone(), self.look(site, forced).await)))
-            .await
+        let look = async |site: &Site| (site.clone(), self.look(site, forced).await);
+        let mut surveyed = join_all(self.sites.iter().map(look)).await;
+        let mut first: HashMap<String, String> = HashMap::new();
+        for (site, looked) in &mut surveyed {
+            let Ok((reached, _)) = looked else { continue };
+            match first.get(&reached.uid) {
+                Some(other) => *looked = Err(ClusterError::Shared(other.clone())),
+                None => drop(first.insert(reached.uid.clone(), site.name.to_string())),
+            }
+        }
+        surveyed
+    }
+
+    /// Only what a plan is about.
+    fn within(self, plan: &FleetPlan) -> Self {
+        let sites: HashSet<&str> = plan.sites.iter().map(|it| it.site.as_str()).collect();
+        let apps = plan.sites.iter().flat_map(|it| &it.apps).map(|it| it.app.as_str());
+        let apps: HashSet<&str> = apps.collect();
+        Self {
+            sites: self.sites.into_iter().filter(|it| sites.contains(it.name.as_str())).collect(),
+            parts: self
+                .parts
+                .into_iter()
+                .filter(|it| apps.contains(it.app.name.as_str()))
+                .collect(),
+            tools: self.tools,
+        }
     }
 
     async fn look(&self, site: &Site, forced: &Forced) -> Result<Looked, ClusterError> {
@@ -141,10 +171,24 @@ impl Chosen {
         let mut planned = Vec::new();
         for part in self.parts.iter().filter(|it| it.app.runs_on(&site.name)) {
             let plan = plan_app(&reached, part, &self.tools, forced).await;
-            planned.push((part.app.name.clone(), plan));
+            match plan {
+                // The others would run into the same.
+                Err(PlanError::Cluster(error)) if error.is_about_the_cluster() => {
+                    return Err(error);
+                }
+                plan => planned.push((part.app.name.clone(), plan)),
+            }
         }
+        refuse_shared(&mut planned);
         Ok((reached, planned))
     }
+}
+
+/// Text of servers and sources as a terminal may have it: it is shown, and gives no orders.
+fn plain(text: &str) -> String {
+    let plain =
+        |it: char| if is_hidden(it) && it != '\n' { char::REPLACEMENT_CHARACTER } else { it };
+    text.chars().map(plain).collect()
 }
 
 /// What secrets are masked by, in this run.

@@ -1,5 +1,7 @@
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -49,8 +51,7 @@ impl Plan {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let plan = planned(&self.which, &self.force.taken()).await?;
         if let Some(file) = &self.out {
-            let json = serde_json::to_string_pretty(&plan).context("the plan is no JSON")?;
-            fs::write(file, json)
+            write(&plan, file)
                 .with_context(|| format!("could not write the plan to {}", file.display()))?;
         }
         show(&plan, self.shown, Detail::Folded)
@@ -74,11 +75,23 @@ impl Force {
 
 async fn planned(which: &Which, forced: &Forced) -> anyhow::Result<FleetPlan> {
     let surveyed = which.read()?.survey(forced).await;
-    Ok(report(&surveyed, &mask()?))
+    Ok(report(&surveyed, &mask()?, forced))
+}
+
+/// Writes a plan file, whole or not at all, and for nobody else to read: what is in a cluster is nobody's business.
+fn write(plan: &FleetPlan, file: &Path) -> anyhow::Result<()> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    let mut options = fs::OpenOptions::new();
+    let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    out.write_all(&serde_json::to_vec_pretty(plan)?)?;
+    out.sync_all()?;
+    Ok(fs::rename(&new, file)?)
 }
 
 /// What came of planning, as it is told.
-pub(super) fn report(surveyed: &[Surveyed], mask: &Mask) -> FleetPlan {
+pub(super) fn report(surveyed: &[Surveyed], mask: &Mask, forced: &Forced) -> FleetPlan {
     let site = |(site, looked): &Surveyed| match looked {
         Err(error) => SitePlan::troubled(&site.name, error),
         Ok((reached, apps)) => {
@@ -86,7 +99,7 @@ pub(super) fn report(surveyed: &[Surveyed], mask: &Mask) -> FleetPlan {
             SitePlan::of(reached, apps.collect())
         }
     };
-    FleetPlan { sites: surveyed.iter().map(site).collect() }
+    FleetPlan { sites: surveyed.iter().map(site).collect(), forced: forced.0.clone() }
 }
 
 fn show(plan: &FleetPlan, shown: Shown, detail: Detail) -> anyhow::Result<ExitCode> {

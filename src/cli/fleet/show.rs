@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::plain;
 use crate::cli::output::wants_colour;
 use crate::fleet::report::{AppPlan, ChangeReport, FleetPlan, SitePlan, StepReport};
 
@@ -34,7 +35,7 @@ pub(super) fn plan_text(plan: &FleetPlan, detail: Detail) -> String {
 }
 
 /// "2 to create, 1 to change, 12 as they are wanted".
-pub(super) fn summary(plan: &FleetPlan) -> String {
+fn summary(plan: &FleetPlan) -> String {
     let apps = || plan.sites.iter().flat_map(|it| &it.apps);
     let count =
         |action: &str| apps().flat_map(|it| &it.steps).filter(|it| it.action == action).count();
@@ -91,7 +92,10 @@ impl Text {
             String::new()
         };
         self.line(1, "", &format!("{}{quiet}", app.app));
-        app.steps.iter().for_each(|it| self.step(it));
+        // Where the set's members are is the companion's own affair, unless it is all that changes.
+        let is_own = |it: &&StepReport| it.action == "record";
+        let shows_own = app.steps.iter().all(|it| is_own(&it));
+        app.steps.iter().filter(|it| shows_own || !is_own(it)).for_each(|it| self.step(it));
         for it in &app.refused {
             self.line(2, RED, &format!("! {}: {}", it.object, it.why));
         }
@@ -110,8 +114,7 @@ impl Text {
         let (sign, colour) = match step.action.as_str() {
             "create" => ("+", GREEN),
             "delete" => ("-", RED),
-            // Where the set's members are is the companion's own affair.
-            "record" => return,
+            "record" => ("~", YELLOW),
             "hand over" => {
                 let what =
                     format!("~ {}: its replicas stay until its autoscaler has them", step.object);
@@ -120,6 +123,9 @@ impl Text {
             _ => ("~", YELLOW),
         };
         self.line(2, colour, &format!("{sign} {}", step.object));
+        for it in &step.taken {
+            self.line(3, RED, &format!("takes over: {it}"));
+        }
         for change in &step.changes {
             match change.path.is_empty() {
                 true if self.detail == Detail::Folded => {}
@@ -188,10 +194,7 @@ impl Text {
 
     fn line(&mut self, depth: usize, colour: &str, text: &str) {
         // What a server says is shown as text, not as orders to a terminal.
-        let text: String = text
-            .chars()
-            .map(|it| if it.is_control() && it != '\t' { '\u{fffd}' } else { it })
-            .collect();
+        let text = plain(text);
         let (on, off) = if self.colours && !colour.is_empty() { (colour, PLAIN) } else { ("", "") };
         // Writing to a String never fails.
         let _ = writeln!(self.out, "{}{on}{text}{off}", "  ".repeat(depth));
@@ -223,6 +226,7 @@ mod tests {
             action: action.to_owned(),
             object: object(kind, name),
             changes,
+            taken: Vec::new(),
         };
         let app = AppPlan {
             app: "ratings".to_owned(),
@@ -261,7 +265,7 @@ mod tests {
             error: Some(trouble),
             apps: vec![],
         };
-        FleetPlan { sites: vec![seattle, orlando] }
+        FleetPlan { sites: vec![seattle, orlando], ..FleetPlan::default() }
     }
 
     #[test]

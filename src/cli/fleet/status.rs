@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::Args;
 use futures_util::future::join_all;
 
-use super::{Shown, Surveyed, Which, mask};
+use super::{Shown, Surveyed, Which, mask, plain};
 use crate::cli::output::{dress, table};
 use crate::cli::say;
 use crate::fleet::plan::{Forced, Mask};
@@ -29,7 +29,7 @@ impl Status {
         let sites = join_all(surveyed.iter().map(|it| site(it, &mask))).await;
         let status = FleetStatus::of(sites);
         if self.shown.output.is_for_people() {
-            say(&dress(&text(&status)))?;
+            say(&dress(&plain(&text(&status))))?;
         } else {
             let json = serde_json::to_string(&status).context("the status is no JSON")?;
             self.shown.output.show(&json, String::new)?;
@@ -120,7 +120,7 @@ fn state(app: &AppStatus) -> String {
     if app.error.is_some() {
         return "unknown".to_owned();
     }
-    let counts = ["drifted", "missing", "extra", "refused"].map(|it| (app.count(it), it));
+    let counts = ["drifted", "missing", "extra", "refused", "kept"].map(|it| (app.count(it), it));
     let said: Vec<String> = counts
         .iter()
         .filter(|it| it.0 > 0)
@@ -129,6 +129,7 @@ fn state(app: &AppStatus) -> String {
     match said.is_empty() {
         true if app.in_sync => "in sync".to_owned(),
         true => "to be recorded".to_owned(),
+        false if app.in_sync => format!("in sync, {}", said.join(", ")),
         false => said.join(", "),
     }
 }

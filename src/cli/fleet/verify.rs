@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::Args;
 use futures_util::future::join_all;
 
-use super::{Shown, Which};
+use super::{Shown, Which, plain};
 use crate::cli::output::{dress, table};
 use crate::cli::say;
 use crate::fleet::plan::Forced;
@@ -32,7 +32,7 @@ impl Verify {
         });
         let proof = FleetProof::of(join_all(sites).await);
         if self.shown.output.is_for_people() {
-            say(&dress(&text(&proof)))?;
+            say(&dress(&plain(&text(&proof))))?;
         } else {
             let json = serde_json::to_string(&proof).context("the proof is no JSON")?;
             self.shown.output.show(&json, String::new)?;

@@ -5,15 +5,18 @@ mod ready;
 use std::fmt;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 pub use self::ready::{Readiness, readiness};
-use super::cluster::{Apply, Cluster, ClusterError, Resource};
-use super::object::ObjectKey;
-use super::plan::{Action, HANDOVER, MANAGER, Phase, Plan, Refusal, Step};
+use super::cluster::{AT_ONCE, Apply, Cluster, ClusterError, Deletion, Resource};
+use super::object::{Object, ObjectKey};
+use super::plan::{Action, HANDOVER, MANAGER, PART_OF, Phase, Plan, Refusal, Step, bare};
 
 /// From one look at what is waited for to the next.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often something is tried on an object that changes in the very moment.
+const TRIES: usize = 10;
 /// The pauses between tries while a server is away; the last one again and again.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(200),
@@ -77,8 +80,23 @@ pub enum ApplyError {
         /// What was to be done after it.
         left: Vec<ObjectKey>,
     },
+    /// What was applied doesn't get ready.
+    #[error("{error}; {done} done, {} not done{}; apply again, which goes on from here", .left.len(), names(.left))]
+    Waiting {
+        /// How many steps were done.
+        done: usize,
+        /// What goes wrong.
+        error: WaitError,
+        /// What was to be done when everything is ready.
+        left: Vec<ObjectKey>,
+    },
+}
+
+/// Why waiting ended before everything was ready.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError {
     /// An object has failed.
-    #[error("{key} {why}; everything was applied, nothing was pruned; mend it and apply again")]
+    #[error("{key} {why}")]
     Failed {
         /// Which.
         key: ObjectKey,
@@ -86,7 +104,7 @@ pub enum ApplyError {
         why: String,
     },
     /// Objects aren't ready in time.
-    #[error("not ready after {} s: {}; everything was applied, nothing was pruned; apply again to go on waiting", .after.as_secs(), waiting(.what))]
+    #[error("not ready after {} s: {}", .after.as_secs(), waiting(.what))]
     NotReady {
         /// Which, and what is waited for.
         what: Vec<(ObjectKey, String)>,
@@ -94,9 +112,7 @@ pub enum ApplyError {
         after: Duration,
     },
     /// It can't be told whether objects are ready.
-    #[error(
-        "can't tell whether everything is ready: the cluster {0}; everything was applied, nothing was pruned; apply again"
-    )]
+    #[error("can't tell whether everything is ready: the cluster {0}")]
     Blind(ClusterError),
 }
 
@@ -122,7 +138,8 @@ pub async fn apply(
     let mut defined = Vec::new();
     for (done, step) in plan.steps.iter().enumerate().take(first_removal) {
         if step.phase > Phase::Definitions && !defined.is_empty() {
-            wait(cluster, &defined, patience, tell).await?;
+            let waited = wait(cluster, &defined, patience, tell).await;
+            waited.map_err(|error| stopped(plan, done, error))?;
             defined.clear();
         }
         take(cluster, plan, done, patience, tell).await?;
@@ -130,7 +147,8 @@ pub async fn apply(
             defined.push((step.resource.clone(), step.key.clone()));
         }
     }
-    wait(cluster, ready, patience, tell).await?;
+    let waited = wait(cluster, ready, patience, tell).await;
+    waited.map_err(|error| stopped(plan, first_removal, error))?;
     for done in first_removal..plan.steps.len() {
         take(cluster, plan, done, patience, tell).await?;
     }
@@ -154,7 +172,7 @@ async fn take(
             return Ok(());
         };
         // A kind that was established a moment ago isn't served everywhere yet.
-        let is_new = matches!(&step.action, Action::Create { after: None, .. })
+        let is_new = matches!(step.action, Action::Create { after: None, .. })
             && matches!(error, ClusterError::NotFound(_));
         if (error.is_passing() || is_new) && since.elapsed() < patience.server {
             tell(Progress::Again { step, why: &error });
@@ -166,28 +184,83 @@ async fn take(
     }
 }
 
+/// What is told when waiting ends it after so many steps.
+fn stopped(plan: &Plan, done: usize, error: WaitError) -> ApplyError {
+    let left = plan.steps.iter().skip(done).map(|it| it.key.clone()).collect();
+    ApplyError::Waiting { done, error, left }
+}
+
 async fn once(cluster: &Cluster, step: &Step) -> Result<(), ClusterError> {
     let apply = |manager, force| Apply { manager, force, dry_run: false };
-    let (wanted, how) = match &step.action {
-        Action::Delete { before, which } => {
-            return cluster.delete(&step.resource, before.namespace(), before.name(), which).await;
-        }
-        Action::HandOver { wanted } => (wanted.clone(), apply(HANDOVER, true)),
+    let resource = &step.resource;
+    match &step.action {
+        Action::CreateNamespace { wanted } => cluster.create(resource, wanted).await,
         Action::Create { wanted, .. } | Action::Record { wanted } => {
-            (wanted.clone(), apply(MANAGER, false))
+            cluster.apply(resource, wanted, apply(MANAGER, false)).await.map(drop)
         }
-        Action::Change { wanted, before, taken, .. } => {
-            let mut wanted = wanted.clone();
-            // What is forced is forced on the very object that was looked at.
-            if let Some(version) =
-                before.at("/metadata/resourceVersion").filter(|_| !taken.is_empty())
-            {
-                wanted.set(&["metadata", "resourceVersion"], version.clone());
+        Action::Change { wanted, taken, .. } if taken.is_empty() => {
+            cluster.apply(resource, wanted, apply(MANAGER, false)).await.map(drop)
+        }
+        // What is forced is forced on what was looked at, and on nothing else.
+        Action::Change { wanted, before, .. } => {
+            on_newest(cluster, step, async |live| {
+                if bare(&live) != bare(before) {
+                    return Err(ClusterError::Changed("plan again".to_owned()));
+                }
+                let wanted = at_version_of(wanted, &live);
+                cluster.apply(resource, &wanted, apply(MANAGER, true)).await.map(drop)
+            })
+            .await
+        }
+        Action::HandOver { wanted } => {
+            on_newest(cluster, step, async |live| {
+                let Some(replicas) = live.at("/spec/replicas") else { return Ok(()) };
+                let mut wanted = at_version_of(wanted, &live);
+                wanted.set(&["spec", "replicas"], replicas.clone());
+                cluster.apply(resource, &wanted, apply(HANDOVER, true)).await.map(drop)
+            })
+            .await
+        }
+        Action::Delete { which, .. } => {
+            on_newest(cluster, step, async |live| {
+                let found = Deletion::of(&live);
+                if found.uid != which.uid || live.label(PART_OF) != which.set.as_deref() {
+                    return Err(ClusterError::Changed("it is another one; plan again".to_owned()));
+                }
+                cluster.delete(resource, live.namespace(), live.name(), &found).await
+            })
+            .await
+        }
+    }
+}
+
+/// Does something to an object as it is now; again where it changes in that moment. One that is gone needs nothing.
+async fn on_newest(
+    cluster: &Cluster,
+    step: &Step,
+    act: impl AsyncFn(Object) -> Result<(), ClusterError>,
+) -> Result<(), ClusterError> {
+    let mut tries = 0;
+    loop {
+        let (namespace, name) = (step.key.namespace.as_deref(), &step.key.name);
+        let Some(live) = cluster.get(&step.resource, namespace, name).await? else { return Ok(()) };
+        match act(live).await {
+            // Its status is written every moment, perhaps.
+            Err(ClusterError::Changed(why)) if tries < TRIES && !why.contains("plan again") => {
+                tries += 1
             }
-            (wanted, apply(MANAGER, !taken.is_empty()))
+            done => return done,
         }
-    };
-    cluster.apply(&step.resource, &wanted, how).await.map(drop)
+    }
+}
+
+/// An object that is only applied to this version of what is there.
+fn at_version_of(wanted: &Object, live: &Object) -> Object {
+    let mut wanted = wanted.clone();
+    if let Some(version) = live.at("/metadata/resourceVersion") {
+        wanted.set(&["metadata", "resourceVersion"], version.clone());
+    }
+    wanted
 }
 
 /// Waits until objects are ready.
@@ -196,59 +269,54 @@ async fn wait(
     objects: &[(Resource, ObjectKey)],
     patience: Patience,
     tell: &mut (dyn FnMut(Progress<'_>) + Send),
-) -> Result<(), ApplyError> {
+) -> Result<(), WaitError> {
     let since = Instant::now();
+    let end = since + patience.ready;
     let mut waiting: Vec<&(Resource, ObjectKey)> = objects.iter().collect();
     let mut told: Vec<(ObjectKey, String)> = Vec::new();
     loop {
-        let mut what = Vec::new();
-        let mut still = Vec::new();
-        for it in waiting {
-            let (resource, key) = it;
-            let found = match cluster.get(resource, key.namespace.as_deref(), &key.name).await {
-                Ok(found) => found,
-                Err(error) if error.is_passing() => {
-                    what.push((key.clone(), error.to_string()));
-                    still.push(it);
-                    continue;
-                }
-                Err(error) => return Err(ApplyError::Blind(error)),
-            };
-            match found.as_ref().map(readiness) {
-                Some(Readiness::Ready) => {}
-                Some(Readiness::Failed(why)) => {
-                    return Err(ApplyError::Failed { key: key.clone(), why });
-                }
-                Some(Readiness::Waiting(why)) => {
-                    what.push((key.clone(), why));
-                    still.push(it);
-                }
-                None => {
-                    what.push((key.clone(), "is not there".to_owned()));
-                    still.push(it);
-                }
-            }
-        }
+        let Ok(looked) = timeout_at(end, look(cluster, &waiting)).await else {
+            let unseen = |it: &&(Resource, ObjectKey)| (it.1.clone(), "did not answer".to_owned());
+            let what = if told.is_empty() { waiting.iter().map(unseen).collect() } else { told };
+            return Err(WaitError::NotReady { what, after: patience.ready });
+        };
+        let (still, what): (Vec<_>, Vec<_>) = looked?.into_iter().unzip();
         if what.is_empty() {
             return Ok(());
-        }
-        if since.elapsed() >= patience.ready {
-            return Err(ApplyError::NotReady { what, after: patience.ready });
         }
         if what != told {
             tell(Progress::Waiting { what: &what, since });
             told = what;
         }
         waiting = still;
-        sleep(LOOK).await;
+        // The last look is at the end, not before it.
+        sleep_until((Instant::now() + LOOK).min(end)).await;
     }
 }
 
-impl Progress<'_> {
-    /// Whether it is worth a line of its own on paper, not only on a screen.
-    pub const fn is_news(&self) -> bool {
-        matches!(self, Self::Done(_) | Self::Again { .. })
-    }
+/// Those of these objects that aren't ready, each with what is waited for.
+async fn look<'a>(
+    cluster: &Cluster,
+    objects: &[&'a (Resource, ObjectKey)],
+) -> Result<Vec<(&'a (Resource, ObjectKey), (ObjectKey, String))>, WaitError> {
+    let ask = async |it: &'a (Resource, ObjectKey)| {
+        let (resource, key) = it;
+        let why = match cluster.get(resource, key.namespace.as_deref(), &key.name).await {
+            Err(error) if error.is_passing() => error.to_string(),
+            Err(error) => return Err(WaitError::Blind(error)),
+            // A Job that has ended may be cleaned away at once.
+            Ok(None) if key.kind.is("batch", "Job") => return Ok(None),
+            Ok(None) => "is not there".to_owned(),
+            Ok(Some(found)) => match readiness(&found) {
+                Readiness::Ready => return Ok(None),
+                Readiness::Failed(why) => return Err(WaitError::Failed { key: key.clone(), why }),
+                Readiness::Waiting(why) => why,
+            },
+        };
+        Ok(Some((it, (key.clone(), why))))
+    };
+    let looked = stream::iter(objects.iter().copied()).map(ask).buffered(AT_ONCE);
+    looked.try_filter_map(async |it| Ok(it)).try_collect().await
 }
 
 impl fmt::Display for Progress<'_> {

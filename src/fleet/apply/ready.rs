@@ -71,14 +71,15 @@ fn deployment(object: &Object) -> Readiness {
     {
         return Waiting(format!("can't make its pods: {message}"));
     }
-    if object.at("/spec/paused") == Some(&Value::Bool(true)) {
-        return Waiting("is paused".to_owned());
-    }
+    let is_paused = object.at("/spec/paused") == Some(&Value::Bool(true));
     let wanted = object.number("/spec/replicas").unwrap_or(1);
     let count = |pointer: &str| object.number(pointer).unwrap_or(0);
     let (updated, all) = (count("/status/updatedReplicas"), count("/status/replicas"));
     let available = count("/status/availableReplicas");
-    if updated < wanted {
+    if is_paused && available >= wanted {
+        // Somebody wants its old state to go on.
+        Ready
+    } else if updated < wanted {
         Waiting(format!("{updated} of {wanted} replicas are of the newest state"))
     } else if all > updated {
         Waiting(format!("{} old replicas are still there", all - updated))

@@ -93,7 +93,7 @@ impl Apis {
             for it in group.get("versions").and_then(Value::as_array).into_iter().flatten() {
                 let Some(version) = it.get("version").and_then(Value::as_str) else { continue };
                 if it.get("freshness").and_then(Value::as_str) == Some("Stale") {
-                    self.broken(&format!("{name}/{version}"), "its server does not answer");
+                    self.note_broken(&format!("{name}/{version}"), "its server does not answer");
                 }
                 self.preferred.entry(name.to_owned()).or_default().push(version.to_owned());
                 for it in it.get("resources").and_then(Value::as_array).into_iter().flatten() {
@@ -111,8 +111,20 @@ impl Apis {
     }
 
     /// Notes that a version of a group couldn't be asked.
-    pub fn broken(&mut self, api_version: &str, why: &str) {
+    pub fn note_broken(&mut self, api_version: &str, why: &str) {
         self.broken.insert(api_version.to_owned(), why.to_owned());
+    }
+
+    /// What the server couldn't say of itself: which versions of groups, and why; none where it told everything.
+    pub fn incomplete(&self) -> Option<String> {
+        let told = self.broken.iter().map(|(api_version, why)| format!("{api_version}: {why}"));
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    /// Whether nothing is known to be served.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
     }
 
     /// How an object's kind is served in the version that it is written in.

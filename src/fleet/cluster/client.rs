@@ -5,18 +5,30 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{Request, header};
 use jiff::{SignedDuration, Timestamp};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::access::Access;
 use super::{Apis, ClusterError, credential};
 
 /// How long a request may take as a whole.
 const REQUEST: Duration = Duration::from_secs(20);
+/// How long the list of what is in one group may take; some are answered by servers of their own.
+const GROUP: Duration = Duration::from_secs(5);
+/// Requests to one cluster at the same time: quick over a long way, and no burden for its server.
+pub const AT_ONCE: usize = 16;
+/// The pauses between tries of a question that a server is too busy for.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 /// How long before its end a credential is renewed.
 const EARLY: SignedDuration = SignedDuration::from_secs(30);
 /// How long a connection may take to come about.
@@ -155,18 +167,28 @@ impl Cluster {
                 _ => paths.extend(apis.groups(&answer)),
             }
         }
-        let answers = futures_util::future::join_all(paths.iter().map(|it| self.json(it))).await;
+        // The server of a group of its own may hang; the others are told all the same.
+        let ask = async |path: &String| match timeout(GROUP, self.json(path)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ClusterError::Silent(GROUP)),
+        };
+        let answers =
+            stream::iter(paths.iter()).map(ask).buffered(AT_ONCE).collect::<Vec<_>>().await;
+        let mut last = None;
         for (path, answer) in paths.iter().zip(answers) {
             match answer {
                 Ok(document) => apis.version(&document),
-                Err(error) if error.is_about_the_cluster() => return Err(error),
                 Err(error) => {
                     let api_version = path.trim_start_matches("/apis/").trim_start_matches("/api/");
-                    apis.broken(api_version, &error.to_string());
+                    apis.note_broken(api_version, &error.to_string());
+                    last = Some(error);
                 }
             }
         }
-        Ok(apis)
+        match last {
+            Some(error) if apis.is_empty() => Err(error),
+            _ => Ok(apis),
+        }
     }
 
     /// Which of these one may not do.
@@ -181,14 +203,26 @@ impl Cluster {
             let answer: Value = self.send(request.body(body).map_err(unsendable)?).await?;
             Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default())
         };
-        let allowed = futures_util::future::try_join_all(wanted.iter().map(ask)).await?;
+        let allowed: Vec<bool> =
+            stream::iter(wanted.iter()).map(ask).buffered(AT_ONCE).try_collect().await?;
         let refused = wanted.iter().zip(allowed).filter(|it| !it.1);
         Ok(refused.map(|it| it.0.clone()).collect())
     }
 
     /// The JSON at a path.
     pub(super) async fn json(&self, path: &str) -> Result<Value, ClusterError> {
-        self.send(get(path, "application/json")?).await
+        self.ask(get(path, "application/json")?).await
+    }
+
+    /// Sends what changes nothing; again, a little later, while the server is too busy for it.
+    pub(super) async fn ask(&self, request: Request<Vec<u8>>) -> Result<Value, ClusterError> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            match (self.send(request.clone()).await, pauses.next()) {
+                (Err(ClusterError::Unavailable(_)), Some(pause)) => sleep(*pause).await,
+                (answer, _) => return answer,
+            }
+        }
     }
 
     /// Sends a request and reads its answer, within the time limit; once more with a new credential where the old one isn't taken.

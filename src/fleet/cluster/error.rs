@@ -34,6 +34,9 @@ pub enum ClusterError {
     /// It doesn't know who asks: a token or a certificate that is wrong or has expired.
     #[error("does not take the credential: {0}; it may have expired, renew it in the kubeconfig")]
     Unauthorized(String),
+    /// Two sites are one cluster.
+    #[error("is that of site {0} too; name the kubeconfig of this site's own")]
+    Shared(String),
     /// It knows who asks, who may not.
     #[error("forbids it: {message}{}", lacking(.missing))]
     Forbidden {
@@ -46,7 +49,7 @@ pub enum ClusterError {
     #[error("has no such thing: {0}")]
     NotFound(String),
     /// Fields belong to others.
-    #[error("{}", conflicts(.0))]
+    #[error("has it from others in part: {}", conflicts(.0))]
     Conflicts(Vec<Conflict>),
     /// What was read meanwhile changed, or exists already.
     #[error("has changed meanwhile: {0}")]
@@ -92,6 +95,7 @@ impl ClusterError {
                 | Self::Silent(_)
                 | Self::WrongCluster { .. }
                 | Self::Unauthorized(_)
+                | Self::Shared(_)
         )
     }
 
@@ -100,7 +104,7 @@ impl ClusterError {
         match self {
             Self::Kubeconfig(_) => "no way",
             Self::Unreachable(_) | Self::Silent(_) => "unreachable",
-            Self::WrongCluster { .. } => "wrong cluster",
+            Self::WrongCluster { .. } | Self::Shared(_) => "wrong cluster",
             Self::Unauthorized(_) => "unauthorized",
             Self::Forbidden { .. } => "forbidden",
             Self::NotFound(_) => "not found",
@@ -150,7 +154,7 @@ fn of_status(status: &Status) -> ClusterError {
                 false => ClusterError::Conflicts(conflicts),
             }
         }
-        429 | 500 | 502..=504 => ClusterError::Unavailable(message),
+        410 | 429 | 500 | 502..=504 => ClusterError::Unavailable(message),
         _ => ClusterError::Refused(message),
     }
 }
@@ -229,7 +233,7 @@ mod tests {
         );
         assert_eq!(
             error.to_string(),
-            ".spec.replicas belongs to \"eve\" using apps/v1; take it out of the source, or force it"
+            "has it from others in part: .spec.replicas belongs to \"eve\" using apps/v1; take it out of the source, or force it"
         );
     }
 }

@@ -10,6 +10,6 @@ mod request;
 
 pub use access::{Access, Verb};
 pub use apis::{Apis, NotServed, Resource};
-pub use client::{Cluster, Reach, Version};
+pub use client::{AT_ONCE, Cluster, Reach, Version};
 pub use error::{ClusterError, Conflict};
 pub use request::{Apply, Deletion};

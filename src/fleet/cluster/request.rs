@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::unsendable;
 use super::{Cluster, ClusterError, Resource};
-use crate::fleet::object::Object;
+use crate::fleet::object::{Object, PART_OF};
 
 /// Objects to a page of a list.
 const PAGE: usize = 500;
@@ -28,6 +28,8 @@ pub struct Deletion {
     pub uid: String,
     /// Its version when it was looked at.
     pub resource_version: String,
+    /// The set that it says it belongs to.
+    pub set: Option<String>,
 }
 
 impl Cluster {
@@ -119,7 +121,7 @@ impl Cluster {
         let query = query(&[
             ("fieldManager", how.manager),
             ("force", if how.force { "true" } else { "false" }),
-            // From 1.25 on; older servers drop unknown fields silently.
+            // From 1.25 on; older servers drop unknown fields of custom resources silently.
             ("fieldValidation", "Strict"),
             ("dryRun", if how.dry_run { "All" } else { "" }),
         ]);
@@ -127,7 +129,22 @@ impl Cluster {
         let body = serde_json::to_vec(wanted.json()).map_err(unreadable)?;
         let request =
             Request::patch(path).header(header::CONTENT_TYPE, "application/apply-patch+yaml");
-        object(self.send(request.body(body).map_err(unsendable)?).await?)
+        let request = request.body(body).map_err(unsendable)?;
+        object(if how.dry_run { self.ask(request).await? } else { self.send(request).await? })
+    }
+
+    /// Makes an object as it stands. It being there already is fine.
+    ///
+    /// # Errors
+    /// When the server doesn't take it.
+    pub async fn create(&self, resource: &Resource, wanted: &Object) -> Result<(), ClusterError> {
+        let body = serde_json::to_vec(wanted.json()).map_err(unreadable)?;
+        let request = Request::post(resource.path(wanted.namespace()));
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        match self.send(request.body(body).map_err(unsendable)?).await {
+            Ok(_) | Err(ClusterError::Changed(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Changes an object by a JSON patch (RFC 6902), whose first operation should test what it builds on.
@@ -183,7 +200,11 @@ impl Deletion {
         let text = |pointer: &str| {
             object.at(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
-        Self { uid: text("/metadata/uid"), resource_version: text("/metadata/resourceVersion") }
+        Self {
+            uid: text("/metadata/uid"),
+            resource_version: text("/metadata/resourceVersion"),
+            set: object.label(PART_OF).map(str::to_owned),
+        }
     }
 }
 

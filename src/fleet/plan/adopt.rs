@@ -30,9 +30,16 @@ pub fn adoption(live: &Object, others: &[String]) -> Option<Adoption> {
     };
     let is_ours = |it: &Value| text(it, "manager") == MANAGER && text(it, "operation") == "Apply";
     let entries = live.items("/metadata/managedFields");
+    let first = entries.iter().find(|it| is_old(it))?;
+    let ours = entries.iter().find(|it| is_ours(it));
+    // Fields of one version of an API mean nothing in another.
+    let version = text(ours.unwrap_or(first), "apiVersion");
+    let is_old = |it: &Value| is_old(it) && text(it, "apiVersion") == version;
     let old: Vec<&Value> = entries.iter().filter(|it| is_old(it)).collect();
-    let first = *old.first()?;
-    let mut ours = match entries.iter().find(|it| is_ours(it)) {
+    if old.is_empty() {
+        return None;
+    }
+    let mut ours = match ours {
         Some(ours) => ours.clone(),
         None => {
             let mut ours = first.clone();

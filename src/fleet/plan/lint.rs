@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{ApplySet, PART_OF};
@@ -28,6 +30,8 @@ pub struct Wanted {
     pub manifest: Manifest,
     /// How the cluster serves its kind.
     pub resource: Resource,
+    /// Whether an autoscaler of the set says how many replicas it has.
+    pub scaled: bool,
 }
 
 /// What is wrong with a manifest, or doubtful.
@@ -83,10 +87,10 @@ pub fn prepare(
             }
             _ => {}
         }
-        if object.name().contains(['/', '%', '?', '#'])
-            || object.name().contains(char::is_whitespace)
-        {
-            complain(&object, "has a name that no object can have".to_owned());
+        let is_no_name =
+            |it: &str| it.contains(['/', '%', '?', '#']) || it.contains(char::is_whitespace);
+        if is_no_name(object.name()) || object.namespace().is_some_and(is_no_name) {
+            complain(&object, "has a name or a namespace that no object can have".to_owned());
         }
         if let Some(other) = object.label(PART_OF)
             && other != set.id()
@@ -105,13 +109,45 @@ pub fn prepare(
         first.insert(object.key(), origin.clone());
         SERVERS_OWN.iter().for_each(|path| drop(object.remove(path)));
         write_protocols_out(&mut object);
-        if scaled.contains(&object.key()) {
+        let scaled = scaled.contains(&object.key());
+        if scaled {
             object.remove(&["spec", "replicas"]);
         }
+        if object.key().kind.is("", "Secret")
+            && let Err(why) = encode(&mut object)
+        {
+            complain(&object, why);
+        }
         object.set_label(PART_OF, &set.id());
-        wanted.push(Wanted { resource: resource.clone(), manifest: Manifest { object, origin } });
+        let manifest = Manifest { object, origin: origin.clone() };
+        wanted.push(Wanted { resource: resource.clone(), manifest, scaled });
     }
     if complaints.is_empty() { Ok(wanted) } else { Err(complaints) }
+}
+
+/// The kinds that manifests define themselves, as `group/version/Kind`.
+pub fn defined(manifests: &[Manifest]) -> Vec<String> {
+    definitions(manifests)
+        .iter()
+        .map(|it| format!("{}/{}", it.api_version(), it.kind.kind))
+        .collect()
+}
+
+/// Moves a Secret's `stringData` into its `data`. Servers do it too, but then nobody owns what it came to: a key that leaves the source
+/// would stay (kubernetes/kubernetes#70281).
+fn encode(secret: &mut Object) -> Result<(), String> {
+    let text = |key: &str, value: &Value| {
+        value.as_str().map(str::to_owned).ok_or_else(|| format!("has no text in {key}; quote it"))
+    };
+    if let Some(Value::Object(data)) = secret.at("/data") {
+        data.iter().try_for_each(|(key, value)| text(&format!("data.{key}"), value).map(drop))?;
+    }
+    let Some(Value::Object(written)) = secret.remove(&["stringData"]) else { return Ok(()) };
+    for (key, value) in &written {
+        let value = text(&format!("stringData.{key}"), value)?;
+        secret.set(&["data", key], STANDARD.encode(value).into());
+    }
+    Ok(())
 }
 
 fn serves(resource: &Resource, object: &Object) -> bool {
@@ -207,6 +243,7 @@ mod tests {
         let mut apis = Apis::default();
         for (api_version, kind, plural, namespaced) in [
             ("v1", "Service", "services", true),
+            ("v1", "Secret", "secrets", true),
             ("v1", "Namespace", "namespaces", false),
             ("apps/v1", "Deployment", "deployments", true),
             ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", true),
@@ -257,7 +294,7 @@ mod tests {
                 "all.yaml:1: Deployment web: the cluster does not serve Deployment of extensions/v1beta1; write apps/v1",
                 "all.yaml:2: Namespace m/n: belongs to the whole cluster; take out its namespace m",
                 "all.yaml:4: Deployment shop/web: is written twice, the first time at all.yaml:3; keep one of them",
-                "all.yaml:5: Service shop/a/b: has a name that no object can have",
+                "all.yaml:5: Service shop/a/b: has a name or a namespace that no object can have",
             ]
         );
     }
@@ -293,6 +330,21 @@ mod tests {
             (wanted[1].resource.plural.as_str(), wanted[1].resource.namespaced),
             ("things", true)
         );
+    }
+
+    #[test]
+    fn secrets_are_encoded_before_a_server_does_it() {
+        let secret = |more: Value| {
+            let mut json = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}});
+            json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json
+        };
+        let wanted = prepared(&[secret(json!({"data": {"a": "YQ=="}, "stringData": {"b": "b"}}))]);
+        let object = &wanted.unwrap()[0].manifest.object;
+        assert_eq!(object.at("/data"), Some(&json!({"a": "YQ==", "b": "Yg=="})));
+        assert_eq!(object.at("/stringData"), None);
+        let why = prepared(&[secret(json!({"stringData": {"pin": 12345}}))]).unwrap_err();
+        assert_eq!(why, ["all.yaml:1: Secret shop/s: has no text in stringData.pin; quote it"]);
     }
 
     #[test]

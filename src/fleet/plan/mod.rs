@@ -2,6 +2,7 @@
 
 mod adopt;
 mod diff;
+mod digest;
 mod lint;
 mod order;
 mod planner;
@@ -12,12 +13,16 @@ mod step;
 
 pub use adopt::{Adoption, adoption};
 pub use diff::{FieldChange, changes};
-pub use lint::{Complaint, Wanted, prepare};
+use digest::digest;
+pub use lint::{Complaint, Wanted, defined, prepare};
 pub use order::{Phase, place};
+pub use planner::belongs_elsewhere;
 pub use planner::{Forced, Observation, Observed, Plan, Proposed, Refusal, Stays, plan};
 pub use prune::{KEPT, Pruning};
 pub use seen::{Mask, bare, masked, own_fields};
-pub use set::{ApplySet, PART_OF, ParentError, Scope};
+pub use set::{ApplySet, ParentError, Scope};
+
+pub use super::object::PART_OF;
 pub use step::{Action, Step};
 
 /// The field manager: whose fields it is that the companion applies.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use ring::digest::{Context, SHA256};
-use serde_json::Value;
-
 use super::prune::{other_tool, stays};
-use super::{Action, ApplySet, Phase, Pruning, Scope, Step, Wanted, bare, own_fields, place};
+use super::{
+    Action, ApplySet, HANDOVER, Phase, Pruning, Scope, Step, Wanted, bare, digest, own_fields,
+    place,
+};
 use crate::fleet::cluster::{Conflict, Deletion, Resource};
 use crate::fleet::object::{Object, ObjectKey};
 
@@ -49,6 +49,8 @@ pub struct Observed {
     pub objects: Vec<Observation>,
     /// The members that were found, wanted or not.
     pub members: Vec<(Resource, Object)>,
+    /// Why there may be more of them: what the server couldn't say of itself. Nothing is removed then.
+    pub incomplete: Option<String>,
 }
 
 /// Fields that are taken over from other managers: `.spec.replicas`. Those of lists too, as the server writes them.
@@ -95,7 +97,7 @@ pub fn plan(observed: &Observed, pruning: &Pruning, forced: &Forced) -> Plan {
     let mut plan = Plan::default();
     if let Some(resource) = &observed.missing_namespace {
         let wanted = Object::named("v1", "Namespace", None, &observed.set.namespace);
-        plan.push(resource, wanted.key(), Action::Create { wanted, after: None });
+        plan.push(resource, wanted.key(), Action::CreateNamespace { wanted });
     }
     for observation in &observed.objects {
         plan.consider(observation, &observed.set, forced);
@@ -103,7 +105,7 @@ pub fn plan(observed: &Observed, pruning: &Pruning, forced: &Forced) -> Plan {
     let gone = plan.prune(observed, pruning);
     plan.record(observed, &gone);
     plan.order();
-    plan.digest = plan.digest_of(observed);
+    plan.digest = digest(&observed.cluster, &plan.steps);
     plan
 }
 
@@ -123,7 +125,7 @@ impl Plan {
     }
 
     fn consider(&mut self, observation: &Observation, set: &ApplySet, forced: &Forced) {
-        let Observation { wanted: Wanted { manifest, resource }, live, proposed } = observation;
+        let Observation { wanted: Wanted { manifest, resource, .. }, live, proposed } = observation;
         let (wanted, key) = (&manifest.object, manifest.object.key());
         if let Some(why) = live.as_ref().and_then(|it| belongs_elsewhere(it, set)) {
             let why =
@@ -145,15 +147,17 @@ impl Plan {
                 self.push(resource, key, Action::Create { wanted: wanted.clone(), after: None });
             }
             (Some(live), Proposed::Would(after)) => {
-                self.change(resource, wanted, live, after, Vec::new());
+                self.change(observation, live, after, Vec::new());
             }
             (live, Proposed::Conflicts(conflicts, after)) => {
-                let is_forced = |it: &&Conflict| forced.0.contains(&it.field);
+                // What was handed over, and comes back into the source, is ours to take.
+                let was_ours = |it: &Conflict| it.manager.starts_with(&format!("\"{HANDOVER}\""));
+                let is_forced = |it: &&Conflict| was_ours(it) || forced.0.contains(&it.field);
                 let left: Vec<String> =
                     conflicts.iter().filter(|it| !is_forced(it)).map(ToString::to_string).collect();
                 match live {
                     Some(live) if left.is_empty() => {
-                        self.change(resource, wanted, live, after, conflicts.clone());
+                        self.change(observation, live, after, conflicts.clone());
                     }
                     live => {
                         let why = format!(
@@ -172,18 +176,19 @@ impl Plan {
 
     fn change(
         &mut self,
-        resource: &Resource,
-        wanted: &Object,
+        observation: &Observation,
         live: &Object,
         after: &Object,
         taken: Vec<Conflict>,
     ) {
+        let Wanted { manifest, resource, scaled } = &observation.wanted;
+        let wanted = &manifest.object;
         let is_same = bare(live) == bare(after) && own_fields(live) == own_fields(after);
         if is_same && taken.is_empty() {
             self.unchanged += 1;
             return;
         }
-        if let Some(handover) = handover(wanted, live) {
+        if let Some(handover) = handover(wanted, live).filter(|_| *scaled) {
             self.push(resource, wanted.key(), Action::HandOver { wanted: handover });
         }
         let (wanted, before, after) = (wanted.clone(), live.clone(), after.clone());
@@ -206,9 +211,12 @@ impl Plan {
                 continue;
             }
             let key = live.key();
-            let why = match wanted.is_empty() {
-                true => Some("the source renders nothing, which prunes nothing".to_owned()),
-                false => stays(live, pruning),
+            let why = match (&observed.incomplete, wanted.is_empty()) {
+                (Some(why), _) => {
+                    Some(format!("the cluster does not tell all that it serves: {why}"))
+                }
+                (None, true) => Some("the source renders nothing, which prunes nothing".to_owned()),
+                (None, false) => stays(live, pruning),
             };
             if let Some(why) = why {
                 self.stays.push(Stays { key, why });
@@ -238,6 +246,8 @@ impl Plan {
         let during = Scope::of(wanted.clone().chain(members)).without(&observed.set.namespace);
         let after = Scope::of(wanted.chain(staying)).without(&observed.set.namespace);
         let during = noted.iter().fold(during, |all, it| all.joined(it));
+        // Where members may be that nobody sees now, is not forgotten.
+        let after = if observed.incomplete.is_some() { during.clone() } else { after };
         let key = observed.set.parent(&after).key();
         let mut record = |phase: Phase, scope: &Scope| {
             let action = Action::Record { wanted: observed.set.parent(scope) };
@@ -271,38 +281,15 @@ impl Plan {
             order.then_with(|| a.key.cmp(&b.key)).then_with(|| one.2.cmp(&other.2))
         });
     }
-
-    fn digest_of(&self, observed: &Observed) -> String {
-        let mut context = Context::new(&SHA256);
-        let mut add = |text: &str| {
-            context.update(&text.len().to_be_bytes());
-            context.update(text.as_bytes());
-        };
-        add(&observed.cluster);
-        for step in &self.steps {
-            add(&format!("{} {}", step.action, step.key));
-            let (before, wanted) = match &step.action {
-                Action::Create { wanted, .. }
-                | Action::HandOver { wanted }
-                | Action::Record { wanted } => (None, Some(wanted)),
-                Action::Change { wanted, before, .. } => (Some(before), Some(wanted)),
-                Action::Delete { before, .. } => (Some(before), None),
-            };
-            for object in [before, wanted].into_iter().flatten() {
-                add(&Value::Object(bare(object)).to_string());
-            }
-        }
-        let digest = context.finish();
-        digest.as_ref().iter().map(|it| format!("{it:02x}")).collect()
-    }
 }
 
-/// Whose an object is, if not this set's.
-fn belongs_elsewhere(live: &Object, set: &ApplySet) -> Option<String> {
+/// Whose an object is, if not this set's or anybody's.
+pub fn belongs_elsewhere(live: &Object, set: &ApplySet) -> Option<String> {
     if set.has(live) {
         return None;
     }
-    let other = live.label(super::PART_OF).map(|it| format!("another set has it ({it})"));
+    let other = live.label(super::PART_OF).filter(|it| *it != set.id());
+    let other = other.map(|it| format!("another set has it ({it})"));
     other.or_else(|| other_tool(live))
 }
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::fleet::object::{GroupKind, Manifest, Origin};
@@ -44,6 +44,7 @@ fn stored(wanted: &Object, fields: &Value) -> Object {
 fn wanted(object: &Object) -> Wanted {
     Wanted {
         resource: resource(object.api_version(), object.kind()),
+        scaled: object.kind() == "Deployment",
         manifest: Manifest {
             object: object.clone(),
             origin: Origin { from: Arc::new(PathBuf::from("web.yaml")), line: Some(1) },
@@ -79,6 +80,7 @@ fn observed(objects: Vec<Observation>) -> Observed {
         missing_namespace: None,
         objects,
         members,
+        incomplete: None,
     }
 }
 
@@ -183,6 +185,49 @@ fn what_nobody_wants_any_more_goes_the_other_way_round() {
             "record ConfigMap shop/farol-ratings",
             "stays PersistentVolumeClaim shop/data: a PersistentVolumeClaim is only removed where `prune.also` names the kind",
         ]
+    );
+}
+
+#[test]
+fn nothing_goes_and_nothing_is_forgotten_while_the_server_does_not_tell_all() {
+    let (keep, old) = (object("v1", "Service", "keep"), object("v1", "ConfigMap", "old"));
+    let live = stored(&keep, &json!({}));
+    let mut observed = observed(vec![existing(&keep, &live, &live)]);
+    observed.members.push((resource("v1", "ConfigMap"), stored(&old, &json!({}))));
+    let gone = Object::named("example.org/v1", "Thing", Some("shop"), "unseen");
+    let kinds = observed.members.iter().map(|it| &it.1).chain([&gone]);
+    observed.parent.1 = Some(set().parent(&Scope::of(kinds).without("shop")));
+    observed.incomplete = Some("example.org/v1: away".to_owned());
+    assert_eq!(
+        told(&observed),
+        [
+            "stays ConfigMap shop/old: the cluster does not tell all that it serves: example.org/v1: away"
+        ]
+    );
+}
+
+#[test]
+fn replicas_that_come_back_into_the_source_are_taken_back() {
+    let mut web = object("apps/v1", "Deployment", "web");
+    web.set(&["spec", "replicas"], 3.into());
+    let live = stored(&web, &json!({}));
+    let mut observation = existing(&web, &live, &live);
+    let field = ".spec.replicas".to_owned();
+    let ours = Conflict { manager: "\"farol-handover\" using apps/v1".to_owned(), field };
+    observation.proposed = Proposed::Conflicts(vec![ours], Box::new(live));
+    assert_eq!(told(&observed(vec![observation])), ["change Deployment shop/web"]);
+}
+
+#[test]
+fn only_an_autoscaler_is_handed_replicas() {
+    let web = object("apps/v1", "StatefulSet", "db");
+    let mut with = web.clone();
+    with.set(&["spec", "replicas"], 4.into());
+    let live = stored(&with, &json!({"f:spec": {"f:replicas": {}}}));
+    let after = stored(&web, &json!({"f:spec": {}}));
+    assert_eq!(
+        told(&observed(vec![existing(&web, &live, &after)])),
+        ["change StatefulSet shop/db"]
     );
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::MANAGER;
+use super::{HANDOVER, MANAGER};
 use crate::fleet::object::Object;
 
 /// Kinds that take with them what can't be made again. They stay unless the app says otherwise.
@@ -68,7 +68,7 @@ fn other_applier(object: &Object) -> Option<String> {
     let managers = object.items("/metadata/managedFields").iter();
     let mut appliers =
         managers.filter(|it| text(it, "operation") == "Apply").map(|it| text(it, "manager"));
-    let other = appliers.find(|it| !it.starts_with(MANAGER))?;
+    let other = appliers.find(|it| ![MANAGER, HANDOVER].contains(&it.as_str()))?;
     Some(format!("{other} applies it too"))
 }
 

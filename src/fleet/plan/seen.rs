@@ -23,19 +23,52 @@ const NOTES: [&str; 2] =
 
 /// What values of Secrets are shown by: a hash under a key that lasts for as long as what is compared, so that it shows whether they differ
 /// and nobody can try out short ones.
-pub struct Mask(hmac::Key);
+#[derive(Clone)]
+pub struct Mask {
+    key: hmac::Key,
+    /// Texts that are hidden wherever they stand.
+    secrets: Vec<String>,
+}
 
 impl Mask {
     /// A mask under this key.
     pub fn new(key: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), secrets: Vec::new() }
+    }
+
+    /// The same, that also hides these texts wherever they stand. Very short ones would hide half of everything, and are left.
+    pub fn hiding(&self, secrets: &[String]) -> Self {
+        let secrets = secrets.iter().filter(|it| it.chars().count() >= 4).cloned().collect();
+        Self { key: self.key.clone(), secrets }
+    }
+
+    /// A text without secrets.
+    pub fn text(&self, text: &str) -> String {
+        let hide = |text: String, secret: &String| match text.contains(secret.as_str()) {
+            true => text.replace(secret.as_str(), &self.tag(secret)),
+            false => text,
+        };
+        self.secrets.iter().fold(text.to_owned(), hide)
+    }
+
+    fn texts(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.text(text),
+            Value::Array(items) => items.iter_mut().for_each(|it| self.texts(it)),
+            Value::Object(map) => map.values_mut().for_each(|it| self.texts(it)),
+            _ => {}
+        }
     }
 
     fn hide(&self, value: &Value) -> Value {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let tag = hmac::sign(&self.0, text.as_bytes());
+        Value::String(self.tag(&text))
+    }
+
+    fn tag(&self, text: &str) -> String {
+        let tag = hmac::sign(&self.key, text.as_bytes());
         let hex: String = tag.as_ref().iter().take(4).map(|it| format!("{it:02x}")).collect();
-        Value::String(format!("(secret {hex})"))
+        format!("(secret {hex})")
     }
 }
 
@@ -65,6 +98,9 @@ pub fn masked(object: &Object, mask: &Mask) -> Map<String, Value> {
                 values.values_mut().for_each(|it| *it = mask.hide(it));
             }
         }
+    }
+    if !mask.secrets.is_empty() {
+        json.values_mut().for_each(|it| mask.texts(it));
     }
     json
 }
@@ -104,5 +140,13 @@ mod tests {
         assert!(!secret("c2VjcmV0").contains("c2VjcmV0"));
         assert_eq!(secret("c2VjcmV0"), secret("c2VjcmV0"));
         assert_ne!(secret("c2VjcmV0"), secret("b3RoZXI="));
+    }
+
+    #[test]
+    fn secrets_of_values_are_hidden_wherever_a_chart_puts_them() {
+        let json = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"url": "https://u:hunter2@h"}});
+        let mask = Mask::new(&[7; 32]).hiding(&["hunter2".to_owned(), "u".to_owned()]);
+        let shown = Value::Object(masked(&Object::new(json).unwrap(), &mask)).to_string();
+        assert!(shown.contains("https://u:(secret ") && !shown.contains("hunter2"), "{shown}");
     }
 }

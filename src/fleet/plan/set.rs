@@ -6,12 +6,11 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::fleet::object::{GroupKind, Object};
+use super::own_fields;
+use crate::fleet::object::{GroupKind, Object, PART_OF};
 
-/// The label of members, with the set's ID.
-pub const PART_OF: &str = "applyset.kubernetes.io/part-of";
 /// The label of the parent, with the set's ID.
 const ID: &str = "applyset.kubernetes.io/id";
 const TOOLING: &str = "applyset.kubernetes.io/tooling";
@@ -66,9 +65,14 @@ impl ApplySet {
         format!("{PART_OF}={}", self.id())
     }
 
-    /// Whether an object is a member.
+    /// Whether an object is a member: it has the label, and has it from us. Controllers copy labels to what they make of an object, and
+    /// people copy objects.
     pub fn has(&self, object: &Object) -> bool {
-        object.label(PART_OF) == Some(&self.id())
+        let is_ours = |it: &Value| {
+            it.pointer("/f:metadata/f:labels")
+                .is_some_and(|it| it.get(format!("f:{PART_OF}")).is_some())
+        };
+        object.label(PART_OF) == Some(&self.id()) && own_fields(object).is_some_and(is_ours)
     }
 
     /// The parent, where members may be in this scope.
@@ -151,8 +155,7 @@ mod tests {
     fn the_id_is_that_of_the_specification() {
         // printf %s farol-ratings.shop.ConfigMap. | sha256sum, then base64url without padding.
         let id = set().id();
-        assert!(id.starts_with("applyset-") && id.ends_with("-v1"), "{id}");
-        assert_eq!(id.len(), "applyset-".len() + 43 + "-v1".len());
+        assert_eq!(id, "applyset-6hn34BqqJIwNEnNOl_IBgtfwnvZAj6cOuwl1iqorXlw-v1");
         assert!(id.len() <= 63, "a label's value");
     }
 

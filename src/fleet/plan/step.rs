@@ -18,6 +18,11 @@ pub enum Action {
         /// What comes of it, where the server could say.
         after: Option<Object>,
     },
+    /// The namespace of everything is made, with nothing in it that another app, or somebody else, may want otherwise.
+    CreateNamespace {
+        /// What is made, if it isn't there.
+        wanted: Object,
+    },
     /// It is changed.
     Change {
         /// What is applied.
@@ -31,7 +36,7 @@ pub enum Action {
     },
     /// Its number of replicas is kept as it is while it passes to an autoscaler: without, it would fall to 1.
     HandOver {
-        /// What is applied by [`HANDOVER`](super::HANDOVER).
+        /// What is applied by [`HANDOVER`](super::HANDOVER), with as many replicas as there are then.
         wanted: Object,
     },
     /// It is removed.
@@ -67,6 +72,7 @@ impl Step {
         let whole = |it: &Object| Some(Value::Object(masked(it, mask)));
         let all = |before, after| vec![FieldChange { path: String::new(), before, after }];
         match &self.action {
+            Action::CreateNamespace { wanted } => all(None, whole(wanted)),
             Action::Create { wanted, after } => all(None, whole(after.as_ref().unwrap_or(wanted))),
             Action::Change { before, after, .. } => {
                 changes(&masked(before, mask), &masked(after, mask))
@@ -81,7 +87,7 @@ impl fmt::Display for Action {
     /// "create", "change", …
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Create { .. } => "create",
+            Self::Create { .. } | Self::CreateNamespace { .. } => "create",
             Self::Change { .. } => "change",
             Self::HandOver { .. } => "hand over",
             Self::Delete { .. } => "delete",
