@@ -1,12 +1,14 @@
 //! The description as custom resources of the group `farol.dev`: what a file has under a name is an object of that name. A
 //! server holds them to the schemas of the same types; what an old one doesn't know of these (CEL) Farol checks itself.
+#![allow(clippy::duplicated_attributes, reason = "printed columns have the same keys each")]
+
+use std::borrow::Cow;
+use std::path::Path;
 
 use kube::{CustomResource, ResourceExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
-use std::path::Path;
 
 use super::text::Span;
 use super::{App, Fleet, read, schema};

@@ -112,6 +112,7 @@ pub(super) fn for_servers(schema: &mut Schema) {
 }
 
 /// The schema with the keys in the order of the types, for people.
+#[cfg(test)]
 pub(super) fn in_order() -> Value {
     generator(|it| it.with_transform(RecursiveTransform(without_null))).to_value()
 }
