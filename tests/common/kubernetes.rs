@@ -349,7 +349,7 @@ impl Cluster {
         self.writes_of("farol")
     }
 
-    /// Who writes what kubelets and load balancers would.
+    /// Who writes what kubelets and load balancers would, and what controllers would if they have not been started by now.
     pub(crate) fn puppet(&self) -> Puppet {
         Puppet::new(self.api.called("puppet"), self.controllers.is_some())
     }
