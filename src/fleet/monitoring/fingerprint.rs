@@ -105,10 +105,8 @@ fn canonical(object: &Object) -> String {
 /// Takes away what is at a path, if it is so.
 fn remove(value: &mut Value, path: &[&str], is_so: &impl Fn(&Value) -> bool) {
     match (value, path) {
-        (Value::Object(map), [last]) => {
-            if map.get(*last).is_some_and(is_so) {
-                map.shift_remove(*last);
-            }
+        (Value::Object(map), [last]) if map.get(*last).is_some_and(is_so) => {
+            map.shift_remove(*last);
         }
         (Value::Object(map), [first, rest @ ..]) => {
             if let Some(next) = map.get_mut(*first) {
