@@ -33,6 +33,7 @@ pub(in crate::store) fn memory() -> Memory {
     let kept = |profile, endpoint, known, timeline: &Arc<Timeline>| Kept {
         key: key(profile, endpoint),
         known,
+        discovered: None,
         timeline: timeline.clone(),
     };
     let never = Arc::default();
