@@ -1,7 +1,7 @@
 //! Farol, a global traffic manager: authoritative DNS that answers with endpoints that are healthy and wanted.
 //!
 //! Dependencies between modules run one way, in rows (`tests/tidy.rs` holds them): [`model`], then [`health`] and
-//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`settings`], [`supervision`] and [`tls`]; [`dns`], [`import`],
+//! [`routing`], then [`snapshot`] (the pure core so far); [`clock`], [`metrics`], [`program`], [`settings`], [`supervision`] and [`tls`]; [`dns`], [`import`],
 //! [`probe`], [`resolve`], [`store`] and [`traffic`]; [`control`]; [`fleet`]; [`api`]; [`cli`].
 
 pub mod api;
@@ -15,6 +15,7 @@ pub mod import;
 pub mod metrics;
 pub mod model;
 pub mod probe;
+pub mod program;
 pub mod resolve;
 pub mod routing;
 pub mod settings;

@@ -9,7 +9,7 @@ const ROWS: [&[&str]; 10] = [
     &["model"],
     &["health", "routing"],
     &["snapshot"],
-    &["clock", "metrics", "settings", "supervision", "tls"],
+    &["clock", "metrics", "program", "settings", "supervision", "tls"],
     &["dns", "import", "probe", "resolve", "store", "traffic"],
     &["control"],
     &["fleet"],

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::object::{Object, ObjectKey};
-use super::plan::{Action, FieldChange, MANAGER, Mask, Plan};
+use super::plan::{Action, FieldChange, MANAGER, Mask, Plan, Refusal, Step, changes, masked};
 
 /// How an object differs from what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,29 +29,37 @@ pub struct Drifted {
 
 /// Every object that isn't as it is wanted.
 pub fn differences(plan: &Plan, mask: &Mask) -> Vec<(ObjectKey, Difference)> {
-    let step = |it: &super::plan::Step| {
+    let step = |it: &Step| {
         let difference = match &it.action {
             Action::Create { .. } => Difference::Missing,
-            Action::Change { before, .. } => {
-                let drifted = it.changes(mask).into_iter().map(|change| Drifted {
-                    manager: manager(before, &change.path),
-                    change,
-                });
-                Difference::Drifted(drifted.collect())
-            }
+            Action::Change { before, after, .. } => drifted(before, after, mask),
             Action::Delete { .. } => Difference::Extra,
             Action::HandOver { .. } | Action::Record { .. } => return None,
         };
         Some((it.key.clone(), difference))
     };
-    let refused = plan.refusals.iter().map(|it| (it.key.clone(), Difference::Refused(it.why.clone())));
+    let refused = |it: &Refusal| {
+        let difference = match &it.drifted {
+            Some(states) => drifted(&states.0, &states.1, mask),
+            None => Difference::Refused(it.why.clone()),
+        };
+        (it.key.clone(), difference)
+    };
+    let refused = plan.refusals.iter().map(refused);
     let stays = plan.stays.iter().map(|it| (it.key.clone(), Difference::Extra));
     plan.steps.iter().filter_map(step).chain(refused).chain(stays).collect()
 }
 
+fn drifted(before: &Object, after: &Object, mask: &Mask) -> Difference {
+    let changes = changes(&masked(before, mask), &masked(after, mask));
+    let drifted = |change: FieldChange| Drifted { manager: manager(before, &change.path), change };
+    Difference::Drifted(changes.into_iter().map(drifted).collect())
+}
+
 /// The manager, other than ours, that wrote a field last.
 fn manager(object: &Object, path: &str) -> Option<String> {
-    let text = |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let entries = object.items("/metadata/managedFields").iter();
     let others = entries.filter(|it| text(it, "manager") != MANAGER);
     let owns = |it: &&Value| it.get("fieldsV1").is_some_and(|fields| has(fields, &segments(path)));

@@ -270,7 +270,8 @@ impl AppStatus {
             Err(error) => Self { app, error: Some(error.to_string()), ..Self::default() },
             Ok(planned) => {
                 let differences = differences(&planned.plan, mask);
-                let differences: Vec<_> = differences.into_iter().map(DifferenceReport::from).collect();
+                let differences: Vec<_> =
+                    differences.into_iter().map(DifferenceReport::from).collect();
                 Self {
                     app,
                     in_sync: differences.is_empty() && planned.plan.is_empty(),
@@ -306,7 +307,8 @@ impl FleetStatus {
             let own = |(site, images): (String, BTreeSet<String>)| {
                 (site, images.difference(&common).cloned().collect::<BTreeSet<_>>())
             };
-            let images: Vec<_> = by_site.into_iter().map(own).filter(|it| !it.1.is_empty()).collect();
+            let images: Vec<_> =
+                by_site.into_iter().map(own).filter(|it| !it.1.is_empty()).collect();
             (!images.is_empty()).then(|| Skew { app: app.to_owned(), images })
         });
         let skewed = skewed.collect();
@@ -318,9 +320,11 @@ impl Nodes {
     /// Of these nodes.
     pub fn of(nodes: &[Object]) -> Self {
         let is_ready = |node: &&Object| {
-            let text = |it: &Value, key: &str| it.get(key).and_then(Value::as_str).map(str::to_owned);
+            let text =
+                |it: &Value, key: &str| it.get(key).and_then(Value::as_str).map(str::to_owned);
             node.items("/status/conditions").iter().any(|it| {
-                text(it, "type").as_deref() == Some("Ready") && text(it, "status").as_deref() == Some("True")
+                text(it, "type").as_deref() == Some("Ready")
+                    && text(it, "status").as_deref() == Some("True")
             })
         };
         Self { ready: nodes.iter().filter(is_ready).count(), total: nodes.len() }
@@ -395,7 +399,13 @@ mod tests {
     fn site(name: &str, images: &[&str]) -> SiteStatus {
         let images = images.iter().map(|it| (*it).to_owned()).collect();
         let app = AppStatus { app: "web".to_owned(), images, ..AppStatus::default() };
-        SiteStatus { site: name.to_owned(), cluster: None, error: None, nodes: None, apps: vec![app] }
+        SiteStatus {
+            site: name.to_owned(),
+            cluster: None,
+            error: None,
+            nodes: None,
+            apps: vec![app],
+        }
     }
 
     #[test]

@@ -217,11 +217,8 @@ fn images<'a>(objects: impl Iterator<Item = &'a Object>) -> BTreeSet<String> {
 }
 
 fn pruning(app: &App) -> Pruning {
-    let also: BTreeSet<String> = super::plan::KEPT
-        .into_iter()
-        .filter(|it| app.prune.takes(it))
-        .map(str::to_owned)
-        .collect();
+    let also: BTreeSet<String> =
+        super::plan::KEPT.into_iter().filter(|it| app.prune.takes(it)).map(str::to_owned).collect();
     Pruning { enabled: app.prune.enabled, also }
 }
 
@@ -236,7 +233,9 @@ fn awaited<'a>(
     }
     let mut awaited = Vec::new();
     for it in &app.ready {
-        let mut found = wanted.clone().filter(|(_, object)| object.kind() == it.kind && object.name() == it.name);
+        let mut found = wanted
+            .clone()
+            .filter(|(_, object)| object.kind() == it.kind && object.name() == it.name);
         let first = found.next().ok_or_else(|| PlanError::Ready(it.to_string()))?;
         awaited.extend([first].into_iter().chain(found).map(pair));
     }
@@ -282,8 +281,9 @@ async fn target(reached: &Reached, app: &App) -> Result<Target, PlanError> {
                 secrets.push(text.clone());
                 at_path(path, Value::String(text))
             }
-            None => serde_saphyr::from_str(&text)
-                .map_err(|error| PlanError::Values(format!("is no YAML: {}", error.without_snippet())))?,
+            None => serde_saphyr::from_str(&text).map_err(|error| {
+                PlanError::Values(format!("is no YAML: {}", error.without_snippet()))
+            })?,
         };
         texts(&value, &mut secrets);
         merge(&mut values, value);
@@ -304,8 +304,7 @@ async fn value_text(
     from: &spec::ValuesSource,
 ) -> Result<String, PlanError> {
     match from {
-        spec::ValuesSource::File(path) => tokio::fs::read_to_string(path)
-            .await
+        spec::ValuesSource::File(path) => std::fs::read_to_string(path)
             .map_err(|it| PlanError::Values(format!("{} can't be read: {it}", path.display()))),
         spec::ValuesSource::Env(name) => env::var(name)
             .map_err(|_| PlanError::Values(format!("the environment has no {name}; set it"))),
@@ -330,9 +329,8 @@ fn merge(under: &mut Value, over: Value) {
 
 /// `a.b` and a value: `{"a": {"b": value}}`.
 fn at_path(path: &str, value: Value) -> Value {
-    path.rsplit('.').fold(value, |value, key| {
-        Value::Object(Map::from_iter([(key.to_owned(), value)]))
-    })
+    path.rsplit('.')
+        .fold(value, |value, key| Value::Object(Map::from_iter([(key.to_owned(), value)])))
 }
 
 /// Every text in some values.

@@ -7,8 +7,8 @@ use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::exec::Programs;
 use super::line::{self, End};
-use super::programs::Programs;
 use super::reason::{self, Failure};
 use super::scheduler::World;
 use super::trail::Trail;

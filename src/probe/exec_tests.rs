@@ -1,9 +1,9 @@
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
-use rustix::process::test_kill_process;
+use rustix::process::{Pid, test_kill_process};
 use tokio::time::sleep;
 
 use super::*;
@@ -119,7 +119,7 @@ async fn a_program_that_is_not_loaded_is_told_at_the_timeout() {
     let (hung, well) = (["/bin/true", "hung"], ["/bin/true"]);
     let check = ExecCheck { command: hung.map(Box::from).into() };
     let (end, hang) = std::sync::mpsc::channel::<()>();
-    let start = move || hang.recv().map_err(io::Error::other);
+    let start = move |_| hang.recv().map_err(io::Error::other);
     let mut first = pin!(network.programs.start((check, "192.0.2.1:8443".parse().unwrap()), start));
     assert!(tokio::time::timeout(Duration::ZERO, &mut first).await.is_err());
     let reason = "exec: the program can't be loaded: timed out after 500 ms";

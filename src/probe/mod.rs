@@ -26,7 +26,6 @@ mod http;
 mod http1;
 mod http2;
 mod line;
-mod programs;
 mod reason;
 mod reports;
 mod scheduler;

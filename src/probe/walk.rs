@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use tokio_rustls::client::TlsStream;
 
-use super::programs::Programs;
+use super::exec::Programs;
 use super::reason::Failure;
 use super::trail::Trail;
 use super::wire::Wire;

@@ -7,19 +7,21 @@ pub(crate) mod api;
 pub(crate) mod credentials;
 pub(crate) mod puppet;
 
+use std::fmt::Debug;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{array, env};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::free_address;
+use super::http::Http;
 use super::program::{self, Program};
-use super::{free_address, wait_for, wait_until};
 use api::Api;
 use credentials::{Authority, ISSUER};
 use puppet::Puppet;
@@ -38,8 +40,27 @@ rules:
 ";
 
 /// The controllers that make objects out of objects; none that would need machines.
-const CONTROLLERS: &str = "cronjob,daemonset,deployment,endpoint,endpointslice,garbagecollector,horizontalpodautoscaling,job,\
-                           namespace,replicaset,serviceaccount,statefulset";
+const CONTROLLERS: &str = "clusterrole-aggregation,cronjob,daemonset,deployment,endpoint,endpointslice,garbagecollector,\
+                           horizontalpodautoscaling,job,namespace,replicaset,serviceaccount,statefulset";
+
+/// How long anything of a cluster may take: a server starts with seven seconds of a processor, for which other tests compete.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// The pause before each look at a cluster. A look costs its server a handshake, and it has better things to do.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Looks at a cluster until it shows what is expected; tells what it showed last.
+#[track_caller]
+pub(crate) fn wait_to_see<T: PartialEq + Debug>(expected: &T, mut look: impl FnMut() -> T) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        std::thread::sleep(PAUSE);
+        let seen = look();
+        if seen == *expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "after {PATIENCE:?} still {seen:?}, not {expected:?}");
+    }
+}
 
 /// Where `tests/kubernetes/build` puts what it makes.
 fn cache() -> &'static Path {
@@ -185,16 +206,14 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn start_server(&mut self) {
         let mut program = Program::start(&mut self.server_command(), &self.path("server.log"));
-        wait_until(&format!("API server of {}", self.name), || {
-            assert!(!program.has_ended(), "{}", self.log("server.log"));
-            let answered = self.api.try_send("GET", "/readyz", "");
-            answered.is_ok_and(|it| it.status == 200)
-        });
-        self.server = Some(program);
-        for namespace in ["default", "kube-system"] {
-            let path = format!("/api/v1/namespaces/{namespace}");
-            wait_until(namespace, || self.api.send("GET", &path, &Value::Null).status == 200);
+        let answers = |path: &str| self.api.try_send("GET", path, "").ok().map(|it| it.status);
+        for path in ["/readyz", "/api/v1/namespaces/default", "/api/v1/namespaces/kube-system"] {
+            wait_to_see(&Some(200), || {
+                assert!(!program.has_ended(), "the API server of {} ended", self.name);
+                answers(path)
+            });
         }
+        self.server = Some(program);
     }
 
     /// Ends the API server, as if its machine lost its power.
@@ -222,9 +241,7 @@ impl Cluster {
         self.controllers = Some(Program::start(&mut command, &self.path("controllers.log")));
         // The last of its kind to be seen: an account in a namespace.
         let path = "/api/v1/namespaces/default/serviceaccounts/default";
-        wait_until("work of the controllers", || {
-            self.api.send("GET", path, &Value::Null).status == 200
-        });
+        wait_to_see(&200, || self.api.send("GET", path, &Value::Null).status);
     }
 
     /// The second part of the version that the server tells.
@@ -254,7 +271,8 @@ impl Cluster {
         file
     }
 
-    /// The kubeconfig of a user with a certificate, who is in this group and may do what RBAC says.
+    /// The kubeconfig of a user with a certificate, who is in this group and may do what RBAC says. The roles `view`, `edit` and `admin`
+    /// are empty until controllers run.
     pub(crate) fn kubeconfig_for(&self, user: &str, group: Option<&str>) -> PathBuf {
         self.kubeconfig_of(user, &self.authority.client(user, group))
     }
@@ -265,7 +283,8 @@ impl Cluster {
         Api::new(self.address, &self.authority.certificate(), &identity)
     }
 
-    /// A token of a service account, which must be there; the API server takes it for so long.
+    /// A token of a service account, which must be there; the API server takes it for so long, and for ten seconds more once it has
+    /// seen it.
     #[track_caller]
     pub(crate) fn token_for(&self, namespace: &str, account: &str, lifetime: Duration) -> String {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}");
@@ -330,7 +349,7 @@ impl Cluster {
         self.writes_of("farol")
     }
 
-    /// Who writes what kubelets and load balancers would.
+    /// Who writes what kubelets and load balancers would, and what controllers would if they have not been started by now.
     pub(crate) fn puppet(&self) -> Puppet {
         Puppet::new(self.api.called("puppet"), self.controllers.is_some())
     }
@@ -350,10 +369,10 @@ fn start_etcd(directory: &Path) -> (String, Program) {
     command.args(["--heartbeat-interval=50", "--election-timeout=250"]);
     let mut program = Program::start(&mut command, &directory.join("etcd.log"));
     let address = clients.trim_start_matches("http://").parse().unwrap();
-    wait_for("etcd", || {
-        assert!(!program.has_ended(), "etcd ended; see its log below");
-        let health = super::http::Http::new(address).try_send("GET", "/health", "").ok()?;
-        (health.status == 200).then_some(())
+    let http = Http::new(address);
+    wait_to_see(&Some(200), || {
+        assert!(!program.has_ended(), "etcd ended");
+        http.try_send("GET", "/health", "").ok().map(|it| it.status)
     });
     (clients, program)
 }

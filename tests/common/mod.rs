@@ -12,6 +12,7 @@
 
 pub(crate) mod answering;
 pub(crate) mod authority;
+pub(crate) mod charts;
 pub(crate) mod cli;
 pub(crate) mod daemon;
 pub(crate) mod dns;

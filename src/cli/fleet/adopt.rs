@@ -27,18 +27,33 @@ impl Adopt {
         let chosen = self.which.read()?;
         let mut found = 0;
         for site in &chosen.sites {
-            let reached = reach(site).await.map_err(|it| anyhow::anyhow!("{}: the cluster {it}", site.name))?;
+            let reached = reach(site)
+                .await
+                .map_err(|it| anyhow::anyhow!("{}: the cluster {it}", site.name))?;
             for app in chosen.apps.iter().filter(|it| it.runs_on(&site.name)) {
-                let wrong = |error: &dyn std::fmt::Display| anyhow::anyhow!("{} {}: {error}", site.name, app.name);
+                let wrong = |error: &dyn std::fmt::Display| {
+                    anyhow::anyhow!("{} {}: {error}", site.name, app.name)
+                };
                 let adoptions = adoptions(&reached, app, &chosen.tools, &self.manager).await;
                 for (resource, key, adoption) in adoptions.map_err(|it| wrong(&it))? {
                     found += 1;
                     if !self.dry_run {
                         let namespace = key.namespace.as_deref();
-                        let patched = reached.cluster.patch(&resource, namespace, &key.name, &adoption.patch, MANAGER);
+                        let patched = reached.cluster.patch(
+                            &resource,
+                            namespace,
+                            &key.name,
+                            &adoption.patch,
+                            MANAGER,
+                        );
                         patched.await.map_err(|it| wrong(&format!("{key}: the cluster {it}")))?;
                     }
-                    say(&format!("{} {}: {key} taken over from {}", site.name, app.name, adoption.managers.join(", ")))?;
+                    say(&format!(
+                        "{} {}: {key} taken over from {}",
+                        site.name,
+                        app.name,
+                        adoption.managers.join(", ")
+                    ))?;
                 }
             }
         }

@@ -85,7 +85,9 @@ async fn apply_site((reached, apps): &Looked, patience: Patience) -> anyhow::Res
         };
         apply(&reached.cluster, &planned.plan, &planned.ready, patience, &mut tell)
             .await
-            .with_context(|| format!("{name} failed; sites after {} were left alone", reached.site))?;
+            .with_context(|| {
+                format!("{name} failed; sites after {} were left alone", reached.site)
+            })?;
     }
     Ok(())
 }
@@ -103,14 +105,21 @@ fn still_holds(old: &FleetPlan, new: &FleetPlan) -> anyhow::Result<()> {
     let digests = |plan: &FleetPlan| {
         let site = |it: &crate::fleet::report::SitePlan| {
             let uid = it.cluster.as_ref().map(|it| it.uid.clone());
-            let apps = it.apps.iter().map(|app| (it.site.clone(), app.app.clone(), app.digest.clone(), uid.clone()));
+            let apps = it
+                .apps
+                .iter()
+                .map(|app| (it.site.clone(), app.app.clone(), app.digest.clone(), uid.clone()));
             apps.collect::<Vec<_>>()
         };
         plan.sites.iter().flat_map(site).collect::<Vec<_>>()
     };
     let (old, new) = (digests(old), digests(new));
-    let differs = |a: &[(String, String, String, Option<String>)], b: &[(String, String, String, Option<String>)]| {
-        a.iter().filter(|it| !b.contains(it)).map(|it| format!("{} on {}", it.1, it.0)).collect::<Vec<_>>()
+    let differs = |a: &[(String, String, String, Option<String>)],
+                   b: &[(String, String, String, Option<String>)]| {
+        a.iter()
+            .filter(|it| !b.contains(it))
+            .map(|it| format!("{} on {}", it.1, it.0))
+            .collect::<Vec<_>>()
     };
     let mut moved = differs(&old, &new);
     moved.extend(differs(&new, &old));

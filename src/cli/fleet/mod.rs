@@ -102,14 +102,15 @@ impl Which {
         let fleet = spec::Fleet::read(&self.fleet).with_context(|| {
             format!("{} describes no fleet; nothing was done", self.fleet.display())
         })?;
-        let known = |wanted: &[Ident], names: Vec<&str>, what: &str| {
-            match wanted.iter().find(|it| !names.contains(&it.as_str())) {
-                None => Ok(()),
-                Some(name) => match nearest(name.as_str(), names) {
-                    Some(near) => bail!("the fleet has no {what} {name}; is it {near}?"),
-                    None => bail!("the fleet has no {what} {name}"),
-                },
-            }
+        let known = |wanted: &[Ident], names: Vec<&str>, what: &str| match wanted
+            .iter()
+            .find(|it| !names.contains(&it.as_str()))
+        {
+            None => Ok(()),
+            Some(name) => match nearest(name.as_str(), names) {
+                Some(near) => bail!("the fleet has no {what} {name}; is it {near}?"),
+                None => bail!("the fleet has no {what} {name}"),
+            },
         };
         known(&self.site, fleet.sites.iter().map(|it| it.name.as_str()).collect(), "site")?;
         known(&self.app, fleet.apps.iter().map(|it| it.name.as_str()).collect(), "app")?;

@@ -36,7 +36,8 @@ pub(super) fn plan_text(plan: &FleetPlan, detail: Detail) -> String {
 /// "2 to create, 1 to change, 12 as they are wanted".
 pub(super) fn summary(plan: &FleetPlan) -> String {
     let apps = || plan.sites.iter().flat_map(|it| &it.apps);
-    let count = |action: &str| apps().flat_map(|it| &it.steps).filter(|it| it.action == action).count();
+    let count =
+        |action: &str| apps().flat_map(|it| &it.steps).filter(|it| it.action == action).count();
     let unchanged: usize = apps().map(|it| it.unchanged).sum();
     let refused: usize = apps().map(|it| it.refused.len()).sum();
     let troubled = plan.sites.iter().filter(|it| it.error.is_some()).count();
@@ -84,7 +85,11 @@ impl Text {
             return;
         }
         let is_quiet = app.steps.is_empty() && app.refused.is_empty();
-        let quiet = if is_quiet { format!(": {} as they are wanted", app.unchanged) } else { String::new() };
+        let quiet = if is_quiet {
+            format!(": {} as they are wanted", app.unchanged)
+        } else {
+            String::new()
+        };
         self.line(1, "", &format!("{}{quiet}", app.app));
         app.steps.iter().for_each(|it| self.step(it));
         for it in &app.refused {
@@ -108,7 +113,8 @@ impl Text {
             // Where the set's members are is the companion's own affair.
             "record" => return,
             "hand over" => {
-                let what = format!("~ {}: its replicas stay until its autoscaler has them", step.object);
+                let what =
+                    format!("~ {}: its replicas stay until its autoscaler has them", step.object);
                 return self.line(2, YELLOW, &what);
             }
             _ => ("~", YELLOW),
@@ -182,8 +188,10 @@ impl Text {
 
     fn line(&mut self, depth: usize, colour: &str, text: &str) {
         // What a server says is shown as text, not as orders to a terminal.
-        let text: String =
-            text.chars().map(|it| if it.is_control() && it != '\t' { '\u{fffd}' } else { it }).collect();
+        let text: String = text
+            .chars()
+            .map(|it| if it.is_control() && it != '\t' { '\u{fffd}' } else { it })
+            .collect();
         let (on, off) = if self.colours && !colour.is_empty() { (colour, PLAIN) } else { ("", "") };
         // Writing to a String never fails.
         let _ = writeln!(self.out, "{}{on}{text}{off}", "  ".repeat(depth));
@@ -220,7 +228,12 @@ mod tests {
             app: "ratings".to_owned(),
             steps: vec![
                 step("record", "ConfigMap", "farol-ratings", vec![]),
-                step("create", "Service", "new", vec![change("", None, Some(json!({"kind": "Service"})))]),
+                step(
+                    "create",
+                    "Service",
+                    "new",
+                    vec![change("", None, Some(json!({"kind": "Service"})))],
+                ),
                 step(
                     "change",
                     "Deployment",
@@ -238,10 +251,16 @@ mod tests {
             ..AppPlan::default()
         };
         let cluster = Some(ClusterReport { uid: "u".to_owned(), version: "v1.20.2".to_owned() });
-        let seattle = SitePlan { site: "seattle".to_owned(), cluster, error: None, apps: vec![app] };
-        let trouble = Trouble { kind: "unreachable".to_owned(), message: "is unreachable: so".to_owned() };
-        let orlando =
-            SitePlan { site: "orlando".to_owned(), cluster: None, error: Some(trouble), apps: vec![] };
+        let seattle =
+            SitePlan { site: "seattle".to_owned(), cluster, error: None, apps: vec![app] };
+        let trouble =
+            Trouble { kind: "unreachable".to_owned(), message: "is unreachable: so".to_owned() };
+        let orlando = SitePlan {
+            site: "orlando".to_owned(),
+            cluster: None,
+            error: Some(trouble),
+            apps: vec![],
+        };
         FleetPlan { sites: vec![seattle, orlando] }
     }
 

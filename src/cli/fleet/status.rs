@@ -2,11 +2,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use comfy_table::{Table, presets};
 use futures_util::future::join_all;
 
 use super::{Shown, Surveyed, Which, mask};
-use crate::cli::output::dress;
+use crate::cli::output::{dress, table};
 use crate::cli::say;
 use crate::fleet::plan::{Forced, Mask};
 use crate::fleet::report::{AppStatus, FleetStatus, Nodes, SiteStatus};
@@ -36,7 +35,8 @@ impl Status {
             self.shown.output.show(&json, String::new)?;
         }
         let apps = || status.sites.iter().flat_map(|it| &it.apps);
-        let is_blind = status.sites.iter().any(|it| it.error.is_some()) || apps().any(|it| it.error.is_some());
+        let is_blind =
+            status.sites.iter().any(|it| it.error.is_some()) || apps().any(|it| it.error.is_some());
         let is_well = apps().all(|it| it.in_sync) && status.skewed.is_empty();
         Ok(match (is_blind, is_well) {
             (true, _) => ExitCode::FAILURE,
@@ -49,9 +49,13 @@ impl Status {
 async fn site((site, looked): &Surveyed, mask: &Mask) -> SiteStatus {
     let name = site.name.to_string();
     match looked {
-        Err(error) => {
-            SiteStatus { site: name, cluster: None, error: Some(error.into()), nodes: None, apps: vec![] }
-        }
+        Err(error) => SiteStatus {
+            site: name,
+            cluster: None,
+            error: Some(error.into()),
+            nodes: None,
+            apps: vec![],
+        },
         Ok((reached, apps)) => SiteStatus {
             site: name,
             cluster: Some(reached.into()),
@@ -64,9 +68,7 @@ async fn site((site, looked): &Surveyed, mask: &Mask) -> SiteStatus {
 
 /// One table at a glance, and below it what is not as it is wanted.
 fn text(status: &FleetStatus) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["SITE", "CLUSTER", "NODES", "APP", "STATE"]);
+    let mut rows = Vec::new();
     let mut below = Vec::new();
     for site in &status.sites {
         let cluster = match (&site.cluster, &site.error) {
@@ -74,16 +76,31 @@ fn text(status: &FleetStatus) -> String {
             (Some(cluster), None) => cluster.version.clone(),
             (None, None) => String::new(),
         };
-        let nodes = site.nodes.map_or_else(|| "-".to_owned(), |it| format!("{}/{}", it.ready, it.total));
+        let nodes =
+            site.nodes.map_or_else(|| "-".to_owned(), |it| format!("{}/{}", it.ready, it.total));
         if site.apps.is_empty() {
-            table.add_row([&site.site, &cluster, &nodes, "-", "-"]);
+            rows.push(vec![
+                site.site.clone(),
+                cluster.clone(),
+                nodes.clone(),
+                "-".to_owned(),
+                "-".to_owned(),
+            ]);
         }
         for (index, app) in site.apps.iter().enumerate() {
             let first = |text: &str| if index == 0 { text.to_owned() } else { String::new() };
-            table.add_row([first(&site.site), first(&cluster), first(&nodes), app.app.clone(), state(app)]);
+            rows.push(vec![
+                first(&site.site),
+                first(&cluster),
+                first(&nodes),
+                app.app.clone(),
+                state(app),
+            ]);
             below.extend(details(&site.site, app));
         }
-        below.extend(site.error.iter().map(|it| format!("{}: the cluster {}", site.site, it.message)));
+        below.extend(
+            site.error.iter().map(|it| format!("{}: the cluster {}", site.site, it.message)),
+        );
     }
     for skew in &status.skewed {
         let site = |(site, images): &(String, std::collections::BTreeSet<String>)| {
@@ -92,11 +109,10 @@ fn text(status: &FleetStatus) -> String {
         let sites: Vec<String> = skew.images.iter().map(site).collect();
         below.push(format!("{} is not the same everywhere: {}", skew.app, sites.join("; ")));
     }
-    let table = table.to_string();
-    let table: Vec<&str> = table.lines().map(str::trim_end).collect();
+    let table = table(&["SITE", "CLUSTER", "NODES", "APP", "STATE"], rows);
     match below.is_empty() {
-        true => table.join("\n"),
-        false => format!("{}\n\n{}", table.join("\n"), below.join("\n")),
+        true => table,
+        false => format!("{}\n\n{}", table.trim_end(), below.join("\n")),
     }
 }
 
@@ -105,8 +121,11 @@ fn state(app: &AppStatus) -> String {
         return "unknown".to_owned();
     }
     let counts = ["drifted", "missing", "extra", "refused"].map(|it| (app.count(it), it));
-    let said: Vec<String> =
-        counts.iter().filter(|it| it.0 > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let said: Vec<String> = counts
+        .iter()
+        .filter(|it| it.0 > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     match said.is_empty() {
         true if app.in_sync => "in sync".to_owned(),
         true => "to be recorded".to_owned(),
@@ -116,7 +135,8 @@ fn state(app: &AppStatus) -> String {
 
 fn details(site: &str, app: &AppStatus) -> Vec<String> {
     let name = format!("{site} {}", app.app);
-    let mut lines: Vec<String> = app.error.iter().flat_map(|it| it.lines()).map(|it| format!("{name}: {it}")).collect();
+    let mut lines: Vec<String> =
+        app.error.iter().flat_map(|it| it.lines()).map(|it| format!("{name}: {it}")).collect();
     for it in &app.differences {
         let fields: Vec<String> = it
             .changes
@@ -126,7 +146,8 @@ fn details(site: &str, app: &AppStatus) -> Vec<String> {
                 None => it.path.clone(),
             })
             .collect();
-        let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
+        let fields =
+            if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
         let why = it.why.as_ref().map_or_else(String::new, |it| format!(": {it}"));
         lines.push(format!("{name}: {} {}{fields}{why}", it.object, it.state));
     }

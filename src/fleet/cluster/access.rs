@@ -47,6 +47,13 @@ impl Access {
         }
     }
 
+    /// On what, and where: "deployments.apps in ratings".
+    pub fn place(&self) -> String {
+        let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
+        let namespace = self.namespace.as_ref().map_or_else(String::new, |it| format!(" in {it}"));
+        format!("{}{group}{namespace}", self.resource)
+    }
+
     /// The question whether one may: a SelfSubjectAccessReview.
     pub(super) fn review(&self) -> Value {
         json!({
@@ -78,10 +85,6 @@ impl fmt::Display for Verb {
 impl fmt::Display for Access {
     /// "patch deployments.apps in ratings".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)?;
-        if !self.group.is_empty() {
-            write!(f, ".{}", self.group)?;
-        }
-        self.namespace.as_ref().map_or(Ok(()), |it| write!(f, " in {it}"))
+        write!(f, "{} {}", self.verb, self.place())
     }
 }

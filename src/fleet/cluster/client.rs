@@ -68,8 +68,9 @@ impl Cluster {
         config.default_retry = false;
         let agent = concat!("farol/", env!("CARGO_PKG_VERSION"));
         config.headers.push((header::USER_AGENT, header::HeaderValue::from_static(agent)));
-        let client = Client::try_from(config)
-            .map_err(|it| ClusterError::Kubeconfig(format!("can't be used: {it}")))?;
+        let client = Client::try_from(config).map_err(|it| {
+            ClusterError::Kubeconfig(format!("the kubeconfig can't be used: {it}"))
+        })?;
         Ok(Self { client, limit: REQUEST })
     }
 

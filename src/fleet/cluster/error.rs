@@ -1,5 +1,6 @@
 //! What can go wrong between the companion and an API server, told apart by what an operator has to do about it.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::Access;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ClusterError {
     /// There is no way to it: a kubeconfig that can't be read, a credential that can't be had.
-    #[error("{0}")]
+    #[error("can't be reached: {0}")]
     Kubeconfig(String),
     /// Nobody answered.
     #[error("is unreachable: {0}")]
@@ -179,10 +180,15 @@ fn conflicts(conflicts: &[Conflict]) -> String {
 }
 
 fn lacking(missing: &[Access]) -> String {
-    let said: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let mut by_place: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for it in missing {
+        by_place.entry(it.place()).or_default().push(it.verb.to_string());
+    }
+    let said: Vec<String> =
+        by_place.iter().map(|(place, verbs)| format!("{} {place}", verbs.join(", "))).collect();
     match said.is_empty() {
         true => String::new(),
-        false => format!("; missing: {}", said.join(", ")),
+        false => format!("; missing: {}", said.join("; ")),
     }
 }
 

@@ -119,6 +119,8 @@ pub struct Refusal {
     pub key: ObjectKey,
     /// Why, and what to do.
     pub why: String,
+    /// What it is and what it should be, where others have changed what was the companion's.
+    pub drifted: Option<Box<(Object, Object)>>,
 }
 
 /// An object of the set that nobody wants any more and that stays.
@@ -174,7 +176,7 @@ impl Plan {
     }
 
     fn refuse(&mut self, key: ObjectKey, why: String) {
-        self.refusals.push(Refusal { key, why });
+        self.refusals.push(Refusal { key, why, drifted: None });
     }
 
     fn consider(&mut self, observation: &Observation, set: &ApplySet, forced: &Forced) {
@@ -210,14 +212,16 @@ impl Plan {
                     Some(live) if left.is_empty() => {
                         self.change(resource, wanted, live, after, conflicts.clone());
                     }
-                    _ => self.refuse(
-                        key,
-                        format!(
+                    live => {
+                        let why = format!(
                             "{}; take it out of the source ({}), or force it: --force-conflicts FIELD",
                             left.join(", "),
                             manifest.origin
-                        ),
-                    ),
+                        );
+                        let drifted =
+                            live.as_ref().map(|it| Box::new((it.clone(), (**after).clone())));
+                        self.refusals.push(Refusal { key, why, drifted });
+                    }
                 }
             }
         }

@@ -78,7 +78,7 @@ pub struct Helm {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repo: Option<Url>,
     /// The chart's version. Charts that aren't paths must have one, so that every site gets the same.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::chart_version")]
     pub version: Option<String>,
     /// The SHA-256 of the chart's archive, or of its manifest in the registry. Another chart is refused.
@@ -89,7 +89,7 @@ pub struct Helm {
     #[schemars(schema_with = "schema::values")]
     pub values: Map<String, Value>,
     /// The release's name; by default the application's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::release")]
     pub release: Option<String>,
 }
@@ -165,7 +165,7 @@ pub struct ValuesFrom {
     #[serde(flatten)]
     pub from: ValuesSource,
     /// Which value it is, e.g. `omsagent.secret.key`. Without it what stands there is YAML with any number of values.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::value_path")]
     pub at: Option<String>,
 }

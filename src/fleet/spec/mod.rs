@@ -7,6 +7,7 @@
 mod app;
 mod check;
 mod monitoring;
+mod phrase;
 mod read;
 pub mod resources;
 mod rollout;

@@ -6,6 +6,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
+use super::phrase::{alternatives, choices, known, phrase, quoted};
 use super::site::{Kubeconfig, Provider};
 use super::text::JUDGES;
 use super::{Fleet, Source, ValuesSource, check, schema};
@@ -70,65 +71,6 @@ fn parent<'s>(schema: &'s Value, error: &ValidationError<'_>) -> &'s Value {
     let pointer = error.schema_path().as_str();
     let above = pointer.rsplit_once('/').map_or("", |it| it.0);
     schema.pointer(above).unwrap_or(&Value::Null)
-}
-
-/// The keys of a mapping.
-fn known(schema: &Value) -> Vec<&str> {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    properties.into_iter().flat_map(|it| it.keys()).map(String::as_str).collect()
-}
-
-/// The keys of which a mapping has exactly one.
-fn choices(schema: &Value) -> Vec<&str> {
-    let branches = schema.get("oneOf").and_then(Value::as_array);
-    branches.into_iter().flatten().filter_map(|it| it.pointer("/required/0")?.as_str()).collect()
-}
-
-/// What a schema takes, after "write".
-fn phrase(schema: &Value) -> String {
-    let text = |key: &str| schema.get(key).and_then(Value::as_str);
-    if let Some(long) = schema.get("else") {
-        return phrase(long);
-    }
-    if let Some(written) = text("x-write") {
-        return written.to_owned();
-    }
-    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-        let words: Vec<String> = words.iter().map(Value::to_string).collect();
-        return alternatives(&words);
-    }
-    let range = match (schema.get("minimum"), schema.get("maximum")) {
-        (Some(least), Some(most)) => format!(" from {least} to {most}"),
-        _ => String::new(),
-    };
-    match text("type") {
-        Some("integer") => format!("a whole number{range}"),
-        Some("number") => format!("a number{range}"),
-        Some("boolean") => "true or false".to_owned(),
-        Some("array") => match (schema.get("minItems"), schema.get("maxItems")) {
-            (Some(least), Some(most)) => format!("a list of {least} to {most}"),
-            (None, Some(most)) => format!("a list of at most {most}"),
-            _ => "a list".to_owned(),
-        },
-        Some("object") => match known(schema).as_slice() {
-            [] => "a mapping".to_owned(),
-            [key] => format!("a mapping with the key `{key}`"),
-            keys => format!("a mapping with keys of {}", keys.join(", ")),
-        },
-        _ => "a text that isn't empty".to_owned(),
-    }
-}
-
-fn alternatives(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
-}
-
-fn quoted(keys: &[&str]) -> Vec<String> {
-    keys.iter().map(|it| format!("`{it}`")).collect()
 }
 
 /// One thing that the validator found, to be said in our words.

@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 
-use kube::core::schema::{OptionalEnum, StructuralSchemaRewriter};
+use kube::core::schema::StructuralSchemaRewriter;
 use schemars::generate::SchemaSettings;
-use schemars::transform::{AddNullable, RecursiveTransform, Transform};
+use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
@@ -141,9 +141,10 @@ pub(super) fn values(_: &mut SchemaGenerator) -> Schema {
 /// What is no key of Kubernetes' schemas.
 const OWN: [&str; 3] = ["x-write", "x-hidden", "x-short"];
 
-/// Takes away what API servers don't know.
+/// Takes away what API servers don't know, and null, in whose place a key is left out.
 pub(super) fn for_servers(schema: &mut Schema) {
     RecursiveTransform(|schema: &mut Schema| {
+        without_null(schema);
         OWN.iter().for_each(|it| drop(schema.remove(*it)));
         // Farol's own formats, and numbers' types in Rust, whose ranges are written beside them.
         schema.remove("format");
@@ -151,43 +152,74 @@ pub(super) fn for_servers(schema: &mut Schema) {
     .transform(schema);
 }
 
-/// The schema that a file is held to.
-pub(super) fn strict() -> Value {
-    // The same as kube makes of a custom resource's type, so that both mean the same.
-    let generator = SchemaSettings::openapi3()
-        .with(|it| {
-            it.inline_subschemas = true;
-            it.meta_schema = None;
-        })
-        .with_transform(AddNullable::default())
-        .with_transform(StructuralSchemaRewriter)
-        .with_transform(OptionalEnum)
-        .with_transform(RecursiveTransform(tighten))
-        .into_generator();
-    generator.into_root_schema_for::<Fleet>().to_value()
+/// The schema with the keys in the order of the types, for people.
+pub(super) fn in_order() -> Value {
+    generator(|it| it.with_transform(RecursiveTransform(without_null))).to_value()
 }
 
-fn tighten(schema: &mut Schema) {
-    // What null would mean is said by leaving the key out.
-    schema.remove("nullable");
+/// The schema that a file is held to.
+pub(super) fn strict() -> Value {
+    // Enumerations are laid out as kube does it for API servers, so that both schemas mean the same.
+    let transforms = |it: SchemaSettings| {
+        it.with_transform(RecursiveTransform(without_null))
+            .with_transform(StructuralSchemaRewriter)
+            .with_transform(RecursiveTransform(tighten))
+    };
+    generator(transforms).to_value()
+}
+
+fn generator(transforms: impl FnOnce(SchemaSettings) -> SchemaSettings) -> Schema {
+    let settings = SchemaSettings::openapi3().with(|it| {
+        it.inline_subschemas = true;
+        it.meta_schema = None;
+    });
+    transforms(settings).into_generator().into_root_schema_for::<Fleet>()
+}
+
+fn without_null(schema: &mut Schema) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|it| it != "null");
+        if let [one] = types.as_slice() {
+            let one = one.clone();
+            schema.insert("type".to_owned(), one);
+        }
+    }
     if let Some(Value::Array(words)) = schema.get_mut("enum") {
         words.retain(|it| !it.is_null());
     }
+    let Some(Value::Array(mut either)) = schema.remove("anyOf") else { return };
+    either.retain(|it| it.get("type") != Some(&"null".into()));
+    match (either.pop(), either.is_empty()) {
+        (Some(Value::Object(one)), true) => {
+            for (key, value) in one {
+                if schema.get(&key).is_none() {
+                    schema.insert(key, value);
+                }
+            }
+        }
+        (last, _) => {
+            either.extend(last);
+            schema.insert("anyOf".to_owned(), either.into());
+        }
+    }
+}
+
+fn tighten(schema: &mut Schema) {
     // A format's own judge says why; the pattern is for servers.
-    let has_judge =
-        schema.get("format").and_then(Value::as_str).is_some_and(|it| it.starts_with("farol-"));
-    if has_judge {
+    let format = schema.get("format").and_then(Value::as_str);
+    if format.is_some_and(|it| it.starts_with("farol-")) {
         schema.remove("pattern");
     }
     if schema.get("properties").is_some() {
         schema.insert("additionalProperties".to_owned(), false.into());
     }
     if schema.get("x-short").is_some() {
+        let short = of_short(schema.as_value());
+        schema.remove("x-short");
         let long = schema.clone().to_value();
-        let short = json!({"type": "string"});
         let mut either = Map::new();
-        either.insert("if".to_owned(), short);
-        either.insert("then".to_owned(), of_short(&long));
+        either.insert("if".to_owned(), json!({"type": "string"}));
+        either.insert("then".to_owned(), short);
         either.insert("else".to_owned(), long);
         *schema = Schema::from(either);
     }

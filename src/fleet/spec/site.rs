@@ -39,14 +39,14 @@ pub struct Cluster {
     #[schemars(schema_with = "schema::only_true")]
     pub in_cluster: bool,
     /// The UID of its namespace `kube-system`. Another cluster in its place is refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::uid")]
     pub uid: Option<String>,
     /// What upgrades and scales it. Without it the cluster is only observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
     /// The version of Kubernetes that it should have.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::version")]
     pub version: Option<String>,
     /// How many nodes each of its pools should have, by the pools' names.
@@ -75,7 +75,7 @@ pub struct SecretRef {
     #[schemars(schema_with = "schema::object_name")]
     pub name: String,
     /// The namespace that it is in; by default the companion's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::namespace")]
     pub namespace: Option<String>,
     /// The key in it.

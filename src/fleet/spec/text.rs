@@ -323,7 +323,7 @@ mod tests {
 
     #[track_caller]
     fn check<T: FromStr<Err: Display> + Display + JsonSchema>(good: &[&str], bad: &[&str]) {
-        let schema = schemars::SchemaGenerator::default().into_root_schema_for::<T>();
+        let schema = SchemaGenerator::default().into_root_schema_for::<T>();
         let pattern = schema.get("pattern").and_then(|it| it.as_str()).unwrap().to_owned();
         let pattern = regex::Regex::new(&pattern).unwrap();
         for text in good {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::api::Api;
 
 /// How often kubelets look at what there is.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(100);
 const NOW: &str = "2026-01-01T00:00:00Z";
 
 /// Writes statuses.

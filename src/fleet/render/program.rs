@@ -1,0 +1,136 @@
+//! One run of a program of others.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, ErrorKind, PipeReader};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
+use super::mask::Mask;
+use super::tools::{ProgramError, Tool, Tools};
+use crate::model::is_hidden;
+use crate::program::{Dying, Ear, Group, Keeps};
+
+/// The octets that a program may write.
+const MOST: usize = 64 * 1024 * 1024;
+/// The octets of its complaints that are kept.
+const KEPT: usize = 4096;
+/// Where programs find others when our environment doesn't say.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What is to be run.
+pub(super) struct Run<'a> {
+    /// The program.
+    pub(super) tool: Tool,
+    /// Its arguments; they are shown to everybody on this machine.
+    pub(super) arguments: Vec<OsString>,
+    /// What it reads.
+    pub(super) input: Option<File>,
+    /// What it does, for people: `helm template ratings`.
+    pub(super) doing: &'a str,
+    /// What nobody may see of what it says.
+    pub(super) mask: &'a Mask,
+}
+
+/// What a program has written.
+pub(super) struct Written {
+    /// What it was to write.
+    pub(super) output: String,
+    /// The end of what it said besides.
+    pub(super) said: String,
+}
+
+impl Run<'_> {
+    /// Runs it. Dropped before the end, it leaves nothing that runs.
+    ///
+    /// # Errors
+    /// When it isn't there, fails, takes too long or writes too much.
+    pub(super) async fn run(self, tools: &Tools) -> Result<Written, ProgramError> {
+        let Self { tool, arguments, input, doing, mask } = self;
+        let (path, doing) = (tools.path(tool).clone(), doing.to_owned());
+        let (own, environment) = (path.clone(), tools.environment.clone());
+        let start = move |dying| start(&own, arguments, environment, input, dying);
+        let running = async {
+            let (mut group, output, said) = match tools.programs.start(path.clone(), start).await {
+                Ok(started) => started,
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Err(ProgramError::Missing(vec![(tool, path)]));
+                }
+                Err(source) => return Err(ProgramError::NotStarted { tool, path, source }),
+            };
+            let lost = |source| ProgramError::Lost { doing: doing.clone(), source };
+            let mut output = Ear::new(output, Keeps::First(MOST), MOST + 1).map_err(lost)?;
+            let mut said = Ear::new(said, Keeps::Last(KEPT), usize::MAX).map_err(lost)?;
+            let ended = timeout(tools.limit, group.end(&mut [&mut output, &mut said])).await;
+            let said = told(&said, mask);
+            match ended {
+                Ok(status) => judge(status.map_err(lost)?, output, said, &doing),
+                Err(_) => {
+                    let limit = tools.limit;
+                    Err(ProgramError::TimedOut { doing: doing.clone(), limit, said })
+                }
+            }
+        };
+        // Loading it may hang too.
+        let loaded = timeout(tools.limit * 2, running).await;
+        let (said, limit) = (String::new(), tools.limit);
+        loaded.map_err(|_| ProgramError::TimedOut { doing: doing.clone(), limit, said })?
+    }
+}
+
+fn start(
+    path: &Path,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    input: Option<File>,
+    dying: Arc<Dying>,
+) -> io::Result<(Group, PipeReader, PipeReader)> {
+    let ((output, our_output), (said, our_said)) = (io::pipe()?, io::pipe()?);
+    let mut command = Command::new(path);
+    command.args(arguments).current_dir("/");
+    command.env_clear().env("PATH", PATH).envs(environment);
+    command.stdin(input.map_or_else(Stdio::null, Stdio::from)).stdout(our_output).stderr(our_said);
+    Ok((Group::start(command, dying)?, output, said))
+}
+
+fn judge(
+    status: ExitStatus,
+    output: Ear,
+    said: String,
+    doing: &str,
+) -> Result<Written, ProgramError> {
+    let doing = || doing.to_owned();
+    if output.is_cut_off() {
+        return Err(ProgramError::TooMuch { doing: doing(), most: MOST });
+    }
+    let how = match (status.code(), status.signal()) {
+        (Some(0), _) => {
+            let output = String::from_utf8(output.into_kept());
+            let output = output.map_err(|_| ProgramError::NoText { doing: doing() })?;
+            return Ok(Written { output, said });
+        }
+        (Some(code), _) => format!("exit status {code}"),
+        (None, signal) => format!("killed by signal {}", signal.unwrap_or_default()),
+    };
+    Err(ProgramError::Failed { doing: doing(), how, said })
+}
+
+/// The end of what was said, from a line's beginning on: half a secret isn't recognised as one.
+fn told(said: &Ear, mask: &Mask) -> String {
+    let text = String::from_utf8_lossy(said.kept());
+    let text = match text.split_once('\n') {
+        Some((_, rest)) if said.heard() > KEPT => rest,
+        None if said.heard() > KEPT => "",
+        _ => &text,
+    };
+    let plain = |it| if is_hidden(it) && it != '\n' { char::REPLACEMENT_CHARACTER } else { it };
+    mask.hide(text).trim().chars().map(plain).collect()
+}
+
+#[cfg(test)]
+#[path = "program_tests.rs"]
+mod tests;
