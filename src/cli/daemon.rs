@@ -167,9 +167,7 @@ impl Daemon {
         prober.keep(gauges::PROBER, &supervision, move |stop| probers.next(&control).run(stop));
         let discoveries = finders.clone();
         prober.keep(gauges::RESOLVER, &supervision, move |stop| finders.resolver().run(stop));
-        prober.keep(gauges::DISCOVERY, &supervision, move |stop| {
-            discoveries.discovery().run(stop)
-        });
+        prober.keep(gauges::DISCOVERY, &supervision, move |stop| discoveries.discovery().run(stop));
         let mut outer = Stage::new(API_PATIENCE);
         let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);
         outer.keep(gauges::API, &supervision, serve);

@@ -45,8 +45,7 @@ impl Naming {
         let (wanted, wanted_now) = watch::channel(nothing);
         let (changes, found) = mpsc::channel(FOUND);
         let (sources, sources_now) = watch::channel(sources_of(settings));
-        let finders =
-            Finders { clock, wanted: wanted_now, sources: sources_now, changes, metrics };
+        let finders = Finders { clock, wanted: wanted_now, sources: sources_now, changes, metrics };
         Self { wanted, found, finders, sources }
     }
 }

@@ -111,10 +111,11 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::model;
+    use super::super::tests::{model, statuses};
     use super::*;
     use crate::health::Resolution;
     use crate::model::{Addresses, Moment, Now, Overrides, RecordType, Timestamp};
+    use crate::probe::VerdictChange;
     use crate::snapshot::{ProfileTable, Snapshot};
 
     const CONFIG: &str = "
@@ -199,5 +200,56 @@ mod tests {
         world.reload(&config, Now::at(2));
         assert_eq!(answers(&world), "2 for 30", "what is known stays over a reload");
         assert!(Arc::ptr_eq(record, &world.names()[0].1));
+    }
+
+    #[test]
+    fn a_discovered_endpoint_that_is_elsewhere_starts_as_checking() {
+        let config = "
+            [fleet]
+            file = 'Cargo.toml'
+            [[zone]]
+            name = 'z.'
+            nameservers = 'ns.elsewhere.'
+            [[site]]
+            name = 'sea'
+            [[profile]]
+            name = 'app.z.'
+            method = 'priority'
+            endpoint = [{ name = 'a', site = 'sea', discovered = true }]
+        ";
+        let config = model(config);
+        let mut world =
+            World::new(&config, Overrides::default(), Recall::default(), 1, 7, Now::at(0));
+        assert_eq!((answers(&world), world.watches().len()), (" for 30".to_owned(), 0));
+        let (key, record) = world.discovered().remove(0);
+        let locator = Locator::Cluster(key.clone());
+        let mut tell = |address| {
+            record.record(resolution(address, u32::MAX));
+            let moved = world.resolved(&locator, Moment::default());
+            world.publish(Now::at(1));
+            let [watch] = &world.watches()[..] else { panic!("it is probed") };
+            let probed = watch.target.addresses[0].to_string();
+            let change = VerdictChange {
+                key: key.clone(),
+                probed: watch.probed.clone(),
+                verdict: Verdict::Online,
+                doubt: None,
+                at: Timestamp(1),
+                reason: None,
+            };
+            let before = statuses(world.snapshot(), "app.z.");
+            world.observe(&change);
+            world.publish(Now::at(2));
+            (moved.len(), probed, before, answers(&world))
+        };
+        let at = |probed: &str, moved, before: &str, answers: &str| {
+            (moved, probed.to_owned(), before.to_owned(), answers.to_owned())
+        };
+        assert_eq!(tell("192.0.2.1"), at("192.0.2.1:80", 1, "C", "1 for 30"));
+        assert_eq!(tell("192.0.2.1"), at("192.0.2.1:80", 0, "O", "1 for 30"));
+        assert_eq!(tell("192.0.2.2"), at("192.0.2.2:80", 1, "C", "2 for 30"));
+        world.reload(&config, Now::at(3));
+        assert_eq!(answers(&world), "2 for 30");
+        assert_eq!(statuses(world.snapshot(), "app.z."), "O", "a reload is no move");
     }
 }

@@ -80,8 +80,9 @@ impl Running {
         let Probe { max_concurrent } = &mut self.probe;
         let State { dir, max_age } = &self.state;
         let Ecs { trusted } = &mut self.ecs;
-        let Settings { server, admin, metrics, probe, state, ecs, rate_limit, resolver, fleet, .. } =
-            settings;
+        let Settings {
+            server, admin, metrics, probe, state, ecs, rate_limit, resolver, fleet, ..
+        } = settings;
         let geography = std::mem::replace(&mut self.geography, settings.model.geography.clone());
         let same_networks = geography.networks == self.geography.networks;
         let taken = [

@@ -2,9 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{
-    Discovered, Family, GeoCode, Guardrails, Ident, Location, Name, ProbeTarget, Subnet,
-};
+use super::{Discovered, Family, GeoCode, Guardrails, Ident, Location, Name, ProbeTarget, Subnet};
 
 /// How one name is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

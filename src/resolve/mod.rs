@@ -47,7 +47,11 @@ pub struct Resolver {
 impl Resolver {
     /// A resolver of whatever is wanted last, which tells the names whose addresses are others. When `changes` is full, they
     /// wait here, and resolving goes on.
-    pub fn new(clock: Clock, wanted: watch::Receiver<Wanted>, changes: mpsc::Sender<Locator>) -> Self {
+    pub fn new(
+        clock: Clock,
+        wanted: watch::Receiver<Wanted>,
+        changes: mpsc::Sender<Locator>,
+    ) -> Self {
         Self { clock, wanted, changes }
     }
 

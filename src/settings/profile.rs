@@ -19,8 +19,8 @@ use super::secret::Secrets;
 use super::targets::{self, Written, addresses, target};
 use super::tree::{Node, Value};
 use crate::model::{
-    Discovered, Endpoint, FamilyRule, Guardrails, Ident, Name, ProbeHost, ProbeTarget, Profile, Target,
-    WhenNoneHealthy,
+    Discovered, Endpoint, FamilyRule, Guardrails, Ident, Name, ProbeHost, ProbeTarget, Profile,
+    Target, WhenNoneHealthy,
 };
 
 const TTL: u32 = 30;

@@ -125,7 +125,8 @@ fn check_kind(endpoint: &Section<'_>) {
         return;
     }
     for key in ["target", "profile"].into_iter().filter(|it| endpoint.find(it).is_some()) {
-        let message = format!("and `discovered` exclude each other; remove `{key}`, or `discovered`");
+        let message =
+            format!("and `discovered` exclude each other; remove `{key}`, or `discovered`");
         endpoint.wrong(key, message);
     }
     if endpoint.find("site").is_none() {

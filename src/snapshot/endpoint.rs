@@ -282,8 +282,7 @@ impl EndpointState {
 
     /// Whether there is something to answer with, in any family: of a name no address may be known yet.
     pub(super) fn is_resolved(&self, endpoint: &Endpoint) -> bool {
-        !endpoint.is_located()
-            || self.addresses(endpoint).iter().next().is_some()
+        !endpoint.is_located() || self.addresses(endpoint).iter().next().is_some()
     }
 
     /// Seconds that its answers may be kept, where the profile's are `ttl`.

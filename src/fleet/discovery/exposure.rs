@@ -179,13 +179,19 @@ mod tests {
     fn a_service_exposes_the_ports_of_its_spec_at_its_load_balancers() {
         let ports = json!({ "ports": [{ "name": "http", "port": 80 }, { "port": 443 }] });
         let service = |ingress| balanced(ports.clone(), ingress);
-        let both = service(json!([{ "ip": "2001:db8::1" }, { "ip": "192.0.2.1", "ipMode": "VIP" }]));
+        let both =
+            service(json!([{ "ip": "2001:db8::1" }, { "ip": "192.0.2.1", "ipMode": "VIP" }]));
         check("service", 443, &both, Ok(&["192.0.2.1", "2001:db8::1"]));
         let no_port = "service edge/web does not expose port 8080, but 80, 443; mend `port` in the fleet's description";
         check("service", 8080, &both, Err(no_port));
         let empty = Err("service edge/web has no external address");
         check("service", 80, &service(json!([])), empty);
-        check("service", 80, &json!({ "spec": ports.clone(), "status": { "loadBalancer": {} } }), empty);
+        check(
+            "service",
+            80,
+            &json!({ "spec": ports.clone(), "status": { "loadBalancer": {} } }),
+            empty,
+        );
         check("service", 80, &Value::Null, Err("service edge/web does not exist"));
         let none = "service edge/web does not expose port 80, but none; mend `port` in the fleet's description";
         check("service", 80, &json!({}), Err(none));
@@ -204,7 +210,12 @@ mod tests {
     fn an_ingress_exposes_443_only_with_tls() {
         let ingress = |spec| balanced(spec, json!([{ "ip": "192.0.2.1" }]));
         check("ingress", 80, &ingress(json!({})), Ok(&["192.0.2.1"]));
-        check("ingress", 443, &ingress(json!({ "tls": [{ "secretName": "a" }] })), Ok(&["192.0.2.1"]));
+        check(
+            "ingress",
+            443,
+            &ingress(json!({ "tls": [{ "secretName": "a" }] })),
+            Ok(&["192.0.2.1"]),
+        );
         let plain = "ingress edge/web does not expose port 443, but 80; mend `port` in the fleet's description";
         check("ingress", 443, &ingress(json!({})), Err(plain));
     }

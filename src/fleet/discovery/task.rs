@@ -23,6 +23,8 @@ use crate::resolve::Wanted;
 const WORDS: usize = 64;
 /// The pause before a watcher that panicked begins anew.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
+/// Why addresses may be wrong that were known before there was this watcher.
+const UNASKED: &str = "its cluster has not answered so far";
 
 /// Discovers the addresses of everything that is wanted. Its owner runs it in a task and ends it by a token; the next one begins
 /// where it was.
@@ -114,8 +116,12 @@ impl Task {
             sources.contains(&it.source)
                 && records.get(&it.source.key).is_some_and(|record| Arc::ptr_eq(record, &it.record))
         };
-        let gone: Vec<EndpointKey> =
-            self.watched.values().filter(|it| !is_same(it)).map(|it| it.source.key.clone()).collect();
+        let gone: Vec<EndpointKey> = self
+            .watched
+            .values()
+            .filter(|it| !is_same(it))
+            .map(|it| it.source.key.clone())
+            .collect();
         let mut changed = Vec::new();
         for key in gone {
             let Some(Watched { source, watcher, .. }) = self.watched.remove(&key) else { continue };
@@ -208,8 +214,10 @@ impl Task {
         let addresses = if is_same { before.addresses.clone() } else { Arc::new(addresses) };
         let has_some = addresses.iter().next().is_some();
         let reason: Option<Arc<str>> = standing.stale.as_ref().map(|it| match it {
-            // It says so already.
-            Stale::Unconfirmed => before.trouble.as_ref().map(|it| it.reason.clone()).unwrap_or_default(),
+            Stale::Unconfirmed => match &before.trouble {
+                Some(trouble) => trouble.reason.clone(),
+                None => UNASKED.into(),
+            },
             Stale::Unexposed(why) | Stale::Lost(why) | Stale::Claimed(why) => why.as_str().into(),
         });
         // Since when it is stale; of the reason, the last.
@@ -218,8 +226,7 @@ impl Task {
         Resolution {
             at: before.at.filter(|_| is_same).or(has_some.then_some(now)),
             ttl: u32::MAX,
-            failures: before.failures
-                + u64::from(reason.is_some() && before.trouble.is_none()),
+            failures: before.failures + u64::from(reason.is_some() && before.trouble.is_none()),
             failed: failed.or_else(|| before.failed.clone()),
             trouble: reason.map(|reason| Trouble { reason, is_final: false }),
             addresses,
