@@ -112,15 +112,14 @@ impl Claims {
 
     /// Who else claims one of its addresses, in words.
     fn rival(&self, key: &EndpointKey, claim: &Claim) -> Option<String> {
-        let others = self.0.iter().filter(|(it, other)| *it != key && other.site != claim.site);
-        let mut rivals = others.filter_map(|(_, other)| {
+        let mut others = self.0.iter().filter(|(it, other)| *it != key && other.site != claim.site);
+        others.find_map(|(_, other)| {
             let shared = claim.claimed.iter().find(|it| other.claimed.contains(it))?;
             let site = &other.site;
             Some(format!(
                 "{shared} is claimed by site {site} too; each site needs an address of its own"
             ))
-        });
-        rivals.next()
+        })
     }
 }
 
