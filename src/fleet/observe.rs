@@ -39,12 +39,7 @@ async fn look(
     set: &ApplySet,
     wanted: Vec<Wanted>,
 ) -> Result<Observed, ClusterError> {
-    let core = |kind: &str| {
-        apis.find("", "v1", kind)
-            .cloned()
-            .ok_or_else(|| ClusterError::Garbled(format!("it serves no {kind}")))
-    };
-    let (namespaces, config_maps) = (core("Namespace")?, core("ConfigMap")?);
+    let (namespaces, config_maps) = (core(apis, "Namespace")?, core(apis, "ConfigMap")?);
     let is_missing = cluster.get(&namespaces, None, &set.namespace).await?.is_none();
     let parent = match is_missing {
         true => None,
@@ -70,7 +65,7 @@ async fn look(
         }
     }
     let scope = scope(set, parent.as_ref(), &wanted);
-    let members = members(cluster, apis, set, &scope).await?;
+    let members = members_in(cluster, apis, set, &scope).await?;
     let objects = stream::iter(wanted)
         .map(|it| look_at(cluster, apis, it, &absent))
         .buffered(AT_ONCE)
@@ -133,7 +128,28 @@ fn scope(set: &ApplySet, parent: Option<&Object>, wanted: &[Wanted]) -> Scope {
     scope
 }
 
-async fn members(
+/// The objects of a set, wherever its parent says that they are; none where it has no parent.
+///
+/// # Errors
+/// When they can't be listed.
+pub async fn members(
+    cluster: &Cluster,
+    apis: &Apis,
+    set: &ApplySet,
+) -> Result<Vec<(Resource, Object)>, ClusterError> {
+    let config_maps = core(apis, "ConfigMap")?;
+    let parent = cluster.get(&config_maps, Some(&set.namespace), &set.parent_name()).await?;
+    let Some(parent) = parent else { return Ok(Vec::new()) };
+    members_in(cluster, apis, set, &scope(set, Some(&parent), &[])).await
+}
+
+/// A kind that every server has.
+fn core(apis: &Apis, kind: &str) -> Result<Resource, ClusterError> {
+    let found = apis.find("", "v1", kind).cloned();
+    found.ok_or_else(|| ClusterError::Garbled(format!("it serves no {kind}")))
+}
+
+async fn members_in(
     cluster: &Cluster,
     apis: &Apis,
     set: &ApplySet,
@@ -171,15 +187,15 @@ fn needed(wanted: &[Wanted], set: &ApplySet) -> Vec<Access> {
             needed.insert(Access::new(verb, &it.resource, namespace));
         }
     }
-    let core = |verb: Verb, resource: &str, namespace: Option<&str>| Access {
+    let of_core = |verb: Verb, resource: &str, namespace: Option<&str>| Access {
         verb,
         group: String::new(),
         resource: resource.to_owned(),
         namespace: namespace.map(str::to_owned),
     };
-    needed.insert(core(Verb::Get, "namespaces", None));
+    needed.insert(of_core(Verb::Get, "namespaces", None));
     for verb in [Verb::Get, Verb::Create, Verb::Patch] {
-        needed.insert(core(verb, "configmaps", Some(&set.namespace)));
+        needed.insert(of_core(verb, "configmaps", Some(&set.namespace)));
     }
     needed.into_iter().collect()
 }

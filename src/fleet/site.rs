@@ -1,26 +1,24 @@
 //! A site of the fleet and its apps: from the description to a plan, one site at a time and each by itself.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::path::PathBuf;
-
-use serde_json::{Map, Value};
 
 use super::cluster::{Apis, Cluster, ClusterError, Reach, Resource, Version};
-use super::object::{GroupKind, Object, ObjectKey};
+use super::object::{Object, ObjectKey};
 use super::observe::observe;
+use super::part::Part;
 use super::plan::{
     Adoption, ApplySet, Complaint, Forced, Plan, Pruning, Wanted, adoption, plan, prepare,
 };
-use super::render::{self, OverrideError, Render, RenderError, Skipped, Target, Tools};
+use super::render::{self, OverrideError, RenderError, Skipped, Tools};
 use super::spec::{self, App, Site};
+use super::values::{secret_text, target};
 use crate::model::Ident;
 
 /// A site whose cluster answers, and is the one that it should be.
 #[derive(Debug)]
 pub struct Reached {
-    /// The site's name.
-    pub site: Ident,
+    /// The site as it is described.
+    pub site: Site,
     /// The way to its cluster.
     pub cluster: Cluster,
     /// The cluster's UID.
@@ -79,7 +77,7 @@ pub async fn reach(site: &Site) -> Result<Reached, ClusterError> {
     let cluster = Cluster::open(&way(&site.cluster).await?).await?;
     let uid = cluster.identify(site.cluster.uid.as_deref()).await?;
     let (version, apis) = futures_util::future::try_join(cluster.version(), cluster.apis()).await?;
-    Ok(Reached { site: site.name.clone(), cluster, uid, version, apis })
+    Ok(Reached { site: site.clone(), cluster, uid, version, apis })
 }
 
 /// How a cluster is reached. One way is written; the reading made sure of it.
@@ -89,45 +87,21 @@ async fn way(cluster: &spec::Cluster) -> Result<Reach, ClusterError> {
     }
     let Some(secret) = &cluster.secret_ref else { return Ok(Reach::InCluster) };
     let own = Cluster::open(&Reach::InCluster).await?;
-    let namespace = secret.namespace.clone().unwrap_or_else(|| own.namespace().to_owned());
+    let namespace = secret.namespace.clone().unwrap_or_else(|| own.namespace());
     let yaml = secret_text(&own, &namespace, &secret.name, &secret.key).await?;
     Ok(Reach::Text { yaml, context: None })
-}
-
-/// The text under a key of a Secret.
-async fn secret_text(
-    cluster: &Cluster,
-    namespace: &str,
-    name: &str,
-    key: &str,
-) -> Result<String, ClusterError> {
-    let missing = |what: String| ClusterError::NotFound(what);
-    let shown = format!("Secret {namespace}/{name}");
-    let resource = Resource {
-        kind: GroupKind::new("", "Secret"),
-        version: "v1".to_owned(),
-        plural: "secrets".to_owned(),
-        namespaced: true,
-    };
-    let secret = cluster.get(&resource, Some(namespace), name).await?;
-    let secret = secret.ok_or_else(|| missing(shown.clone()))?;
-    let text = secret.at("/data").and_then(|it| it.get(key)).and_then(Value::as_str);
-    let text = text.ok_or_else(|| missing(format!("{shown} has no key {key}")))?;
-    let octets = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text);
-    let text = octets.ok().and_then(|it| String::from_utf8(it).ok());
-    text.ok_or_else(|| ClusterError::Garbled(format!("{key} of {shown} is no text")))
 }
 
 /// What an app wants on a site, and what of its source is no object of it.
 async fn wanted(
     reached: &Reached,
-    app: &App,
+    part: &Part,
     tools: &Tools,
 ) -> Result<(Vec<Wanted>, Vec<Skipped>), PlanError> {
+    let app = &part.app;
     let target = target(reached, app).await?;
-    let rendered = source(app).render(&target, tools).await?;
-    let mut manifests = rendered.manifests;
-    if let Some(own) = app.overrides.get(&reached.site) {
+    let (mut manifests, skipped) = part.render(&reached.site, &target, tools).await?;
+    if let Some(own) = app.overrides.get(&reached.site.name) {
         render::override_replicas(&mut manifests, &own.replicas).map_err(PlanError::Override)?;
     }
     let scalers = app.autoscale.iter().map(|it| render::Autoscale {
@@ -141,7 +115,7 @@ async fn wanted(
     let scalers = render::autoscalers(&scalers, &manifests, &served);
     manifests.extend(scalers.map_err(PlanError::Override)?);
     let wanted = prepare(manifests, &reached.apis, &set(app)).map_err(PlanError::Manifests)?;
-    Ok((wanted, rendered.skipped))
+    Ok((wanted, skipped))
 }
 
 /// The nodes of a site's cluster.
@@ -160,17 +134,18 @@ pub async fn nodes(reached: &Reached) -> Result<Vec<Object>, ClusterError> {
 /// When it can't be rendered, or the cluster not be looked at.
 pub async fn plan_app(
     reached: &Reached,
-    app: &App,
+    part: &Part,
     tools: &Tools,
     forced: &Forced,
 ) -> Result<Planned, PlanError> {
-    let (wanted, skipped) = wanted(reached, app, tools).await?;
+    let (wanted, skipped) = wanted(reached, part, tools).await?;
+    let app = &part.app;
     let set = set(app);
     let images = images(wanted.iter().map(|it| &it.manifest.object));
     let ready = awaited(app, wanted.iter().map(|it| (&it.resource, &it.manifest.object)))?;
     let observed = observe(&reached.cluster, &reached.uid, &reached.apis, &set, wanted).await?;
     let plan = plan(&observed, &pruning(app), forced);
-    let (site, app) = (reached.site.clone(), app.name.clone());
+    let (site, app) = (reached.site.name.clone(), app.name.clone());
     Ok(Planned { site, app, plan, ready, skipped, images })
 }
 
@@ -180,11 +155,11 @@ pub async fn plan_app(
 /// When the app can't be rendered, or the cluster not be looked at.
 pub async fn adoptions(
     reached: &Reached,
-    app: &App,
+    part: &Part,
     tools: &Tools,
     managers: &[String],
 ) -> Result<Vec<(Resource, ObjectKey, Adoption)>, PlanError> {
-    let (wanted, _) = wanted(reached, app, tools).await?;
+    let (wanted, _) = wanted(reached, part, tools).await?;
     let mut found = Vec::new();
     for Wanted { manifest, resource } in wanted {
         let key = manifest.object.key();
@@ -199,7 +174,8 @@ pub async fn adoptions(
     Ok(found)
 }
 
-fn set(app: &App) -> ApplySet {
+/// The set that an app's objects belong to.
+pub(super) fn set(app: &App) -> ApplySet {
     ApplySet { app: app.name.to_string(), namespace: app.namespace.clone() }
 }
 
@@ -242,122 +218,6 @@ fn awaited<'a>(
     Ok(awaited)
 }
 
-fn source(app: &App) -> render::Source {
-    match &app.source {
-        spec::Source::Manifests(path) => render::Source::Manifests(render::Manifests(path.clone())),
-        spec::Source::Kustomize(path) => render::Source::Kustomize(render::Kustomize(path.clone())),
-        spec::Source::Helm(helm) => {
-            let chart = match (&helm.repo, helm.is_path()) {
-                (Some(url), _) => render::ChartSource::Repository {
-                    url: url.as_str().to_owned(),
-                    name: helm.chart.clone(),
-                },
-                (None, true) => render::ChartSource::Path(PathBuf::from(&helm.chart)),
-                (None, false) => render::ChartSource::Oci(helm.chart.clone()),
-            };
-            render::Source::Helm(render::HelmChart {
-                release: helm.release.clone().unwrap_or_else(|| app.name.to_string()),
-                chart,
-                version: helm.version.clone(),
-                digest: helm.digest.as_ref().and_then(|it| it.to_string().parse().ok()),
-            })
-        }
-    }
-}
-
-async fn target(reached: &Reached, app: &App) -> Result<Target, PlanError> {
-    let mut values = match &app.source {
-        spec::Source::Helm(helm) => Value::Object(helm.values.clone()),
-        _ => Value::Null,
-    };
-    if let Some(own) = app.overrides.get(&reached.site).filter(|it| !it.values.is_empty()) {
-        merge(&mut values, Value::Object(own.values.clone()));
-    }
-    let mut secrets = Vec::new();
-    for it in &app.values_from {
-        let text = value_text(reached, app, &it.from).await?;
-        let value = match &it.at {
-            Some(path) => {
-                secrets.push(text.clone());
-                at_path(path, Value::String(text))
-            }
-            None => serde_saphyr::from_str(&text).map_err(|error| {
-                PlanError::Values(format!("is no YAML: {}", error.without_snippet()))
-            })?,
-        };
-        texts(&value, &mut secrets);
-        merge(&mut values, value);
-    }
-    Ok(Target {
-        site: reached.site.to_string(),
-        namespace: app.namespace.clone(),
-        kubernetes: reached.version.full.clone(),
-        apis: reached.apis.names().into_iter().collect(),
-        values,
-        secrets,
-    })
-}
-
-async fn value_text(
-    reached: &Reached,
-    app: &App,
-    from: &spec::ValuesSource,
-) -> Result<String, PlanError> {
-    match from {
-        spec::ValuesSource::File(path) => std::fs::read_to_string(path)
-            .map_err(|it| PlanError::Values(format!("{} can't be read: {it}", path.display()))),
-        spec::ValuesSource::Env(name) => env::var(name)
-            .map_err(|_| PlanError::Values(format!("the environment has no {name}; set it"))),
-        spec::ValuesSource::Secret(it) => {
-            let namespace = it.namespace.as_deref().unwrap_or(&app.namespace);
-            Ok(secret_text(&reached.cluster, namespace, &it.name, &it.key).await?)
-        }
-    }
-}
-
-/// Lays values over others. A null stays, since it takes away what the chart itself says.
-fn merge(under: &mut Value, over: Value) {
-    match (under, over) {
-        (Value::Object(under), Value::Object(over)) => {
-            for (key, value) in over {
-                merge(under.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (under, over) => *under = over,
-    }
-}
-
-/// `a.b` and a value: `{"a": {"b": value}}`.
-fn at_path(path: &str, value: Value) -> Value {
-    path.rsplit('.')
-        .fold(value, |value, key| Value::Object(Map::from_iter([(key.to_owned(), value)])))
-}
-
-/// Every text in some values.
-fn texts(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) => found.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|it| texts(it, found)),
-        Value::Object(map) => map.values().for_each(|it| texts(it, found)),
-        _ => {}
-    }
-}
-
 fn lines<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn later_values_win_and_null_stays() {
-        let mut values = json!({"a": {"b": 1, "c": 2}, "d": [1]});
-        merge(&mut values, json!({"a": {"c": null, "e": 3}, "d": [2]}));
-        assert_eq!(values, json!({"a": {"b": 1, "c": null, "e": 3}, "d": [2]}));
-        assert_eq!(at_path("a.b", json!(1)), json!({"a": {"b": 1}}));
-    }
 }

@@ -30,11 +30,11 @@ impl Adopt {
             let reached = reach(site)
                 .await
                 .map_err(|it| anyhow::anyhow!("{}: the cluster {it}", site.name))?;
-            for app in chosen.apps.iter().filter(|it| it.runs_on(&site.name)) {
+            for part in chosen.parts.iter().filter(|it| it.app.runs_on(&site.name)) {
                 let wrong = |error: &dyn std::fmt::Display| {
-                    anyhow::anyhow!("{} {}: {error}", site.name, app.name)
+                    anyhow::anyhow!("{} {}: {error}", site.name, part.app.name)
                 };
-                let adoptions = adoptions(&reached, app, &chosen.tools, &self.manager).await;
+                let adoptions = adoptions(&reached, part, &chosen.tools, &self.manager).await;
                 for (resource, key, adoption) in adoptions.map_err(|it| wrong(&it))? {
                     found += 1;
                     if !self.dry_run {
@@ -51,7 +51,7 @@ impl Adopt {
                     say(&format!(
                         "{} {}: {key} taken over from {}",
                         site.name,
-                        app.name,
+                        part.app.name,
                         adoption.managers.join(", ")
                     ))?;
                 }

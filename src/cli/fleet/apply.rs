@@ -78,7 +78,7 @@ impl Apply {
 async fn apply_site((reached, apps): &Looked, patience: Patience) -> anyhow::Result<()> {
     for (app, planned) in apps {
         let Ok(planned) = planned else { continue };
-        let name = format!("{} {app}", reached.site);
+        let name = format!("{} {app}", reached.site.name);
         let mut tell = |progress: Progress<'_>| {
             // Who reads along has gone away: the work goes on.
             let _ = say(&format!("{name}: {progress}"));
@@ -86,7 +86,7 @@ async fn apply_site((reached, apps): &Looked, patience: Patience) -> anyhow::Res
         apply(&reached.cluster, &planned.plan, &planned.ready, patience, &mut tell)
             .await
             .with_context(|| {
-                format!("{name} failed; sites after {} were left alone", reached.site)
+                format!("{name} failed; sites after {} were left alone", reached.site.name)
             })?;
     }
     Ok(())

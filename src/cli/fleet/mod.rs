@@ -5,6 +5,7 @@ mod apply;
 mod plan;
 mod show;
 mod status;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,10 +16,11 @@ use futures_util::future::join_all;
 
 use super::client::Output;
 use crate::fleet::cluster::ClusterError;
+use crate::fleet::part::Part;
 use crate::fleet::plan::{Forced, Mask};
 use crate::fleet::render::Tools;
 use crate::fleet::site::{PlanError, Planned, Reached, plan_app, reach};
-use crate::fleet::spec::{self, App, Site};
+use crate::fleet::spec::{self, Site};
 use crate::model::Ident;
 use crate::settings::nearest;
 
@@ -32,6 +34,7 @@ use crate::settings::nearest;
   farol fleet diff -o json
   farol fleet apply --yes
   farol fleet status
+  farol fleet verify --site seattle
   farol fleet adopt --app ratings")]
 pub(super) struct Fleet {
     #[command(subcommand)]
@@ -44,6 +47,7 @@ enum Verb {
     Diff(plan::Diff),
     Apply(apply::Apply),
     Status(status::Status),
+    Verify(verify::Verify),
     Adopt(adopt::Adopt),
 }
 
@@ -71,7 +75,7 @@ struct Shown {
 /// What of a fleet a command is about.
 struct Chosen {
     sites: Vec<Site>,
-    apps: Vec<App>,
+    parts: Vec<Part>,
     tools: Tools,
 }
 
@@ -90,6 +94,7 @@ impl Fleet {
                 Verb::Diff(verb) => verb.run().await,
                 Verb::Apply(verb) => verb.run().await,
                 Verb::Status(verb) => verb.run().await,
+                Verb::Verify(verb) => verb.run().await,
                 Verb::Adopt(verb) => verb.run().await,
             }
         })
@@ -113,11 +118,12 @@ impl Which {
             },
         };
         known(&self.site, fleet.sites.iter().map(|it| it.name.as_str()).collect(), "site")?;
-        known(&self.app, fleet.apps.iter().map(|it| it.name.as_str()).collect(), "app")?;
+        let parts = Part::all(&fleet);
+        known(&self.app, parts.iter().map(|it| it.app.name.as_str()).collect(), "app")?;
         let takes = |wanted: &[Ident], name: &Ident| wanted.is_empty() || wanted.contains(name);
         Ok(Chosen {
             sites: fleet.sites.into_iter().filter(|it| takes(&self.site, &it.name)).collect(),
-            apps: fleet.apps.into_iter().filter(|it| takes(&self.app, &it.name)).collect(),
+            parts: parts.into_iter().filter(|it| takes(&self.app, &it.app.name)).collect(),
             tools: Tools::from_environment(),
         })
     }
@@ -133,8 +139,9 @@ impl Chosen {
     async fn look(&self, site: &Site, forced: &Forced) -> Result<Looked, ClusterError> {
         let reached = reach(site).await?;
         let mut planned = Vec::new();
-        for app in self.apps.iter().filter(|it| it.runs_on(&site.name)) {
-            planned.push((app.name.clone(), plan_app(&reached, app, &self.tools, forced).await));
+        for part in self.parts.iter().filter(|it| it.app.runs_on(&site.name)) {
+            let plan = plan_app(&reached, part, &self.tools, forced).await;
+            planned.push((part.app.name.clone(), plan));
         }
         Ok((reached, planned))
     }

@@ -8,8 +8,8 @@ use super::{Shown, Surveyed, Which, mask};
 use crate::cli::output::{dress, table};
 use crate::cli::say;
 use crate::fleet::plan::{Forced, Mask};
-use crate::fleet::report::{AppStatus, FleetStatus, Nodes, SiteStatus};
 use crate::fleet::site::nodes;
+use crate::fleet::status::{AppStatus, FleetStatus, Nodes, SiteStatus};
 
 /// Show how the sites' clusters and apps are
 ///

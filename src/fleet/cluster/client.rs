@@ -2,18 +2,23 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, header};
+use jiff::{SignedDuration, Timestamp};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::access::Access;
-use super::{Apis, ClusterError};
+use super::{Apis, ClusterError, credential};
 
 /// How long a request may take as a whole.
 const REQUEST: Duration = Duration::from_secs(20);
+/// How long before its end a credential is renewed.
+const EARLY: SignedDuration = SignedDuration::from_secs(30);
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Everything in one document where the server can (from 1.26 on), or else the list of groups.
@@ -43,8 +48,17 @@ pub enum Reach {
 /// A cluster that can be asked. Cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {
-    client: Client,
+    reach: Arc<Reach>,
+    opened: Arc<Mutex<Opened>>,
     limit: Duration,
+}
+
+/// A client with its credential.
+#[derive(Clone)]
+struct Opened {
+    client: Client,
+    /// When the credential expires, where that is known.
+    expires: Option<Timestamp>,
 }
 
 /// A server's version.
@@ -60,28 +74,32 @@ impl Cluster {
     /// Gets ready to ask a cluster. Nothing is asked yet.
     ///
     /// # Errors
-    /// When the kubeconfig can't be used.
+    /// When the kubeconfig can't be used, or a program gives no credential.
     pub async fn open(reach: &Reach) -> Result<Self, ClusterError> {
-        let mut config = config(reach).await?;
-        config.connect_timeout = Some(CONNECT);
-        // Retries are ours: kube's would wait for up to a quarter of an hour.
-        config.default_retry = false;
-        let agent = concat!("farol/", env!("CARGO_PKG_VERSION"));
-        config.headers.push((header::USER_AGENT, header::HeaderValue::from_static(agent)));
-        let client = Client::try_from(config).map_err(|it| {
-            ClusterError::Kubeconfig(format!("the kubeconfig can't be used: {it}"))
-        })?;
-        Ok(Self { client, limit: REQUEST })
+        let opened = Arc::new(Mutex::new(opened(reach).await?));
+        Ok(Self { reach: Arc::new(reach.clone()), opened, limit: REQUEST })
     }
 
-    /// The client, for watches.
+    /// The client, for watches. A credential that has expired is renewed by the next request, not by this.
     pub fn client(&self) -> Client {
-        self.client.clone()
+        self.now().client
     }
 
     /// The namespace that its credential is for: the pod's own, or the context's.
-    pub fn namespace(&self) -> &str {
-        self.client.default_namespace()
+    pub fn namespace(&self) -> String {
+        self.now().client.default_namespace().to_owned()
+    }
+
+    fn now(&self) -> Opened {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Opens the way anew: with a new credential, and by the kubeconfig as it is now.
+    async fn renew(&self) -> Result<Client, ClusterError> {
+        let opened = opened(&self.reach).await?;
+        let client = opened.client.clone();
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = opened;
+        Ok(client)
     }
 
     /// The cluster's own name: the UID of its namespace `kube-system`, which lasts as long as the cluster.
@@ -173,9 +191,25 @@ impl Cluster {
         self.send(get(path, "application/json")?).await
     }
 
-    /// Sends a request and reads its answer, within the time limit.
+    /// Sends a request and reads its answer, within the time limit; once more with a new credential where the old one isn't taken.
     pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Value, ClusterError> {
-        match tokio::time::timeout(self.limit, self.client.request::<Value>(request)).await {
+        let Opened { client, expires } = self.now();
+        let is_expiring = expires.is_some_and(|it| it < Timestamp::now() + EARLY);
+        let client = if is_expiring { self.renew().await? } else { client };
+        match self.send_by(&client, request.clone()).await {
+            Err(ClusterError::Unauthorized(_)) if !is_expiring => {
+                self.send_by(&self.renew().await?, request).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn send_by(
+        &self,
+        client: &Client,
+        request: Request<Vec<u8>>,
+    ) -> Result<Value, ClusterError> {
+        match timeout(self.limit, client.request::<Value>(request)).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(ClusterError::Silent(self.limit)),
         }
@@ -199,23 +233,41 @@ pub(super) fn unsendable(error: http::Error) -> ClusterError {
     ClusterError::Refused(format!("there is no such path: {error}"))
 }
 
-async fn config(reach: &Reach) -> Result<Config, ClusterError> {
+async fn opened(reach: &Reach) -> Result<Opened, ClusterError> {
+    let (mut config, expires) = config(reach).await?;
+    config.connect_timeout = Some(CONNECT);
+    // Retries are ours: kube's would wait for up to a quarter of an hour.
+    config.default_retry = false;
+    let agent = concat!("farol/", env!("CARGO_PKG_VERSION"));
+    config.headers.push((header::USER_AGENT, header::HeaderValue::from_static(agent)));
+    let client = Client::try_from(config)
+        .map_err(|it| ClusterError::Kubeconfig(format!("the kubeconfig can't be used: {it}")))?;
+    Ok(Opened { client, expires })
+}
+
+async fn config(reach: &Reach) -> Result<(Config, Option<Timestamp>), ClusterError> {
     let wrong = |what: &str, error: &dyn fmt::Display| {
         ClusterError::Kubeconfig(format!("{what} can't be used: {error}"))
     };
-    let (kubeconfig, context) = match reach {
+    let (kubeconfig, context, shown) = match reach {
         Reach::InCluster => {
-            return Config::incluster().map_err(|it| wrong("the pod's service account", &it));
+            let config = Config::incluster();
+            return Ok((config.map_err(|it| wrong("the pod's service account", &it))?, None));
         }
         Reach::File { path, context } => {
             let shown = format!("kubeconfig {}", path.display());
-            (Kubeconfig::read_from(path).map_err(|it| wrong(&shown, &it))?, context)
+            let kubeconfig = Kubeconfig::read_from(path).map_err(|it| wrong(&shown, &it))?;
+            (kubeconfig, context, shown)
         }
         Reach::Text { yaml, context } => {
-            (Kubeconfig::from_yaml(yaml).map_err(|it| wrong("the kubeconfig", &it))?, context)
+            let shown = "the kubeconfig";
+            let kubeconfig = Kubeconfig::from_yaml(yaml).map_err(|it| wrong(shown, &it))?;
+            (kubeconfig, context, shown.to_owned())
         }
     };
     let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    config.map_err(|it| wrong("the kubeconfig", &it))
+    let mut config = config.map_err(|it| wrong(&shown, &it))?;
+    let expires = credential::fetch(&mut config.auth_info).await?;
+    Ok((config, expires))
 }

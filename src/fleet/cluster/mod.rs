@@ -4,6 +4,7 @@
 mod access;
 mod apis;
 mod client;
+mod credential;
 mod error;
 mod request;
 

@@ -48,6 +48,21 @@ impl Cluster {
         }
     }
 
+    /// What a Service of the cluster (`name:port`) answers at a path, asked through the API server.
+    ///
+    /// # Errors
+    /// When it doesn't answer with JSON.
+    pub async fn proxied(
+        &self,
+        namespace: &str,
+        service: &str,
+        path: &str,
+        pairs: &[(&str, &str)],
+    ) -> Result<Value, ClusterError> {
+        let services = format!("/api/v1/namespaces/{namespace}/services");
+        self.json(&format!("{services}/{service}/proxy/{path}?{}", query(pairs))).await
+    }
+
     /// All objects of a kind, in a namespace or in all, that a label selector takes.
     ///
     /// # Errors

@@ -8,17 +8,17 @@ mod planner;
 mod prune;
 mod seen;
 mod set;
+mod step;
 
 pub use adopt::{Adoption, adoption};
 pub use diff::{FieldChange, changes};
 pub use lint::{Complaint, Wanted, prepare};
 pub use order::{Phase, place};
-pub use planner::{
-    Action, Forced, Observation, Observed, Plan, Proposed, Refusal, Stays, Step, plan,
-};
+pub use planner::{Forced, Observation, Observed, Plan, Proposed, Refusal, Stays, plan};
 pub use prune::{KEPT, Pruning};
 pub use seen::{Mask, bare, masked, own_fields};
 pub use set::{ApplySet, PART_OF, ParentError, Scope};
+pub use step::{Action, Step};
 
 /// The field manager: whose fields it is that the companion applies.
 pub const MANAGER: &str = "farol";

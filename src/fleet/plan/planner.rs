@@ -1,16 +1,12 @@
 //! From what is wanted and what is there to the steps between them.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
 use super::prune::{other_tool, stays};
-use super::{
-    ApplySet, FieldChange, Mask, Phase, Pruning, Scope, Wanted, bare, changes, masked, own_fields,
-    place,
-};
+use super::{Action, ApplySet, Phase, Pruning, Scope, Step, Wanted, bare, own_fields, place};
 use crate::fleet::cluster::{Conflict, Deletion, Resource};
 use crate::fleet::object::{Object, ObjectKey};
 
@@ -58,59 +54,6 @@ pub struct Observed {
 /// Fields that are taken over from other managers: `.spec.replicas`. Those of lists too, as the server writes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forced(pub BTreeSet<String>);
-
-/// What is done with an object.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// It is made.
-    Create {
-        /// What is applied.
-        wanted: Object,
-        /// What comes of it, where the server could say.
-        after: Option<Object>,
-    },
-    /// It is changed.
-    Change {
-        /// What is applied.
-        wanted: Object,
-        /// What it is.
-        before: Object,
-        /// What comes of it.
-        after: Object,
-        /// The fields that are taken over from others.
-        taken: Vec<Conflict>,
-    },
-    /// Its number of replicas is kept as it is while it passes to an autoscaler: without, it would fall to 1.
-    HandOver {
-        /// What is applied by [`HANDOVER`](super::HANDOVER).
-        wanted: Object,
-    },
-    /// It is removed.
-    Delete {
-        /// What it is.
-        before: Object,
-        /// Which one exactly.
-        which: Deletion,
-    },
-    /// Where the set's members are is noted at its parent.
-    Record {
-        /// What is applied.
-        wanted: Object,
-    },
-}
-
-/// One thing to do.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// When.
-    pub phase: Phase,
-    /// On what.
-    pub key: ObjectKey,
-    /// How the cluster serves it.
-    pub resource: Resource,
-    /// What.
-    pub action: Action,
-}
 
 /// Why a plan can't be applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -351,35 +294,6 @@ impl Plan {
         }
         let digest = context.finish();
         digest.as_ref().iter().map(|it| format!("{it:02x}")).collect()
-    }
-}
-
-impl Step {
-    /// Every field that it changes, with secrets masked. What is new or goes is one change, of the whole object.
-    pub fn changes(&self, mask: &Mask) -> Vec<FieldChange> {
-        let whole = |it: &Object| Some(Value::Object(masked(it, mask)));
-        let all = |before, after| vec![FieldChange { path: String::new(), before, after }];
-        match &self.action {
-            Action::Create { wanted, after } => all(None, whole(after.as_ref().unwrap_or(wanted))),
-            Action::Change { before, after, .. } => {
-                changes(&masked(before, mask), &masked(after, mask))
-            }
-            Action::HandOver { .. } | Action::Record { .. } => Vec::new(),
-            Action::Delete { before, .. } => all(whole(before), None),
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    /// "create", "change", …
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Create { .. } => "create",
-            Self::Change { .. } => "change",
-            Self::HandOver { .. } => "hand over",
-            Self::Delete { .. } => "delete",
-            Self::Record { .. } => "record",
-        })
     }
 }
 

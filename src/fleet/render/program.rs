@@ -52,6 +52,8 @@ impl Run<'_> {
     pub(super) async fn run(self, tools: &Tools) -> Result<Written, ProgramError> {
         let Self { tool, arguments, input, doing, mask } = self;
         let (path, doing) = (tools.path(tool).clone(), doing.to_owned());
+        // Nobody closes them.
+        let _slot = tools.slots.acquire().await;
         let (own, environment) = (path.clone(), tools.environment.clone());
         let start = move |dying| start(&own, arguments, environment, input, dying);
         let running = async {

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, test_kill_process};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::super::Target;
@@ -16,7 +18,8 @@ fn tools(limit: Duration) -> Tools {
     let environment = vec![("GIVEN".into(), "yes".into())];
     let (helm, kubectl) = ("/bin/sh".into(), "no-such-kubectl".into());
     let kustomize = "/nonexistent/kustomize".into();
-    Tools { helm, kubectl, kustomize, limit, environment, programs: Arc::default() }
+    let (programs, slots) = (Arc::default(), Arc::new(Semaphore::new(1)));
+    Tools { helm, kubectl, kustomize, limit, environment, programs, slots }
 }
 
 fn mask() -> Mask {
@@ -128,4 +131,25 @@ async fn output_without_end_and_what_is_no_text_are_refused() {
     assert_eq!(error.to_string(), "helm template web wrote more than 64 MiB");
     let error = shell("printf '\\377'", LONG, None).await.err().unwrap();
     assert_eq!(error.to_string(), "helm template web wrote what is not UTF-8");
+}
+
+#[tokio::test]
+async fn no_more_run_at_a_time_than_there_are_slots() {
+    let directory = tempfile::tempdir().unwrap();
+    let lock = directory.path().join("lock").display().to_string();
+    let script =
+        format!("mkdir {lock} || exit 1; head -c 1000000 /dev/zero >/dev/null; rmdir {lock}");
+    let tools = tools(LONG);
+    let mut runs = JoinSet::new();
+    for _ in 0..8 {
+        let (tools, script) = (tools.clone(), script.clone());
+        runs.spawn(async move {
+            let arguments = vec!["-c".into(), script.into()];
+            let run = Run { tool: Tool::Helm, arguments, input: None, doing: "x", mask: &mask() };
+            run.run(&tools).await.map(|it| it.output)
+        });
+    }
+    while let Some(ended) = runs.join_next().await {
+        ended.unwrap().unwrap();
+    }
 }

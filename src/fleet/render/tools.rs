@@ -5,7 +5,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::program::Programs;
 
@@ -32,11 +35,13 @@ pub struct Tools {
     pub kubectl: PathBuf,
     /// kustomize, likewise.
     pub kustomize: PathBuf,
-    /// How long each run may take.
+    /// How long each run may take, from its start on.
     pub limit: Duration,
     /// The environment that programs see.
     pub environment: Vec<(OsString, OsString)>,
     pub(super) programs: Arc<Programs<PathBuf>>,
+    /// Those that run at the same time: each takes a processor and some memory, and sites are many.
+    pub(super) slots: Arc<Semaphore>,
 }
 
 /// Why a program didn't do its work.
@@ -113,6 +118,9 @@ impl Tools {
             limit: LIMIT,
             environment: environment(std::env::vars_os()),
             programs: Arc::default(),
+            slots: Arc::new(Semaphore::new(
+                available_parallelism().map_or(2, |it| it.get().max(2)),
+            )),
         }
     }
 

@@ -22,7 +22,7 @@ pub struct App {
     /// Its name.
     pub name: Ident,
     /// The namespace that its objects are in, unless they say otherwise.
-    #[schemars(schema_with = "schema::namespace")]
+    #[schemars(with = "schema::Namespace")]
     pub namespace: String,
     /// What it consists of.
     pub source: Source,
@@ -78,19 +78,19 @@ pub struct Helm {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repo: Option<Url>,
     /// The chart's version. Charts that aren't paths must have one, so that every site gets the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::chart_version")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::ChartVersion>")]
     pub version: Option<String>,
     /// The SHA-256 of the chart's archive, or of its manifest in the registry. Another chart is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// The chart's values on all sites.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schemars(schema_with = "schema::values")]
+    #[schemars(with = "schema::Values")]
     pub values: Map<String, Value>,
-    /// The release's name; by default the application's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::release")]
+    /// The release's name; by default the application's, or `monitoring` for the monitoring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Release>")]
     pub release: Option<String>,
 }
 
@@ -99,11 +99,11 @@ pub struct Helm {
 pub struct Override {
     /// How many replicas Deployments and StatefulSets have, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "schema::replicas")]
+    #[schemars(with = "schema::Replicas")]
     pub replicas: BTreeMap<String, u32>,
     /// Values of the chart that are merged over `source.helm.values`; null takes one away.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schemars(schema_with = "schema::values")]
+    #[schemars(with = "schema::Values")]
     pub values: Map<String, Value>,
 }
 
@@ -165,8 +165,8 @@ pub struct ValuesFrom {
     #[serde(flatten)]
     pub from: ValuesSource,
     /// Which value it is, e.g. `omsagent.secret.key`. Without it what stands there is YAML with any number of values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::value_path")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::ValuePath>")]
     pub at: Option<String>,
 }
 

@@ -1,5 +1,7 @@
 //! The monitoring of every site.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -18,11 +20,61 @@ pub struct Monitoring {
     pub alerts: bool,
     /// The namespace of all of it.
     #[serde(default = "namespace")]
-    #[schemars(schema_with = "schema::namespace")]
+    #[schemars(with = "schema::Namespace")]
     pub namespace: String,
+    /// Labels of everything that Farol generates, by which a Prometheus may choose what it reads: `release: kube-prometheus-stack`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Where Farol's metrics are; without it none are read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrape: Option<Scrape>,
+    /// The blackbox exporter that asks the site's ingress; without it nobody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
     /// The Prometheus that `farol fleet verify` asks whether samples arrive. In a file, a text stands for its URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<Prometheus>,
+}
+
+/// How Farol's metrics are read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Scrape {
+    /// Where they are: addresses with ports, such as `ns1.example:8053`.
+    #[schemars(length(min = 1, max = 100))]
+    pub addresses: Vec<String>,
+    /// Whether by HTTPS.
+    #[serde(default)]
+    pub https: bool,
+    /// A Secret beside the objects with the token, where `admin.protect_metrics` asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
+}
+
+/// A key of a Secret in the monitoring's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Token {
+    /// The Secret's name.
+    #[schemars(with = "schema::ObjectName")]
+    pub name: String,
+    /// The key in it.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// How the site's ingress is asked: the Service that the site's endpoint is from, by its name in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Probe {
+    /// The blackbox exporter, with its port: `blackbox-exporter.monitoring:9115`.
+    #[schemars(length(min = 1, max = 253))]
+    pub prober: String,
+    /// The exporter's module.
+    #[serde(default = "module")]
+    #[schemars(length(min = 1, max = 63))]
+    pub module: String,
+    /// The name that is asked for there, which DNS may answer with another site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub host: Option<String>,
 }
 
 /// How a site's Prometheus is reached.
@@ -31,8 +83,7 @@ pub struct Monitoring {
 #[schemars(extend("x-short" = "url"))]
 pub enum Prometheus {
     /// By a URL, the same for all sites.
-    #[schemars(extend("x-hidden" = true))]
-    Url(Url),
+    Url(#[schemars(extend("x-hidden" = true))] Url),
     /// By a Service of the site's cluster, through its API server.
     Service(ServicePort),
 }
@@ -60,6 +111,10 @@ impl<'de> Deserialize<'de> for Prometheus {
 
 fn yes() -> bool {
     true
+}
+
+fn module() -> String {
+    "http_2xx".to_owned()
 }
 
 fn namespace() -> String {

@@ -63,7 +63,7 @@ fn range(schema: &Value) -> String {
 }
 
 /// A number without a fraction of nothing.
-fn number(value: &Value) -> String {
+pub(super) fn number(value: &Value) -> String {
     let text = value.to_string();
     let whole = text.strip_suffix(".0").map(str::to_owned);
     whole.unwrap_or(text)

@@ -1,6 +1,7 @@
 //! From a document to a [`Fleet`]: held to the schema, with what the validator finds said in the words of Farol's own settings.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -17,9 +18,9 @@ use crate::settings::{At, Document, Problem, Problems, nearest};
 /// # Errors
 /// Everything that is wrong, never only the first problem.
 pub(super) fn fleet(document: &Document, directory: &Path) -> Result<Fleet, Problems> {
-    let (schema, json, root) = (schema::strict(), document.json(), document.root());
+    let (json, root) = (document.json(), document.root());
     let broken = |why: String| Problems::of(vec![root.problem(why)]);
-    let validator = validator(&schema).map_err(|it| broken(it.to_string()))?;
+    let Rules { schema, validator } = RULES.as_ref().map_err(|it| broken(it.clone()))?;
     let errors: Vec<_> = validator.iter_errors(&json).collect();
     let mut problems: Vec<Problem> = Vec::new();
     for error in &errors {
@@ -28,9 +29,9 @@ pub(super) fn fleet(document: &Document, directory: &Path) -> Result<Fleet, Prob
             error.kind(),
             ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::Required { .. }
         );
-        let misspelled = is_choice && errors.iter().any(|it| has_misspelled(it, error, &schema));
+        let misspelled = is_choice && errors.iter().any(|it| has_misspelled(it, error, schema));
         if !misspelled {
-            problems.extend(Complaint { error, root: &root, schema: &schema }.problems());
+            problems.extend(Complaint { error, root: &root, schema }.problems());
         }
     }
     problems.extend(check::problems(&root));
@@ -43,13 +44,22 @@ pub(super) fn fleet(document: &Document, directory: &Path) -> Result<Fleet, Prob
     Ok(fleet)
 }
 
-fn validator(schema: &Value) -> Result<Validator, ValidationError<'static>> {
+/// The schema, and what holds documents to it.
+struct Rules {
+    schema: Value,
+    validator: Validator,
+}
+
+/// They are the same for all documents, and take longer to make than a document to read.
+static RULES: LazyLock<Result<Rules, String>> = LazyLock::new(|| {
+    let schema = schema::strict();
     let mut options = jsonschema::options().should_validate_formats(true);
     for (name, judge) in JUDGES {
         options = options.with_format(name, move |text: &str| judge(text).is_ok());
     }
-    options.build(schema)
-}
+    let validator = options.build(&schema).map_err(|it| it.to_string())?;
+    Ok(Rules { schema, validator })
+});
 
 /// Whether `keys` tells of an unknown key that is like one that `lack` misses in the same mapping.
 fn has_misspelled(keys: &ValidationError<'_>, lack: &ValidationError<'_>, schema: &Value) -> bool {

@@ -12,130 +12,89 @@ use serde_json::{Map, Value, json};
 
 use super::Fleet;
 
-/// A path in a file system.
-pub(super) struct FilePath;
+/// Types that stand for others in the schema, to say more about what is written.
+macro_rules! shapes {
+    ($($name:ident: $schema:tt)+) => {$(
+        pub(super) struct $name;
 
-/// The name of an environment variable.
-pub(super) struct Variable;
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
 
-impl JsonSchema for FilePath {
-    fn inline_schema() -> bool {
-        true
-    }
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
 
-    fn schema_name() -> Cow<'static, str> {
-        "FilePath".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "minLength": 1, "x-write": "a path"})
-    }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )+};
 }
 
-impl JsonSchema for Variable {
-    fn inline_schema() -> bool {
-        true
+shapes! {
+    OnlyTrue: {"type": "boolean", "enum": [true]}
+    FilePath: {"type": "string", "minLength": 1, "x-write": "a path"}
+    Variable: {
+        "type": "string",
+        "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+        "x-write": "the name of an environment variable",
     }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Variable".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
-            "x-write": "the name of an environment variable",
-        })
-    }
-}
-
-pub(super) fn only_true(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "boolean", "enum": [true]})
-}
-
-pub(super) fn uid(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
+    Uid: {
         "type": "string",
         "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
         "x-write": "a UID, as `kubectl get namespace kube-system -o jsonpath={.metadata.uid}` shows it",
-    })
-}
-
-pub(super) fn version(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
+    }
+    Version: {
         "type": "string",
         "pattern": "^v[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
         "x-write": "a version of Kubernetes, such as \"v1.33.4\"",
-    })
-}
-
-pub(super) fn chart_version(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
+    }
+    ChartVersion: {
         "type": "string",
         "pattern": "^v?[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
         "x-write": "one version in full, such as \"4.13.2\"",
-    })
-}
-
-pub(super) fn namespace(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
+    }
+    Namespace: {
         "type": "string",
         "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         "maxLength": 63,
         "x-write": "the name of a namespace: 1 to 63 of a-z, 0-9 and `-`, which is neither first nor last",
-    })
-}
-
-pub(super) fn object_name(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
+    }
+    ObjectName: {
         "type": "string",
         "pattern": "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
         "maxLength": 253,
         "x-write": "the name of an object: 1 to 253 of a-z, 0-9, `-` and `.`",
-    })
-}
-
-pub(super) fn release(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
+    }
+    Release: {
         "type": "string",
         "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         "maxLength": 53,
         "x-write": "the name of a release: 1 to 53 of a-z, 0-9 and `-`, which is neither first nor last",
-    })
-}
-
-pub(super) fn value_path(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
+    }
+    ValuePath: {
         "type": "string",
-        "pattern": "^[^.\\s]+(\\.[^.\\s]+)*$",
+        "pattern": "^[^. \\t]+([.][^. \\t]+)*$",
         "x-write": "keys with dots between them, such as \"omsagent.secret.key\"",
-    })
-}
-
-pub(super) fn nodes(_: &mut SchemaGenerator) -> Schema {
-    counts(1)
-}
-
-pub(super) fn replicas(_: &mut SchemaGenerator) -> Schema {
-    counts(0)
-}
-
-fn counts(least: u32) -> Schema {
-    json_schema!({
+    }
+    Nodes: {
         "type": "object",
-        "additionalProperties": {"type": "integer", "minimum": least, "maximum": 10_000},
+        "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 10_000},
         "x-write": "a mapping of names to whole numbers",
-    })
-}
-
-pub(super) fn values(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
+    }
+    Replicas: {
+        "type": "object",
+        "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 10_000},
+        "x-write": "a mapping of names to whole numbers",
+    }
+    Values: {
         "type": "object",
         "x-kubernetes-preserve-unknown-fields": true,
         "x-write": "a mapping of values, as in a `values.yaml`",
         "x-hidden": true,
-    })
+    }
 }
 
 /// What is no key of Kubernetes' schemas.
@@ -177,6 +136,7 @@ fn generator(transforms: impl FnOnce(SchemaSettings) -> SchemaSettings) -> Schem
 }
 
 fn without_null(schema: &mut Schema) {
+    schema.remove("nullable");
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|it| it != "null");
         if let [one] = types.as_slice() {
@@ -188,7 +148,7 @@ fn without_null(schema: &mut Schema) {
         words.retain(|it| !it.is_null());
     }
     let Some(Value::Array(mut either)) = schema.remove("anyOf") else { return };
-    either.retain(|it| it.get("type") != Some(&"null".into()));
+    either.retain(|it| !is_null(it));
     match (either.pop(), either.is_empty()) {
         (Some(Value::Object(one)), true) => {
             for (key, value) in one {
@@ -204,6 +164,12 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
+/// Whether a schema takes nothing but null, in either of the ways that schemars writes it.
+fn is_null(schema: &Value) -> bool {
+    let has = |key: &str, value: Value| schema.get(key) == Some(&value);
+    has("type", "null".into()) || has("enum", json!([null]))
+}
+
 fn tighten(schema: &mut Schema) {
     // A format's own judge says why; the pattern is for servers.
     let format = schema.get("format").and_then(Value::as_str);
@@ -213,20 +179,13 @@ fn tighten(schema: &mut Schema) {
     if schema.get("properties").is_some() {
         schema.insert("additionalProperties".to_owned(), false.into());
     }
-    if schema.get("x-short").is_some() {
-        let short = of_short(schema.as_value());
-        schema.remove("x-short");
+    if let Some(Value::String(key)) = schema.remove("x-short") {
         let long = schema.clone().to_value();
+        let short = long.get("properties").and_then(|it| it.get(&key)).cloned();
         let mut either = Map::new();
         either.insert("if".to_owned(), json!({"type": "string"}));
-        either.insert("then".to_owned(), short);
+        either.insert("then".to_owned(), short.unwrap_or(Value::Bool(true)));
         either.insert("else".to_owned(), long);
         *schema = Schema::from(either);
     }
-}
-
-/// What a text that stands for a mapping must be.
-fn of_short(long: &Value) -> Value {
-    let key = long.get("x-short").and_then(Value::as_str).unwrap_or_default();
-    long.get("properties").and_then(|it| it.get(key)).cloned().unwrap_or(Value::Bool(true))
 }

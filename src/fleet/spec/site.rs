@@ -31,27 +31,27 @@ pub struct Cluster {
     /// A kubeconfig file. In a file, a text stands for its path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<Kubeconfig>,
-    /// A Secret with a kubeconfig, in the cluster that the companion runs in.
+    /// A Secret with a kubeconfig, in the cluster that the companion runs in; by default in its own namespace.
     #[serde(rename = "secretRef", skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretRef>,
     /// Whether it is the cluster that the companion runs in.
     #[serde(default, skip_serializing_if = "is_false")]
-    #[schemars(schema_with = "schema::only_true")]
+    #[schemars(with = "schema::OnlyTrue")]
     pub in_cluster: bool,
     /// The UID of its namespace `kube-system`. Another cluster in its place is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::uid")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Uid>")]
     pub uid: Option<String>,
     /// What upgrades and scales it. Without it the cluster is only observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
     /// The version of Kubernetes that it should have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::version")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Version>")]
     pub version: Option<String>,
     /// How many nodes each of its pools should have, by the pools' names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "schema::nodes")]
+    #[schemars(with = "schema::Nodes")]
     pub pools: BTreeMap<String, u32>,
 }
 
@@ -72,11 +72,11 @@ pub struct Kubeconfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretRef {
     /// The Secret's name.
-    #[schemars(schema_with = "schema::object_name")]
+    #[schemars(with = "schema::ObjectName")]
     pub name: String,
-    /// The namespace that it is in; by default the companion's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::namespace")]
+    /// The namespace that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Namespace>")]
     pub namespace: Option<String>,
     /// The key in it.
     #[serde(default = "kubeconfig_key")]
@@ -96,10 +96,10 @@ pub enum Provider {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Capi {
     /// The name of the `Cluster` object.
-    #[schemars(schema_with = "schema::object_name")]
+    #[schemars(with = "schema::ObjectName")]
     pub name: String,
     /// The namespace that it is in.
-    #[schemars(schema_with = "schema::namespace")]
+    #[schemars(with = "schema::Namespace")]
     pub namespace: String,
     /// The management cluster.
     pub management: Management,
@@ -114,12 +114,12 @@ pub struct Management {
     /// A kubeconfig file. In a file, a text stands for its path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<Kubeconfig>,
-    /// A Secret with a kubeconfig, in the cluster that the companion runs in.
+    /// A Secret with a kubeconfig, in the cluster that the companion runs in; by default in its own namespace.
     #[serde(rename = "secretRef", skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretRef>,
     /// Whether it is the cluster that the companion runs in.
     #[serde(default, skip_serializing_if = "is_false")]
-    #[schemars(schema_with = "schema::only_true")]
+    #[schemars(with = "schema::OnlyTrue")]
     pub in_cluster: bool,
 }
 

@@ -269,7 +269,7 @@ macro_rules! written {
 }
 
 written!(Ident, "^[a-z0-9-]{1,63}$", "1 to 63 of a-z, 0-9 and `-`");
-written!(Name, "^\\S{1,1020}$", "a domain name, such as \"app.gtm.example.\"");
+written!(Name, "^\\S+$", "a domain name, such as \"app.gtm.example.\"");
 written!(Span, "^([0-9]+(h|m|s|ms))+$", "a duration, such as \"15m\" or \"1m30s\"");
 written!(Percent, "^(100|[0-9]{1,2})%$", "a percentage from 0% to 100%");
 written!(

@@ -82,11 +82,13 @@ fn below(schema: &Value, way: &str, out: &mut String) {
 fn row(schema: &Value, way: &str, required: bool, out: &mut String) {
     let default = match schema.get("default") {
         Some(Value::Object(_)) => String::new(),
-        Some(default) => format!("`{default}`"),
+        Some(default) => format!("`{}`", phrase::number(default)),
         None if required => "required".to_owned(),
         None => String::new(),
     };
+    let is_choice = schema.pointer("/oneOf/0/properties").is_some();
     let mut takes = match schema["type"].as_str() {
+        _ if is_choice => "a mapping".to_owned(),
         Some("object") if schema.get("x-write").is_none() => "a mapping".to_owned(),
         _ => phrase::phrase(&words(schema)),
     };

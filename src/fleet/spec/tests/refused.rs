@@ -51,16 +51,16 @@ drift: 7
             "3: sites[Seattle].cluster: has `kubeconfig` and `in_cluster`, which exclude each other; keep one of them",
             "4: sites[#2].name: is missing; write 1 to 63 of a-z, 0-9 and `-`",
             "4: sites[#2].cluster: lacks what it is about; write `kubeconfig`, `secretRef` or `in_cluster` in it",
-            "5: sites[#2].endpoint.from.servce: no such key; did you mean `service`?",
-            "5: sites[#2].endpoint.from.port: found 0; write a whole number from 1 to 65535",
             "5: sites[#2].endpoint.profile: found \"a..b\"; has an empty label (two dots in a row, or a leading dot); write a domain name, such as \"app.gtm.example.\"",
+            "5: sites[#2].endpoint.from.port: found 0; write a whole number from 1 to 65535",
+            "5: sites[#2].endpoint.from.servce: no such key; did you mean `service`?",
             "6: app: no such key; did you mean `apps`?",
             "8: apps[shop].namespace: is missing; write the name of a namespace: 1 to 63 of a-z, 0-9 and `-`, which is neither first nor last",
-            "9: apps[shop].source.helm.digest: found \"md5:1\"; write `sha256:` and 64 hexadecimal digits in lower case",
             "9: apps[shop].source.helm.version: found \"latest\"; write one version in full, such as \"4.13.2\"",
+            "9: apps[shop].source.helm.digest: found \"md5:1\"; write `sha256:` and 64 hexadecimal digits in lower case",
             "10: apps[shop].sites[#1]: found \"orlando\"; no such site; add it to `sites`, or name another",
-            "11: rollout.min_capacity: found 50; write a percentage from 0% to 100%",
             "11: rollout.on_failure: found \"stop\"; write \"rollback\" or \"hold\"",
+            "11: rollout.min_capacity: found 50; write a percentage from 0% to 100%",
             "11: rollout.waves[#1][#1]: found \"west\"; no such site; add it to `sites`, or name another",
             "11: rollout.waves: lacks Seattle; each site is in one wave",
             "12: drift: found 7; write \"report\" or \"heal\"",
@@ -94,7 +94,7 @@ fn sites_have_a_cluster_each() {
             "1: sites[a].cluster.kubeconfig.path: is missing; write a text that isn't empty",
         ),
         (
-            "sites: [{name: a, cluster: {kubeconfig: x, in_cluster: false}}]",
+            "sites: [{name: a, cluster: {in_cluster: false}}]",
             "1: sites[a].cluster.in_cluster: found false; write true",
         ),
         (
@@ -110,8 +110,8 @@ fn sites_have_a_cluster_each() {
             "1: sites[a].cluster.pools.w: found 0; write a whole number from 1 to 10000",
         ),
         (
-            "sites: [{name: a, cluster: {kubeconfig: x, provider: {aks: {}}}}]",
-            "1: sites[a].cluster.provider.aks: no such key; the keys here are capi",
+            "sites: [{name: a, cluster: {kubeconfig: x, provider: {cap: {}}}}]",
+            "1: sites[a].cluster.provider.cap: no such key; did you mean `capi`?",
         ),
         (
             "sites: [{name: a, cluster: {secretRef: {name: x, namespace: A}}}]",
@@ -213,7 +213,7 @@ fn applications_refer_to_what_there_is() {
             "9: apps[shop].source.helm.values: write a mapping of values, as in a `values.yaml`",
         ),
         (
-            "source: { helm: { chart: a, repo: 'ftp://a' } }",
+            "source: { helm: { chart: a, repo: 'ftp://a', version: 1.2.3 } }",
             "9: apps[shop].source.helm.repo: found \"ftp://a\"; write a URL that begins with http:// or https://",
         ),
         (

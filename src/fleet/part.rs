@@ -1,0 +1,135 @@
+//! What is kept in step on sites: the apps, and the monitoring, which is an app too, with objects that Farol generates for itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::monitoring::{self, Ingress, Scrape, Source as ScrapeSource, Wanted as Wants, generate};
+use super::object::{GroupKind, Manifest, ObjectKey, Origin};
+use super::render::{self, Render, RenderError, Skipped, Target, Tools};
+use super::spec::{self, App, Monitoring, Site};
+
+/// What is kept in step on sites: an app, or the monitoring.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The app; for the monitoring one of that form.
+    pub app: App,
+    /// The monitoring, which has objects that are generated beside those of its release.
+    pub monitoring: Option<Monitoring>,
+}
+
+impl Part {
+    /// The name of the monitoring among the apps.
+    pub const MONITORING: &str = "farol-monitoring";
+
+    /// Everything that a fleet has on its sites: the monitoring, and the apps.
+    pub fn all(fleet: &spec::Fleet) -> Vec<Self> {
+        let monitoring = fleet.monitoring.iter().filter_map(Self::of_monitoring);
+        let apps = fleet.apps.iter().map(|it| Self { app: it.clone(), monitoring: None });
+        monitoring.chain(apps).collect()
+    }
+
+    fn of_monitoring(monitoring: &Monitoring) -> Option<Self> {
+        let source = match &monitoring.release {
+            Some(release) => spec::Source::Helm(release.clone()),
+            None => spec::Source::Manifests(PathBuf::new()),
+        };
+        let app = App {
+            name: Self::MONITORING.parse().ok()?,
+            namespace: monitoring.namespace.clone(),
+            source,
+            overrides: BTreeMap::new(),
+            sites: None,
+            autoscale: Vec::new(),
+            ready: Vec::new(),
+            gate: None,
+            prune: spec::Prune::default(),
+            values_from: Vec::new(),
+        };
+        Some(Self { app, monitoring: Some(monitoring.clone()) })
+    }
+
+    /// What it renders to for a site, and what of it is left out.
+    pub(super) async fn render(
+        &self,
+        site: &Site,
+        target: &Target,
+        tools: &Tools,
+    ) -> Result<(Vec<Manifest>, Vec<Skipped>), RenderError> {
+        let Some(monitoring) = &self.monitoring else {
+            let rendered = source(&self.app).render(target, tools).await?;
+            return Ok((rendered.manifests, rendered.skipped));
+        };
+        let rendered = match monitoring.release {
+            Some(_) => source(&self.app).render(target, tools).await?,
+            None => render::Rendered::default(),
+        };
+        let (mut manifests, mut skipped) = (rendered.manifests, rendered.skipped);
+        let served = target.apis.iter().cloned().collect();
+        let generated = generate(&generated(monitoring, site), &served);
+        let origin = Origin { from: Arc::new(PathBuf::from("monitoring")), line: None };
+        let manifest = |object| Manifest { object, origin: origin.clone() };
+        manifests.extend(generated.objects.into_iter().map(manifest));
+        skipped.extend(generated.missing.into_iter().map(|it| {
+            let (group, kind) = it.kind.rsplit_once('/').unwrap_or(("", &it.kind));
+            let group = group.split('/').next().unwrap_or_default();
+            let kind = GroupKind::new(group, kind);
+            let key = ObjectKey { kind, namespace: None, name: "farol".to_owned() };
+            Skipped { key, origin: origin.clone(), why: it.why }
+        }));
+        Ok((manifests, skipped))
+    }
+}
+
+/// What is generated for a site's monitoring.
+fn generated(monitoring: &Monitoring, site: &Site) -> Wants {
+    let farol = monitoring.scrape.as_ref().map(|it| Scrape {
+        source: ScrapeSource::Addresses(it.addresses.clone()),
+        https: it.https,
+        token: it
+            .token
+            .as_ref()
+            .map(|it| monitoring::Secret { name: it.name.clone(), key: it.key.clone() }),
+    });
+    let exposed = site.endpoint.as_ref().and_then(|it| match &it.from.object {
+        spec::Exposed::Service(service) => Some((service, it.from.port)),
+        _ => None,
+    });
+    let ingress = monitoring.probe.as_ref().zip(exposed).map(|(probe, (service, port))| Ingress {
+        prober: probe.prober.clone(),
+        module: probe.module.clone(),
+        url: format!("http://{}.{}.svc:{port}/", service.name, service.namespace),
+        host: probe.host.clone(),
+    });
+    Wants {
+        site: site.name.to_string(),
+        namespace: monitoring.namespace.clone(),
+        labels: monitoring.labels.clone(),
+        farol,
+        ingress,
+        alerts: monitoring.alerts,
+    }
+}
+
+fn source(app: &App) -> render::Source {
+    match &app.source {
+        spec::Source::Manifests(path) => render::Source::Manifests(render::Manifests(path.clone())),
+        spec::Source::Kustomize(path) => render::Source::Kustomize(render::Kustomize(path.clone())),
+        spec::Source::Helm(helm) => {
+            let chart = match (&helm.repo, helm.is_path()) {
+                (Some(url), _) => render::ChartSource::Repository {
+                    url: url.as_str().to_owned(),
+                    name: helm.chart.clone(),
+                },
+                (None, true) => render::ChartSource::Path(PathBuf::from(&helm.chart)),
+                (None, false) => render::ChartSource::Oci(helm.chart.clone()),
+            };
+            render::Source::Helm(render::HelmChart {
+                release: helm.release.clone().unwrap_or_else(|| app.name.to_string()),
+                chart,
+                version: helm.version.clone(),
+                digest: helm.digest.as_ref().and_then(|it| it.to_string().parse().ok()),
+            })
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What the companion tells of how the sites are: JSON for programs, from which what people are shown is made.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::drift::{Difference, differences};
+use super::object::{Object, ObjectKey};
+use super::plan::Mask;
+use super::report::{ChangeReport, ClusterReport, ObjectName, Trouble};
+use super::site::{PlanError, Planned};
+use crate::model::Ident;
+
+/// How all sites are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FleetStatus {
+    /// By site.
+    pub sites: Vec<SiteStatus>,
+    /// The apps whose images are not the same on all sites.
+    pub skewed: Vec<Skew>,
+}
+
+/// An app that isn't the same on all sites.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skew {
+    /// The app.
+    pub app: String,
+    /// The images that are not on all sites, by site.
+    pub images: Vec<(String, BTreeSet<String>)>,
+}
+
+/// How a site is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SiteStatus {
+    /// The site's name.
+    pub site: String,
+    /// Its cluster; none where it can't be worked with.
+    pub cluster: Option<ClusterReport>,
+    /// Why it can't be worked with.
+    pub error: Option<Trouble>,
+    /// How many of its nodes are ready, of how many; none where one may not look at them.
+    pub nodes: Option<Nodes>,
+    /// By app.
+    pub apps: Vec<AppStatus>,
+}
+
+/// The nodes of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nodes {
+    /// Those that are ready.
+    pub ready: usize,
+    /// All of them.
+    pub total: usize,
+}
+
+/// How an app is on a site.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AppStatus {
+    /// The app's name.
+    pub app: String,
+    /// Whether everything is as it is wanted.
+    pub in_sync: bool,
+    /// Why that can't be told.
+    pub error: Option<String>,
+    /// How many objects are as they are wanted.
+    pub unchanged: usize,
+    /// Those that aren't.
+    pub differences: Vec<DifferenceReport>,
+    /// The images that its pods are made from.
+    pub images: BTreeSet<String>,
+}
+
+/// An object that isn't as it is wanted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DifferenceReport {
+    /// Which.
+    pub object: ObjectName,
+    /// `missing`, `drifted`, `extra` or `refused`.
+    pub state: String,
+    /// The fields that drifted.
+    pub changes: Vec<ChangeReport>,
+    /// Why it is refused.
+    pub why: Option<String>,
+}
+
+impl AppStatus {
+    /// What came of looking at an app.
+    pub fn of(app: &Ident, planned: &Result<Planned, PlanError>, mask: &Mask) -> Self {
+        let app = app.to_string();
+        match planned {
+            Err(error) => Self { app, error: Some(error.to_string()), ..Self::default() },
+            Ok(planned) => {
+                let differences = differences(&planned.plan, mask);
+                let differences: Vec<_> =
+                    differences.into_iter().map(DifferenceReport::from).collect();
+                Self {
+                    app,
+                    in_sync: differences.is_empty() && planned.plan.is_empty(),
+                    error: None,
+                    unchanged: planned.plan.unchanged,
+                    differences,
+                    images: planned.images.clone(),
+                }
+            }
+        }
+    }
+
+    /// How many of its objects are in a state.
+    pub fn count(&self, state: &str) -> usize {
+        self.differences.iter().filter(|it| it.state == state).count()
+    }
+}
+
+impl FleetStatus {
+    /// All sites, compared.
+    pub fn of(sites: Vec<SiteStatus>) -> Self {
+        let apps: BTreeSet<&str> =
+            sites.iter().flat_map(|it| &it.apps).map(|it| it.app.as_str()).collect();
+        let skewed = apps.into_iter().filter_map(|app| {
+            let of = |site: &SiteStatus| {
+                let app = site.apps.iter().find(|it| it.app == app && it.error.is_none())?;
+                Some((site.site.clone(), app.images.clone()))
+            };
+            let by_site: Vec<_> = sites.iter().filter_map(of).collect();
+            let common = by_site.iter().skip(1).fold(by_site.first()?.1.clone(), |common, it| {
+                common.intersection(&it.1).cloned().collect()
+            });
+            let own = |(site, images): (String, BTreeSet<String>)| {
+                (site, images.difference(&common).cloned().collect::<BTreeSet<_>>())
+            };
+            let images: Vec<_> =
+                by_site.into_iter().map(own).filter(|it| !it.1.is_empty()).collect();
+            (!images.is_empty()).then(|| Skew { app: app.to_owned(), images })
+        });
+        let skewed = skewed.collect();
+        Self { sites, skewed }
+    }
+}
+
+impl Nodes {
+    /// Of these nodes.
+    pub fn of(nodes: &[Object]) -> Self {
+        let is_ready = |node: &&Object| {
+            let text =
+                |it: &Value, key: &str| it.get(key).and_then(Value::as_str).map(str::to_owned);
+            node.items("/status/conditions").iter().any(|it| {
+                text(it, "type").as_deref() == Some("Ready")
+                    && text(it, "status").as_deref() == Some("True")
+            })
+        };
+        Self { ready: nodes.iter().filter(is_ready).count(), total: nodes.len() }
+    }
+}
+
+impl From<(ObjectKey, Difference)> for DifferenceReport {
+    fn from((key, difference): (ObjectKey, Difference)) -> Self {
+        let object = ObjectName::from(&key);
+        let (state, changes, why) = match difference {
+            Difference::Missing => ("missing", Vec::new(), None),
+            Difference::Extra => ("extra", Vec::new(), None),
+            Difference::Refused(why) => ("refused", Vec::new(), Some(why)),
+            Difference::Drifted(drifted) => {
+                let change = |it: super::drift::Drifted| ChangeReport {
+                    path: it.change.path,
+                    before: it.change.before,
+                    after: it.change.after,
+                    manager: it.manager,
+                };
+                ("drifted", drifted.into_iter().map(change).collect(), None)
+            }
+        };
+        Self { object, state: state.to_owned(), changes, why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(name: &str, images: &[&str]) -> SiteStatus {
+        let images = images.iter().map(|it| (*it).to_owned()).collect();
+        let app = AppStatus { app: "web".to_owned(), images, ..AppStatus::default() };
+        SiteStatus {
+            site: name.to_owned(),
+            cluster: None,
+            error: None,
+            nodes: None,
+            apps: vec![app],
+        }
+    }
+
+    #[test]
+    fn images_that_are_not_everywhere_are_a_skew() {
+        let skewed = |sites: Vec<SiteStatus>| FleetStatus::of(sites).skewed;
+        assert_eq!(skewed(vec![site("a", &["w:1", "x:1"]), site("b", &["w:1", "x:1"])]), []);
+        let skewed = skewed(vec![site("a", &["w:1", "x:1"]), site("b", &["w:2", "x:1"])]);
+        assert_eq!(skewed.len(), 1);
+        assert_eq!(skewed[0].images[0], ("a".to_owned(), ["w:1".to_owned()].into()));
+        assert_eq!(skewed[0].images[1], ("b".to_owned(), ["w:2".to_owned()].into()));
+    }
+}
