@@ -131,6 +131,7 @@ fn endpoints_are_where_their_clusters_expose_them() {
     wait_for_stale(&daemon, ORLANDO, "has no external address");
     balance(&orlando, &[&other]);
     wait_for_fresh(&daemon, ORLANDO, &other);
+    wait_to_see(&"Degraded".to_owned(), || daemon.status(ORLANDO, "ingress"));
 
     // Somewhere else, health begins anew.
     let seen = daemon.logged();
