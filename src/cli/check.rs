@@ -6,10 +6,11 @@ use clap::Args;
 use super::layers::Layers;
 use super::output::count;
 use super::{complain, say};
+use crate::fleet::discovery::sources;
 
 /// Check configuration files and say everything that is wrong with them
 ///
-/// Reads files, `FAROL__…` variables and flags as `farol serve` would, and starts nothing. Exits with 0 if they are right, with 1 if not.
+/// Reads files, `FAROL__…` variables and flags as `farol serve` would, the fleet's description too, and starts nothing. Exits with 0 if they are right, with 1 if not.
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// Configuration files in TOML, YAML or JSON, or directories of them
@@ -21,7 +22,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        match crate::settings::load(&self.layers.over(self.paths)) {
+        let loaded = crate::settings::load(&self.layers.over(self.paths));
+        match loaded.and_then(|it| sources(&it).map(|_| it)) {
             Ok(settings) => {
                 settings.warnings.iter().for_each(|it| complain(&format!("warning: {it}")));
                 let database = settings.model.geography.database_file.as_ref();

@@ -17,7 +17,7 @@ use super::gauges::{self, Gauges};
 use super::limits::{probe_connections, probes_allowed};
 use super::listening::{self, joined};
 use super::log::Logs;
-use super::naming::naming;
+use super::naming::{Naming, sources_of};
 use super::opening::Opened;
 use super::probing::Probers;
 use super::pulse::{Pulse, beat};
@@ -72,8 +72,9 @@ impl Daemon {
         let workers = Sockets::workers(settings.server.workers);
         let Opened { store, own_token, tokens, world, timelines } =
             Opened::from(&settings, workers, now)?;
-        let Gauges { registry, probes, certificates, access, control, state, supervision } =
-            Gauges::register(started)?;
+        let gauges = Gauges::register(started)?;
+        let Gauges { registry, probes, certificates, access, control, state, .. } = gauges;
+        let supervision = gauges.supervision;
         let access =
             Access::new(store.clone(), own_token.as_ref(), tokens, &settings.admin, access);
         let access = Arc::new(access);
@@ -86,11 +87,14 @@ impl Daemon {
         let connections = probe_connections(&settings.server);
         let (may_probe, most) = watch::channel(probes_allowed(&settings.probe, connections));
         let configuration = Arc::new(ArcSwap::from_pointee(settings.written.clone()));
+        let Naming { wanted, found, finders, sources } =
+            Naming::new(clock, &settings, gauges.discovery);
         let (known, shown) = (access.clone(), configuration.clone());
         let allow = move |it: &Settings| {
             known.configure(&it.admin);
             shown.store(Arc::new(it.written.clone()));
             may_probe.send_replace(probes_allowed(&it.probe, connections));
+            sources.send_replace(sources_of(it));
         };
         let (server, listening) = listening::open(
             &settings,
@@ -102,7 +106,6 @@ impl Daemon {
         let Pulse { control_heart, runtime_heart, detector } = Pulse::start(&supervision)?;
 
         let (mut probers, prober, verdicts) = Probers::new(clock, probes, most);
-        let (names, resolved, mut resolvers) = naming(clock, &settings);
         let (read, readings) = watch::channel(source.reading);
         let events = Arc::new(Events::default());
         let (dns, admin) = listening.addresses();
@@ -115,8 +118,8 @@ impl Daemon {
             events: events.clone(),
             prober,
             verdicts,
-            names,
-            resolved,
+            names: wanted,
+            resolved: found,
             load: source.load,
             running: Running::of(&settings),
             surroundings: Box::new(listening),
@@ -162,7 +165,9 @@ impl Daemon {
         inner.keep(gauges::KEEPER, &supervision, move |stop| keeper.clone().run(stop));
         let (mut prober, control) = (Stage::new(PROBER_PATIENCE), handle.clone());
         prober.keep(gauges::PROBER, &supervision, move |stop| probers.next(&control).run(stop));
-        prober.keep(gauges::RESOLVER, &supervision, move |stop| resolvers().run(stop));
+        let discoveries = finders.clone();
+        prober.keep(gauges::RESOLVER, &supervision, move |stop| finders.resolver().run(stop));
+        prober.keep(gauges::DISCOVERY, &supervision, move |stop| discoveries.discovery().run(stop));
         let mut outer = Stage::new(API_PATIENCE);
         let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);
         outer.keep(gauges::API, &supervision, serve);

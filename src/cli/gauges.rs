@@ -3,21 +3,22 @@
 use prometheus::Registry;
 
 use crate::metrics::{
-    AccessMetrics, CertificateMetrics, ControlMetrics, ProbeMetrics, StateMetrics,
-    SupervisionMetrics,
+    AccessMetrics, CertificateMetrics, ControlMetrics, DiscoveryMetrics, ProbeMetrics,
+    StateMetrics, SupervisionMetrics,
 };
 use crate::model::Timestamp;
 use crate::store::StateFile;
 
 /// The tasks that are started again when they end.
 pub(super) const API: &str = "api";
+pub(super) const DISCOVERY: &str = "discovery";
 pub(super) const KEEPER: &str = "keeper";
 pub(super) const PROBER: &str = "prober";
 pub(super) const RESOLVER: &str = "resolver";
 pub(super) const STALE: &str = "stale";
 pub(super) const TRAFFIC: &str = "traffic";
 pub(super) const WATCHER: &str = "watcher";
-const TASKS: [&str; 7] = [API, KEEPER, PROBER, RESOLVER, STALE, TRAFFIC, WATCHER];
+const TASKS: [&str; 8] = [API, DISCOVERY, KEEPER, PROBER, RESOLVER, STALE, TRAFFIC, WATCHER];
 
 /// The parts of the daemon that give signs of life.
 pub(super) const CONTROL: &str = "control";
@@ -37,6 +38,7 @@ pub(super) struct Gauges {
     pub(super) certificates: Certificates,
     pub(super) access: AccessMetrics,
     pub(super) control: ControlMetrics,
+    pub(super) discovery: DiscoveryMetrics,
     pub(super) state: StateMetrics,
     pub(super) supervision: SupervisionMetrics,
 }
@@ -53,6 +55,7 @@ impl Gauges {
             },
             access: AccessMetrics::register(&registry)?,
             control: ControlMetrics::register(&registry, started)?,
+            discovery: DiscoveryMetrics::register(&registry)?,
             state: StateMetrics::register(&registry, &StateFile::ALL.map(StateFile::label))?,
             supervision: SupervisionMetrics::register(&registry, &TASKS, &PARTS)?,
             registry,

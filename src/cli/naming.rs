@@ -1,22 +1,82 @@
-//! What resolves the names that endpoints stand for.
+//! What finds the addresses of endpoints that have none of their own: names are resolved, clusters tell what they expose.
+
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use super::complain;
 use crate::clock::Clock;
-use crate::model::Name;
+use crate::control::{Load, Loaded};
+use crate::fleet::discovery::{Discovery, Source, sources};
+use crate::metrics::DiscoveryMetrics;
+use crate::model::Locator;
 use crate::resolve::{Resolver, Wanted};
 use crate::settings::Settings;
 
-/// Names that may wait for the control task; further ones wait in the resolver.
-const NAMES: usize = 1024;
+/// What may wait for the control task; the rest waits with those who find it.
+const FOUND: usize = 1024;
 
-/// What tells resolvers what is wanted, where they tell what they found, and what makes one resolver after the other.
-pub(super) fn naming(
+/// The channels between control and those who find addresses.
+pub(super) struct Naming {
+    /// Tells what is wanted.
+    pub(super) wanted: watch::Sender<Wanted>,
+    /// What has other addresses.
+    pub(super) found: mpsc::Receiver<Locator>,
+    /// Makes one after the other.
+    pub(super) finders: Finders,
+    /// Tells where clusters are to be asked.
+    pub(super) sources: watch::Sender<Arc<[Source]>>,
+}
+
+/// Makes whoever finds addresses.
+#[derive(Clone)]
+pub(super) struct Finders {
     clock: Clock,
-    settings: &Settings,
-) -> (watch::Sender<Wanted>, mpsc::Receiver<Name>, impl FnMut() -> Resolver + Send + use<>) {
-    let nothing = Wanted { names: Vec::new(), servers: settings.resolver.clone() };
-    let (names, wanted) = watch::channel(nothing);
-    let (changes, resolved) = mpsc::channel(NAMES);
-    (names, resolved, move || Resolver::new(clock, wanted.clone(), changes.clone()))
+    wanted: watch::Receiver<Wanted>,
+    sources: watch::Receiver<Arc<[Source]>>,
+    changes: mpsc::Sender<Locator>,
+    metrics: DiscoveryMetrics,
+}
+
+impl Naming {
+    pub(super) fn new(clock: Clock, settings: &Settings, metrics: DiscoveryMetrics) -> Self {
+        let servers = settings.resolver.clone();
+        let nothing = Wanted { names: Vec::new(), discovered: Vec::new(), servers };
+        let (wanted, wanted_now) = watch::channel(nothing);
+        let (changes, found) = mpsc::channel(FOUND);
+        let (sources, sources_now) = watch::channel(sources_of(settings));
+        let finders = Finders { clock, wanted: wanted_now, sources: sources_now, changes, metrics };
+        Self { wanted, found, finders, sources }
+    }
+}
+
+impl Finders {
+    pub(super) fn resolver(&self) -> Resolver {
+        Resolver::new(self.clock, self.wanted.clone(), self.changes.clone())
+    }
+
+    pub(super) fn discovery(&self) -> Discovery {
+        let (sources, wanted) = (self.sources.clone(), self.wanted.clone());
+        Discovery::new(self.clock, sources, wanted, self.changes.clone(), self.metrics.clone())
+    }
+}
+
+/// Where the clusters of these settings, which were checked by [`with_fleet`], are to be asked.
+pub(super) fn sources_of(settings: &Settings) -> Arc<[Source]> {
+    match sources(settings) {
+        Ok(sources) => sources.into(),
+        Err(problems) => {
+            complain(&problems.to_string());
+            Arc::default()
+        }
+    }
+}
+
+/// Takes a configuration only if what it says of the fleet is right too.
+pub(super) fn with_fleet(load: Load) -> Load {
+    Arc::new(move |in_force| -> Loaded {
+        let (settings, reading) = load(in_force);
+        let checked = settings.and_then(|it| sources(&it).map(|_| it));
+        (checked, reading)
+    })
 }

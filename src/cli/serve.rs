@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::daemon::{Daemon, Source};
 use super::layers::Layers;
+use super::naming::with_fleet;
 use super::signals::Signals;
 use super::{LogFormat, Logs, complain, start_logs};
 use crate::control::load_from;
@@ -75,7 +76,7 @@ impl Serve {
 
     fn serve(self, logs: &Logs) -> anyhow::Result<ExitCode> {
         let watched = if self.no_watch { Vec::new() } else { self.config.clone() };
-        let load = load_from(self.layers.over(self.config));
+        let load = with_fleet(load_from(self.layers.over(self.config)));
         let (settings, reading) = match load(Arc::default()) {
             (Ok(settings), reading) => (settings, reading),
             (Err(problems), _) if self.log_format == LogFormat::Json => bail!("{problems}"),

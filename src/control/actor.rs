@@ -21,7 +21,7 @@ use super::{Command, Handle, Load, Refusal, Running, Surroundings, journal};
 use crate::clock::{Clock, reached};
 use crate::health::{Cause, Turn};
 use crate::metrics::{ControlMetrics, Exposure, StateMetrics};
-use crate::model::{EndpointKey, Name, Settled, Timestamp};
+use crate::model::{EndpointKey, Locator, Settled, Timestamp, Verdict};
 use crate::probe::{ProbeHandle, VerdictChange};
 use crate::resolve::Wanted;
 use crate::settings::Reading;
@@ -56,10 +56,10 @@ pub struct Parts {
     pub prober: ProbeHandle,
     /// What the prober says.
     pub verdicts: mpsc::Receiver<VerdictChange>,
-    /// Who is told which names to resolve.
+    /// Who is told what to find addresses for.
     pub names: watch::Sender<Wanted>,
-    /// The names whose addresses are others.
-    pub resolved: mpsc::Receiver<Name>,
+    /// What tells addresses that are others now.
+    pub resolved: mpsc::Receiver<Locator>,
     /// What a reload reads.
     pub load: Load,
     /// The settings in force beside the world's.
@@ -174,7 +174,7 @@ impl Control {
                     self.probe_with(prober);
                 }
                 Some(verdict) = self.parts.verdicts.recv() => self.observe(&verdict),
-                Some(name) = self.parts.resolved.recv() => self.resolved(&name),
+                Some(locator) = self.parts.resolved.recv() => self.resolved(&locator),
                 written = finished(self.saving.as_mut().map(|it| &mut it.written)) => self.saved(written),
                 // What a change was checked against stays until the change is in force.
                 read = finished(self.loading.as_mut().map(|it| &mut it.read)), if self.saving.is_none() => {
@@ -206,8 +206,17 @@ impl Control {
         }
     }
 
-    fn resolved(&mut self, name: &Name) {
-        self.world.resolved(name);
+    fn resolved(&mut self, locator: &Locator) {
+        let moved = self.world.resolved(locator, self.parts.clock.now());
+        if !moved.is_empty() {
+            let reason: Arc<str> = "its cluster exposes it at another address".into();
+            for key in moved {
+                let (verdict, reason) = (Verdict::Unknown, Some(reason.clone()));
+                self.heard.insert(key, Heard { verdict, phase: None, reason });
+            }
+            self.publish(&Why::Verdicts);
+            self.parts.prober.watch(self.world.watches());
+        }
         if self.world.is_edited() {
             self.due.get_or_insert_with(|| Instant::now() + COALESCE);
         }
@@ -258,7 +267,8 @@ impl Control {
         let worse = self.world.worsened(&caused);
         self.parts.timelines.add(caused.into_iter());
         self.parts.timelines.notify();
-        for (key, heard) in self.heard.drain() {
+        // What is probed elsewhere by now has no verdict.
+        for (key, heard) in self.heard.drain().filter(|it| it.1.verdict != Verdict::Unknown) {
             journal::verdict(&key, heard.verdict, heard.reason.as_deref().unwrap_or_default());
         }
         worse
@@ -297,7 +307,8 @@ impl Control {
 
 /// What is to be resolved.
 fn wanted(world: &World, running: &Running) -> Wanted {
-    Wanted { names: world.names(), servers: running.resolver().clone() }
+    let (names, discovered) = (world.names(), world.discovered());
+    Wanted { names, discovered, servers: running.resolver().clone() }
 }
 
 /// The end of a blocking task, if there is one; its panic is an error.

@@ -97,7 +97,11 @@ impl Running {
         let (calls, events) = (Arc::default(), Arc::<Events>::default());
         let settings = load_text(Path::new("farol.toml"), CONFIG).unwrap();
         let (_, resolved) = mpsc::channel(16);
-        let nothing = Wanted { names: Vec::new(), servers: settings.resolver.clone() };
+        let nothing = Wanted {
+            names: Vec::new(),
+            discovered: Vec::new(),
+            servers: settings.resolver.clone(),
+        };
         let parts = Parts {
             clock: Clock::start(),
             live: live.clone(),

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::metrics::StateMetrics;
 use crate::model::{Endpoint, EndpointKey, Moment, Protocol, Timestamp, Verdict};
 use crate::snapshot::{EndpointState, Live, Snapshot};
-use crate::store::{Kept, Known, Memory, Store, chain};
+use crate::store::{Kept, KeptAddresses, Known, Memory, Store, chain};
 
 /// How long the first change waits for others to be written with it.
 const SOON: Duration = Duration::from_secs(2);
@@ -99,12 +99,18 @@ fn memory(snapshot: &Snapshot, timelines: &Timelines, now: (Moment, Timestamp)) 
             let key: EndpointKey = key(&table.profile, endpoint);
             let timeline = timelines.get(&key).unwrap_or_default();
             let known = known(endpoint, state, now);
-            if known.is_some() || !timeline.is_empty() {
-                endpoints.push(Kept { key, known, timeline });
+            let discovered = discovered(endpoint, state);
+            if known.is_some() || discovered.is_some() || !timeline.is_empty() {
+                endpoints.push(Kept { key, known, discovered, timeline });
             }
         }
     }
     Memory { written: now.1, endpoints }
+}
+
+fn discovered(endpoint: &Endpoint, state: &EndpointState) -> Option<KeptAddresses> {
+    let found = state.facts.host.as_ref().filter(|_| endpoint.is_discovered())?.record.latest();
+    Some(KeptAddresses { addresses: found.addresses, at: found.at?.0 })
 }
 
 fn known(
@@ -126,7 +132,8 @@ fn known(
         // The word of another endpoint that shares its probes, which was not borne out yet either.
         (None, None) => return None,
     };
-    let (probed, host) = (endpoint.probe.addresses.clone(), endpoint.probe.host.clone());
+    let probe = facts.probe(endpoint);
+    let (probed, host) = (probe.addresses.clone(), probe.host.clone());
     Some(Known { verdict: facts.verdict, as_of, probed, host })
 }
 

@@ -42,7 +42,7 @@ fn memory(a: Verdict, b: Verdict, age: i64) -> Memory {
     let kept = |name: &str, address: &str, verdict| {
         let probed = [address.parse().unwrap()].into();
         let known = Some(Known { verdict, as_of, probed, host: None });
-        Kept { key: key(name), known, timeline: Arc::default() }
+        Kept { key: key(name), known, discovered: None, timeline: Arc::default() }
     };
     Memory {
         written: as_of,

@@ -1,16 +1,18 @@
-//! The names that endpoints stand for, as far as their addresses are of use: what is known of each, and whom it concerns.
+//! What tells the addresses of endpoints that have none of their own, as far as they are of use: names, and clusters. What is known
+//! of each, and whom it concerns.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::world::World;
-use crate::health::Resolved;
-use crate::model::{Endpoint, Model, Name, Target};
+use super::recall::Recall;
+use super::world::{World, key};
+use crate::health::{Probed, Resolved};
+use crate::model::{Endpoint, EndpointKey, Locator, Model, Moment, Name, Verdict};
 use crate::snapshot::{EndpointFacts, Host};
 
-/// The names of a model.
+/// What tells the addresses of a model.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names(HashMap<Name, Named>);
+pub(super) struct Names(HashMap<Locator, Named>);
 
 #[derive(Clone, Debug, Default)]
 struct Named {
@@ -20,17 +22,18 @@ struct Named {
 }
 
 impl Names {
-    /// The names of a model. What was known of them before is known still.
-    pub(super) fn of(model: &Model, before: &Self) -> Self {
-        let mut names: HashMap<Name, Named> = HashMap::new();
+    /// Those of a model. What was known of them before is known still.
+    pub(super) fn of(model: &Model, before: &Self, recall: &Recall) -> Self {
+        let mut names: HashMap<Locator, Named> = HashMap::new();
         for (slot, profile) in (0..).zip(&model.profiles) {
             for endpoint in &profile.endpoints {
-                let Some(name) = endpoint.resolved() else { continue };
-                let named = names.entry(name.clone()).or_insert_with(|| Named {
-                    record: before.0.get(name).map(|it| it.record.clone()).unwrap_or_default(),
-                    slots: BTreeSet::new(),
-                });
-                if matches!(endpoint.target, Target::Resolved(_)) {
+                let Some(locator) = endpoint.locator(&profile.name) else { continue };
+                let known = before.0.get(&locator).map(|it| it.record.clone());
+                let record = known.unwrap_or_else(|| recall.resolved(&locator));
+                let named = names
+                    .entry(locator)
+                    .or_insert_with(|| Named { record, slots: BTreeSet::new() });
+                if endpoint.is_located() {
                     named.slots.insert(slot);
                 }
             }
@@ -38,24 +41,41 @@ impl Names {
         Self(names)
     }
 
-    /// What is known of a name by now.
-    pub(super) fn host(&self, name: &Name) -> Option<Host> {
-        Some(Host::in_record(self.0.get(name)?.record.clone()))
+    /// What is known by now.
+    pub(super) fn host(&self, locator: &Locator) -> Option<Host> {
+        Some(Host::in_record(self.0.get(locator)?.record.clone()))
     }
 }
 
 impl World {
     /// The names that are to be resolved, with where to write down what comes of it.
     pub fn names(&self) -> Vec<(Name, Arc<Resolved>)> {
-        self.names.0.iter().map(|(name, it)| (name.clone(), it.record.clone())).collect()
+        let all = self.names.0.iter();
+        all.filter_map(|(locator, it)| match locator {
+            Locator::Name(name) => Some((name.clone(), it.record.clone())),
+            Locator::Cluster(_) => None,
+        })
+        .collect()
     }
 
-    /// Takes in what was found of a name. Only who answers with its addresses is made anew, and only if they are others.
-    pub fn resolved(&mut self, name: &Name) {
-        let slots = self.names.0.get(name).map(|it| it.slots.clone()).unwrap_or_default();
+    /// The endpoints whose addresses are to be discovered, with where to write down what comes of it.
+    pub fn discovered(&self) -> Vec<(EndpointKey, Arc<Resolved>)> {
+        let all = self.names.0.iter();
+        all.filter_map(|(locator, it)| match locator {
+            Locator::Cluster(key) => Some((key.clone(), it.record.clone())),
+            Locator::Name(_) => None,
+        })
+        .collect()
+    }
+
+    /// Takes in what was found. Only who answers with these addresses is made anew, and only if they are others. Gives the endpoints
+    /// that are probed elsewhere by that: of them nothing is known, unless what failed is still there.
+    pub fn resolved(&mut self, locator: &Locator, now: Moment) -> Vec<EndpointKey> {
+        let slots = self.names.0.get(locator).map(|it| it.slots.clone()).unwrap_or_default();
+        let mut moved = Vec::new();
         for slot in slots {
             let Some(table) = self.snapshot.profiles.get(slot).cloned() else { continue };
-            let Some(host) = self.names.host(name) else { continue };
+            let Some(host) = self.names.host(locator) else { continue };
             let ttl = |it: &Host| it.ttl.min(table.profile.ttl);
             let differs = |facts: &EndpointFacts| {
                 facts
@@ -63,26 +83,39 @@ impl World {
                     .as_ref()
                     .is_none_or(|it| it.addresses != host.addresses || ttl(it) != ttl(&host))
             };
-            let answers = |it: &Endpoint| it.host() == Some(name);
-            let endpoints = || table.profile.endpoints.iter().map(answers);
-            if !endpoints().zip(&table.endpoints).any(|(is_it, it)| is_it && differs(&it.facts)) {
+            let profile = &table.profile;
+            let answers = |it: &Endpoint| it.locator(&profile.name).as_ref() == Some(locator);
+            let endpoints: Vec<(&Endpoint, bool)> =
+                profile.endpoints.iter().map(|it| (it, answers(it))).collect();
+            let mut known = endpoints.iter().zip(&table.endpoints);
+            if !known.any(|((_, is_it), it)| *is_it && differs(&it.facts)) {
                 continue;
             }
             let facts = self.facts_mut(slot).into_iter().flatten();
-            for (_, facts) in endpoints().zip(facts).filter(|(is_it, _)| *is_it) {
+            for ((endpoint, _), facts) in endpoints.iter().zip(facts).filter(|it| it.0.1) {
+                let before = facts.probe(endpoint).into_owned();
                 facts.host = Some(host.clone());
+                let after = facts.probe(endpoint);
+                if before != *after {
+                    moved.push(key(profile, endpoint));
+                }
+                if !before.tells_of(&after, facts.verdict) {
+                    (facts.verdict, facts.doubt, facts.remembered) = (Verdict::Unknown, None, None);
+                    facts.probed = Arc::new(Probed::since(now));
+                }
             }
         }
+        moved
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Recall;
-    use super::super::tests::model;
+    use super::super::tests::{model, statuses};
     use super::*;
     use crate::health::Resolution;
     use crate::model::{Addresses, Moment, Now, Overrides, RecordType, Timestamp};
+    use crate::probe::VerdictChange;
     use crate::snapshot::{ProfileTable, Snapshot};
 
     const CONFIG: &str = "
@@ -116,7 +149,8 @@ mod tests {
                 format!("endpoint = [{{ name = 'a', target = 'a.example.'{endpoint} }}]");
             let profile =
                 format!("[[profile]]\nname = 'a.z.'\nmethod = 'priority'\n{keys}\n{endpoint}");
-            let names = Names::of(&model(&format!("{zone}\n{profile}")), &Names::default());
+            let model = model(&format!("{zone}\n{profile}"));
+            let names = Names::of(&model, &Names::default(), &Recall::default());
             assert_eq!(names.0.len(), expected, "{keys} {endpoint}");
         }
     }
@@ -142,7 +176,8 @@ mod tests {
 
     #[test]
     fn only_other_addresses_make_a_profile_anew_and_only_where_they_are_answered() {
-        let (config, name) = (model(CONFIG), "a.example.".parse().unwrap());
+        let config = model(CONFIG);
+        let name = Locator::Name("a.example.".parse().unwrap());
         let mut world =
             World::new(&config, Overrides::default(), Recall::default(), 1, 7, Now::at(0));
         assert_eq!(answers(&world), " for 30");
@@ -150,7 +185,7 @@ mod tests {
         let [(_, record)] = &names[..] else { panic!("both share the name") };
         let mut tell = |address, ttl| {
             record.record(resolution(address, ttl));
-            world.resolved(&name);
+            assert!(world.resolved(&name, Moment::default()).is_empty(), "health goes on");
             let edited = world.is_edited();
             let before = world.snapshot().clone();
             world.publish(Now::at(1));
@@ -165,5 +200,56 @@ mod tests {
         world.reload(&config, Now::at(2));
         assert_eq!(answers(&world), "2 for 30", "what is known stays over a reload");
         assert!(Arc::ptr_eq(record, &world.names()[0].1));
+    }
+
+    #[test]
+    fn a_discovered_endpoint_that_is_elsewhere_starts_as_checking() {
+        let config = "
+            [fleet]
+            file = 'Cargo.toml'
+            [[zone]]
+            name = 'z.'
+            nameservers = 'ns.elsewhere.'
+            [[site]]
+            name = 'sea'
+            [[profile]]
+            name = 'app.z.'
+            method = 'priority'
+            endpoint = [{ name = 'a', site = 'sea', discovered = true }]
+        ";
+        let config = model(config);
+        let mut world =
+            World::new(&config, Overrides::default(), Recall::default(), 1, 7, Now::at(0));
+        assert_eq!((answers(&world), world.watches().len()), (" for 30".to_owned(), 0));
+        let (key, record) = world.discovered().remove(0);
+        let locator = Locator::Cluster(key.clone());
+        let mut tell = |address| {
+            record.record(resolution(address, u32::MAX));
+            let moved = world.resolved(&locator, Moment::default());
+            world.publish(Now::at(1));
+            let [watch] = &world.watches()[..] else { panic!("it is probed") };
+            let probed = watch.target.addresses[0].to_string();
+            let change = VerdictChange {
+                key: key.clone(),
+                probed: watch.probed.clone(),
+                verdict: Verdict::Online,
+                doubt: None,
+                at: Timestamp(1),
+                reason: None,
+            };
+            let before = statuses(world.snapshot(), "app.z.");
+            world.observe(&change);
+            world.publish(Now::at(2));
+            (moved.len(), probed, before, answers(&world))
+        };
+        let at = |probed: &str, moved, before: &str, answers: &str| {
+            (moved, probed.to_owned(), before.to_owned(), answers.to_owned())
+        };
+        assert_eq!(tell("192.0.2.1"), at("192.0.2.1:80", 1, "C", "1 for 30"));
+        assert_eq!(tell("192.0.2.1"), at("192.0.2.1:80", 0, "O", "1 for 30"));
+        assert_eq!(tell("192.0.2.2"), at("192.0.2.2:80", 1, "C", "2 for 30"));
+        world.reload(&config, Now::at(3));
+        assert_eq!(answers(&world), "2 for 30");
+        assert_eq!(statuses(world.snapshot(), "app.z."), "O", "a reload is no move");
     }
 }

@@ -96,7 +96,7 @@ impl World {
     pub(super) fn compile(&mut self, model: &Model, now: Now) {
         let before = self.snapshot.clone();
         self.nesting = Arc::new(Nesting::of(model));
-        self.names = Arc::new(Names::of(model, &self.names));
+        self.names = Arc::new(Names::of(model, &self.names, &self.recall));
         self.ramping.clear();
         self.failing_back.clear();
         let geography = in_force(&model.geography, &before.geography, now.time);
@@ -202,15 +202,19 @@ impl World {
     ) -> EndpointFacts {
         let known = before.and_then(|table| {
             let at = table.position(&endpoint.name)?;
-            Some((&table.profile.endpoints.get(at)?.probe, &table.endpoints.get(at)?.facts))
+            let facts = &table.endpoints.get(at)?.facts;
+            Some((facts.probe(table.profile.endpoints.get(at)?), facts))
         });
         let key = key(profile, endpoint);
+        let host = endpoint.locator(&profile.name).and_then(|it| self.names.host(&it));
+        let found = host.as_ref().map(|it| it.addresses.clone()).unwrap_or_default();
+        let probe = endpoint.probe_at(&found);
         let (verdict, doubt, remembered, probed) = match known {
-            Some((probe, known)) if probe.tells_of(&endpoint.probe, known.verdict) => {
+            Some((before, known)) if before.tells_of(&probe, known.verdict) => {
                 (known.verdict, known.doubt, known.remembered, known.probed.clone())
             }
             _ => {
-                let remembered = self.recall.of(&key, &endpoint.probe);
+                let remembered = self.recall.of(&key, &probe);
                 let verdict = remembered.map_or(Verdict::Unknown, |it| it.verdict);
                 (verdict, None, remembered, Arc::new(Probed::since(now.moment)))
             }
@@ -221,7 +225,7 @@ impl World {
             remembered,
             probed,
             nested: None,
-            host: endpoint.resolved().and_then(|it| self.names.host(it)),
+            host,
             overrides: self.overrides.endpoints.get(&key).cloned().unwrap_or_default(),
             drained: self.is_drained(endpoint),
             returning: self.returning(endpoint),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::model::Geography;
 use crate::settings::{
-    Admin, Ecs, Encrypted, Metrics, Probe, RateLimit, Resolver, Server, Settings, State,
+    Admin, Ecs, Encrypted, FleetFile, Metrics, Probe, RateLimit, Resolver, Server, Settings, State,
 };
 
 /// The settings in force that belong to no zone, site or profile. Some are read at the start only.
@@ -16,6 +16,7 @@ pub struct Running {
     ecs: Ecs,
     rate_limit: Option<RateLimit>,
     resolver: Resolver,
+    fleet: Option<FleetFile>,
     geography: Arc<Geography>,
 }
 
@@ -40,6 +41,7 @@ impl Running {
             ecs: settings.ecs.clone(),
             rate_limit: settings.rate_limit.clone(),
             resolver: settings.resolver.clone(),
+            fleet: settings.fleet.clone(),
             geography: settings.model.geography.clone(),
         }
     }
@@ -78,8 +80,9 @@ impl Running {
         let Probe { max_concurrent } = &mut self.probe;
         let State { dir, max_age } = &self.state;
         let Ecs { trusted } = &mut self.ecs;
-        let Settings { server, admin, metrics, probe, state, ecs, rate_limit, resolver, .. } =
-            settings;
+        let Settings {
+            server, admin, metrics, probe, state, ecs, rate_limit, resolver, fleet, ..
+        } = settings;
         let geography = std::mem::replace(&mut self.geography, settings.model.geography.clone());
         let same_networks = geography.networks == self.geography.networks;
         let taken = [
@@ -109,6 +112,7 @@ impl Running {
             ("ecs.trusted", replace(trusted, &ecs.trusted)),
             ("rate_limit", replace(&mut self.rate_limit, rate_limit)),
             ("resolver", replace(&mut self.resolver, resolver)),
+            ("fleet", replace(&mut self.fleet, fleet)),
             ("client_network", !same_networks),
             (
                 "geo",

@@ -78,7 +78,7 @@ fn became_stale(snapshot: &Snapshot, key: &EndpointKey) {
 
 fn stale_of(table: &ProfileTable, now: Moment) -> impl Iterator<Item = EndpointKey> {
     let endpoints = table.profile.endpoints.iter().zip(&table.endpoints);
-    let stale = endpoints.filter(move |(it, state)| state.is_stale(&it.probe.monitor, now));
+    let stale = endpoints.filter(move |(it, state)| state.is_stale(it, now));
     stale.map(|(endpoint, _)| key(&table.profile, endpoint))
 }
 

@@ -158,7 +158,12 @@ impl World {
             for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
                 if endpoint.probe.monitor.protocol != Protocol::None {
                     let key = key(&table.profile, endpoint);
-                    let (target, probed) = (endpoint.probe.clone(), state.facts.probed.clone());
+                    let target = state.facts.probe(endpoint).into_owned();
+                    // Nothing has been discovered so far.
+                    if endpoint.is_discovered() && target.addresses.is_empty() {
+                        continue;
+                    }
+                    let probed = state.facts.probed.clone();
                     let (site, verdict) = (endpoint.site.clone(), state.facts.verdict);
                     // A result since the start, for or against it, has made it fresh.
                     let is_aged = state.facts.remembered.is_some_and(|it| it.aged)

@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod cluster;
+pub mod discovery;
 pub mod drift;
 pub mod monitoring;
 pub mod object;

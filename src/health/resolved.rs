@@ -2,13 +2,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Addresses, Moment, Timestamp};
 
-/// What is known of a name that endpoints stand for: written by whoever resolves it alone, read by probes and whoever shows it.
+/// What is known of the addresses that endpoints don't have of their own: written by whoever finds them alone, read by probes and whoever shows it.
 #[derive(Debug, Default)]
 pub struct Resolved {
     latest: Mutex<Resolution>,
 }
 
-/// What came of resolving a name.
+/// What came of finding them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolution {
     /// The last good answer; empty before the first one.
@@ -25,6 +25,8 @@ pub struct Resolution {
     pub failed: Option<(Timestamp, Arc<str>)>,
     /// How many tries have failed since the start.
     pub failures: u64,
+    /// What tells the addresses, in words, where it is a cluster.
+    pub source: Option<Arc<str>>,
 }
 
 /// Why a name has no address now.

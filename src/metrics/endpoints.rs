@@ -2,7 +2,7 @@
 
 use super::text::{Head, Kind, Samples};
 use crate::model::{Endpoint, EndpointStatus, Forced, Ident, Moment, Verdict, WhenNoneHealthy};
-use crate::snapshot::{EndpointState, ProfileTable};
+use crate::snapshot::{EndpointState, Host, ProfileTable};
 
 /// The label of answers that named no endpoint but the fallback addresses.
 const FALLBACK: &str = "(fallback)";
@@ -228,7 +228,7 @@ fn age(row: &Row<'_>, out: &mut Samples<'_>) {
 
 fn stale(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
-        let is_stale = state.is_stale(&endpoint.probe.monitor, row.now);
+        let is_stale = state.is_stale(endpoint, row.now);
         out.add(&row.place(endpoint), u8::from(is_stale));
     }
 }
@@ -260,9 +260,14 @@ fn warning(row: &Row<'_>, out: &mut Samples<'_>) {
     }
 }
 
+/// What is known of the name that an endpoint stands for.
+fn name<'a>(endpoint: &Endpoint, state: &'a EndpointState) -> Option<&'a Host> {
+    state.facts.host.as_ref().filter(|_| !endpoint.is_discovered())
+}
+
 fn resolved(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
-        if let Some(host) = &state.facts.host {
+        if let Some(host) = name(endpoint, state) {
             out.add(&row.place(endpoint), u8::from(host.record.latest().is_resolved()));
         }
     }
@@ -270,7 +275,7 @@ fn resolved(row: &Row<'_>, out: &mut Samples<'_>) {
 
 fn resolution_age(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
-        let at = state.facts.host.as_ref().and_then(|it| it.record.latest().at);
+        let at = name(endpoint, state).and_then(|it| it.record.latest().at);
         if let Some((_, at)) = at {
             out.add(&row.place(endpoint), row.now.since(at).as_secs_f64());
         }
@@ -279,7 +284,7 @@ fn resolution_age(row: &Row<'_>, out: &mut Samples<'_>) {
 
 fn resolution_failures(row: &Row<'_>, out: &mut Samples<'_>) {
     for (endpoint, state) in row.endpoints() {
-        if let Some(host) = &state.facts.host {
+        if let Some(host) = name(endpoint, state) {
             out.add(&row.place(endpoint), host.record.latest().failures);
         }
     }

@@ -4,6 +4,7 @@
 mod access;
 mod certificate;
 mod control;
+mod discovery;
 mod dns;
 mod endpoints;
 mod exposure;
@@ -22,6 +23,7 @@ mod traffic;
 pub use access::{AccessMetrics, AuthFailure};
 pub use certificate::CertificateMetrics;
 pub use control::ControlMetrics;
+pub use discovery::DiscoveryMetrics;
 pub use dns::{
     AnswerClass, COUNTED_RCODES, CookieStanding, DnsCounters, DropReason, Limited, Transport,
 };

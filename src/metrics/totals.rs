@@ -58,9 +58,10 @@ impl Totals {
             if let Some(site) = site.and_then(|it| self.sites.get_mut(it)) {
                 bump(site, status);
             }
-            self.stale += u64::from(state.is_stale(&endpoint.probe.monitor, now));
+            self.stale += u64::from(state.is_stale(endpoint, now));
             let is_unresolved = |it: &Host| !it.record.latest().is_resolved();
-            self.unresolved += u64::from(state.facts.host.as_ref().is_some_and(is_unresolved));
+            let host = state.facts.host.as_ref().filter(|_| !endpoint.is_discovered());
+            self.unresolved += u64::from(host.is_some_and(is_unresolved));
             for kind in state.facts.overrides.kinds() {
                 bump(&mut self.overrides, OVERRIDES.iter().position(|it| *it == kind));
             }

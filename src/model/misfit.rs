@@ -16,6 +16,11 @@ pub enum Misfit {
         "is a name, and method = \"multivalue\" answers with the addresses of several endpoints; write addresses, or another method"
     )]
     Name,
+    /// Its addresses are discovered, and may be another endpoint's.
+    #[error(
+        "is of no use with method = \"multivalue\", which answers with the addresses of several endpoints; write addresses, or another method"
+    )]
+    Discovered,
     /// One answer may name an address of it twice (RFC 2181 5).
     #[error(
         "has {0}, which the endpoint {1} has too, and one answer may name both; keep it at one of them"
@@ -32,6 +37,7 @@ impl Misfit {
         match self {
             Self::Nested => "profile",
             Self::Name | Self::Shared(..) => "target",
+            Self::Discovered => "discovered",
             Self::NoRegion => "geo",
         }
     }
@@ -46,6 +52,7 @@ impl Profile {
                 (Method::Geographic, _) if endpoint.geo.is_empty() => Misfit::NoRegion,
                 (Method::Multivalue, Target::Profile(_)) => Misfit::Nested,
                 (Method::Multivalue, Target::Name(_) | Target::Resolved(_)) => Misfit::Name,
+                (Method::Multivalue, Target::Discovered(_)) => Misfit::Discovered,
                 (Method::Multivalue, Target::Addresses(addresses)) => {
                     let mut addresses = addresses.iter();
                     let shared = addresses.find_map(|it| Some((it, owners.insert(it, endpoint)?)));

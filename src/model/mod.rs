@@ -10,6 +10,7 @@ mod geography;
 mod grouping;
 mod guardrails;
 mod ident;
+mod locator;
 mod misfit;
 mod monitor;
 mod name;
@@ -43,6 +44,7 @@ pub use geography::{
 pub use grouping::Grouping;
 pub use guardrails::{Guardrail, Guardrails};
 pub use ident::{Ident, IdentError};
+pub use locator::{Discovered, Locator};
 pub use misfit::Misfit;
 pub use monitor::{
     ExecCheck, Flap, GrpcCheck, Header, HttpCheck, HttpMethod, Monitor, ProbeHost, ProbeTarget,

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Family, GeoCode, Guardrails, Ident, Location, Name, ProbeTarget, Protocol, Subnet};
+use super::{Discovered, Family, GeoCode, Guardrails, Ident, Location, Name, ProbeTarget, Subnet};
 
 /// How one name is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -217,7 +217,9 @@ impl Endpoint {
         static NONE: LazyLock<Addresses> = LazyLock::new(Addresses::default);
         match &self.target {
             Target::Addresses(addresses) => addresses,
-            Target::Name(_) | Target::Resolved(_) | Target::Profile(_) => &NONE,
+            Target::Name(_) | Target::Resolved(_) | Target::Discovered(_) | Target::Profile(_) => {
+                &NONE
+            }
         }
     }
 
@@ -225,7 +227,7 @@ impl Endpoint {
     pub fn child(&self) -> Option<(&Name, MinChildren)> {
         match &self.target {
             Target::Profile(Child { profile, min }) => Some((profile, *min)),
-            Target::Addresses(_) | Target::Name(_) | Target::Resolved(_) => None,
+            _ => None,
         }
     }
 
@@ -233,24 +235,15 @@ impl Endpoint {
     pub fn host(&self) -> Option<&Name> {
         match &self.target {
             Target::Name(name) | Target::Resolved(name) => Some(name),
-            Target::Addresses(_) | Target::Profile(_) => None,
+            Target::Addresses(_) | Target::Discovered(_) | Target::Profile(_) => None,
         }
-    }
-
-    /// The name that has to be resolved for it: to be answered with its addresses, or to be probed there.
-    pub fn resolved(&self) -> Option<&Name> {
-        let is_answered = matches!(self.target, Target::Resolved(_));
-        let goes_nowhere =
-            matches!(self.probe.monitor.protocol, Protocol::None | Protocol::Push(_));
-        let is_probed = self.probe.host.is_some() && !goes_nowhere;
-        self.host().filter(|_| is_answered || is_probed)
     }
 
     /// The name that a CNAME record leads to, where it is answered with one.
     pub fn alias(&self) -> Option<&Name> {
         match &self.target {
             Target::Name(name) => Some(name),
-            Target::Addresses(_) | Target::Resolved(_) | Target::Profile(_) => None,
+            _ => None,
         }
     }
 }
@@ -264,6 +257,8 @@ pub enum Target {
     Name(Name),
     /// A name, in whose place its addresses are answered.
     Resolved(Name),
+    /// Addresses that are discovered.
+    Discovered(Discovered),
     /// Whatever another profile answers.
     Profile(Child),
 }

@@ -22,15 +22,17 @@ use self::network::Network;
 use self::task::Task;
 use crate::clock::Clock;
 use crate::health::Resolved;
-use crate::model::Name;
+use crate::model::{EndpointKey, Locator, Name};
 use crate::settings;
 
-/// What is to be resolved, and by whom.
+/// What addresses are to be found for, and who is asked.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The names, each once, with where to write down what comes of it.
     pub names: Vec<(Name, Arc<Resolved>)>,
-    /// Who is asked.
+    /// The endpoints whose addresses clusters tell, and not this task, likewise.
+    pub discovered: Vec<(EndpointKey, Arc<Resolved>)>,
+    /// Who is asked for the names.
     pub servers: settings::Resolver,
 }
 
@@ -39,13 +41,17 @@ pub struct Wanted {
 pub struct Resolver {
     clock: Clock,
     wanted: watch::Receiver<Wanted>,
-    changes: mpsc::Sender<Name>,
+    changes: mpsc::Sender<Locator>,
 }
 
 impl Resolver {
     /// A resolver of whatever is wanted last, which tells the names whose addresses are others. When `changes` is full, they
     /// wait here, and resolving goes on.
-    pub fn new(clock: Clock, wanted: watch::Receiver<Wanted>, changes: mpsc::Sender<Name>) -> Self {
+    pub fn new(
+        clock: Clock,
+        wanted: watch::Receiver<Wanted>,
+        changes: mpsc::Sender<Locator>,
+    ) -> Self {
         Self { clock, wanted, changes }
     }
 

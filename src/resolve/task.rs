@@ -13,7 +13,7 @@ use super::Wanted;
 use super::answer::{Answer, judge, pause};
 use crate::clock::{Clock, reached};
 use crate::health::{Resolution, Resolved};
-use crate::model::{Family, Name};
+use crate::model::{Family, Locator, Name};
 use crate::routing::mix;
 use crate::settings;
 
@@ -36,7 +36,7 @@ pub(super) struct Task<W, F> {
     world: Arc<W>,
     clock: Clock,
     wanted: watch::Receiver<Wanted>,
-    changes: mpsc::Sender<Name>,
+    changes: mpsc::Sender<Locator>,
     /// Changes that `changes` had no room for.
     outbox: VecDeque<Name>,
     names: HashMap<Name, Entry>,
@@ -61,7 +61,7 @@ impl<W: World, F: Fn(&settings::Resolver) -> W> Task<W, F> {
         make: F,
         clock: Clock,
         wanted: watch::Receiver<Wanted>,
-        changes: mpsc::Sender<Name>,
+        changes: mpsc::Sender<Locator>,
     ) -> Self {
         let world = Arc::new(make(&wanted.borrow().servers));
         Self {
@@ -104,7 +104,7 @@ impl<W: World, F: Fn(&settings::Resolver) -> W> Task<W, F> {
                 permit = changes.reserve(), if !self.outbox.is_empty() => match permit {
                     Ok(permit) => {
                         if let Some(name) = self.outbox.pop_front() {
-                            permit.send(name);
+                            permit.send(Locator::Name(name));
                         }
                     }
                     Err(_) => break, // nobody listens any more

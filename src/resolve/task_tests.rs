@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::task::{Task, World};
 use crate::clock::Clock;
 use crate::health::{Resolution, Resolved};
-use crate::model::{Family, Name};
+use crate::model::{Family, Locator, Name};
 use crate::settings;
 
 /// Servers that say what the test wrote, each answer once and the last for ever; A alone, nobody has AAAA.
@@ -60,7 +60,7 @@ fn failed() -> Answer {
 struct Bench {
     script: Script,
     wanted: watch::Sender<Wanted>,
-    changes: mpsc::Receiver<Name>,
+    changes: mpsc::Receiver<Locator>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -75,7 +75,8 @@ impl Bench {
             records.push((name(text), Arc::new(Resolved::default())));
         }
         let servers = settings::Resolver { servers: Vec::new(), timeout: Duration::from_secs(2) };
-        let (wanted, receiver) = watch::channel(Wanted { names: records.clone(), servers });
+        let (wanted, receiver) =
+            watch::channel(Wanted { names: records.clone(), discovered: Vec::new(), servers });
         let (sender, changes) = mpsc::channel(1);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let world = script.clone();
@@ -118,11 +119,15 @@ fn shown(resolution: &Resolution) -> String {
 async fn names_are_asked_for_when_they_run_out() {
     let answers = [found(1, 60), found(1, 60), found(2, 5), found(2, 5)];
     let (mut bench, records) = Bench::start(&[("a.example.", &answers)], Duration::ZERO);
-    assert_eq!(bench.changes.recv().await, Some(name("a.example.")));
+    assert_eq!(bench.changes.recv().await, Some(Locator::Name(name("a.example."))));
     let first = records[0].latest();
     assert_eq!(shown(&first), "192.0.2.1 ");
     let wait = first.next.unwrap().since(first.at.unwrap().1).as_secs_f64();
-    assert_eq!(bench.changes.recv().await, Some(name("a.example.")), "the addresses are others");
+    assert_eq!(
+        bench.changes.recv().await,
+        Some(Locator::Name(name("a.example."))),
+        "the addresses are others"
+    );
     assert_eq!(shown(&records[0].latest()), "192.0.2.2 ");
     let again = timeout(Duration::from_secs(60), bench.changes.recv()).await;
     assert!(again.is_err(), "nothing has changed since");

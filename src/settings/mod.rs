@@ -17,6 +17,7 @@ mod encrypted;
 mod exec;
 mod expiry;
 mod files;
+mod fleet;
 mod format;
 mod geo;
 mod http;
@@ -60,6 +61,7 @@ pub use ecs::Ecs;
 pub use encrypted::Encrypted;
 pub(crate) use expiry::{expiry, timestamp};
 pub(crate) use files::counts_in_directory;
+pub use fleet::FleetFile;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
 pub use rate_limit::RateLimit;
@@ -104,6 +106,8 @@ pub struct Settings {
     pub rate_limit: Option<RateLimit>,
     /// Who is asked for the addresses of targets that are names.
     pub resolver: Resolver,
+    /// What is behind the traffic, where the companion knows it.
+    pub fleet: Option<FleetFile>,
     /// The zones, sites and profiles.
     pub model: Model,
     /// A number below 2^52 that is another one where the model is, by all likelihood.
@@ -227,10 +231,13 @@ fn settings(
         let (probe, ecs) = (probe(&root), Ecs::read(&root));
         let resolver = Resolver::read(&root.table("resolver")?);
         let rate_limit = RateLimit::read(&root);
-        Some((server?, admin?, state?, metrics?, probe?, ecs?, rate_limit, resolver, model))
+        let fleet = FleetFile::read(&root, &library);
+        targets::check_discovered(&root, &model);
+        Some((server?, admin?, state?, metrics?, probe?, ecs?, rate_limit, resolver, fleet, model))
     });
     let warnings = log.finish()?;
-    let Some((server, admin, state, metrics, probe, ecs, rate_limit, resolver, model)) = parts
+    let Some((server, admin, state, metrics, probe, ecs, rate_limit, resolver, fleet, model)) =
+        parts
     else {
         // Whatever is absent was complained about, so this is not reached.
         let message = "can't be used for a reason that is not known; this is a bug in Farol";
@@ -250,6 +257,7 @@ fn settings(
         ecs,
         rate_limit,
         resolver,
+        fleet,
         model,
         digest,
         warnings,

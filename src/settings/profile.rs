@@ -19,8 +19,8 @@ use super::secret::Secrets;
 use super::targets::{self, Written, addresses, target};
 use super::tree::{Node, Value};
 use crate::model::{
-    Endpoint, FamilyRule, Guardrails, Ident, Name, ProbeHost, ProbeTarget, Profile, Target,
-    WhenNoneHealthy,
+    Discovered, Endpoint, FamilyRule, Guardrails, Ident, Name, ProbeHost, ProbeTarget, Profile,
+    Target, WhenNoneHealthy,
 };
 
 const TTL: u32 = 30;
@@ -190,7 +190,8 @@ impl<'a> World<'a> {
         shared: &Shared<'_, 'a>,
     ) -> Option<Endpoint> {
         section.require("name");
-        if section.find("profile").is_none() {
+        let is_discovered = section.boolean("discovered").unwrap_or(false);
+        if section.find("profile").is_none() && !is_discovered {
             section.require("target");
         }
         let name = section.parse("name", ident);
@@ -245,10 +246,18 @@ impl<'a> World<'a> {
             let message = format!("is of no use with protocol = \"{kind}\"; remove it");
             section.wrong("address", message);
         }
-        let written = written?;
+        let written = match section.boolean("discovered") {
+            Some(true) => Written::Discovered,
+            _ => written?,
+        };
         let probe = self.probe(section, &resolved, address, &written)?;
         let target = match written {
             Written::Addresses(addresses) => Target::Addresses(addresses),
+            Written::Discovered => {
+                let is_elsewhere = address.or(resolved.address).is_some();
+                let port = port(&resolved).filter(|_| !is_elsewhere);
+                Target::Discovered(Discovered { port })
+            }
             Written::Name(name) if shared.flattens => Target::Resolved(name),
             Written::Name(name) => Target::Name(name),
         };
@@ -279,8 +288,7 @@ impl<'a> World<'a> {
         address: Option<ProbeAddress>,
         target: &Written,
     ) -> Option<ProbeTarget> {
-        // Where no port is needed, none is port 0.
-        let port = resolved.port.or((!resolved.kind.needs_port()).then_some(0));
+        let port = port(resolved);
         let socket = |it: ProbeAddress| Some(SocketAddr::new(it.ip, it.port.or(port)?));
         let mut host = None;
         let addresses: Option<Arc<[SocketAddr]>> = match (address.or(resolved.address), target) {
@@ -289,6 +297,7 @@ impl<'a> World<'a> {
                 let addresses = target.iter().map(|ip| socket(ProbeAddress { ip, port: None }));
                 addresses.collect::<Option<Vec<_>>>().map(in_order)
             }
+            (None, Written::Discovered) => port.map(|_| [].into()),
             (None, Written::Name(name)) => port.map(|port| {
                 host = Some(Arc::new(ProbeHost { name: name.clone(), port }));
                 [].into()
@@ -318,6 +327,11 @@ impl<'a> World<'a> {
         }
         Some(ProbeTarget { addresses: addresses?, host, monitor: resolved.monitor.clone() })
     }
+}
+
+/// The port that is probed. Where none is needed, none is port 0.
+fn port(resolved: &Resolved) -> Option<u16> {
+    resolved.port.or((!resolved.kind.needs_port()).then_some(0))
 }
 
 /// Addresses in an order of their own, so that endpoints share their probes in whatever order theirs are written.

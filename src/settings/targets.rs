@@ -8,7 +8,7 @@ use super::monitor::reachable;
 use super::problem::Log;
 use super::reader::{Section, text};
 use super::tree::{Node, Value};
-use crate::model::{Addresses, Method, Misfit, Name, Profile, Zone};
+use crate::model::{Addresses, Method, Misfit, Model, Name, Profile, Zone};
 
 /// Addresses of one endpoint, and of a fallback: what fits an answer with room to spare.
 const MAX_ADDRESSES: usize = 64;
@@ -17,6 +17,7 @@ const MAX_ADDRESSES: usize = 64;
 pub(super) enum Written {
     Addresses(Addresses),
     Name(Name),
+    Discovered,
 }
 
 /// An endpoint's target.
@@ -78,6 +79,14 @@ pub(super) fn check(
     let mut first_address = None;
     let mut first_name = None;
     for endpoint in endpoints {
+        check_kind(endpoint);
+        if endpoint.boolean("discovered") == Some(true) {
+            if method == Some(Method::Multivalue.label()) {
+                endpoint.wrong("discovered", Misfit::Discovered.to_string());
+            }
+            first_address.get_or_insert_with(|| endpoint.place_of("discovered").to_string());
+            continue;
+        }
         let Some(node) = endpoint.find("target") else { continue };
         if text(node).is_none_or(|it| !is_meant_as_name(it)) {
             first_address.get_or_insert_with(|| endpoint.place_of("target").to_string());
@@ -107,6 +116,36 @@ pub(super) fn check(
     }
     if first_name.is_none() && flattens {
         section.wrong("flatten", "is of no use without a target that is a name; remove it");
+    }
+}
+
+/// Complains about an endpoint that is discovered and something else too, or that is in no site.
+fn check_kind(endpoint: &Section<'_>) {
+    if endpoint.boolean("discovered") != Some(true) {
+        return;
+    }
+    for key in ["target", "profile"].into_iter().filter(|it| endpoint.find(it).is_some()) {
+        let message =
+            format!("and `discovered` exclude each other; remove `{key}`, or `discovered`");
+        endpoint.wrong(key, message);
+    }
+    if endpoint.find("site").is_none() {
+        endpoint.wrong("site", "is missing; write the site whose cluster tells the addresses");
+    }
+}
+
+/// Complains about endpoints that are discovered where nothing says how.
+pub(super) fn check_discovered(root: &Section<'_>, model: &Model) {
+    if root.table("fleet").is_some_and(|it| it.find("file").is_some()) {
+        return;
+    }
+    let mut all = model.profiles.iter().flat_map(|it| it.endpoints.iter().map(move |e| (it, e)));
+    if let Some((profile, endpoint)) = all.find(|(_, it)| it.is_discovered()) {
+        let message = format!(
+            "is missing; write the description of the sites' clusters, as {} {} is `discovered`",
+            profile.name, endpoint.name
+        );
+        root.wrong("fleet.file", message);
     }
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::health::{
 };
 use crate::model::{
     Addresses, Endpoint, EndpointOverrides, EndpointStatus, Family, Forced, Moment, Monitor, Now,
-    Profile, Protocol, Target, Timestamp, Verdict,
+    ProbeTarget, Profile, Protocol, Target, Timestamp, Verdict,
 };
 use crate::routing::{Member, mix};
 
@@ -33,8 +34,18 @@ pub struct EndpointFacts {
     pub probed: Arc<Probed>,
     /// The profile that it stands for.
     pub nested: Option<Nested>,
-    /// What is known of the name that it stands for.
+    /// What is known of its addresses, where they are found elsewhere.
     pub host: Option<Host>,
+}
+
+impl EndpointFacts {
+    /// What is probed for this endpoint, by what is known of its addresses.
+    pub fn probe<'a>(&self, endpoint: &'a Endpoint) -> Cow<'a, ProbeTarget> {
+        match &self.host {
+            Some(host) => endpoint.probe_at(&host.addresses),
+            None => Cow::Borrowed(&endpoint.probe),
+        }
+    }
 }
 
 /// The last answers that named something.
@@ -74,7 +85,7 @@ pub struct Returning {
     pub over: Duration,
 }
 
-/// What a name was found to be when an endpoint's answers were made.
+/// Where a name, or what a cluster exposes, was found to be when an endpoint's answers were made.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     /// What is known by now, which may be more.
@@ -224,8 +235,12 @@ impl EndpointState {
 
     /// Whether probing has stopped, or says nothing: for three of the monitor's intervals no probe has said anything. Before the
     /// first word that counts from when the endpoint was first watched.
-    pub fn is_stale(&self, monitor: &Monitor, now: Moment) -> bool {
-        monitor.protocol != Protocol::None
+    pub fn is_stale(&self, endpoint: &Endpoint, now: Moment) -> bool {
+        let monitor = &endpoint.probe.monitor;
+        // There is nothing to probe before the first address is discovered.
+        let is_watched = !endpoint.is_discovered() || self.is_resolved(endpoint);
+        is_watched
+            && monitor.protocol != Protocol::None
             && now.since(self.facts.probed.silent_since()) > 3 * monitor.interval
     }
 
@@ -260,21 +275,20 @@ impl EndpointState {
     /// The addresses that it is answered with.
     pub fn addresses<'a>(&'a self, endpoint: &'a Endpoint) -> &'a Addresses {
         match (&endpoint.target, &self.facts.host) {
-            (Target::Resolved(_), Some(host)) => &host.addresses,
+            (Target::Resolved(_) | Target::Discovered(_), Some(host)) => &host.addresses,
             _ => endpoint.addresses(),
         }
     }
 
     /// Whether there is something to answer with, in any family: of a name no address may be known yet.
     pub(super) fn is_resolved(&self, endpoint: &Endpoint) -> bool {
-        !matches!(endpoint.target, Target::Resolved(_))
-            || self.addresses(endpoint).iter().next().is_some()
+        !endpoint.is_located() || self.addresses(endpoint).iter().next().is_some()
     }
 
     /// Seconds that its answers may be kept, where the profile's are `ttl`.
     pub(super) fn ttl(&self, endpoint: &Endpoint, ttl: u32) -> u32 {
         match (&endpoint.target, &self.facts.host) {
-            (Target::Resolved(_), Some(host)) => host.ttl.min(ttl),
+            (Target::Resolved(_) | Target::Discovered(_), Some(host)) => host.ttl.min(ttl),
             _ => ttl,
         }
     }

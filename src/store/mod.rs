@@ -23,7 +23,7 @@ pub use file::{Problem, replace_file};
 pub use report::{Report, StateFile, Writes};
 pub use token::{AdminToken, hash as token_hash, secret};
 pub use tokens::{IssuedToken, TokenId, TokenIdError};
-pub use verdicts::{Kept, Known, Memory};
+pub use verdicts::{Kept, KeptAddresses, Known, Memory};
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};

@@ -1,7 +1,7 @@
 //! The last verdicts and timelines as JSON, by profile, so that a name stands there once. These types are the file's;
 //! nothing outside knows them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::envelope::Damage;
 use super::overrides::name;
 use super::time::Time;
 use crate::health::{Cause, Phase, Timeline, Turn};
-use crate::model::{EndpointKey, EndpointStatus, Name, ProbeHost, Timestamp, Verdict};
+use crate::model::{Addresses, EndpointKey, EndpointStatus, Name, ProbeHost, Timestamp, Verdict};
 
 /// What is kept of the endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,19 @@ pub struct Kept {
     pub key: EndpointKey,
     /// What its probes found last.
     pub known: Option<Known>,
+    /// The addresses that were discovered for it last.
+    pub discovered: Option<KeptAddresses>,
     /// When it came into another status, and why.
     pub timeline: Arc<Timeline>,
+}
+
+/// Addresses that were discovered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptAddresses {
+    /// The addresses; at least one.
+    pub addresses: Arc<Addresses>,
+    /// Since when they were so.
+    pub at: Timestamp,
 }
 
 /// What the probes of an endpoint found.
@@ -65,8 +76,17 @@ struct EndpointEntry {
     endpoint: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     known: Option<KnownEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    discovered: Option<AddressesEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     timeline: Vec<TurnEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddressesEntry {
+    addresses: Vec<IpAddr>,
+    at: Time,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -169,6 +189,10 @@ impl EndpointEntry {
         Self {
             endpoint: kept.key.endpoint.to_string(),
             known: kept.known.as_ref().and_then(|it| KnownEntry::of(it, written)),
+            discovered: kept.discovered.as_ref().map(|it| AddressesEntry {
+                addresses: it.addresses.iter().collect(),
+                at: Time::of(it.at),
+            }),
             timeline: kept.timeline.iter().map(TurnEntry::of).collect(),
         }
     }
@@ -180,8 +204,19 @@ impl EndpointEntry {
         Ok(Kept {
             key: EndpointKey { profile: profile.clone(), endpoint },
             known: self.known.map(|it| it.known(written)).transpose()?,
+            discovered: self.discovered.map(AddressesEntry::kept).transpose()?,
             timeline: Arc::new(timeline?),
         })
+    }
+}
+
+impl AddressesEntry {
+    fn kept(self) -> Result<KeptAddresses, Damage> {
+        let addresses: Addresses = self.addresses.into_iter().collect();
+        if addresses.iter().next().is_none() {
+            return Err(Damage::Value("discovered addresses are none".to_owned()));
+        }
+        Ok(KeptAddresses { addresses: addresses.into(), at: self.at.timestamp()? })
     }
 }
 

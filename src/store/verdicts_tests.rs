@@ -33,9 +33,14 @@ pub(in crate::store) fn memory() -> Memory {
     let kept = |profile, endpoint, known, timeline: &Arc<Timeline>| Kept {
         key: key(profile, endpoint),
         known,
+        discovered: None,
         timeline: timeline.clone(),
     };
     let never = Arc::default();
+    let addresses = ["192.0.2.1", "2001:db8::1"].map(|it| it.parse().unwrap());
+    let addresses = Arc::new(addresses.into_iter().collect::<Addresses>());
+    let found = KeptAddresses { addresses, at: Timestamp(1_767_323_000_125) };
+    let found = Kept { discovered: Some(found), ..kept("www.z.", "found", None, &never) };
     Memory {
         written: Timestamp(1_767_323_045_000),
         endpoints: vec![
@@ -43,6 +48,7 @@ pub(in crate::store) fn memory() -> Memory {
             kept("app.z.", "b", known(Verdict::Degraded, 90), &never),
             kept("www.z.", "a", None, &turned),
             kept("www.z.", "named", named, &never),
+            found,
         ],
     }
 }
@@ -70,6 +76,7 @@ fn words_that_can_not_be_are_damage() {
         ("\"www.z.\"", "\"www..z.\"", "is no name"),
         ("\"written\"", "\"wirtten\"", "unknown field"),
         ("\"endpoint\":\"b\"", "\"endpoint\":\"B!\"", "is no name"),
+        (r#"["192.0.2.1","2001:db8::1"]"#, "[]", "discovered addresses are none"),
         ("\"a.example.\"", "\"a..example.\"", "is no name"),
     ] {
         let damage = from_json(&json.replacen(good, bad, 1)).unwrap_err().to_string();

@@ -68,7 +68,7 @@ fn out(endpoint: &Endpoint, state: &EndpointState, standing: Standing) -> String
             site.map_or_else(|| "drained".to_owned(), |it| format!("drained, with site {it}"))
         }
         Standing::Degraded => degraded(endpoint, state),
-        Standing::Unresolved => "no address of its name is known".to_owned(),
+        Standing::Unresolved => "no address of it is known".to_owned(),
         Standing::NotLastHealthy => "was not among the last healthy ones".to_owned(),
         Standing::NoAddress => "has no address of this type".to_owned(),
         Standing::ZeroWeight => "has weight 0, and others have more".to_owned(),

@@ -100,19 +100,21 @@ fn endpoint(
     let probed = &state.facts.probed;
     let held_down_until = probed.held_down_until().filter(|it| *it > now.moment);
     let child = endpoint.child();
+    let found = state.facts.host.as_ref();
     let slow_start = Some(endpoint.slow_start).filter(|it| !it.is_zero());
     view::Endpoint {
         name: endpoint.name.to_string(),
         site: endpoint.site.as_ref().map(Ident::to_string),
         target: match endpoint.host() {
             Some(name) => vec![name.to_string()],
-            None => endpoint.addresses().iter().map(|it| it.to_string()).collect(),
+            None => state.addresses(endpoint).iter().map(|it| it.to_string()).collect(),
         },
         profile: child.map(|(profile, _)| profile.to_string()),
         min_child_endpoints: child.map(|(_, min)| min.any),
         min_child_endpoints_ipv4: child.map(|(_, min)| min.v4),
         min_child_endpoints_ipv6: child.map(|(_, min)| min.v6),
-        resolved: state.facts.host.as_ref().map(|it| resolved(it, now)),
+        resolved: found.filter(|_| !endpoint.is_discovered()).map(|it| resolved(it, now)),
+        discovered: found.filter(|_| endpoint.is_discovered()).map(discovered),
         enabled: state.enabled,
         weight: state.weight,
         priority: state.priority,
@@ -137,7 +139,7 @@ fn endpoint(
         monitor: monitor(endpoint, state),
         last_probe: probed.last().map(|it| last_probe(&it)),
         certificate: certificate(endpoint, state, now),
-        stale: state.is_stale(&endpoint.probe.monitor, now.moment),
+        stale: state.is_stale(endpoint, now.moment),
         held_down_until: held_down_until.map(|it| time_at(it, now)),
         overrides: overrides(state.facts.overrides.fields()),
     }
@@ -168,6 +170,18 @@ fn resolved(host: &Host, now: Now) -> view::Resolved {
         next: resolution.next.map(|it| time_at(it, now)),
         error: resolution.trouble.map(|it| it.reason.to_string()),
         last_failure: resolution.failed.map(failure),
+    }
+}
+
+fn discovered(host: &Host) -> view::Discovered {
+    let found = host.record.latest();
+    let since = found.failed.map(|it| rfc3339(it.0)).unwrap_or_default();
+    let stale = |reason: String| view::StaleAddresses { since, reason };
+    view::Discovered {
+        from: found.source.as_deref().unwrap_or_default().to_owned(),
+        addresses: found.addresses.iter().collect(),
+        at: found.at.map(|(at, _)| rfc3339(at)),
+        stale: found.trouble.map(|it| stale(it.reason.to_string())),
     }
 }
 

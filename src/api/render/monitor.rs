@@ -9,6 +9,7 @@ use crate::snapshot::EndpointState;
 
 pub(super) fn monitor(endpoint: &model::Endpoint, state: &EndpointState) -> view::Monitor {
     let monitor = &endpoint.probe.monitor;
+    let probed = state.facts.probe(endpoint);
     let found = endpoint.probe.host.as_ref().zip(state.facts.host.as_ref());
     let found = found.map(|(to, host)| {
         let addresses = host.record.latest().addresses;
@@ -21,7 +22,7 @@ pub(super) fn monitor(endpoint: &model::Endpoint, state: &EndpointState) -> view
     view::Monitor {
         protocol: monitor.protocol.label().to_owned(),
         addresses: found
-            .unwrap_or_else(|| endpoint.probe.addresses.iter().map(ToString::to_string).collect()),
+            .unwrap_or_else(|| probed.addresses.iter().map(ToString::to_string).collect()),
         source: source.into_iter().flatten().collect(),
         host: monitor.protocol.host().map(|it| it.to_string()),
         path: http.map(|it| it.path.to_string()),

@@ -85,7 +85,7 @@ pub(in crate::api) fn status(
                 let probed = || state.facts.probed.last()?.reason.as_deref().map(str::to_owned);
                 status.degraded.push(name(forced.or_else(probed)));
             }
-            if state.is_stale(&endpoint.probe.monitor, now.moment) {
+            if state.is_stale(endpoint, now.moment) {
                 let why = state.facts.probed.void_reason();
                 status.stale.push(name(why.as_deref().map(str::to_owned)));
             }

@@ -25,7 +25,7 @@ pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
 pub use monitor::{Flap, Monitor, MonitorTls};
-pub use name::{FailedResolution, Resolved};
+pub use name::{Discovered, FailedResolution, Resolved, StaleAddresses};
 pub use pending::{PendingChange, PendingChanges, SettleRequest, Settled};
 pub use problem::{Breach, Fault, Problem};
 pub use routing::{Affinity, Guardrails, Ramp};
@@ -253,6 +253,9 @@ pub struct Endpoint {
     /// What is known of the name that it stands for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<Resolved>,
+    /// What its site's cluster tells of its addresses, where they are discovered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovered: Option<Discovered>,
     /// Whether it is in service, with overrides.
     pub enabled: bool,
     /// The weight in force.

@@ -35,3 +35,28 @@ pub struct FailedResolution {
     /// Why.
     pub reason: String,
 }
+
+/// Where the addresses of an endpoint come from that its site's cluster tells.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
+pub struct Discovered {
+    /// What exposes them: `service ingress-nginx/controller of seattle, port 80`.
+    pub from: String,
+    /// The addresses that are answered with; none before the first.
+    #[schema(value_type = Vec<String>)]
+    pub addresses: Vec<IpAddr>,
+    /// Since when they are so; none before the first.
+    #[schema(format = DateTime)]
+    pub at: Option<String>,
+    /// Why they may be wrong, where the cluster doesn't bear them out.
+    pub stale: Option<StaleAddresses>,
+}
+
+/// Why discovered addresses may be wrong.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
+pub struct StaleAddresses {
+    /// Since when.
+    #[schema(format = DateTime)]
+    pub since: String,
+    /// Why.
+    pub reason: String,
+}

@@ -17,6 +17,7 @@ pub(in crate::cli) fn endpoint(name: &str) -> view::Endpoint {
         min_child_endpoints_ipv4: None,
         min_child_endpoints_ipv6: None,
         resolved: None,
+        discovered: None,
         enabled: true,
         weight: 60,
         priority: 1,

@@ -42,6 +42,7 @@ pub(super) static ROOT: Schema = Schema {
         Key::table("metrics", Table(&METRICS)),
         Key::table("probe", Table(&PROBE)),
         Key::table("resolver", Table(&RESOLVER)),
+        Key::table("fleet", Table(&FLEET)),
         Key::table("rate_limit", Table(&RATE_LIMIT)),
         Key::table("guardrails", Table(&GUARDRAILS)),
         Key::table("zone", Tables(&ZONE)),
@@ -119,6 +120,19 @@ static RESOLVER: Schema = Schema {
             "How long one question to one of them may take; it is asked twice.",
         ),
     ],
+};
+
+static FLEET: Schema = Schema {
+    heading: "[fleet]",
+    meaning: "The Kubernetes clusters behind the sites, which tell the addresses of endpoints that are `discovered`.",
+    keys: &[Key::derived(
+        "file",
+        Text("the path of a fleet's description"),
+        "none, no cluster is asked",
+        "\"fleet.yaml\"",
+        "The fleet's description (docs/FLEET.md). A relative path starts at this file's directory. It is read anew with the \
+         configuration.",
+    )],
 };
 
 static ZONE: Schema = Schema {

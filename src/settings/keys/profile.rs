@@ -140,7 +140,14 @@ static ENDPOINT: Schema = Schema {
             "target",
             Texts(TARGETS),
             r#"["192.0.2.10", "2001:db8::10"]"#,
-            "What is answered; a name by CNAME, unless the profile has `flatten`. Left out where `profile` is written.",
+            "What is answered; a name by CNAME, unless the profile has `flatten`. Left out where `profile` or `discovered` is written.",
+        ),
+        Key::value(
+            "discovered",
+            Boolean,
+            "false",
+            "Whether the addresses are those that the cluster of the endpoint's `site` exposes, as `[fleet]` describes it, instead of a \
+             `target`.",
         ),
         Key::derived(
             "profile",

@@ -1,7 +1,7 @@
 //! Targets that are names, and who resolves them.
 
 use super::*;
-use crate::model::{ProbeHost, Target};
+use crate::model::{Discovered, ProbeHost, Target};
 
 const ZONE: &str = "[[zone]]\nname = 'z.'\nnameservers = 'ns.example.'\nfile = 'z.zone'\n";
 
@@ -142,4 +142,27 @@ fn resolvers_are_read() {
     ] {
         bad(&format!("[resolver]\n{keys}"), &[expected]);
     }
+}
+
+#[test]
+fn a_discovered_endpoint_is_nothing_else_and_is_in_a_site() {
+    let site = "[[site]]\nname = 'sea'\n[fleet]\nfile = 'z.zone'\n";
+    let read = |keys: &str, target: &str| {
+        let endpoint = format!("discovered = true{target}");
+        load_zoned("", &format!("{site}{}", profile("a.z.", keys, &[&endpoint])))
+    };
+    let settings = read("", "\nsite = 'sea'").unwrap();
+    let port = |it: &Settings| it.model.profiles[0].endpoints[0].target.clone();
+    assert_eq!(port(&settings), Target::Discovered(Discovered { port: Some(80) }));
+    let elsewhere = read("", "\nsite = 'sea'\naddress = '192.0.2.9'").unwrap();
+    assert_eq!(port(&elsewhere), Target::Discovered(Discovered { port: None }));
+    expect(read("", ""), &["write the site whose cluster tells the addresses"]);
+    expect(
+        read("", "\nsite = 'sea'\ntarget = '192.0.2.1'"),
+        &["and `discovered` exclude each other; remove `target`, or `discovered`"],
+    );
+    expect(
+        read("method = 'multivalue'", "\nsite = 'sea'"),
+        &["is of no use with method = \"multivalue\""],
+    );
 }

@@ -87,6 +87,10 @@ function target(endpoint) {
       endpoint.geo ? ` · serves ${endpoint.geo.join(", ")}` : "",
       endpoint.subnets ? ` · serves ${endpoint.subnets.join(", ")}` : "",
     ),
+    endpoint.discovered ? h("p", { class: "hint" }, `discovered by ${endpoint.discovered.from}`) : null,
+    endpoint.discovered?.stale
+      ? h("p", { class: "warning" }, `stale since ${endpoint.discovered.stale.since}: ${endpoint.discovered.stale.reason}`)
+      : null,
     endpoint.resolved?.error ? h("p", { class: "warning" }, endpoint.resolved.error) : null,
   ];
 }

@@ -1,0 +1,264 @@
+//! The one task of discovery: runs the watchers, and passes on what follows from what they say.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{self, AbortHandle, JoinSet};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::claims::{Claims, Stale, Standing, Word};
+use super::source::Source;
+use super::watcher::{self, Heard};
+use crate::clock::Clock;
+use crate::health::{Resolution, Resolved, Trouble};
+use crate::metrics::DiscoveryMetrics;
+use crate::model::{Addresses, EndpointKey, Locator};
+use crate::resolve::Wanted;
+
+/// Words of watchers that may wait; further ones wait at their watchers.
+const WORDS: usize = 64;
+/// The pause before a watcher that panicked begins anew.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
+/// Why addresses may be wrong that were known before there was this watcher.
+const UNASKED: &str = "its cluster has not answered so far";
+
+/// Discovers the addresses of everything that is wanted. Its owner runs it in a task and ends it by a token; the next one begins
+/// where it was.
+#[derive(Debug)]
+pub struct Discovery {
+    clock: Clock,
+    sources: watch::Receiver<Arc<[Source]>>,
+    wanted: watch::Receiver<Wanted>,
+    changes: mpsc::Sender<Locator>,
+    metrics: DiscoveryMetrics,
+}
+
+/// An endpoint that is watched.
+struct Watched {
+    source: Source,
+    record: Arc<Resolved>,
+    /// Tells its watcher from those before.
+    number: u64,
+    watcher: AbortHandle,
+}
+
+/// What runs, and what is known.
+struct Task {
+    discovery: Discovery,
+    claims: Claims,
+    watched: HashMap<EndpointKey, Watched>,
+    watchers: JoinSet<()>,
+    last_number: u64,
+    heard: mpsc::Sender<Heard>,
+}
+
+impl Discovery {
+    /// Discovery of whatever is wanted last, by these sources. It tells control which endpoints have other addresses.
+    pub fn new(
+        clock: Clock,
+        sources: watch::Receiver<Arc<[Source]>>,
+        wanted: watch::Receiver<Wanted>,
+        changes: mpsc::Sender<Locator>,
+        metrics: DiscoveryMetrics,
+    ) -> Self {
+        Self { clock, sources, wanted, changes, metrics }
+    }
+
+    /// Discovers until `stop` is cancelled or nobody listens any more.
+    pub async fn run(self, stop: CancellationToken) {
+        let (sender, mut words) = mpsc::channel(WORDS);
+        let (mut sources, mut wanted) = (self.sources.clone(), self.wanted.clone());
+        let mut task = Task {
+            discovery: self,
+            claims: Claims::default(),
+            watched: HashMap::new(),
+            watchers: JoinSet::new(),
+            last_number: 0,
+            heard: sender,
+        };
+        let run = async {
+            task.arrange().await;
+            loop {
+                tokio::select! {
+                    changed = sources.changed() => match changed {
+                        Ok(()) => task.arrange().await,
+                        Err(_) => break,
+                    },
+                    changed = wanted.changed() => match changed {
+                        Ok(()) => task.arrange().await,
+                        Err(_) => break,
+                    },
+                    Some(heard) = words.recv() => task.hear(heard).await,
+                    Some(ended) = task.watchers.join_next_with_id() => {
+                        if let Err(error) = ended {
+                            task.restart(error.id());
+                        }
+                    }
+                }
+            }
+        };
+        stop.run_until_cancelled(run).await;
+        task.watchers.shutdown().await;
+    }
+}
+
+impl Task {
+    /// Watches what there is, and no more. What is watched already goes on.
+    async fn arrange(&mut self) {
+        let sources = self.discovery.sources.borrow_and_update().clone();
+        let records: HashMap<EndpointKey, Arc<Resolved>> =
+            self.discovery.wanted.borrow_and_update().discovered.iter().cloned().collect();
+        let is_same = |it: &Watched| {
+            sources.contains(&it.source)
+                && records.get(&it.source.key).is_some_and(|record| Arc::ptr_eq(record, &it.record))
+        };
+        let gone: Vec<EndpointKey> = self
+            .watched
+            .values()
+            .filter(|it| !is_same(it))
+            .map(|it| it.source.key.clone())
+            .collect();
+        let mut changed = Vec::new();
+        for key in gone {
+            let Some(Watched { source, watcher, .. }) = self.watched.remove(&key) else { continue };
+            watcher.abort();
+            self.discovery.metrics.forget(source.site.name.as_str(), &key);
+            changed.extend(self.claims.remove(&key));
+        }
+        for source in sources.iter() {
+            let Some(record) = records.get(&source.key) else { continue };
+            if self.watched.contains_key(&source.key) {
+                continue;
+            }
+            let known = record.latest();
+            let kept: Vec<IpAddr> = known.addresses.iter().collect();
+            self.claims.add(source.key.clone(), source.site.name.clone(), kept);
+            record.record(Resolution { source: Some(source.shown().into()), ..known });
+            let (number, watcher) = self.start(source.clone(), Duration::ZERO);
+            let watched =
+                Watched { source: source.clone(), record: record.clone(), number, watcher };
+            self.watched.insert(source.key.clone(), watched);
+            changed.push(source.key.clone());
+        }
+        self.pass_on(&changed).await;
+    }
+
+    fn start(&mut self, source: Source, pause: Duration) -> (u64, AbortHandle) {
+        self.last_number += 1;
+        let (number, heard) = (self.last_number, self.heard.clone());
+        let watcher = self.watchers.spawn(async move {
+            sleep(pause).await;
+            watcher::watch(source, number, heard).await;
+        });
+        (number, watcher)
+    }
+
+    /// Starts a watcher again that panicked, which is a fault in Farol; one that was ended is not among the watched.
+    fn restart(&mut self, ended: task::Id) {
+        let found = self.watched.values().find(|it| it.watcher.id() == ended);
+        let Some(source) = found.map(|it| it.source.clone()) else { return };
+        let key = source.key.clone();
+        tracing::error!(
+            event = "discovery_panicked",
+            site = %source.site.name,
+            "discovering {} panicked, which is a fault in Farol; it begins anew",
+            source.shown()
+        );
+        let (number, watcher) = self.start(source, AFTER_PANIC);
+        if let Some(watched) = self.watched.get_mut(&key) {
+            (watched.number, watched.watcher) = (number, watcher);
+        }
+    }
+
+    async fn hear(&mut self, (number, key, word): Heard) {
+        let Some(watched) = self.watched.get(&key).filter(|it| it.number == number) else {
+            return;
+        };
+        let is_reachable = !matches!(word, Word::Lost(_));
+        self.discovery.metrics.reachable(watched.source.site.name.as_str(), is_reachable);
+        let changed = self.claims.hear(&key, word);
+        self.pass_on(&changed).await;
+    }
+
+    /// Writes down where endpoints are now, and tells control of those that are elsewhere.
+    async fn pass_on(&self, changed: &[EndpointKey]) {
+        for key in changed {
+            let (Some(watched), Some(standing)) =
+                (self.watched.get(key), self.claims.standing(key))
+            else {
+                continue;
+            };
+            let before = watched.record.latest();
+            let after = self.resolution(&before, standing);
+            let site = watched.source.site.name.as_str();
+            let is_stale = after.trouble.is_some() || after.at.is_none();
+            self.discovery.metrics.stale(site, key, is_stale);
+            tell(&watched.source, &before, &after, standing);
+            let is_other = before.addresses != after.addresses;
+            watched.record.record(after);
+            if is_other {
+                // If nobody listens, the daemon is stopping.
+                let _ = self.discovery.changes.send(Locator::Cluster(key.clone())).await;
+            }
+        }
+    }
+
+    fn resolution(&self, before: &Resolution, standing: &Standing) -> Resolution {
+        let now = (Clock::time_of_day(), self.discovery.clock.now());
+        let addresses: Addresses = standing.addresses.iter().copied().collect();
+        let is_same = *before.addresses == addresses;
+        let addresses = if is_same { before.addresses.clone() } else { Arc::new(addresses) };
+        let has_some = addresses.iter().next().is_some();
+        let reason: Option<Arc<str>> = standing.stale.as_ref().map(|it| match it {
+            Stale::Unconfirmed => match &before.trouble {
+                Some(trouble) => trouble.reason.clone(),
+                None => UNASKED.into(),
+            },
+            Stale::Unexposed(why) | Stale::Lost(why) | Stale::Claimed(why) => why.as_str().into(),
+        });
+        // Since when it is stale; of the reason, the last.
+        let since = before.failed.as_ref().filter(|_| before.trouble.is_some()).map(|it| it.0);
+        let failed = reason.clone().map(|it| (since.unwrap_or(now.0), it));
+        Resolution {
+            at: before.at.filter(|_| is_same).or(has_some.then_some(now)),
+            ttl: u32::MAX,
+            failures: before.failures + u64::from(reason.is_some() && before.trouble.is_none()),
+            failed: failed.or_else(|| before.failed.clone()),
+            trouble: reason.map(|reason| Trouble { reason, is_final: false }),
+            addresses,
+            ..before.clone()
+        }
+    }
+}
+
+/// Says that an endpoint has other addresses, or that they are stale now or no more.
+fn tell(source: &Source, before: &Resolution, after: &Resolution, standing: &Standing) {
+    let EndpointKey { profile, endpoint } = &source.key;
+    let (key, site, from) = (&source.key, &source.site.name, source.shown());
+    let addresses: Vec<String> = after.addresses.iter().map(|it| it.to_string()).collect();
+    let addresses = addresses.join(", ");
+    let kept = match addresses.is_empty() {
+        true => "it has no address".to_owned(),
+        false => format!("it keeps {addresses}"),
+    };
+    let reason = |it: &Resolution| it.trouble.as_ref().map(|it| it.reason.clone());
+    if before.addresses != after.addresses {
+        tracing::info!(event = "discovered_addresses", %profile, %endpoint, %site, from, addresses, "{key} is at {addresses} now, by {from}");
+    }
+    match (reason(before), reason(after), &standing.stale) {
+        (former, Some(reason), Some(Stale::Claimed(_))) if former.as_ref() != Some(&reason) => {
+            tracing::error!(event = "discovered_conflict", %profile, %endpoint, %site, %reason, addresses, "{key} can't go where {from} says: {reason}; {kept}");
+        }
+        (former, Some(reason), _) if former.as_ref() != Some(&reason) => {
+            tracing::warn!(event = "discovered_stale", %profile, %endpoint, %site, %reason, addresses, "where {key} is can't be discovered ({reason}); {kept}");
+        }
+        (Some(_), None, _) => {
+            tracing::info!(event = "discovered_fresh", %profile, %endpoint, %site, addresses, "where {key} is was discovered again: {addresses}");
+        }
+        _ => {}
+    }
+}
