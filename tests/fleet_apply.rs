@@ -408,7 +408,11 @@ spec:
   - name: v1
     served: true
     storage: true
-    schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } }
+    schema:
+      openAPIV3Schema:
+        type: object
+        x-kubernetes-preserve-unknown-fields: true
+        x-kubernetes-validations: [ { rule: 'true' } ]
 ",
     );
     fleet.write(

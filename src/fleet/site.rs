@@ -8,12 +8,15 @@ use super::observe::observe;
 use super::part::Part;
 use super::plan::{
     Adoption, ApplySet, Complaint, Forced, Plan, Pruning, Refusal, Wanted, adoption,
-    belongs_elsewhere, plan, prepare,
+    belongs_elsewhere, plan, prepare, without_rules,
 };
 use super::render::{self, OverrideError, RenderError, Skipped, Tools};
 use super::spec::{self, App, Site};
 use super::values::{secret_text, target};
 use crate::model::Ident;
+
+/// The minor version from which on servers know the rules of definitions.
+const RULES_SINCE: u32 = 23;
 
 /// A site whose cluster answers, and is the one that it should be.
 #[derive(Debug)]
@@ -119,6 +122,9 @@ async fn wanted(
     let served: Vec<String> = reached.apis.names().into_iter().collect();
     let scalers = render::autoscalers(&scalers, &manifests, &served);
     manifests.extend(scalers.map_err(PlanError::Override)?);
+    if reached.version.minor < RULES_SINCE {
+        manifests.iter_mut().for_each(|it| without_rules(&mut it.object));
+    }
     let wanted = prepare(manifests, &reached.apis, &set(app)).map_err(PlanError::Manifests)?;
     Ok((wanted, skipped, target.secrets))
 }

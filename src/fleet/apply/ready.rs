@@ -142,7 +142,7 @@ fn job(object: &Object) -> Readiness {
         return Failed(format!("{reason}: {message}"));
     }
     match condition(object, "Complete") {
-        Some((status, ..)) if status == "True" => Ready,
+        Some(("True", ..)) => Ready,
         _ if object.at("/spec/suspend") == Some(&Value::Bool(true)) => {
             Waiting("is suspended".to_owned())
         }
@@ -185,9 +185,7 @@ fn definition(object: &Object) -> Readiness {
 
 fn autoscaler(object: &Object) -> Readiness {
     match condition(object, "AbleToScale") {
-        Some((status, reason, message)) if status == "False" => {
-            Waiting(format!("can't scale: {reason}: {message}"))
-        }
+        Some(("False", reason, message)) => Waiting(format!("can't scale: {reason}: {message}")),
         // Older versions of the API have no conditions in their status, and one that has just been made has none yet.
         _ => Ready,
     }

@@ -7,6 +7,7 @@ mod lint;
 mod order;
 mod planner;
 mod prune;
+mod rules;
 mod seen;
 mod set;
 mod step;
@@ -19,6 +20,7 @@ pub use order::{Phase, place};
 pub use planner::belongs_elsewhere;
 pub use planner::{Forced, Observation, Observed, Plan, Proposed, Refusal, Stays, plan};
 pub use prune::{KEPT, Pruning};
+pub use rules::without_rules;
 pub use seen::{Mask, bare, masked, own_fields};
 pub use set::{ApplySet, ParentError, Scope};
 
