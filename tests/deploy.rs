@@ -12,7 +12,7 @@ use std::process::Command;
 
 use common::daemon::{Daemon, Home};
 use common::http::Http;
-use common::{loopback, program, tls};
+use common::{loopback, program, tls, wait_for};
 use serde_json::Value;
 
 const RULES: &str = "deploy/prometheus/farol.rules.yml";
@@ -21,6 +21,23 @@ const RULES_TESTS: [&str; 2] =
 const DASHBOARD: &str = "deploy/grafana/farol.json";
 
 const ZONE: &str = "[[zone]]\nname = 'gtm.example.'\nnameservers = 'ns.example.'\n";
+/// An endpoint whose address a cluster tells, and where that is.
+const DISCOVERED: &str = "
+    [fleet]
+    file = 'fleet.yaml'
+    [[site]]
+    name = 'sea'
+    [[profile]]
+    name = 'app.gtm.example.'
+    method = 'priority'
+    endpoint = [{ name = 'a', site = 'sea', discovered = true }]
+";
+const FLEET: &str = "
+sites:
+- name: sea
+  cluster: { kubeconfig: none }
+  endpoint: { profile: app.gtm.example., name: a, from: { service: a/b, port: 80 } }
+";
 
 fn path(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
@@ -68,18 +85,25 @@ fn metrics(text: &str) -> BTreeSet<&str> {
 
 /// The families of a fresh daemon's metrics.
 fn families() -> BTreeSet<String> {
-    // What is known of its certificates is shown where there are some.
+    // What is known of its certificates and its clusters is shown where there are some.
     let admin = tls::FILES.replace("server", "admin");
     let dns = format!("[server]\nlisten_tls = '{}:0'\n{}", loopback(), tls::FILES);
-    let home = Home::new(&format!("{dns}{admin}{ZONE}"));
+    let home = Home::new(&format!("{dns}{admin}{ZONE}{DISCOVERED}"));
+    home.write("fleet.yaml", FLEET);
     let certificate = tls::renew(&home);
     let daemon = home.start();
-    let client = tls::config(&certificate, b"http/1.1");
-    let mut stream = tls::connect(daemon.api.address, client).unwrap();
-    let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
+    let scrape = || {
+        let client = tls::config(&certificate, b"http/1.1");
+        let mut stream = tls::connect(daemon.api.address, client).unwrap();
+        let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    let text = wait_for("a look at the cluster", || {
+        Some(scrape()).filter(|it| it.contains("farol_fleet_discovery_reachable"))
+    });
     let heads = text.lines().filter_map(|it| it.strip_prefix("# TYPE "));
     heads.map(|it| it.split(' ').next().unwrap().to_owned()).collect()
 }
