@@ -101,6 +101,13 @@ impl Dying {
     }
 }
 
+impl Drop for Dying {
+    /// Whoever waits for a dead program goes on when nobody starts any more: else it would stay a zombie.
+    fn drop(&mut self) {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).detach_all();
+    }
+}
+
 async fn reap(mut child: Child, pid: Pid) {
     if exit(pid).await.is_ok() {
         let _ = child.wait();
