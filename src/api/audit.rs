@@ -13,8 +13,8 @@ use super::openapi::Guarded;
 use super::reading::{Sent, digits, name, parsed, read_query, text};
 use super::{Api, Refused, view};
 use crate::clock::rfc3339;
-use crate::model::{Ident, Name};
-use crate::store::{Entry, Record, chain};
+use crate::model::{Ident, Name, chain};
+use crate::store::{Entry, Record};
 
 /// Entries of a page where nobody says otherwise, and at most.
 const SOME: u32 = 100;

@@ -21,9 +21,8 @@ use super::stamp::{Terms, request, span};
 use super::{Api, FromPath, Refused, render, view};
 use crate::control::{Asker, Change, ChangeError, Made, ReloadError, Request, Version};
 use crate::model::Change::{Clear, Keep, Set};
-use crate::model::{EndpointKey, Ident, Name};
+use crate::model::{EndpointKey, Ident, Name, chain};
 use crate::snapshot::Snapshot;
-use crate::store::chain;
 
 /// How often it is asked whether all workers answer by a change.
 const ACKNOWLEDGE_POLL: Duration = Duration::from_micros(200);

@@ -18,7 +18,8 @@ use super::openapi::Guarded;
 use super::reading::{read_body, text};
 use super::{Api, Refused, view};
 use crate::clock::rfc3339;
-use crate::store::{chain, secret};
+use crate::model::chain;
+use crate::store::secret;
 
 /// Who one is
 ///

@@ -17,8 +17,8 @@ use super::reading::{Fields, Sent, Wrong, name, one_of, parsed, read_body, read_
 use super::stamp::expiry;
 use super::{Api, FromPath, Refused, view};
 use crate::clock::{Clock, rfc3339};
-use crate::model::{Grant, Ident, Role, Scope, Scopes, Timestamp};
-use crate::store::{IssuedToken, Record, TokenId, chain};
+use crate::model::{Grant, Ident, Role, Scope, Scopes, Timestamp, chain};
+use crate::store::{IssuedToken, Record, TokenId};
 
 /// Every token that opens something
 ///

@@ -8,9 +8,9 @@ use anyhow::Context;
 
 use crate::api::needs_own_token;
 use crate::control::{Recall, Timelines, World};
-use crate::model::{Now, Timestamp};
+use crate::model::{Now, Timestamp, chain};
 use crate::settings::Settings;
-use crate::store::{AdminToken, IssuedToken, Loaded, Memory, Store, chain};
+use crate::store::{AdminToken, IssuedToken, Loaded, Memory, Store};
 
 /// How far the clock may have gone back since the last verdicts were stored, without a word about it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);

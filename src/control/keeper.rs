@@ -11,9 +11,9 @@ use super::world::key;
 use super::{Timelines, refresh_state_metrics};
 use crate::clock::Clock;
 use crate::metrics::StateMetrics;
-use crate::model::{Endpoint, EndpointKey, Moment, Protocol, Timestamp, Verdict};
+use crate::model::{Endpoint, EndpointKey, Moment, Protocol, Timestamp, Verdict, chain};
 use crate::snapshot::{EndpointState, Live, Snapshot};
-use crate::store::{Kept, KeptAddresses, Known, Memory, Store, chain};
+use crate::store::{Kept, KeptAddresses, Known, Memory, Store};
 
 /// How long the first change waits for others to be written with it.
 const SOON: Duration = Duration::from_secs(2);

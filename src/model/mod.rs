@@ -69,7 +69,7 @@ pub use region::{Region, RegionError};
 pub use requests::RequestsQuery;
 pub use status::{EndpointStatus, Forced, ProfileStatus, Verdict};
 pub use subnet::{Subnet, SubnetError};
-pub use text::is_hidden;
+pub use text::{chain, is_hidden};
 pub use time::{Moment, Now, Timestamp};
 pub use tls::{TlsCheck, TlsIdentity, TrustAnchors};
 pub use undo::Undo;

@@ -35,7 +35,7 @@ use self::audit::Audit;
 use self::envelope::Damage;
 use self::report::Reporter;
 use crate::clock::Clock;
-use crate::model::Overrides;
+use crate::model::{Overrides, chain};
 
 const LOCK: &str = "lock";
 const ADMIN_TOKEN: &str = "admin.token";
@@ -326,12 +326,6 @@ impl Store {
     pub fn admin_token(&self, needed: bool) -> Result<Option<AdminToken>, StoreError> {
         token::read_or_create(&self.dir.join(ADMIN_TOKEN), needed)
     }
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |it| it.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Locks the directory, and writes into the lock who has it, where it can be written to: a disk that went read-only is no

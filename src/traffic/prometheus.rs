@@ -9,6 +9,8 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::model::chain;
+
 /// For a whole question.
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// The longest of its own words that are told, in characters.
@@ -142,17 +144,6 @@ fn client() -> Result<Client, String> {
         .user_agent(concat!("farol/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| chain(&error))
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(it) = cause {
-        text = format!("{text}: {it}");
-        cause = it.source();
-    }
-    text
 }
 
 #[cfg(test)]

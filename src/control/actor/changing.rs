@@ -16,9 +16,9 @@ use super::super::{
 use super::loading::Asked;
 use super::{Control, REWRITE};
 use crate::clock::Clock;
-use crate::model::{Expired, Overrides, Pending, Settled, Stamp, Subject, Timestamp};
+use crate::model::{Expired, Overrides, Pending, Settled, Stamp, Subject, Timestamp, chain};
 use crate::snapshot::Snapshot;
-use crate::store::{Record, StoreError, chain};
+use crate::store::{Record, StoreError};
 
 /// What the audit log is told later, at most, while it can't be written; the oldest is lost.
 const MOST_UNTOLD: usize = 10_000;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use kube::core::Status;
 
 use super::Access;
+use crate::model::chain;
 
 /// Why a cluster didn't do what it was asked for.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -157,20 +158,6 @@ fn of_status(status: &Status) -> ClusterError {
         410 | 429 | 500 | 502..=504 => ClusterError::Unavailable(message),
         _ => ClusterError::Refused(message),
     }
-}
-
-/// An error and what caused it. Layers that only repeat their cause are left out.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-        cause = error.source();
-    }
-    said
 }
 
 /// What caused an error of the HTTP client, whose own words ("ServiceError") say nothing.
