@@ -163,7 +163,7 @@ async fn members_in(
     scope: &Scope,
 ) -> Result<Vec<(Resource, Object)>, ClusterError> {
     let selector = set.selector();
-    // A kind that isn't served any more has no objects.
+    // A kind that isn't served any more has no objects; while the server doesn't tell all that it serves, nothing is removed.
     let served = scope.kinds.iter().filter_map(|it: &GroupKind| apis.preferred(it));
     let places = served.flat_map(|resource| {
         let namespaces: Vec<Option<&str>> = match resource.namespaced {

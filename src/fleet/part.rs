@@ -20,9 +20,6 @@ pub struct Part {
 }
 
 impl Part {
-    /// The name of the monitoring among the apps.
-    pub const MONITORING: &str = "farol-monitoring";
-
     /// Everything that a fleet has on its sites: the monitoring, and the apps.
     pub fn all(fleet: &spec::Fleet) -> Vec<Self> {
         let monitoring = fleet.monitoring.iter().filter_map(Self::of_monitoring);
@@ -31,12 +28,16 @@ impl Part {
     }
 
     fn of_monitoring(monitoring: &Monitoring) -> Option<Self> {
-        let source = match &monitoring.release {
-            Some(release) => spec::Source::Helm(release.clone()),
+        let source = match monitoring.release.clone() {
+            Some(mut release) => {
+                release.release.get_or_insert_with(|| "monitoring".to_owned());
+                spec::Source::Helm(release)
+            }
+            // Nothing is rendered then.
             None => spec::Source::Manifests(PathBuf::new()),
         };
         let app = App {
-            name: Self::MONITORING.parse().ok()?,
+            name: spec::MONITORING.parse().ok()?,
             namespace: monitoring.namespace.clone(),
             source,
             overrides: BTreeMap::new(),
@@ -84,13 +85,21 @@ impl Part {
 
 /// What is generated for a site's monitoring.
 fn generated(monitoring: &Monitoring, site: &Site) -> Wants {
+    let source = |at: &spec::Metrics| match at.clone() {
+        spec::Metrics::Addresses(addresses) => ScrapeSource::Addresses(addresses),
+        spec::Metrics::Service(spec::Labelled { namespace, labels, port }) => {
+            ScrapeSource::Service { namespace, labels, port }
+        }
+        spec::Metrics::Pods(spec::Labelled { namespace, labels, port }) => {
+            ScrapeSource::Pods { namespace, labels, port }
+        }
+    };
+    let secret =
+        |it: &spec::Token| monitoring::Secret { name: it.name.clone(), key: it.key.clone() };
     let farol = monitoring.scrape.as_ref().map(|it| Scrape {
-        source: ScrapeSource::Addresses(it.addresses.clone()),
+        source: source(&it.at),
         https: it.https,
-        token: it
-            .token
-            .as_ref()
-            .map(|it| monitoring::Secret { name: it.name.clone(), key: it.key.clone() }),
+        token: it.token.as_ref().map(secret),
     });
     let exposed = site.endpoint.as_ref().and_then(|it| match &it.from.object {
         spec::Exposed::Service(service) => Some((service, it.from.port)),
@@ -132,5 +141,50 @@ fn source(app: &App) -> render::Source {
                 digest: helm.digest.as_ref().and_then(|it| it.to_string().parse().ok()),
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn monitoring(keys: &str) -> (Site, Part) {
+        let text = format!(
+            "sites:\n- name: sea\n  cluster: {{ kubeconfig: a }}\nmonitoring: {{ {keys} }}\n"
+        );
+        let fleet = spec::Fleet::parse(Path::new("fleet.yaml"), &text).unwrap();
+        (fleet.sites[0].clone(), Part::all(&fleet).remove(0))
+    }
+
+    #[test]
+    fn metrics_are_read_wherever_they_are() {
+        for (at, kind) in [
+            ("addresses: ['ns1.example:8053']", "ScrapeConfig"),
+            (
+                "service: { namespace: farol, labels: { app: farol }, port: metrics }",
+                "ServiceMonitor",
+            ),
+            ("pods: { namespace: farol, labels: { app: farol }, port: metrics }", "PodMonitor"),
+        ] {
+            let (site, part) = monitoring(&format!("alerts: false, scrape: {{ {at} }}"));
+            let served = ["v1alpha1/ScrapeConfig", "v1/ServiceMonitor", "v1/PodMonitor"];
+            let served = served.iter().map(|it| format!("monitoring.coreos.com/{it}")).collect();
+            let made = generate(&generated(part.monitoring.as_ref().unwrap(), &site), &served);
+            assert_eq!(made.objects[0].kind(), kind);
+        }
+    }
+
+    #[test]
+    fn the_release_of_the_monitoring_has_a_name_of_its_own() {
+        let release = |keys: &str| {
+            let keys = format!("release: {{ chart: 'oci://a/b', version: 1.2.3{keys} }}");
+            match source(&monitoring(&keys).1.app) {
+                render::Source::Helm(chart) => chart.release,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((release(""), release(", release: own")), ("monitoring".into(), "own".into()));
     }
 }

@@ -252,3 +252,35 @@ fn awaited<'a>(
 fn lines<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_apps_want_is_refused_in_the_second() {
+        let planned = |app: &str, names: &[&str]| {
+            let key = |name: &&str| Object::named("v1", "ConfigMap", Some("shop"), name).key();
+            let app: Ident = app.parse().unwrap();
+            let planned = Planned {
+                site: "sea".parse().unwrap(),
+                app: app.clone(),
+                plan: Plan::default(),
+                ready: Vec::new(),
+                skipped: Vec::new(),
+                images: BTreeSet::new(),
+                wanted: names.iter().map(key).collect(),
+                secrets: Vec::new(),
+            };
+            (app, Ok(planned))
+        };
+        let mut all = [planned("a", &["x", "y"]), planned("b", &["z", "y"])];
+        refuse_shared(&mut all);
+        let told = all.map(|it| {
+            let refusals = it.1.unwrap().plan.refusals;
+            refusals.iter().map(|it| format!("{} {}", it.key, it.why)).collect::<Vec<_>>()
+        });
+        let expected = "ConfigMap shop/y is in a too; keep it in one of them".to_owned();
+        assert_eq!(told, [vec![], vec![expected]]);
+    }
+}

@@ -1,9 +1,10 @@
 //! The values that an app is rendered with on a site: those of all sites, the site's own, and those that stand elsewhere since they are
 //! secrets.
 
-use std::env;
+use std::{env, fmt, fs};
 
 use serde_json::{Map, Value};
+use tokio::task::spawn_blocking;
 
 use super::cluster::{Cluster, ClusterError, Resource};
 use super::object::GroupKind;
@@ -54,8 +55,14 @@ async fn value_text(
     from: &spec::ValuesSource,
 ) -> Result<String, PlanError> {
     match from {
-        spec::ValuesSource::File(path) => std::fs::read_to_string(path)
-            .map_err(|it| PlanError::Values(format!("{} can't be read: {it}", path.display()))),
+        spec::ValuesSource::File(path) => {
+            let unreadable = |why: &dyn fmt::Display| {
+                PlanError::Values(format!("{} can't be read: {why}", path.display()))
+            };
+            let own = path.clone();
+            let read = spawn_blocking(move || fs::read_to_string(own)).await;
+            read.map_err(|it| unreadable(&it))?.map_err(|it| unreadable(&it))
+        }
         spec::ValuesSource::Env(name) => env::var(name)
             .map_err(|_| PlanError::Values(format!("the environment has no {name}; set it"))),
         spec::ValuesSource::Secret(it) => {

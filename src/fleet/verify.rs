@@ -36,7 +36,7 @@ pub struct SiteProof {
     pub error: Option<Trouble>,
     /// What isn't ready, by app, with what is waited for.
     pub waiting: Vec<Waiting>,
-    /// What of the fleet's monitoring is installed, in short; none where there is no monitoring.
+    /// What the fleet's apps have installed in the monitoring's namespace, in short; none where there is no monitoring.
     pub fingerprint: Option<String>,
     /// Whether samples of Farol's metrics arrive; none where no Prometheus is named.
     pub samples: Option<SamplesReport>,
@@ -129,26 +129,27 @@ pub async fn prove(
         });
         proof.waiting.extend(waiting);
     }
-    let Some((part, monitoring)) = parts.iter().find_map(|it| Some((it, it.monitoring.as_ref()?)))
-    else {
-        return proof;
-    };
-    match installed(reached, part).await {
-        Ok(objects) => {
-            proof.fingerprint = Some(fingerprint(&objects));
-            let short = agents(reached, &objects).await;
-            proof.waiting.extend(short.into_iter().map(|(key, why)| Waiting {
-                app: part.app.name.to_string(),
-                object: Some((&key).into()),
-                why,
-            }));
+    let monitoring = parts.iter().find_map(|it| it.monitoring.as_ref());
+    let mut installed = Vec::new();
+    for part in parts.iter().filter(|it| it.app.runs_on(&reached.site.name)) {
+        let mut say = |key: Option<&ObjectKey>, why: String| {
+            let (app, object) = (part.app.name.to_string(), key.map(ObjectName::from));
+            proof.waiting.push(Waiting { app, object, why });
+        };
+        match members(&reached.cluster, &reached.apis, &set(&part.app)).await {
+            Ok(members) => {
+                let objects: Vec<Object> = members.into_iter().map(|it| it.1).collect();
+                let short = agents(reached, &objects).await;
+                short.into_iter().for_each(|(key, why)| say(Some(&key), why));
+                if monitoring.is_some_and(|it| it.namespace == part.app.namespace) {
+                    installed.extend(objects);
+                }
+            }
+            Err(error) => say(None, format!("the cluster {error}")),
         }
-        Err(error) => proof.waiting.push(Waiting {
-            app: part.app.name.to_string(),
-            object: None,
-            why: format!("the cluster {error}"),
-        }),
     }
+    let Some(monitoring) = monitoring else { return proof };
+    proof.fingerprint = Some(fingerprint(&installed));
     if let Some(prometheus) = &monitoring.prometheus {
         proof.samples = Some(samples(reached, prometheus).await.into());
     }
@@ -171,12 +172,6 @@ async fn not_ready(
     };
     let asked = stream::iter(wanted).map(ask).buffered(AT_ONCE);
     asked.filter_map(async |it| it).collect().await
-}
-
-/// What of the monitoring is there.
-async fn installed(reached: &Reached, part: &Part) -> Result<Vec<Object>, ClusterError> {
-    let members = members(&reached.cluster, &reached.apis, &set(&part.app)).await?;
-    Ok(members.into_iter().map(|it| it.1).collect())
 }
 
 /// The agents that don't run on every node that they should run on.

@@ -92,6 +92,15 @@ pub struct Model {
     pub geography: Arc<Geography>,
 }
 
+impl Model {
+    /// Every endpoint, with its profile.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&Profile, &Endpoint)> {
+        self.profiles
+            .iter()
+            .flat_map(|it| it.endpoints.iter().map(move |endpoint| (&**it, endpoint)))
+    }
+}
+
 /// A location: a data centre, an Azure Stack Hub instance, a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Site {

@@ -139,8 +139,7 @@ pub(super) fn check_discovered(root: &Section<'_>, model: &Model) {
     if root.table("fleet").is_some_and(|it| it.find("file").is_some()) {
         return;
     }
-    let mut all = model.profiles.iter().flat_map(|it| it.endpoints.iter().map(move |e| (it, e)));
-    if let Some((profile, endpoint)) = all.find(|(_, it)| it.is_discovered()) {
+    if let Some((profile, endpoint)) = model.endpoints().find(|(_, it)| it.is_discovered()) {
         let message = format!(
             "is missing; write the description of the sites' clusters, as {} {} is `discovered`",
             profile.name, endpoint.name

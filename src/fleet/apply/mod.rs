@@ -11,10 +11,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 pub use self::ready::{Readiness, readiness};
 use super::cluster::{AT_ONCE, Apply, Cluster, ClusterError, Deletion, Resource};
 use super::object::{Object, ObjectKey};
-use super::plan::{Action, HANDOVER, MANAGER, PART_OF, Phase, Plan, Refusal, Step, bare};
+use super::plan::{Action, HANDOVER, MANAGER, Phase, Plan, Refusal, Step, bare};
 
 /// From one look at what is waited for to the next.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long the last look may take, which begins when the time is over.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 /// How often something is tried on an object that changes in the very moment.
 const TRIES: usize = 10;
 /// The pauses between tries while a server is away; the last one again and again.
@@ -203,30 +205,34 @@ async fn once(cluster: &Cluster, step: &Step) -> Result<(), ClusterError> {
         }
         // What is forced is forced on what was looked at, and on nothing else.
         Action::Change { wanted, before, .. } => {
-            on_newest(cluster, step, async |live| {
-                if bare(&live) != bare(before) {
-                    return Err(ClusterError::Changed("plan again".to_owned()));
-                }
+            let is_planned = |live: &Object| bare(live) == bare(before);
+            on_newest(cluster, step, is_planned, async |live| {
                 let wanted = at_version_of(wanted, &live);
                 cluster.apply(resource, &wanted, apply(MANAGER, true)).await.map(drop)
             })
             .await
         }
         Action::HandOver { wanted } => {
-            on_newest(cluster, step, async |live| {
-                let Some(replicas) = live.at("/spec/replicas") else { return Ok(()) };
-                let mut wanted = at_version_of(wanted, &live);
-                wanted.set(&["spec", "replicas"], replicas.clone());
-                cluster.apply(resource, &wanted, apply(HANDOVER, true)).await.map(drop)
-            })
+            on_newest(
+                cluster,
+                step,
+                |_| true,
+                async |live| {
+                    let Some(replicas) = live.at("/spec/replicas") else { return Ok(()) };
+                    let mut wanted = at_version_of(wanted, &live);
+                    wanted.set(&["spec", "replicas"], replicas.clone());
+                    cluster.apply(resource, &wanted, apply(HANDOVER, true)).await.map(drop)
+                },
+            )
             .await
         }
         Action::Delete { which, .. } => {
-            on_newest(cluster, step, async |live| {
+            let is_planned = |live: &Object| {
+                let found = Deletion::of(live);
+                (found.uid, found.set) == (which.uid.clone(), which.set.clone())
+            };
+            on_newest(cluster, step, is_planned, async |live| {
                 let found = Deletion::of(&live);
-                if found.uid != which.uid || live.label(PART_OF) != which.set.as_deref() {
-                    return Err(ClusterError::Changed("it is another one; plan again".to_owned()));
-                }
                 cluster.delete(resource, live.namespace(), live.name(), &found).await
             })
             .await
@@ -234,21 +240,24 @@ async fn once(cluster: &Cluster, step: &Step) -> Result<(), ClusterError> {
     }
 }
 
-/// Does something to an object as it is now; again where it changes in that moment. One that is gone needs nothing.
+/// Does something to an object as it is now, if it still is what was planned for; again where it changes in that moment. One that is
+/// gone needs nothing.
 async fn on_newest(
     cluster: &Cluster,
     step: &Step,
+    is_planned: impl Fn(&Object) -> bool,
     act: impl AsyncFn(Object) -> Result<(), ClusterError>,
 ) -> Result<(), ClusterError> {
     let mut tries = 0;
     loop {
         let (namespace, name) = (step.key.namespace.as_deref(), &step.key.name);
         let Some(live) = cluster.get(&step.resource, namespace, name).await? else { return Ok(()) };
+        if !is_planned(&live) {
+            return Err(ClusterError::Changed("plan again".to_owned()));
+        }
         match act(live).await {
             // Its status is written every moment, perhaps.
-            Err(ClusterError::Changed(why)) if tries < TRIES && !why.contains("plan again") => {
-                tries += 1
-            }
+            Err(ClusterError::Changed(_)) if tries < TRIES => tries += 1,
             done => return done,
         }
     }
@@ -275,7 +284,8 @@ async fn wait(
     let mut waiting: Vec<&(Resource, ObjectKey)> = objects.iter().collect();
     let mut told: Vec<(ObjectKey, String)> = Vec::new();
     loop {
-        let Ok(looked) = timeout_at(end, look(cluster, &waiting)).await else {
+        let until = end.max(Instant::now() + LAST_LOOK);
+        let Ok(looked) = timeout_at(until, look(cluster, &waiting)).await else {
             let unseen = |it: &&(Resource, ObjectKey)| (it.1.clone(), "did not answer".to_owned());
             let what = if told.is_empty() { waiting.iter().map(unseen).collect() } else { told };
             return Err(WaitError::NotReady { what, after: patience.ready });
@@ -283,6 +293,9 @@ async fn wait(
         let (still, what): (Vec<_>, Vec<_>) = looked?.into_iter().unzip();
         if what.is_empty() {
             return Ok(());
+        }
+        if Instant::now() >= end {
+            return Err(WaitError::NotReady { what, after: patience.ready });
         }
         if what != told {
             tell(Progress::Waiting { what: &what, since });

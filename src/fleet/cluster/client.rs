@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::access::Access;
@@ -161,7 +162,7 @@ impl Cluster {
         let mut apis = Apis::default();
         let mut paths = Vec::new();
         for root in ["/api", "/apis"] {
-            let answer: Value = self.send(get(root, ACCEPT_AGGREGATED)?).await?;
+            let answer = self.ask(get(root, ACCEPT_AGGREGATED)?).await?;
             match answer.get("kind").and_then(Value::as_str) {
                 Some("APIGroupDiscoveryList") => apis.aggregated(&answer),
                 _ => paths.extend(apis.groups(&answer)),
@@ -268,25 +269,35 @@ pub(super) fn unsendable(error: http::Error) -> ClusterError {
 }
 
 async fn opened(reach: &Reach) -> Result<Opened, ClusterError> {
-    let (mut config, expires) = config(reach).await?;
+    let reach = reach.clone();
+    let mut config = off_runtime(move |runtime| runtime.block_on(config(&reach))).await?;
+    let expires = credential::fetch(&mut config.auth_info).await?;
     config.connect_timeout = Some(CONNECT);
     // Retries are ours: kube's would wait for up to a quarter of an hour.
     config.default_retry = false;
     let agent = concat!("farol/", env!("CARGO_PKG_VERSION"));
     config.headers.push((header::USER_AGENT, header::HeaderValue::from_static(agent)));
-    let client = Client::try_from(config)
-        .map_err(|it| ClusterError::Kubeconfig(format!("the kubeconfig can't be used: {it}")))?;
+    let unusable = |it| ClusterError::Kubeconfig(format!("the kubeconfig can't be used: {it}"));
+    let client = off_runtime(move |_| Client::try_from(config).map_err(unusable)).await?;
     Ok(Opened { client, expires })
 }
 
-async fn config(reach: &Reach) -> Result<(Config, Option<Timestamp>), ClusterError> {
+/// Does what reads files, of which one may lie on a disk that hangs: no task of another site is to wait for that.
+async fn off_runtime<T: Send + 'static>(
+    work: impl FnOnce(Handle) -> Result<T, ClusterError> + Send + 'static,
+) -> Result<T, ClusterError> {
+    let runtime = Handle::current();
+    let done = tokio::task::spawn_blocking(move || work(runtime)).await;
+    done.map_err(|it| ClusterError::Kubeconfig(format!("the kubeconfig can't be read: {it}")))?
+}
+
+async fn config(reach: &Reach) -> Result<Config, ClusterError> {
     let wrong = |what: &str, error: &dyn fmt::Display| {
         ClusterError::Kubeconfig(format!("{what} can't be used: {error}"))
     };
     let (kubeconfig, context, shown) = match reach {
         Reach::InCluster => {
-            let config = Config::incluster();
-            return Ok((config.map_err(|it| wrong("the pod's service account", &it))?, None));
+            return Config::incluster().map_err(|it| wrong("the pod's service account", &it));
         }
         Reach::File { path, context } => {
             let shown = format!("kubeconfig {}", path.display());
@@ -301,7 +312,5 @@ async fn config(reach: &Reach) -> Result<(Config, Option<Timestamp>), ClusterErr
     };
     let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    let mut config = config.map_err(|it| wrong(&shown, &it))?;
-    let expires = credential::fetch(&mut config.auth_info).await?;
-    Ok((config, expires))
+    config.map_err(|it| wrong(&shown, &it))
 }

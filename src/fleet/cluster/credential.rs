@@ -1,20 +1,19 @@
 //! Credentials that a program gives (client-go's exec plugins, `client.authentication.k8s.io`): run here, not by kube, since its run has no
 //! time limit and would ask at a terminal that isn't there.
 
-use std::io::{self, ErrorKind, PipeReader};
+use std::io::ErrorKind;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::config::{AuthInfo, ExecConfig};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::timeout;
 
 use super::ClusterError;
 use crate::model::is_hidden;
-use crate::program::{Dying, Ear, Group, Keeps, Programs};
+use crate::program::{Programs, RunError};
 
 /// How long a program may take; it may have to ask an identity provider.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -22,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 const MOST: usize = 1 << 20;
 /// The octets of a program's complaints that are shown.
 const SHOWN: usize = 400;
+
+/// The programs, each known by its name: one that hangs while it is loaded is not started again and again.
+static PROGRAMS: LazyLock<Arc<Programs<String>>> = LazyLock::new(Arc::default);
 
 /// What a program answers (ExecCredential).
 #[derive(Deserialize)]
@@ -60,15 +62,7 @@ async fn fetch_within(
     let Some(exec) = user.exec.take() else { return Ok(None) };
     let command = exec.command.clone().unwrap_or_default();
     let doing = format!("the exec plugin {command}");
-    let octets = match timeout(limit, run(&exec, &doing)).await {
-        Ok(octets) => octets?,
-        Err(_) => {
-            return Err(wrong(format!(
-                "{doing} took longer than {} s and was killed",
-                limit.as_secs_f32()
-            )));
-        }
-    };
+    let octets = run(&exec, &doing, limit).await?;
     let answer: Answer = serde_json::from_slice(&octets)
         .map_err(|_| wrong(format!("{doing} gave no ExecCredential as JSON")))?;
     let status = answer.status.ok_or_else(|| wrong(format!("{doing} gave no credential")))?;
@@ -93,46 +87,43 @@ async fn fetch_within(
     Ok(status.expiration_timestamp)
 }
 
-async fn run(exec: &ExecConfig, doing: &str) -> Result<Vec<u8>, ClusterError> {
+async fn run(exec: &ExecConfig, doing: &str, limit: Duration) -> Result<Vec<u8>, ClusterError> {
     let wrong = |why: String| ClusterError::Kubeconfig(why);
     let info = json!({
         "apiVersion": exec.api_version.as_deref().unwrap_or("client.authentication.k8s.io/v1"),
         "kind": "ExecCredential",
         "spec": {"interactive": false, "cluster": exec.cluster},
     });
-    let mut command = Command::new(exec.command.as_deref().unwrap_or_default());
+    let name = exec.command.clone().unwrap_or_default();
+    let mut command = Command::new(&name);
     command.args(exec.args.iter().flatten()).env("KUBERNETES_EXEC_INFO", info.to_string());
     let variables =
         exec.env.iter().flatten().filter_map(|it| Some((it.get("name")?, it.get("value")?)));
     command.envs(variables).stdin(Stdio::null());
-    let programs: Arc<Programs<()>> = Arc::default();
-    let started = programs.start((), move |dying| start(command, dying)).await;
-    let (mut group, output, said) = started.map_err(|error| {
-        let hint = match (error.kind(), &exec.install_hint) {
-            (ErrorKind::NotFound, Some(hint)) => format!("; {hint}"),
-            (ErrorKind::NotFound, None) => {
-                "; install it, or write its path into the kubeconfig".to_owned()
-            }
-            _ => String::new(),
-        };
-        wrong(format!("{doing} can't be started: {error}{hint}"))
+    let too_long =
+        || wrong(format!("{doing} took longer than {} s and was killed", limit.as_secs_f32()));
+    let ran = PROGRAMS.run(name, command, limit, (MOST, SHOWN)).await;
+    let ran = ran.map_err(|error| match error {
+        RunError::NotStarted(error) => {
+            let hint = match (error.kind(), &exec.install_hint) {
+                (ErrorKind::NotFound, Some(hint)) => format!("; {hint}"),
+                (ErrorKind::NotFound, None) => {
+                    "; install it, or write its path into the kubeconfig".to_owned()
+                }
+                _ => String::new(),
+            };
+            wrong(format!("{doing} can't be started: {error}{hint}"))
+        }
+        RunError::NotLoaded => too_long(),
+        RunError::Lost(error) => wrong(format!("{doing} was lost: {error}")),
     })?;
-    let lost = |error: io::Error| wrong(format!("{doing} was lost: {error}"));
-    let mut output = Ear::new(output, Keeps::First(MOST), MOST + 1).map_err(lost)?;
-    let mut said = Ear::new(said, Keeps::Last(SHOWN), usize::MAX).map_err(lost)?;
-    let status = group.end(&mut [&mut output, &mut said]).await.map_err(lost)?;
+    let status = ran.status.ok_or_else(too_long)?;
     if status.success() {
-        return Ok(output.into_kept());
+        return Ok(ran.output.into_kept());
     }
     let plain = |it: char| if is_hidden(it) { ' ' } else { it };
-    let said: String = String::from_utf8_lossy(said.kept()).chars().map(plain).collect();
+    let said: String = String::from_utf8_lossy(ran.said.kept()).chars().map(plain).collect();
     Err(wrong(format!("{doing} failed ({status}): {}", said.trim())))
-}
-
-fn start(mut command: Command, dying: Arc<Dying>) -> io::Result<(Group, PipeReader, PipeReader)> {
-    let ((output, our_output), (said, our_said)) = (io::pipe()?, io::pipe()?);
-    command.stdout(our_output).stderr(our_said);
-    Ok((Group::start(command, dying)?, output, said))
 }
 
 #[cfg(test)]

@@ -75,12 +75,11 @@ fn misfit(
 
 /// The discovered endpoints of which the description says nothing.
 fn undescribed(model: &Model, found: &[Source], file: &Path) -> Vec<Problem> {
-    let all = model.profiles.iter().flat_map(|it| it.endpoints.iter().map(move |e| (it, e)));
-    let is_described = |(profile, endpoint): &(&std::sync::Arc<Profile>, &Endpoint)| {
+    let is_described = |(profile, endpoint): &(&Profile, &Endpoint)| {
         let mut keys = found.iter().map(|it| &it.key);
         keys.any(|it| it.profile == profile.name && it.endpoint == endpoint.name)
     };
-    let problem = |(profile, endpoint): (&std::sync::Arc<Profile>, &Endpoint)| {
+    let problem = |(profile, endpoint): (&Profile, &Endpoint)| {
         let (profile, name) = (&profile.name, &endpoint.name);
         let site = endpoint.site.as_ref().map(|it| format!(" of {it}")).unwrap_or_default();
         let message = format!(
@@ -89,7 +88,7 @@ fn undescribed(model: &Model, found: &[Source], file: &Path) -> Vec<Problem> {
         let (key, found) = ("sites".to_owned(), None);
         Problem { file: file.to_owned(), line: None, key, found, message }
     };
-    all.filter(|it| it.1.is_discovered() && !is_described(it)).map(problem).collect()
+    model.endpoints().filter(|it| it.1.is_discovered() && !is_described(it)).map(problem).collect()
 }
 
 #[cfg(test)]

@@ -296,6 +296,17 @@ fn a_digest_tells_whether_the_world_has_moved() {
     same.set(&["metadata", "resourceVersion"], "99".into());
     same.set(&["status"], json!({"a": 1}));
     assert_eq!(digest(&live, "6f1c"), digest(&same, "6f1c"), "a status is no move");
+    let mut foreign = live.clone();
+    foreign.set(&["data"], json!({"theirs": "1"}));
+    let both = |live: &Object| {
+        let mut after = stored(&web, &json!({"f:a": {}}));
+        after.set(&["data"], live.at("/data").cloned().unwrap_or_default());
+        let observed = observed(vec![existing(&web, live, &after)]);
+        plan(&observed, &Pruning::default(), &Forced::default()).digest
+    };
+    let mut others = foreign.clone();
+    others.set(&["data"], json!({"theirs": "2"}));
+    assert_eq!(both(&foreign), both(&others), "what others write and nobody here wants is no move");
     let mut moved = live.clone();
     moved.set(&["data"], json!({"a": "1"}));
     assert_ne!(digest(&live, "6f1c"), digest(&moved, "6f1c"));

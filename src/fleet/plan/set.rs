@@ -173,6 +173,25 @@ mod tests {
     }
 
     #[test]
+    fn a_member_has_the_label_from_us() {
+        let entry = |manager: &str, label: &str| {
+            let fields = json!({"f:metadata": {"f:labels": {format!("f:{label}"): {}}}});
+            json!([{"manager": manager, "operation": "Apply", "fieldsV1": fields}])
+        };
+        for (label, entries, is_member) in [
+            (set().id(), entry("farol", PART_OF), true),
+            (set().id(), entry("farol", "other"), false),
+            (set().id(), entry("eve", PART_OF), false),
+            ("applyset-other-v1".to_owned(), entry("farol", PART_OF), false),
+        ] {
+            let mut object = Object::named("v1", "Endpoints", Some("shop"), "web");
+            object.set_label(PART_OF, &label);
+            object.set(&["metadata", "managedFields"], entries);
+            assert_eq!(set().has(&object), is_member, "{object:?}");
+        }
+    }
+
+    #[test]
     fn a_parent_of_others_is_not_built_on() {
         let mut parent = set().parent(&Scope::default());
         parent.set(&["metadata", "annotations", TOOLING], json!("kubectl/v1.30"));

@@ -2,18 +2,14 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, ErrorKind, PipeReader};
+use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Arc;
-
-use tokio::time::timeout;
 
 use super::mask::Mask;
 use super::tools::{ProgramError, Tool, Tools};
 use crate::model::is_hidden;
-use crate::program::{Dying, Ear, Group, Keeps};
+use crate::program::{Ear, RunError};
 
 /// The octets that a program may write.
 const MOST: usize = 64 * 1024 * 1024;
@@ -51,52 +47,30 @@ impl Run<'_> {
     /// When it isn't there, fails, takes too long or writes too much.
     pub(super) async fn run(self, tools: &Tools) -> Result<Written, ProgramError> {
         let Self { tool, arguments, input, doing, mask } = self;
-        let (path, doing) = (tools.path(tool).clone(), doing.to_owned());
+        let path = tools.path(tool).clone();
         // Nobody closes them.
         let _slot = tools.slots.acquire().await;
-        let (own, environment) = (path.clone(), tools.environment.clone());
-        let start = move |dying| start(&own, arguments, environment, input, dying);
-        let running = async {
-            let (mut group, output, said) = match tools.programs.start(path.clone(), start).await {
-                Ok(started) => started,
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Err(ProgramError::Missing(vec![(tool, path)]));
-                }
-                Err(source) => return Err(ProgramError::NotStarted { tool, path, source }),
-            };
-            let lost = |source| ProgramError::Lost { doing: doing.clone(), source };
-            let mut output = Ear::new(output, Keeps::First(MOST), MOST + 1).map_err(lost)?;
-            let mut said = Ear::new(said, Keeps::Last(KEPT), usize::MAX).map_err(lost)?;
-            let ended = timeout(tools.limit, group.end(&mut [&mut output, &mut said])).await;
-            let said = told(&said, mask);
-            match ended {
-                Ok(status) => judge(status.map_err(lost)?, output, said, &doing),
-                Err(_) => {
-                    let limit = tools.limit;
-                    Err(ProgramError::TimedOut { doing: doing.clone(), limit, said })
-                }
+        let mut command = Command::new(&path);
+        command.args(arguments).current_dir("/").env_clear().env("PATH", PATH);
+        command.envs(tools.environment.iter().cloned());
+        command.stdin(input.map_or_else(Stdio::null, Stdio::from));
+        let limit = tools.limit;
+        let too_long = |said| ProgramError::TimedOut { doing: doing.to_owned(), limit, said };
+        let ran = tools.programs.run(path.clone(), command, limit, (MOST, KEPT)).await;
+        let ran = ran.map_err(|error| match error {
+            RunError::NotStarted(error) if error.kind() == ErrorKind::NotFound => {
+                ProgramError::Missing(vec![(tool, path)])
             }
-        };
-        // Loading it may hang too.
-        let loaded = timeout(tools.limit * 2, running).await;
-        let (said, limit) = (String::new(), tools.limit);
-        loaded.map_err(|_| ProgramError::TimedOut { doing: doing.clone(), limit, said })?
+            RunError::NotStarted(source) => ProgramError::NotStarted { tool, path, source },
+            RunError::NotLoaded => too_long(String::new()),
+            RunError::Lost(source) => ProgramError::Lost { doing: doing.to_owned(), source },
+        })?;
+        let said = told(&ran.said, mask);
+        match ran.status {
+            Some(status) => judge(status, ran.output, said, doing),
+            None => Err(too_long(said)),
+        }
     }
-}
-
-fn start(
-    path: &Path,
-    arguments: Vec<OsString>,
-    environment: Vec<(OsString, OsString)>,
-    input: Option<File>,
-    dying: Arc<Dying>,
-) -> io::Result<(Group, PipeReader, PipeReader)> {
-    let ((output, our_output), (said, our_said)) = (io::pipe()?, io::pipe()?);
-    let mut command = Command::new(path);
-    command.args(arguments).current_dir("/");
-    command.env_clear().env("PATH", PATH).envs(environment);
-    command.stdin(input.map_or_else(Stdio::null, Stdio::from)).stdout(our_output).stderr(our_said);
-    Ok((Group::start(command, dying)?, output, said))
 }
 
 fn judge(

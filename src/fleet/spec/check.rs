@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::settings::{At, Problem, nearest, parse_duration, show_duration};
 
+/// What the monitoring is called among the apps.
+pub const MONITORING: &str = "farol-monitoring";
 const DAY: Duration = Duration::from_secs(86_400);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -96,6 +98,11 @@ impl<'a> Check<'a> {
     }
 
     fn app(&mut self, app: &At<'a>) {
+        if let Some(name) = app.get("name").filter(|it| it.text() == Some(MONITORING)) {
+            self.say(
+                name.found("is what the monitoring is called among the apps; take another name"),
+            );
+        }
         let on = app.get("sites").map(|it| it.items());
         on.iter().flatten().for_each(|it| self.site(it));
         self.each_once(on.as_deref().unwrap_or_default());

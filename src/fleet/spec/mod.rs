@@ -21,7 +21,8 @@ mod window;
 pub use app::{
     App, Autoscale, Gate, Helm, Override, Precious, Prune, Source, ValuesFrom, ValuesSource,
 };
-pub use monitoring::{Monitoring, Probe, Prometheus, Scrape, Token};
+pub use check::MONITORING;
+pub use monitoring::{Labelled, Metrics, Monitoring, Probe, Prometheus, Scrape, Token};
 pub use rollout::{Drain, OnFailure, OnTimeout, Quiet, Rollout, Verify};
 pub use site::{
     Capi, Cluster, Endpoint, Exposed, From, Kubeconfig, Management, Provider, SecretRef, Site,

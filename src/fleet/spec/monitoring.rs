@@ -39,15 +39,41 @@ pub struct Monitoring {
 /// How Farol's metrics are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scrape {
-    /// Where they are: addresses with ports, such as `ns1.example:8053`.
-    #[schemars(length(min = 1, max = 100))]
-    pub addresses: Vec<String>,
+    /// Where they are.
+    #[serde(flatten)]
+    pub at: Metrics,
     /// Whether by HTTPS.
     #[serde(default)]
     pub https: bool,
     /// A Secret beside the objects with the token, where `admin.protect_metrics` asks for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
+}
+
+/// Where Farol's metrics are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Metrics {
+    /// Outside of the cluster: addresses with ports, such as `ns1.example:8053`.
+    #[schemars(with = "schema::Addresses")]
+    Addresses(Vec<String>),
+    /// Behind a Service of the cluster.
+    Service(Labelled),
+    /// In pods of the cluster.
+    Pods(Labelled),
+}
+
+/// What is chosen by its labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Labelled {
+    /// Its namespace.
+    #[schemars(with = "schema::Namespace")]
+    pub namespace: String,
+    /// The labels that choose it.
+    pub labels: BTreeMap<String, String>,
+    /// The name of its port.
+    #[schemars(length(min = 1, max = 63))]
+    pub port: String,
 }
 
 /// A key of a Secret in the monitoring's namespace.

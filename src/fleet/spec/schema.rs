@@ -56,6 +56,12 @@ shapes! {
         "pattern": "^v?[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
         "x-write": "one version in full, such as \"4.13.2\"",
     }
+    Addresses: {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1, "x-write": "an address with a port, such as \"ns1.example:8053\""},
+        "minItems": 1,
+        "maxItems": 100,
+    }
     Namespace: {
         "type": "string",
         "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",

@@ -353,6 +353,16 @@ fn rollouts_can_be_gone_through() {
 }
 
 #[test]
+fn no_application_is_called_like_the_monitoring() {
+    bad(
+        "apps:\n- name: farol-monitoring\n  namespace: a\n  source: { manifests: a }",
+        &[
+            "7: apps[farol-monitoring].name: found \"farol-monitoring\"; is what the monitoring is called among the apps; take another name",
+        ],
+    );
+}
+
+#[test]
 fn monitoring_is_checked_as_applications_are() {
     for (keys, expected) in [
         (
@@ -360,6 +370,10 @@ fn monitoring_is_checked_as_applications_are() {
             "6: monitoring.release.version: is missing; write the chart's version, or its `digest`, so that all sites get the same",
         ),
         ("alerts: yes", "6: monitoring.alerts: found \"yes\"; write true or false"),
+        (
+            "scrape: { service: { namespace: farol, labels: { app: farol }, prt: metrics, port: m } }",
+            "6: monitoring.scrape.service.prt: no such key; did you mean `port`?",
+        ),
         (
             "prometheus: 'ftp://user:hushed@a'",
             "6: monitoring.prometheus: write a URL that begins with http:// or https://",
