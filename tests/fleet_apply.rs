@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use common::cli::{Run, check, farol};
 use common::kubernetes::Cluster;
+use common::wait_until;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -475,5 +476,60 @@ metadata: { name: web }
         &fleet.run(&["plan", "--site", "seatle"]),
         1,
         &["the fleet has no site seatle; is it seattle?"],
+    );
+}
+
+#[test]
+fn a_site_is_proven_only_while_everything_in_it_is_ready() {
+    let cluster = Cluster::start("seattle");
+    let kubelets = cluster.puppet().kubelets();
+    let fleet = Fleet::of(&[&cluster], "monitoring: { namespace: shop }\n");
+    let applied = fleet.apply();
+    check(&applied, 0, &["PrometheusRule farol: "]);
+    check(&fleet.run(&["verify"]), 0, &["seattle  ready"]);
+    check(&fleet.run(&["status"]), 0, &["farol-monitoring  in sync"]);
+
+    kubelets.fail("web");
+    wait_until("a Deployment that fails", || {
+        at(&cluster, "deployment/web", ".status.readyReplicas") != "1"
+    });
+    let failing = fleet.run(&["verify"]);
+    check(
+        &failing,
+        1,
+        &["1 not ready", "seattle shop: Deployment shop/web 0 of 1 replicas are available"],
+    );
+}
+
+#[test]
+fn a_program_may_give_the_credential() {
+    let cluster = Cluster::start("seattle");
+    cluster.kubectl(&["create", "serviceaccount", "robot"]);
+    let admin = ["create", "clusterrolebinding", "robot", "--clusterrole=cluster-admin"];
+    cluster.kubectl(&[&admin[..], &["--serviceaccount=default:robot"]].concat());
+    let token = cluster.token_for("default", "robot", Duration::from_secs(3600));
+    let kubeconfig = cluster.kubeconfig_with("robot", &token);
+    let answer = cluster.path("credential.json");
+    fs::write(&answer, format!("{{\"status\": {{\"token\": \"{token}\"}}}}")).unwrap();
+    let plugin = |command: &str| {
+        let text = fs::read_to_string(&kubeconfig).unwrap();
+        let exec = format!(
+            "exec: {{ apiVersion: client.authentication.k8s.io/v1beta1, command: {command}, args: ['{}'] }}",
+            answer.display()
+        );
+        let path = cluster.path(&format!("{command}.kubeconfig"));
+        fs::write(&path, text.replace(&format!("token: {token}"), &exec)).unwrap();
+        path
+    };
+    let (good, bad) = (plugin("cat"), plugin("no-such-plugin"));
+    assert!(!fs::read_to_string(&good).unwrap().contains(&token));
+    let fleet = Fleet::new(&[("good", &good, ""), ("bad", &bad, "")], "");
+    check(
+        &fleet.run(&["plan"]),
+        1,
+        &[
+            "4 to create",
+            "bad: the cluster can't be reached: the exec plugin no-such-plugin can't be started",
+        ],
     );
 }
