@@ -25,7 +25,7 @@ pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
 };
 pub use monitor::{Flap, Monitor, MonitorTls};
-pub use name::{Discovered, FailedResolution, Resolved, StaleAddresses};
+pub use name::{Discovered, FailedResolution, Resolved, StaleAddresses, Workload};
 pub use pending::{PendingChange, PendingChanges, SettleRequest, Settled};
 pub use problem::{Breach, Fault, Problem};
 pub use routing::{Affinity, Guardrails, Ramp};
@@ -330,7 +330,7 @@ pub struct LastProbe {
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
-    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte`, `body`, `exec` or `report`.
+    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte`, `body`, `exec`, `report` or `readiness`.
     pub phase: String,
     /// How long it took.
     pub seconds: f64,
