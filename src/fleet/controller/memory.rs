@@ -11,7 +11,7 @@ use super::healing::Healing;
 use crate::clock::Clock;
 use crate::fleet::cluster::Apis;
 use crate::fleet::part::Part;
-use crate::fleet::plan::restoration;
+use crate::fleet::plan::needs_restoration;
 use crate::fleet::site::Planned;
 use crate::fleet::status::AppStatus;
 use crate::model::{Ident, Timestamp};
@@ -72,13 +72,8 @@ impl Memory {
         }
         let (mut healing, healed) =
             former.map(|it| (it.healing, it.now.healing)).unwrap_or_default();
-        // What others took shows as a refusal, and what is missing or changed as a step.
-        let is_off = |it: &Planned| {
-            let plan = &it.plan;
-            let is_taken = plan.refusals.iter().any(|it| it.drifted.is_some());
-            plan.is_applied && (is_taken || !restoration(plan).is_empty())
-        };
-        let due = healing.need(planned.is_some_and(is_off), Instant::now());
+        let is_needed = planned.is_some_and(|it| needs_restoration(&it.plan));
+        let due = healing.need(is_needed, Instant::now());
         let healed = HealingNow { next: due.map(|it| moment(it, time)), ..healed };
         let waits_for_apis =
             planned.is_some_and(|it| it.wanted.iter().any(|it| apis.preferred(&it.kind).is_none()));
