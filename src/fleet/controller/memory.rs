@@ -42,9 +42,9 @@ impl Memory {
         parts.iter().filter_map(|it| Some(self.0.get(&it.app.name)?.now.clone())).collect()
     }
 
-    /// Whether an app wants kinds that weren't served when that was asked.
-    pub(super) fn waits_for_apis(&self) -> bool {
-        self.0.values().any(|it| it.waits_for_apis)
+    /// Whether one of these apps wants kinds that weren't served when that was asked.
+    pub(super) fn waits_for_apis(&self, names: &BTreeSet<Ident>) -> bool {
+        names.iter().filter_map(|it| self.0.get(it)).any(|it| it.waits_for_apis)
     }
 
     /// The app that is to be put back first, and when.
