@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use common::daemon::Daemon;
+use common::daemon::{Daemon, Home};
 use common::http::{Http, Response};
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -115,7 +115,9 @@ impl Description {
 
 #[test]
 fn the_description_has_every_route_and_answers_are_as_it_says() {
-    let daemon = Daemon::start(CONFIG).ready();
+    let home = Home::new(&format!("{CONFIG}\n[fleet]\nfile = 'fleet.yaml'\n"));
+    home.write("fleet.yaml", "sites: [ { name: seattle, cluster: { kubeconfig: none } } ]\n");
+    let daemon = home.start().ready();
     let description = Description::of(&daemon);
     assert_eq!(description.0["openapi"], "3.1.0");
     let mut served = Vec::new();
@@ -234,6 +236,8 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "GET /v1/configuration",
         "GET /v1/events",
         "GET /v1/explain",
+        "GET /v1/fleet",
+        "GET /v1/fleet/sites/{site}",
         "GET /v1/history",
         "GET /v1/profiles",
         "GET /v1/profiles/{profile}",

@@ -6,15 +6,19 @@
 
 pub mod apply;
 pub mod cluster;
+pub mod controller;
 pub mod discovery;
 pub mod drift;
+pub mod lease;
 pub mod monitoring;
 pub mod object;
 pub mod observe;
 pub mod part;
 pub mod plan;
+mod print;
 pub mod render;
 pub mod report;
+pub mod resources;
 pub mod site;
 pub mod spec;
 pub mod status;

@@ -158,7 +158,7 @@ impl Watcher {
                     Some(Ok(Event::Delete(object))) => {
                         objects.remove(&object.name_any());
                     }
-                    Some(Err(error)) => return because(error),
+                    Some(Err(error)) => return error.into(),
                     None => return ClusterError::Unreachable("the watch has ended".to_owned()),
                 },
                 _ = look.tick() => {
@@ -232,15 +232,5 @@ impl Watcher {
                 Exposed::Service(it) | Exposed::Ingress(it) | Exposed::Gateway(it),
             ) => all.fields(&format!("metadata.name={}", it.name)),
         }
-    }
-}
-
-fn because(error: watcher::Error) -> ClusterError {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => error.into(),
-        watcher::Error::WatchError(status) => kube::Error::Api(status).into(),
-        error => ClusterError::Garbled(error.to_string()),
     }
 }
