@@ -112,6 +112,8 @@ fn each_role_may_do_what_its_routes_say() {
             ("GET /v1/configuration", "admin"),
             ("GET /v1/events", "viewer"),
             ("GET /v1/explain", "viewer"),
+            ("GET /v1/fleet", "viewer"),
+            ("GET /v1/fleet/sites/{site}", "viewer"),
             ("GET /v1/history", "viewer"),
             ("GET /v1/profiles", "viewer"),
             ("GET /v1/profiles/{profile}", "viewer"),

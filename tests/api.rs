@@ -234,6 +234,8 @@ fn the_description_has_every_route_and_answers_are_as_it_says() {
         "GET /v1/configuration",
         "GET /v1/events",
         "GET /v1/explain",
+        "GET /v1/fleet",
+        "GET /v1/fleet/sites/{site}",
         "GET /v1/history",
         "GET /v1/profiles",
         "GET /v1/profiles/{profile}",

@@ -13,6 +13,7 @@ mod error;
 mod etag;
 mod events;
 mod explain;
+mod fleet;
 mod listing;
 mod look;
 mod names;
@@ -55,6 +56,7 @@ use self::access::Guard;
 use self::error::ApiError;
 use crate::clock::Clock;
 use crate::control::{Events, Handle, Timelines};
+use crate::fleet::controller::Board;
 use crate::metrics::Metrics;
 use crate::model::{Role, Timestamp};
 use crate::snapshot::Live;
@@ -80,6 +82,8 @@ pub struct Api {
     pub configuration: Arc<ArcSwap<serde_json::Value>>,
     /// The requests that drained sites still get.
     pub traffic: Arc<Traffic>,
+    /// What is known of the fleet.
+    pub fleet: Arc<Board>,
     /// The state directory, to say how it is doing.
     pub store: Arc<Store>,
     /// All metrics.
@@ -114,6 +118,8 @@ fn router(api: Arc<Api>) -> Router {
         .routes(routes!(look::profile))
         .routes(routes!(look::timeline))
         .routes(routes!(look::sites))
+        .routes(routes!(fleet::fleet))
+        .routes(routes!(fleet::site))
         .routes(routes!(zones::zones))
         .routes(routes!(zones::records))
         .routes(routes!(look::explain))

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::companion::{Companion, fleet_of};
 use super::ending::Stage;
 use super::gauges::{self, Gauges};
 use super::limits::{probe_connections, probes_allowed};
@@ -89,12 +90,14 @@ impl Daemon {
         let configuration = Arc::new(ArcSwap::from_pointee(settings.written.clone()));
         let Naming { wanted, found, finders, sources } =
             Naming::new(clock, &settings, gauges.discovery);
+        let Companion { described, controllers } = Companion::new(&settings)?;
         let (known, shown) = (access.clone(), configuration.clone());
         let allow = move |it: &Settings| {
             known.configure(&it.admin);
             shown.store(Arc::new(it.written.clone()));
             may_probe.send_replace(probes_allowed(&it.probe, connections));
             sources.send_replace(sources_of(it));
+            described.send_replace(fleet_of(it));
         };
         let (server, listening) = listening::open(
             &settings,
@@ -140,7 +143,9 @@ impl Daemon {
         };
         let traffic = Arc::new(Traffic::default());
         let lost = logs.lost.clone();
-        let metrics = Metrics::new(registry, live.clone(), counters, exposure, lost, started);
+        let fleet = controllers.metrics.clone();
+        let metrics =
+            Metrics::new(registry, live.clone(), counters, exposure, fleet, lost, started);
         let api = Arc::new(Api {
             live: live.clone(),
             store,
@@ -148,6 +153,7 @@ impl Daemon {
             events,
             configuration,
             traffic: traffic.clone(),
+            fleet: controllers.board.clone(),
             control: handle.clone(),
             metrics,
             clock,
@@ -168,6 +174,7 @@ impl Daemon {
         let discoveries = finders.clone();
         prober.keep(gauges::RESOLVER, &supervision, move |stop| finders.resolver().run(stop));
         prober.keep(gauges::DISCOVERY, &supervision, move |stop| discoveries.discovery().run(stop));
+        prober.keep(gauges::FLEET, &supervision, move |stop| controllers.next().run(stop));
         let mut outer = Stage::new(API_PATIENCE);
         let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);
         outer.keep(gauges::API, &supervision, serve);

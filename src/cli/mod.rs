@@ -6,6 +6,7 @@ mod certificate;
 mod change;
 mod check;
 mod client;
+mod companion;
 mod completions;
 mod config;
 mod context;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::object::{Object, ObjectKey};
-use super::plan::{Action, FieldChange, MANAGER, Mask, Plan, Refusal, Step, changes, masked};
+use super::plan::{Action, FieldChange, MANAGER, Mask, Plan, Refusal, Step, bare, changes, masked};
 
 /// How an object differs from what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub fn differences(plan: &Plan, mask: &Mask) -> Vec<(ObjectKey, Difference)> {
     let step = |it: &Step| {
         let difference = match &it.action {
             Action::Create { .. } | Action::CreateNamespace { .. } => Difference::Missing,
+            // What others have taken, and left as it is, is no difference.
+            Action::Change { before, after, .. } if bare(before) == bare(after) => return None,
             Action::Change { before, after, .. } => drifted(before, after, mask),
             Action::Delete { .. } => Difference::Extra,
             Action::HandOver { .. } | Action::Record { .. } => return None,

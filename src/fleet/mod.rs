@@ -6,13 +6,16 @@
 
 pub mod apply;
 pub mod cluster;
+pub mod controller;
 pub mod discovery;
 pub mod drift;
+pub mod lease;
 pub mod monitoring;
 pub mod object;
 pub mod observe;
 pub mod part;
 pub mod plan;
+mod print;
 pub mod render;
 pub mod report;
 pub mod site;

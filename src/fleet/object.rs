@@ -133,6 +133,11 @@ impl Object {
         }
     }
 
+    /// Its metadata.
+    pub fn metadata(&self) -> &Value {
+        self.at("/metadata").unwrap_or(&Value::Null)
+    }
+
     /// A label.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.of("/metadata/labels", key)

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::cluster::{Apis, Cluster, ClusterError, Reach, Resource, Version};
 use super::object::{Object, ObjectKey};
 use super::observe::observe;
 use super::part::Part;
 use super::plan::{
-    Adoption, ApplySet, Complaint, Forced, Plan, Pruning, Refusal, Wanted, adoption,
+    Adoption, ApplySet, Complaint, Forced, MANAGER, Plan, Pruning, Refusal, Wanted, adoption,
     belongs_elsewhere, plan, prepare, without_rules,
 };
+use super::print::Print;
 use super::render::{self, OverrideError, RenderError, Skipped, Tools};
 use super::spec::{self, App, Site};
 use super::values::{secret_text, target};
@@ -52,6 +55,10 @@ pub struct Planned {
     pub wanted: Vec<ObjectKey>,
     /// Texts that nobody may see, wherever they stand.
     pub secrets: Vec<String>,
+    /// What is there, as far as it can be told from its metadata.
+    pub seen: BTreeMap<ObjectKey, Print>,
+    /// When the companion last wrote something of it, by the server's clock (RFC 3339).
+    pub applied_at: Option<String>,
 }
 
 /// Why there is no plan for an app on a site.
@@ -156,9 +163,14 @@ pub async fn plan_app(
     let ready = awaited(app, wanted.iter().map(|it| (&it.resource, &it.manifest.object)))?;
     let observed = observe(&reached.cluster, &reached.uid, &reached.apis, &set, wanted).await?;
     let images = images(observed.objects.iter().filter_map(|it| it.live.as_ref()));
+    let live = observed.objects.iter().filter_map(|it| it.live.as_ref());
+    let live = live.chain(observed.members.iter().map(|it| &it.1)).chain(&observed.parent.1);
+    let seen = live.clone().map(|it| (it.key(), Print::of(it.metadata()))).collect();
+    let applied_at = live.filter_map(written_at).max();
     let plan = plan(&observed, &pruning(app), forced);
     let (site, app) = (reached.site.name.clone(), app.name.clone());
-    Ok(Planned { site, app, plan, ready, skipped, images, wanted: keys, secrets })
+    let wanted = keys;
+    Ok(Planned { site, app, plan, ready, skipped, images, wanted, secrets, seen, applied_at })
 }
 
 /// Refuses what several apps of a site want: each would take it from the other, and no server would tell.
@@ -166,14 +178,20 @@ pub fn refuse_shared(planned: &mut [(Ident, Result<Planned, PlanError>)]) {
     let mut first: BTreeMap<ObjectKey, Ident> = BTreeMap::new();
     for (app, planned) in planned {
         let Ok(planned) = planned else { continue };
+        planned.refuse_what(|key| first.get(key));
         for key in &planned.wanted {
-            match first.get(key) {
-                Some(other) => {
-                    let why = format!("is in {other} too; keep it in one of them");
-                    planned.plan.refusals.push(Refusal { key: key.clone(), why, drifted: None });
-                }
-                None => drop(first.insert(key.clone(), app.clone())),
-            }
+            first.entry(key.clone()).or_insert_with(|| app.clone());
+        }
+    }
+}
+
+impl Planned {
+    /// Refuses every object that another app has, by this account.
+    pub fn refuse_what<'a>(&mut self, has: impl Fn(&ObjectKey) -> Option<&'a Ident>) {
+        for key in &self.wanted {
+            let Some(other) = has(key) else { continue };
+            let why = format!("is in {other} too; keep it in one of them");
+            self.plan.refusals.push(Refusal { key: key.clone(), why, drifted: None });
         }
     }
 }
@@ -221,6 +239,15 @@ fn images<'a>(objects: impl Iterator<Item = &'a Object>) -> BTreeSet<String> {
     };
     let containers = objects.flat_map(lists).flatten();
     containers.filter_map(|it| it.get("image")?.as_str()).map(str::to_owned).collect()
+}
+
+/// When the companion last wrote an object.
+fn written_at(object: &Object) -> Option<String> {
+    let text = |it: &Value, key: &str| it.get(key).and_then(Value::as_str).map(str::to_owned);
+    let entries = object.items("/metadata/managedFields").iter();
+    let ours = entries.filter(|it| text(it, "manager").as_deref() == Some(MANAGER));
+    // RFC 3339 in UTC sorts as text.
+    ours.filter_map(|it| text(it, "time")).max()
 }
 
 fn pruning(app: &App) -> Pruning {
@@ -271,6 +298,8 @@ mod tests {
                 images: BTreeSet::new(),
                 wanted: names.iter().map(key).collect(),
                 secrets: Vec::new(),
+                seen: BTreeMap::new(),
+                applied_at: None,
             };
             (app, Ok(planned))
         };

@@ -1,6 +1,6 @@
 //! What the companion tells of how the sites are: JSON for programs, from which what people are shown is made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,6 +69,10 @@ pub struct AppStatus {
     pub differences: Vec<DifferenceReport>,
     /// The images that the pods of what is there are made from.
     pub images: BTreeSet<String>,
+    /// Whether what is wanted is what was applied last. Where it isn't, the description has moved since, or an apply didn't go to its end.
+    pub applied: bool,
+    /// When the companion last wrote something of it, by the server's clock (RFC 3339).
+    pub applied_at: Option<String>,
 }
 
 /// An object that isn't as it is wanted.
@@ -94,13 +98,16 @@ impl AppStatus {
                 let differences = differences(&planned.plan, &mask.hiding(&planned.secrets));
                 let differences: Vec<_> =
                     differences.into_iter().map(DifferenceReport::from).collect();
+                let is_kept = |it: &DifferenceReport| it.state == "kept";
                 Self {
                     app,
-                    in_sync: planned.plan.is_empty(),
+                    in_sync: planned.plan.is_applied && differences.iter().all(is_kept),
                     error: None,
                     unchanged: planned.plan.unchanged,
                     differences,
                     images: planned.images.clone(),
+                    applied: planned.plan.is_applied,
+                    applied_at: planned.applied_at.clone(),
                 }
             }
         }
@@ -115,27 +122,29 @@ impl AppStatus {
 impl FleetStatus {
     /// All sites, compared.
     pub fn of(sites: Vec<SiteStatus>) -> Self {
-        let apps: BTreeSet<&str> =
-            sites.iter().flat_map(|it| &it.apps).map(|it| it.app.as_str()).collect();
-        let skewed = apps.into_iter().filter_map(|app| {
-            let of = |site: &SiteStatus| {
-                let app = site.apps.iter().find(|it| it.app == app && it.error.is_none())?;
-                Some((site.site.clone(), app.images.clone()))
-            };
-            let by_site: Vec<_> = sites.iter().filter_map(of).collect();
-            let common = by_site.iter().skip(1).fold(by_site.first()?.1.clone(), |common, it| {
-                common.intersection(&it.1).cloned().collect()
-            });
-            let own = |(site, images): (String, BTreeSet<String>)| {
-                (site, images.difference(&common).cloned().collect::<BTreeSet<_>>())
-            };
-            let images: Vec<_> =
-                by_site.into_iter().map(own).filter(|it| !it.1.is_empty()).collect();
-            (!images.is_empty()).then(|| Skew { app: app.to_owned(), images })
-        });
-        let skewed = skewed.collect();
+        let apps = sites.iter().flat_map(|site| site.apps.iter().map(|it| (&*site.site, it)));
+        let skewed = skewed(apps);
         Self { sites, skewed }
     }
+}
+
+/// The apps whose images are not the same on all sites, of these: each with its site's name. Those of which nothing is known don't count.
+pub fn skewed<'a>(apps: impl Iterator<Item = (&'a str, &'a AppStatus)>) -> Vec<Skew> {
+    let mut by_app: BTreeMap<&str, Vec<(&str, &BTreeSet<String>)>> = BTreeMap::new();
+    for (site, app) in apps.filter(|it| it.1.error.is_none()) {
+        by_app.entry(&app.app).or_default().push((site, &app.images));
+    }
+    let skew = |(app, by_site): (&str, Vec<(&str, &BTreeSet<String>)>)| {
+        let (first, others) = by_site.split_first()?;
+        let common = others.iter().fold(first.1.clone(), |common, it| &common & it.1);
+        let own = |(site, images): &(&str, &BTreeSet<String>)| {
+            let own = *images - &common;
+            (!own.is_empty()).then(|| ((*site).to_owned(), own))
+        };
+        let images: Vec<_> = by_site.iter().filter_map(own).collect();
+        (!images.is_empty()).then(|| Skew { app: app.to_owned(), images })
+    };
+    by_app.into_iter().filter_map(skew).collect()
 }
 
 impl Nodes {

@@ -8,6 +8,7 @@ mod discovery;
 mod dns;
 mod endpoints;
 mod exposure;
+mod fleet;
 mod geography;
 mod probes;
 mod process;
@@ -28,6 +29,7 @@ pub use dns::{
     AnswerClass, COUNTED_RCODES, CookieStanding, DnsCounters, DropReason, Limited, Transport,
 };
 pub use exposure::Exposure;
+pub use fleet::{AppSample, FleetMetrics, SiteSample};
 pub use probes::ProbeMetrics;
 pub use scrape::Scrape;
 pub use stored::StateMetrics;
@@ -39,6 +41,7 @@ use prometheus::{Registry, TextEncoder};
 use tracing_appender::non_blocking::ErrorCounter;
 
 use self::text::{Head, Kind, Text};
+use crate::clock::Clock;
 use crate::model::{Moment, Timestamp};
 use crate::snapshot::Live;
 
@@ -52,6 +55,7 @@ pub struct Metrics {
     live: Arc<Live>,
     dns: Arc<DnsCounters>,
     exposure: Arc<Exposure>,
+    fleet: FleetMetrics,
     log_lines_lost: ErrorCounter,
     started: Timestamp,
 }
@@ -64,10 +68,11 @@ impl Metrics {
         live: Arc<Live>,
         dns: Arc<DnsCounters>,
         exposure: Arc<Exposure>,
+        fleet: FleetMetrics,
         log_lines_lost: ErrorCounter,
         started: Timestamp,
     ) -> Self {
-        Self { registry, live, dns, exposure, log_lines_lost, started }
+        Self { registry, live, dns, exposure, fleet, log_lines_lost, started }
     }
 
     /// Whether a token is needed to read them.
@@ -84,6 +89,7 @@ impl Metrics {
         let mut text = Text::from(TextEncoder::new().encode_to_string(&self.registry.gather())?);
         traffic::write(&snapshot, &self.dns, &mut text);
         process::write(self.started, &mut text);
+        self.fleet.write(Clock::time_of_day(), &mut text);
         text.counter(
             "farol_log_lines_dropped_total",
             "Lines of the log that were lost because nobody read them.",

@@ -85,7 +85,8 @@ fn metrics(per_endpoint: bool) -> Metrics {
     let exposure = Arc::new(Exposure::new(per_endpoint, false));
     let dns = Arc::new(DnsCounters::new(1));
     let (log, _) = tracing_appender::non_blocking(std::io::sink());
-    Metrics::new(Registry::new(), live, dns, exposure, log.error_counter(), Timestamp(0))
+    let (registry, fleet) = (Registry::new(), FleetMetrics::default());
+    Metrics::new(registry, live, dns, exposure, fleet, log.error_counter(), Timestamp(0))
 }
 
 fn scrape(metrics: &Metrics) -> Vec<String> {

@@ -344,9 +344,11 @@ impl Cluster {
         new.lines().filter_map(write).collect()
     }
 
-    /// The writes of Farol that the server has seen since this was asked last, but dry runs.
+    /// The writes of Farol that the server has seen since this was asked last, but dry runs and the Lease by which it makes them.
     pub(crate) fn writes(&self) -> Vec<String> {
-        self.writes_of("farol")
+        let mut writes = self.writes_of("farol");
+        writes.retain(|it| !it.contains("/leases"));
+        writes
     }
 
     /// Who writes what kubelets and load balancers would, and what controllers would if they have not been started by now.

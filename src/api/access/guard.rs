@@ -191,6 +191,22 @@ pub(super) fn forbid_unless_held(
     Err(out_of_scope(api, format!("{name} is limited to {scopes}; {profile} is none of them")))
 }
 
+/// Refuses what is about more than profiles to who is limited to some.
+pub(in crate::api) fn forbid_limited(
+    api: &Api,
+    author: &Author,
+    what: &str,
+) -> Result<(), ApiError> {
+    if !author.scopes.are_limited() {
+        return Ok(());
+    }
+    let (name, scopes) = (&author.name, &author.scopes);
+    let detail = format!(
+        "{name} is limited to {scopes}, and {what} is more than these; ask somebody without limits"
+    );
+    Err(out_of_scope(api, detail))
+}
+
 /// Refuses a change to what is somebody else's.
 pub(in crate::api) fn forbid_change(
     api: &Api,

@@ -14,8 +14,8 @@ mod tests;
 
 pub(super) use cookie::{ended as ended_cookie, of_session as session_cookie, secret_of};
 pub(super) use guard::{
-    Guard, authorize, bearer, denial, forbid_change, forbid_foreign, forbid_unless_admin, guard,
-    guard_metrics, is_token,
+    Guard, authorize, bearer, denial, forbid_change, forbid_foreign, forbid_limited,
+    forbid_unless_admin, guard, guard_metrics, is_token,
 };
 pub(super) use identity::{Author, Denied, Peer, Presented};
 pub(super) use scoped::{

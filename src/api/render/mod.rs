@@ -1,9 +1,11 @@
 //! From the snapshot to the API's JSON types.
 
+mod fleet;
 mod monitor;
 mod sites;
 mod status;
 
+pub(super) use fleet::{fleet, site as fleet_site};
 pub(super) use sites::{Looking, all_sites, sites};
 pub(super) use status::status;
 

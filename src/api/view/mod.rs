@@ -3,6 +3,7 @@
 mod audit;
 mod change;
 mod explain;
+mod fleet;
 mod monitor;
 mod name;
 mod pending;
@@ -23,6 +24,10 @@ pub use change::{
 };
 pub use explain::{
     ExplainedClient, ExplainedEndpoint, ExplainedLocation, ExplainedProfile, Explanation,
+};
+pub use fleet::{
+    Fleet, FleetApp, FleetCluster, FleetDifference, FleetField, FleetHealing, FleetSite, FleetSkew,
+    FleetSkewedSite, FleetTrouble,
 };
 pub use monitor::{Flap, Monitor, MonitorTls};
 pub use name::{Discovered, FailedResolution, Resolved, StaleAddresses};

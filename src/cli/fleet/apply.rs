@@ -46,7 +46,10 @@ impl Apply {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let given = self.plan.as_deref().map(read_plan).transpose()?;
         let (chosen, forced) = match &given {
-            Some(plan) => (self.which.read()?.within(plan), Forced(plan.forced.clone())),
+            Some(plan) => (
+                self.which.read()?.within(plan),
+                Forced { fields: plan.forced.clone(), all: false },
+            ),
             None => (self.which.read()?, self.force.taken()),
         };
         let mask = mask()?;

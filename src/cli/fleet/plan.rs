@@ -69,7 +69,7 @@ impl Force {
     /// The fields, with the dot in front that servers write.
     pub(super) fn taken(&self) -> Forced {
         let dotted = |it: &String| format!(".{}", it.trim_start_matches('.'));
-        Forced(self.force_conflicts.iter().map(dotted).collect())
+        Forced { fields: self.force_conflicts.iter().map(dotted).collect(), all: false }
     }
 }
 
@@ -99,7 +99,7 @@ pub(super) fn report(surveyed: &[Surveyed], mask: &Mask, forced: &Forced) -> Fle
             SitePlan::of(reached, apps.collect())
         }
     };
-    FleetPlan { sites: surveyed.iter().map(site).collect(), forced: forced.0.clone() }
+    FleetPlan { sites: surveyed.iter().map(site).collect(), forced: forced.fields.clone() }
 }
 
 fn show(plan: &FleetPlan, shown: Shown, detail: Detail) -> anyhow::Result<ExitCode> {

@@ -128,8 +128,9 @@ fn state(app: &AppStatus) -> String {
         .collect();
     match said.is_empty() {
         true if app.in_sync => "in sync".to_owned(),
-        true => "to be recorded".to_owned(),
+        true => "to be applied".to_owned(),
         false if app.in_sync => format!("in sync, {}", said.join(", ")),
+        false if !app.applied => format!("to be applied: {}", said.join(", ")),
         false => said.join(", "),
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use kube::core::Status;
+use kube::runtime::watcher;
 
 use super::Access;
 use crate::model::chain;
@@ -128,6 +129,18 @@ impl From<kube::Error> for ClusterError {
                 Self::Kubeconfig(format!("has no credential: {}", chain(&error)))
             }
             error => Self::Unreachable(causes(&error)),
+        }
+    }
+}
+
+impl From<watcher::Error> for ClusterError {
+    fn from(error: watcher::Error) -> Self {
+        match error {
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => error.into(),
+            watcher::Error::WatchError(status) => kube::Error::Api(status).into(),
+            error => Self::Garbled(error.to_string()),
         }
     }
 }

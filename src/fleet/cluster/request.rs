@@ -147,6 +147,23 @@ impl Cluster {
         }
     }
 
+    /// Replaces an object as it was read, with its `resourceVersion`.
+    ///
+    /// # Errors
+    /// When the server doesn't take it, or it has changed meanwhile.
+    pub async fn replace(
+        &self,
+        resource: &Resource,
+        wanted: &Object,
+        manager: &str,
+    ) -> Result<(), ClusterError> {
+        let place = resource.path(wanted.namespace());
+        let path = format!("{place}/{}?{}", wanted.name(), query(&[("fieldManager", manager)]));
+        let body = serde_json::to_vec(wanted.json()).map_err(unreadable)?;
+        let request = Request::put(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body).map_err(unsendable)?).await.map(drop)
+    }
+
     /// Changes an object by a JSON patch (RFC 6902), whose first operation should test what it builds on.
     ///
     /// # Errors

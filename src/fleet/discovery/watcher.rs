@@ -124,7 +124,7 @@ impl Watcher {
                     Some(Ok(Event::InitDone)) => listed.take(),
                     Some(Ok(Event::Apply(object))) => Some(object),
                     Some(Ok(Event::Delete(_))) => None,
-                    Some(Err(error)) => return because(error),
+                    Some(Err(error)) => return error.into(),
                     None => return ClusterError::Unreachable("the watch has ended".to_owned()),
                 },
                 _ = look.tick() => {
@@ -162,15 +162,5 @@ fn kind(object: &Exposed) -> (&'static str, &'static str, &Reference) {
         Exposed::Service(it) => ("", "Service", it),
         Exposed::Ingress(it) => ("networking.k8s.io", "Ingress", it),
         Exposed::Gateway(it) => ("gateway.networking.k8s.io", "Gateway", it),
-    }
-}
-
-fn because(error: watcher::Error) -> ClusterError {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => error.into(),
-        watcher::Error::WatchError(status) => kube::Error::Api(status).into(),
-        error => ClusterError::Garbled(error.to_string()),
     }
 }

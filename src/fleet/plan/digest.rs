@@ -1,13 +1,15 @@
 //! What a plan saw and would do, in short: another digest means that the world, or the source, has moved.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use ring::digest::{Context, SHA256};
 use ring::pbkdf2;
 use serde_json::Value;
 
+use super::seen::SECRETS;
 use super::{Action, Step, bare, changes, own_fields};
-use crate::fleet::object::Object;
+use crate::fleet::object::{Object, ObjectKey};
 
 /// Rounds for each secret in a digest: some 20 ms.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(50_000).expect("is not 0");
@@ -43,8 +45,27 @@ pub(super) fn digest(cluster: &str, steps: &[Step]) -> String {
             Action::Delete { which, .. } => add(&which.uid),
         }
     }
-    let digest = context.finish();
-    digest.as_ref().iter().map(|it| format!("{it:02x}")).collect()
+    hex(context.finish().as_ref())
+}
+
+/// What is wanted, in short, however it is written. Values of Secrets are no part of it: it stands where others may read it, and short ones
+/// could be guessed.
+pub fn fingerprint<'a>(wanted: impl Iterator<Item = &'a Object>) -> String {
+    let text = |object: &Object| {
+        let mut json = Value::Object(bare(object));
+        if let Some(object) = json.as_object_mut().filter(|_| is_secret(object)) {
+            SECRETS.iter().for_each(|it| drop(object.shift_remove(*it)));
+        }
+        json.sort_all_objects();
+        (object.key(), json.to_string())
+    };
+    let texts: BTreeMap<ObjectKey, String> = wanted.map(text).collect();
+    let mut context = Context::new(&SHA256);
+    for text in texts.values() {
+        context.update(&text.len().to_be_bytes());
+        context.update(text.as_bytes());
+    }
+    hex(context.finish().as_ref())
 }
 
 /// An object for a digest.
@@ -54,11 +75,48 @@ fn hashed(object: &Object) -> String {
 
 /// A text of an object for a digest. Those of Secrets are made slow to guess: a digest stands in files that others may read.
 fn secret(object: &Object, text: &str) -> String {
-    if !object.key().kind.is("", "Secret") {
+    if !is_secret(object) {
         return text.to_owned();
     }
     let mut slow = [0; 32];
     let salt = object.key().to_string();
     pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt.as_bytes(), text.as_bytes(), &mut slow);
-    slow.iter().map(|it| format!("{it:02x}")).collect()
+    hex(&slow)
+}
+
+fn is_secret(object: &Object) -> bool {
+    object.key().kind.is("", "Secret")
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|it| format!("{it:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn print(objects: &[Value]) -> String {
+        let objects: Vec<Object> =
+            objects.iter().map(|it| Object::new(it.clone()).unwrap()).collect();
+        fingerprint(objects.iter())
+    }
+
+    fn object(kind: &str, name: &str, value: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "data": {"a": value}})
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_what_is_wanted_and_of_no_secret() {
+        let [one, other] = ["x", "y"].map(|it| object("ConfigMap", it, "1"));
+        assert_eq!(print(&[one.clone(), other.clone()]), print(&[other.clone(), one.clone()]));
+        let turned = json!({"data": {"a": "1"}, "metadata": {"name": "x"}, "kind": "ConfigMap", "apiVersion": "v1"});
+        assert_eq!(print(&[one.clone()]), print(&[turned]), "the order of keys says nothing");
+        assert_ne!(print(&[one.clone()]), print(&[object("ConfigMap", "x", "2")]));
+        assert_ne!(print(&[one.clone()]), print(&[one, other]));
+        let [one, other] = ["1", "2"].map(|it| print(&[object("Secret", "x", it)]));
+        assert_eq!(one, other);
+    }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::prune::{other_tool, stays};
 use super::{
-    Action, ApplySet, HANDOVER, Phase, Pruning, Scope, Step, Wanted, bare, digest, own_fields,
-    place,
+    Action, ApplySet, HANDOVER, Phase, Pruning, Scope, Step, Wanted, bare, digest, fingerprint,
+    own_fields, place,
 };
 use crate::fleet::cluster::{Conflict, Deletion, Resource};
 use crate::fleet::object::{Object, ObjectKey};
@@ -55,7 +55,24 @@ pub struct Observed {
 
 /// Fields that are taken over from other managers: `.spec.replicas`. Those of lists too, as the server writes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Forced(pub BTreeSet<String>);
+pub struct Forced {
+    /// These.
+    pub fields: BTreeSet<String>,
+    /// All of them.
+    pub all: bool,
+}
+
+impl Forced {
+    /// All fields: for what was ours before others took it.
+    pub fn all() -> Self {
+        Self { fields: BTreeSet::new(), all: true }
+    }
+
+    /// Whether a field is taken over.
+    fn takes(&self, field: &str) -> bool {
+        self.all || self.fields.contains(field)
+    }
+}
 
 /// Why a plan can't be applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +107,8 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What it saw and what it would do, in short. Another one means that the world, or the source, has moved.
     pub digest: String,
+    /// Whether what is wanted is what was applied last: what differs from it then was changed by others.
+    pub is_applied: bool,
 }
 
 /// Plans.
@@ -152,7 +171,7 @@ impl Plan {
             (live, Proposed::Conflicts(conflicts, after)) => {
                 // What was handed over, and comes back into the source, is ours to take.
                 let was_ours = |it: &Conflict| it.manager.starts_with(&format!("\"{HANDOVER}\""));
-                let is_forced = |it: &&Conflict| was_ours(it) || forced.0.contains(&it.field);
+                let is_forced = |it: &&Conflict| was_ours(it) || forced.takes(&it.field);
                 let left: Vec<String> =
                     conflicts.iter().filter(|it| !is_forced(it)).map(ToString::to_string).collect();
                 match live {
@@ -229,15 +248,17 @@ impl Plan {
         gone
     }
 
-    /// Has the parent know of every kind before there are members of it, and forget it only when there are none.
+    /// Has the parent know of every kind before there are members of it, forget it only when there are none, and know at the end what was
+    /// applied.
     fn record(&mut self, observed: &Observed, gone: &BTreeSet<ObjectKey>) {
         let wanted = observed.objects.iter().map(|it| &it.wanted.manifest.object);
+        let is_now = fingerprint(wanted.clone());
         let members = observed.members.iter().map(|it| &it.1);
         let staying = members.clone().filter(|it| !gone.contains(&it.key()));
         let (resource, parent) = &observed.parent;
         let noted = match parent.as_ref().map(|it| observed.set.scope(it)) {
             Some(Err(why)) => {
-                let parent = observed.set.parent(&Scope::default());
+                let parent = observed.set.parent(&Scope::default(), None);
                 return self.refuse(parent.key(), why.to_string());
             }
             Some(Ok(scope)) => Some(scope),
@@ -248,17 +269,20 @@ impl Plan {
         let during = noted.iter().fold(during, |all, it| all.joined(it));
         // Where members may be that nobody sees now, is not forgotten.
         let after = if observed.incomplete.is_some() { during.clone() } else { after };
-        let key = observed.set.parent(&after).key();
-        let mut record = |phase: Phase, scope: &Scope| {
-            let action = Action::Record { wanted: observed.set.parent(scope) };
+        let was = parent.as_ref().and_then(ApplySet::applied);
+        // What renders to nothing was hardly meant.
+        self.is_applied = observed.objects.is_empty() || was == Some(is_now.as_str());
+        let key = observed.set.parent(&after, None).key();
+        let mut record = |phase: Phase, scope: &Scope, applied: Option<&str>| {
+            let action = Action::Record { wanted: observed.set.parent(scope, applied) };
             self.steps.push(Step { phase, key: key.clone(), resource: resource.clone(), action });
         };
         let nothing = after.kinds.is_empty() && noted.is_none();
         if !nothing && noted.as_ref() != Some(&during) {
-            record(Phase::Definitions, &during);
+            record(Phase::Definitions, &during, was);
         }
-        if !nothing && during != after {
-            record(Phase::Others, &after);
+        if !nothing && (during != after || !self.is_applied) {
+            record(Phase::Others, &after, Some(&is_now));
         }
     }
 

@@ -71,7 +71,8 @@ fn observed(objects: Vec<Observation>) -> Observed {
     let members: Vec<_> = members.collect();
     let parent = (!members.is_empty()).then(|| {
         let scope = Scope::of(members.iter().map(|it| &it.1)).without("shop");
-        set().parent(&scope)
+        let wanted = objects.iter().map(|it| &it.wanted.manifest.object);
+        set().parent(&scope, Some(&fingerprint(wanted)))
     });
     Observed {
         cluster: "6f1c".to_owned(),
@@ -154,7 +155,10 @@ fn conflicts_are_refused_unless_each_field_is_forced() {
     let conflicts = vec![conflict(".spec.replicas"), conflict(".spec.paused")];
     observation.proposed = Proposed::Conflicts(conflicts, Box::new(live));
     let observed = observed(vec![observation]);
-    let forced = |fields: &[&str]| Forced(fields.iter().map(|it| (*it).to_owned()).collect());
+    let forced = |fields: &[&str]| Forced {
+        fields: fields.iter().map(|it| (*it).to_owned()).collect(),
+        all: false,
+    };
     let told = |forced: &Forced| told_with(&observed, &Pruning::default(), forced);
     assert_eq!(
         told(&forced(&[".spec.replicas"])),
@@ -176,7 +180,8 @@ fn what_nobody_wants_any_more_goes_the_other_way_round() {
         observed.members.push((resource(it.api_version(), it.kind()), stored(it, &json!({}))));
     }
     let members = observed.members.iter().map(|it| &it.1);
-    observed.parent.1 = Some(set().parent(&Scope::of(members).without("shop")));
+    let applied = fingerprint([&keep].into_iter());
+    observed.parent.1 = Some(set().parent(&Scope::of(members).without("shop"), Some(&applied)));
     assert_eq!(
         told(&observed),
         [
@@ -196,7 +201,8 @@ fn nothing_goes_and_nothing_is_forgotten_while_the_server_does_not_tell_all() {
     observed.members.push((resource("v1", "ConfigMap"), stored(&old, &json!({}))));
     let gone = Object::named("example.org/v1", "Thing", Some("shop"), "unseen");
     let kinds = observed.members.iter().map(|it| &it.1).chain([&gone]);
-    observed.parent.1 = Some(set().parent(&Scope::of(kinds).without("shop")));
+    let applied = fingerprint([&keep].into_iter());
+    observed.parent.1 = Some(set().parent(&Scope::of(kinds).without("shop"), Some(&applied)));
     observed.incomplete = Some("example.org/v1: away".to_owned());
     assert_eq!(
         told(&observed),
@@ -236,7 +242,7 @@ fn an_empty_source_prunes_nothing() {
     let mut observed = observed(vec![]);
     let old = object("v1", "ConfigMap", "old");
     observed.members.push((resource("v1", "ConfigMap"), stored(&old, &json!({}))));
-    observed.parent.1 = Some(set().parent(&Scope::of([&old]).without("shop")));
+    observed.parent.1 = Some(set().parent(&Scope::of([&old]).without("shop"), Some("other")));
     assert_eq!(
         told(&observed),
         ["stays ConfigMap shop/old: the source renders nothing, which prunes nothing"]
@@ -317,7 +323,7 @@ fn a_digest_tells_whether_the_world_has_moved() {
 fn a_parent_of_another_tool_stops_everything() {
     let web = object("v1", "ConfigMap", "web");
     let mut observed = observed(vec![new(&web)]);
-    let mut parent = set().parent(&Scope::default());
+    let mut parent = set().parent(&Scope::default(), None);
     parent.set(&["metadata", "annotations", "applyset.kubernetes.io/tooling"], "kubectl/v1".into());
     observed.parent.1 = Some(parent);
     let told = told(&observed);

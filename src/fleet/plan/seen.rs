@@ -18,8 +18,11 @@ const KEPT_BY_SERVER: [&str; 8] = [
     "selfLink",
 ];
 /// What tools note for themselves; the first has all of the object once more, secrets too.
-const NOTES: [&str; 2] =
+pub const NOTES: [&str; 2] =
     ["kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision"];
+
+/// Where a Secret has its values.
+pub(super) const SECRETS: [&str; 2] = ["data", "stringData"];
 
 /// What values of Secrets are shown by: a hash under a key that lasts for as long as what is compared, so that it shows whether they differ
 /// and nobody can try out short ones.
@@ -93,7 +96,7 @@ pub fn bare(object: &Object) -> Map<String, Value> {
 pub fn masked(object: &Object, mask: &Mask) -> Map<String, Value> {
     let mut json = bare(object);
     if object.group().is_empty() && object.kind() == "Secret" {
-        for key in ["data", "stringData"] {
+        for key in SECRETS {
             if let Some(Value::Object(values)) = json.get_mut(key) {
                 values.values_mut().for_each(|it| *it = mask.hide(it));
             }

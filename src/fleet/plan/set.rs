@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::own_fields;
 use crate::fleet::object::{GroupKind, Object, PART_OF};
 
-/// The label of the parent, with the set's ID.
-const ID: &str = "applyset.kubernetes.io/id";
 const TOOLING: &str = "applyset.kubernetes.io/tooling";
 const KINDS: &str = "applyset.kubernetes.io/contains-group-kinds";
 const NAMESPACES: &str = "applyset.kubernetes.io/additional-namespaces";
+/// What of the app was applied last, as [`fingerprint`](super::fingerprint) has it.
+const APPLIED: &str = "farol.dev/applied";
 const OURS: &str = "farol/v1";
 
 /// An app's set in a cluster.
@@ -48,6 +48,9 @@ pub enum ParentError {
 }
 
 impl ApplySet {
+    /// The label of a set's parent, with the set's ID.
+    pub const ID: &'static str = "applyset.kubernetes.io/id";
+
     /// The parent's name.
     pub fn parent_name(&self) -> String {
         format!("farol-{}", self.app)
@@ -75,20 +78,28 @@ impl ApplySet {
         object.label(PART_OF) == Some(&self.id()) && own_fields(object).is_some_and(is_ours)
     }
 
-    /// The parent, where members may be in this scope.
-    pub fn parent(&self, scope: &Scope) -> Object {
+    /// The parent, where members may be in this scope, and this was applied last.
+    pub fn parent(&self, scope: &Scope, applied: Option<&str>) -> Object {
         let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(",");
         let others = scope.namespaces.iter().filter(|it| **it != self.namespace).cloned();
         let kinds = list(&mut scope.kinds.iter().map(GroupKind::to_string));
         let mut parent =
             Object::named("v1", "ConfigMap", Some(&self.namespace), &self.parent_name());
-        parent.set_label(ID, &self.id());
+        parent.set_label(Self::ID, &self.id());
         for (key, text) in
             [(TOOLING, OURS), (KINDS, &kinds), (NAMESPACES, &list(&mut others.into_iter()))]
         {
             parent.set(&["metadata", "annotations", key], json!(text));
         }
+        if let Some(applied) = applied {
+            parent.set(&["metadata", "annotations", APPLIED], json!(applied));
+        }
         parent
+    }
+
+    /// What was applied last, by a parent's account; none where that never went to its end.
+    pub fn applied(parent: &Object) -> Option<&str> {
+        parent.annotation(APPLIED)
     }
 
     /// Where a parent says that members may be.
@@ -96,7 +107,7 @@ impl ApplySet {
     /// # Errors
     /// When it isn't this set's parent.
     pub fn scope(&self, parent: &Object) -> Result<Scope, ParentError> {
-        if parent.label(ID) != Some(&self.id()) {
+        if parent.label(Self::ID) != Some(&self.id()) {
             return Err(ParentError::NotOurs(format!("{}/{}", self.namespace, self.parent_name())));
         }
         let tool = parent.annotation(TOOLING).unwrap_or_default();
@@ -165,7 +176,8 @@ mod tests {
             kinds: [GroupKind::new("apps", "Deployment"), GroupKind::new("", "Service")].into(),
             namespaces: ["other".to_owned(), "shop".to_owned()].into(),
         };
-        let parent = set().parent(&scope);
+        let parent = set().parent(&scope, Some("abc"));
+        assert_eq!(ApplySet::applied(&parent), Some("abc"));
         assert_eq!(parent.annotation(KINDS), Some("Service,Deployment.apps"));
         assert_eq!(parent.annotation(NAMESPACES), Some("other"));
         let told = set().scope(&parent).unwrap();
@@ -193,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_parent_of_others_is_not_built_on() {
-        let mut parent = set().parent(&Scope::default());
+        let mut parent = set().parent(&Scope::default(), None);
         parent.set(&["metadata", "annotations", TOOLING], json!("kubectl/v1.30"));
         assert_eq!(set().scope(&parent), Err(ParentError::OtherTool("kubectl/v1.30".to_owned())));
         parent.remove(&["metadata", "labels"]);

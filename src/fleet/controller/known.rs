@@ -1,0 +1,144 @@
+//! What a site's apps have in its cluster, as far as it takes to tell that something has changed. Pure.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::fleet::object::{GroupKind, ObjectKey};
+use crate::fleet::print::Print;
+use crate::fleet::site::Planned;
+use crate::model::Ident;
+
+/// The objects of a site's apps.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The members of the apps' sets and their parents, as they were when they were looked at.
+    seen: HashMap<ObjectKey, (Ident, Print)>,
+    /// What each app wants, in the order of the description.
+    wanted: Vec<(Ident, HashSet<ObjectKey>)>,
+}
+
+impl Known {
+    /// Takes in what was seen of an app.
+    pub(super) fn learn(&mut self, planned: &Planned) {
+        let app = &planned.app;
+        self.seen.retain(|_, it| it.0 != *app);
+        let seen = planned.seen.iter().map(|(key, print)| (key.clone(), (app.clone(), *print)));
+        self.seen.extend(seen);
+        let wanted: HashSet<ObjectKey> = planned.wanted.iter().cloned().collect();
+        match self.wanted.iter_mut().find(|it| it.0 == *app) {
+            Some(known) => known.1 = wanted,
+            None => self.wanted.push((app.clone(), wanted)),
+        }
+    }
+
+    /// The app before this one that wants an object too.
+    pub(super) fn wanted_before(&self, app: &Ident, key: &ObjectKey) -> Option<&Ident> {
+        let earlier = self.wanted.iter().take_while(|it| it.0 != *app);
+        earlier.filter(|it| it.1.contains(key)).map(|it| &it.0).next()
+    }
+
+    /// The kinds of everything that is wanted or there, each with the namespaces that it is in; an empty one for what is in none.
+    pub(super) fn places(&self) -> BTreeSet<(GroupKind, String)> {
+        let wanted = self.wanted.iter().flat_map(|it| &it.1);
+        let place = |it: &ObjectKey| (it.kind.clone(), it.namespace.clone().unwrap_or_default());
+        wanted.chain(self.seen.keys()).map(place).collect()
+    }
+
+    /// Takes in that an object, of this app by its label, is so now. Gives the apps that have changed by that.
+    pub(super) fn see(&mut self, key: ObjectKey, app: Option<&Ident>, print: Print) -> Vec<Ident> {
+        match (self.seen.get_mut(&key), app) {
+            (Some((_, known)), _) if *known == print => Vec::new(),
+            (Some((former, known)), _) => {
+                *known = print;
+                let former = former.clone();
+                app.filter(|it| **it != former).cloned().into_iter().chain([former]).collect()
+            }
+            (None, Some(app)) => {
+                self.seen.insert(key, (app.clone(), print));
+                vec![app.clone()]
+            }
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Takes in that an object isn't there any more, or no member. Gives the app that has changed by that.
+    pub(super) fn lose(&mut self, key: &ObjectKey) -> Option<Ident> {
+        self.seen.remove(key).map(|it| it.0)
+    }
+
+    /// Takes in that of what a watch is about only these are there. Gives the apps that have changed by that.
+    pub(super) fn listed(
+        &mut self,
+        is_about: impl Fn(&ObjectKey) -> bool,
+        there: &HashSet<ObjectKey>,
+    ) -> Vec<Ident> {
+        let gone = self.seen.keys().filter(|it| is_about(it) && !there.contains(*it));
+        let gone: Vec<ObjectKey> = gone.cloned().collect();
+        gone.iter().filter_map(|it| self.lose(it)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fleet::object::Object;
+    use crate::fleet::plan::Plan;
+
+    fn key(name: &str) -> ObjectKey {
+        Object::named("v1", "ConfigMap", Some("shop"), name).key()
+    }
+
+    fn print(version: &str) -> Print {
+        Print::of(&json!({"resourceVersion": version}))
+    }
+
+    fn ident(text: &str) -> Ident {
+        text.parse().unwrap()
+    }
+
+    fn known() -> Known {
+        let mut known = Known::default();
+        for (app, names) in [("a", ["x", "y"]), ("b", ["y", "z"])] {
+            known.learn(&Planned {
+                site: ident("sea"),
+                app: ident(app),
+                plan: Plan::default(),
+                ready: Vec::new(),
+                skipped: Vec::new(),
+                images: BTreeSet::new(),
+                wanted: names.map(key).to_vec(),
+                secrets: Vec::new(),
+                seen: [(key(names[0]), print("1"))].into(),
+                applied_at: None,
+            });
+        }
+        known
+    }
+
+    #[test]
+    fn only_what_differs_is_a_change() {
+        let (a, b) = (ident("a"), ident("b"));
+        let mut known = known();
+        assert_eq!(known.see(key("x"), Some(&a), print("1")), []);
+        assert_eq!(known.see(key("x"), Some(&a), print("2")), [a.clone()]);
+        assert_eq!(known.see(key("x"), Some(&a), print("2")), []);
+        assert_eq!(known.see(key("x"), Some(&b), print("3")), [b.clone(), a.clone()]);
+        assert_eq!(known.see(key("new"), Some(&b), print("1")), [b.clone()]);
+        assert_eq!(known.see(key("foreign"), None, print("1")), []);
+        assert_eq!(known.lose(&key("new")), Some(b.clone()));
+        assert_eq!(known.lose(&key("new")), None);
+        let there = [key("x")].into();
+        assert_eq!(known.listed(|_| false, &there), []);
+        assert_eq!(known.listed(|_| true, &there), [b]);
+    }
+
+    #[test]
+    fn who_comes_first_has_an_object() {
+        let known = known();
+        assert_eq!(known.wanted_before(&ident("b"), &key("y")), Some(&ident("a")));
+        assert_eq!(known.wanted_before(&ident("a"), &key("y")), None);
+        let places = [(GroupKind::new("", "ConfigMap"), "shop".to_owned())];
+        assert_eq!(known.places(), places.into());
+    }
+}

@@ -1,0 +1,13 @@
+//! The companion as a part of the daemon: it watches every site's cluster, says what isn't as it is wanted as soon as that happens, and puts
+//! it back where it is told to. Each site has a task of its own: one that hangs, or is away, slows no other.
+
+mod board;
+mod healing;
+mod known;
+mod members;
+mod memory;
+mod site;
+mod task;
+
+pub use board::{AppNow, AppState, Board, FleetNow, HealingNow, SiteNow};
+pub use task::Controller;

@@ -1,0 +1,337 @@
+//! One site: its cluster is looked at as a whole, then watched, and what changes is looked at again.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, pending};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+
+use super::board::SiteNow;
+use super::known::Known;
+use super::members::{Happened, Members};
+use super::memory::Memory;
+use super::task::Common;
+use crate::clock::{self, Clock};
+use crate::fleet::apply::{Patience, apply};
+use crate::fleet::cluster::ClusterError;
+use crate::fleet::lease::alone;
+use crate::fleet::object::ObjectKey;
+use crate::fleet::part::Part;
+use crate::fleet::plan::{ApplySet, Forced, Plan, restoration};
+use crate::fleet::render::Tools;
+use crate::fleet::site::{PlanError, Reached, nodes, plan_app, reach, set};
+use crate::fleet::spec::Site;
+use crate::fleet::status::{AppStatus, Nodes};
+use crate::model::{Ident, Timestamp, chain};
+use crate::supervision::Backoff;
+
+/// The pause before the way to a cluster is tried again, at first and at last.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Who was followed for so long was reached well.
+const A_WHILE: Duration = Duration::from_secs(60);
+/// How often the cluster is asked who it is, and in how many of those times how its nodes are.
+const LOOK: Duration = Duration::from_secs(10);
+const NODES_EVERY: u32 = 3;
+/// How long after a change an app is looked at: changes seldom come alone.
+const SETTLE: Duration = Duration::from_millis(200);
+/// The least time between two looks of one site, whatever happens there.
+const REST: Duration = Duration::from_millis(500);
+/// After how long everything is looked at anew: sources change, and so do APIs. Sites spread over a fifth more.
+const ANEW: Duration = Duration::from_secs(600);
+
+/// What a site is to be.
+#[derive(Clone)]
+pub(super) struct Order {
+    /// The site.
+    pub(super) site: Site,
+    /// What is kept in step there, in the order of the description.
+    pub(super) parts: Vec<Arc<Part>>,
+    /// Whether drift is put back.
+    pub(super) heals: bool,
+}
+
+/// Why a site isn't followed any more.
+enum Ended {
+    /// Everything has to be looked at anew.
+    Anew,
+    /// Its cluster can't be worked with.
+    Lost(ClusterError),
+}
+
+/// Follows one site.
+pub(super) struct SiteTask {
+    orders: watch::Receiver<Order>,
+    common: Common,
+    now: SiteNow,
+    memory: Memory,
+}
+
+/// The work of putting an app back; what came of it, with how many steps that took.
+type Mending = LocalBoxFuture<'static, (Ident, Result<usize, String>)>;
+
+impl From<ClusterError> for Ended {
+    fn from(error: ClusterError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl SiteTask {
+    pub(super) fn new(orders: watch::Receiver<Order>, common: Common) -> Self {
+        let now = SiteNow { site: orders.borrow().site.name.to_string(), ..SiteNow::default() };
+        Self { orders, common, now, memory: Memory::default() }
+    }
+
+    /// Follows the site until nobody gives orders any more.
+    pub(super) async fn run(mut self) {
+        let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, A_WHILE);
+        let mut orders = self.orders.clone();
+        loop {
+            let order = orders.borrow_and_update().clone();
+            let started = Instant::now();
+            let follow = async {
+                let Err(ended) = self.follow(&order).await;
+                if let Ended::Lost(error) = ended {
+                    self.lost(&error);
+                    sleep(backoff.after(started.elapsed())).await;
+                }
+            };
+            tokio::select! {
+                () = follow => {}
+                changed = orders.changed() => if changed.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn lost(&mut self, error: &ClusterError) {
+        let site = &self.now.site;
+        let since = match &self.now.trouble {
+            Some((known, since)) if known.message == error.to_string() => *since,
+            known => {
+                tracing::warn!(event = "fleet_lost", %site, %error, "the cluster of {site} {error}");
+                known.as_ref().map_or_else(Clock::time_of_day, |it| it.1)
+            }
+        };
+        self.now.trouble = Some((error.into(), since));
+        self.publish();
+    }
+
+    async fn follow(&mut self, order: &Order) -> Result<Infallible, Ended> {
+        let reached = Arc::new(reach(&order.site).await?);
+        self.common.claim(&order.site.name, &reached.uid)?;
+        self.found(order, &reached).await?;
+        let mut known = Known::default();
+        for part in &order.parts {
+            self.look(&reached, part, &mut known).await?;
+        }
+        let mut members = Members::follow(&reached, known.places()).await?;
+        self.unwatched(members.unwatched.clone());
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut looks, mut changed, mut looked) = (0_u32, BTreeSet::new(), Instant::now());
+        let mut due = None;
+        let mut mending: Option<Mending> = None;
+        let anew = Instant::now() + ANEW + spread(&order.site.name);
+        loop {
+            let heal = self.memory.next_healing().filter(|_| order.heals && mending.is_none());
+            tokio::select! {
+                happened = members.next() => {
+                    changed.extend(self.hear(order, &reached, &mut known, happened).await?);
+                    if !changed.is_empty() {
+                        due.get_or_insert_with(|| (Instant::now() + SETTLE).max(looked + REST));
+                    }
+                }
+                () = clock::reached(due) => {
+                    due = None;
+                    for app in std::mem::take(&mut changed) {
+                        let Some(part) = order.parts.iter().find(|it| it.app.name == app) else {
+                            continue;
+                        };
+                        self.look(&reached, part, &mut known).await?;
+                    }
+                    looked = Instant::now();
+                    if known.places() != members.places || self.memory.waits_for_apis() {
+                        return Err(Ended::Anew);
+                    }
+                }
+                () = clock::reached(heal.as_ref().map(|it| it.1)) => {
+                    let app = heal.map(|it| it.0);
+                    let part = order.parts.iter().find(|it| Some(&it.app.name) == app.as_ref());
+                    mending = part.map(|it| self.mend(&reached, it));
+                }
+                (app, mended) = done(&mut mending) => {
+                    mending = None;
+                    self.memory.mended(&self.now.site, &app, mended);
+                    // What is written shows as a change, but what can't be written doesn't.
+                    changed.insert(app);
+                    due.get_or_insert_with(|| Instant::now() + SETTLE);
+                }
+                _ = ticks.tick() => {
+                    // Without a pinned UID, it is at least the cluster that was reached.
+                    reached.cluster.identify(Some(&reached.uid)).await?;
+                    self.now.answered_at = Some(Clock::time_of_day());
+                    looks += 1;
+                    if looks.is_multiple_of(NODES_EVERY) {
+                        self.now.nodes = nodes(&reached).await.ok().map(|it| Nodes::of(&it));
+                    }
+                    self.publish();
+                }
+                () = sleep_until(anew) => return Err(Ended::Anew),
+            }
+        }
+    }
+
+    /// Takes in that the cluster answers.
+    async fn found(&mut self, order: &Order, reached: &Reached) -> Result<(), ClusterError> {
+        let site = &self.now.site;
+        if let Some((trouble, since)) = self.now.trouble.take() {
+            let seconds = Clock::time_of_day().0.saturating_sub(since.0) / 1000;
+            tracing::info!(event = "fleet_found", %site, after_s = seconds, "the cluster of {site} can be worked with again, after {seconds} s ({})", trouble.kind);
+        }
+        self.now.cluster = Some(reached.into());
+        self.now.answered_at = Some(Clock::time_of_day());
+        self.now.nodes = match nodes(reached).await {
+            Err(error) if error.is_about_the_cluster() => return Err(error),
+            nodes => nodes.ok().map(|it| Nodes::of(&it)),
+        };
+        let names: Vec<&Ident> = order.parts.iter().map(|it| &it.app.name).collect();
+        self.memory.keep(&names);
+        self.publish();
+        Ok(())
+    }
+
+    fn unwatched(&mut self, unwatched: Option<String>) {
+        if let Some(why) = unwatched.as_ref().filter(|_| self.now.unwatched != unwatched) {
+            let site = &self.now.site;
+            tracing::warn!(event = "fleet_unwatched", %site, why, "the cluster of {site} {why}");
+        }
+        self.now.unwatched = unwatched;
+        self.publish();
+    }
+
+    /// Looks at an app as a whole.
+    async fn look(
+        &mut self,
+        reached: &Reached,
+        part: &Part,
+        known: &mut Known,
+    ) -> Result<(), ClusterError> {
+        let app = &part.app.name;
+        let mut planned = plan_app(reached, part, &self.common.tools, &Forced::default()).await;
+        match &mut planned {
+            Err(PlanError::Cluster(error)) if error.is_about_the_cluster() => {
+                return Err(error.clone());
+            }
+            Err(_) => {}
+            Ok(planned) => {
+                planned.refuse_what(|key| known.wanted_before(app, key));
+                known.learn(planned);
+            }
+        }
+        let status = AppStatus::of(app, &planned, &self.common.mask);
+        self.memory.note(&self.now.site, app, status, planned.as_ref().ok(), &reached.apis);
+        self.publish();
+        Ok(())
+    }
+
+    /// Takes in what happened. Gives the apps that have changed by that.
+    async fn hear(
+        &mut self,
+        order: &Order,
+        reached: &Reached,
+        known: &mut Known,
+        happened: Happened,
+    ) -> Result<Vec<Ident>, ClusterError> {
+        Ok(match happened {
+            Happened::Seen(key, id, print) => {
+                let mut apps = order.parts.iter().map(|it| &it.app);
+                let app = apps.find(|it| set(it).id() == id).map(|it| &it.name);
+                known.see(key, app, print)
+            }
+            Happened::Gone(key) => known.lose(&key).into_iter().collect(),
+            Happened::Listed { kind, namespace, parents, there } => {
+                let names: BTreeSet<(String, String)> = order
+                    .parts
+                    .iter()
+                    .map(|it| set(&it.app))
+                    .map(|it: ApplySet| (it.parent_name(), it.namespace))
+                    .collect();
+                let is_about = |key: &ObjectKey| {
+                    let place = key.namespace.clone().unwrap_or_default();
+                    let is_parent =
+                        key.kind.is("", "ConfigMap") && names.contains(&(key.name.clone(), place));
+                    key.kind == kind
+                        && (namespace.is_none() || key.namespace == namespace)
+                        && is_parent == parents
+                };
+                known.listed(is_about, &there)
+            }
+            Happened::Broken(error) => {
+                reached.cluster.identify(Some(&reached.uid)).await?;
+                let site = &self.now.site;
+                tracing::debug!(event = "fleet_watch_ended", %site, %error, "a watch of the cluster of {site} ended: it {error}; it is begun anew");
+                Vec::new()
+            }
+        })
+    }
+
+    /// Puts an app back, while no other companion changes the site.
+    fn mend(&self, reached: &Arc<Reached>, part: &Arc<Part>) -> Mending {
+        let (reached, part, tools) = (reached.clone(), part.clone(), self.common.tools.clone());
+        async move {
+            let mended = mend(&reached, &part, &tools).await;
+            (part.app.name.clone(), mended)
+        }
+        .boxed_local()
+    }
+
+    fn publish(&mut self) {
+        self.now.apps = self.memory.apps(&self.orders.borrow().parts);
+        self.common.publish(&self.orders.borrow().site.name, &self.now);
+    }
+}
+
+async fn mend(reached: &Reached, part: &Part, tools: &Tools) -> Result<usize, String> {
+    let (site, app) = (&reached.site.name, &part.app.name);
+    let mut waiting = |holder: &str| {
+        tracing::info!(event = "fleet_standing_by", %site, %app, holder, "{app} on {site} is not put back yet: {holder} is changing the site");
+    };
+    let work = |_| async {
+        // What was missing or other may be as it should by now.
+        let planned = plan_app(reached, part, tools, &Forced::all()).await;
+        let planned = planned.map_err(|it| chain(&it))?;
+        let steps = restoration(&planned.plan);
+        let plan = Plan { steps, ..Plan::default() };
+        let applied = apply(&reached.cluster, &plan, &[], Patience::default(), &mut |_| {}).await;
+        applied.map(|()| plan.steps.len()).map_err(|it| chain(&it))
+    };
+    alone(reached, &mut waiting, work).await.unwrap_or_else(|error| Err(chain(&error)))
+}
+
+/// What came of the work, once it is done; never, where there is none.
+async fn done(mending: &mut Option<Mending>) -> (Ident, Result<usize, String>) {
+    match mending {
+        Some(mending) => mending.await,
+        None => pending().await,
+    }
+}
+
+/// By how much later a site is looked at anew than others.
+fn spread(site: &Ident) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    site.hash(&mut hasher);
+    let most = u64::try_from((ANEW / 5).as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(hasher.finish() % most)
+}
+
+/// A time by a server's clock, which writes RFC 3339.
+pub(super) fn server_time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().map(|it: jiff::Timestamp| Timestamp(it.as_millisecond()))
+}

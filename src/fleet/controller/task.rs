@@ -1,0 +1,221 @@
+//! The one task of the companion: has a task for each site, and tells them what is wanted.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, Id, JoinSet, LocalSet};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::board::{AppNow, AppState, Board, SiteNow};
+use super::site::{Order, SiteTask, server_time};
+use crate::fleet::cluster::ClusterError;
+use crate::fleet::part::Part;
+use crate::fleet::plan::Mask;
+use crate::fleet::render::Tools;
+use crate::fleet::spec::{Drift, Fleet};
+use crate::metrics::{AppSample, FleetMetrics, SiteSample};
+use crate::model::Ident;
+
+/// The pause before a site's task that panicked begins anew.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
+
+/// Keeps the fleet that is described last under watch. Its owner runs it in a task and ends it by a token.
+pub struct Controller {
+    fleet: watch::Receiver<Option<Arc<Fleet>>>,
+    common: Common,
+}
+
+/// What all sites' tasks have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) tools: Tools,
+    pub(super) mask: Mask,
+    board: Arc<Board>,
+    metrics: FleetMetrics,
+    /// Which site a cluster is.
+    claims: Arc<Mutex<HashMap<String, Ident>>>,
+}
+
+struct Running {
+    orders: watch::Sender<Order>,
+    task: AbortHandle,
+}
+
+impl Controller {
+    /// A controller of whatever fleet is described last; what it finds is on the board. Secrets show by this mask.
+    pub fn new(
+        fleet: watch::Receiver<Option<Arc<Fleet>>>,
+        mask: Mask,
+        board: Arc<Board>,
+        metrics: FleetMetrics,
+    ) -> Self {
+        let (tools, claims) = (Tools::from_environment(), Arc::default());
+        Self { fleet, common: Common { tools, mask, board, metrics, claims } }
+    }
+
+    /// Works until `stop` is cancelled or nobody describes fleets any more. On a thread of its own: what is rendered and compared there
+    /// keeps no probe waiting.
+    pub async fn run(self, stop: CancellationToken) {
+        let ended = stop.child_token();
+        // Also when this future is dropped.
+        let _guard = ended.clone().drop_guard();
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => LocalSet::new().block_on(&runtime, self.work(ended)),
+                Err(error) => {
+                    tracing::error!(event = "fleet_not_started", %error, "the fleet can't be watched: no runtime: {error}");
+                }
+            }
+        };
+        if let Err(error) = tokio::task::spawn_blocking(work).await
+            && error.is_panic()
+        {
+            tracing::error!(event = "fleet_panicked", %error, "watching the fleet panicked, which is a fault in Farol");
+        }
+    }
+
+    async fn work(self, stop: CancellationToken) {
+        let Self { mut fleet, common } = self;
+        let (mut running, mut tasks) = (HashMap::new(), JoinSet::new());
+        let work = async {
+            loop {
+                let described = fleet.borrow_and_update().clone();
+                arrange(described.as_deref(), &common, &mut running, &mut tasks);
+                loop {
+                    tokio::select! {
+                        changed = fleet.changed() => match changed {
+                            Ok(()) => break,
+                            Err(_) => return,
+                        },
+                        Some(ended) = tasks.join_next_with_id() => {
+                            if let Err(error) = ended && error.is_panic() {
+                                restart(error.id(), &common, &mut running, &mut tasks);
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        stop.run_until_cancelled(work).await;
+        tasks.shutdown().await;
+    }
+}
+
+impl fmt::Debug for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controller").finish_non_exhaustive()
+    }
+}
+
+/// Has a task for each site that is described, and no other.
+fn arrange(
+    fleet: Option<&Fleet>,
+    common: &Common,
+    running: &mut HashMap<Ident, Running>,
+    tasks: &mut JoinSet<()>,
+) {
+    let orders: Vec<Order> = fleet.map(orders).unwrap_or_default();
+    let names: Vec<Ident> = orders.iter().map(|it| it.site.name.clone()).collect();
+    running.retain(|name, it| {
+        let stays = names.contains(name);
+        if !stays {
+            it.task.abort();
+        }
+        stays
+    });
+    common.forget_all_but(&names);
+    common.board.describe(fleet.map(|it| (it.drift, names)));
+    for order in orders {
+        match running.get(&order.site.name) {
+            // Sources may have changed too: everything is looked at anew.
+            Some(it) => drop(it.orders.send_replace(order)),
+            None => {
+                let name = order.site.name.clone();
+                let (orders, receiver) = watch::channel(order);
+                let task = tasks.spawn_local(SiteTask::new(receiver, common.clone()).run());
+                running.insert(name, Running { orders, task });
+            }
+        }
+    }
+}
+
+fn orders(fleet: &Fleet) -> Vec<Order> {
+    let parts: Vec<Arc<Part>> = Part::all(fleet).into_iter().map(Arc::new).collect();
+    let order = |site: &crate::fleet::spec::Site| Order {
+        site: site.clone(),
+        parts: parts.iter().filter(|it| it.app.runs_on(&site.name)).cloned().collect(),
+        heals: fleet.drift == Drift::Heal,
+    };
+    fleet.sites.iter().map(order).collect()
+}
+
+/// Begins a site's task anew that panicked, which is a fault in Farol.
+fn restart(
+    ended: Id,
+    common: &Common,
+    running: &mut HashMap<Ident, Running>,
+    tasks: &mut JoinSet<()>,
+) {
+    let Some((site, it)) = running.iter_mut().find(|it| it.1.task.id() == ended) else { return };
+    tracing::error!(event = "fleet_panicked", %site, "the task of site {site} panicked, which is a fault in Farol; it begins anew");
+    let task = SiteTask::new(it.orders.subscribe(), common.clone());
+    it.task = tasks.spawn_local(async move {
+        sleep(AFTER_PANIC).await;
+        task.run().await;
+    });
+}
+
+impl Common {
+    /// Makes sure that a cluster is this site alone.
+    pub(super) fn claim(&self, site: &Ident, uid: &str) -> Result<(), ClusterError> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        match claims.get(uid) {
+            Some(other) if other != site => Err(ClusterError::Shared(other.to_string())),
+            _ => {
+                // It was another cluster before, perhaps.
+                claims.retain(|_, it| it != site);
+                claims.insert(uid.to_owned(), site.clone());
+                Ok(())
+            }
+        }
+    }
+
+    fn forget_all_but(&self, sites: &[Ident]) {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.retain(|_, it| sites.contains(it));
+        drop(claims);
+        self.metrics.keep(|name| sites.iter().any(|it| it.as_str() == name));
+    }
+
+    /// Tells everybody how a site is.
+    pub(super) fn publish(&self, site: &Ident, now: &SiteNow) {
+        self.metrics.site(&now.site, sample(now));
+        self.board.note(site, now.clone());
+        let skewed = self.board.now().map(|it| it.skewed).unwrap_or_default();
+        self.metrics.skewed(skewed.into_iter().map(|it| it.app).collect());
+    }
+}
+
+fn sample(now: &SiteNow) -> SiteSample {
+    let is_reachable = now.trouble.is_none() && now.answered_at.is_some();
+    let app = |it: &AppNow| AppSample {
+        app: it.status.app.clone(),
+        off_since: (it.state != AppState::InSync).then_some(it.since),
+        is_applied: it.status.applied,
+        applied_at: it.status.applied_at.as_deref().and_then(server_time),
+        healed: it.healing.times,
+    };
+    // How apps are on a site that can't be asked, nobody knows.
+    let known = now.apps.iter().filter(|it| is_reachable && it.state != AppState::Unknown);
+    SiteSample {
+        is_reachable,
+        version: now.cluster.as_ref().map(|it| it.version.clone()),
+        nodes: now.nodes.map(|it| (it.ready, it.total)),
+        apps: known.map(app).collect(),
+    }
+}

@@ -1,0 +1,248 @@
+//! One companion changes a site at a time. Who that is says a Lease in the site's own cluster (`farol-fleet` in `kube-system`), so that no
+//! site depends on another for it. It is held only while something is changed, and kept alive beside the work, as Kubernetes' own leader
+//! election does it: the time of others is not trusted, only whether they have renewed while one looked on.
+
+use std::pin::pin;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use tokio::time::{Instant, interval_at, sleep, timeout_at};
+
+use super::cluster::{ClusterError, Resource};
+use super::object::Object;
+use super::plan::MANAGER;
+use super::site::Reached;
+
+const GROUP: &str = "coordination.k8s.io";
+const NAMESPACE: &str = "kube-system";
+const NAME: &str = "farol-fleet";
+/// Who hasn't renewed for so long is gone.
+const LASTS: Duration = Duration::from_secs(15);
+/// How often it is renewed.
+const RENEW: Duration = Duration::from_secs(5);
+/// Who couldn't renew for so long works no more: soon others may.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How often one looks whether it is free.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Why something wasn't done, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// The Lease can't be had.
+    #[error(
+        "the Lease {NAMESPACE}/{NAME}, by which one companion at a time changes a site: the cluster {0}"
+    )]
+    Cluster(#[from] ClusterError),
+    /// It couldn't be renewed, and another companion may change the site by now.
+    #[error(
+        "the Lease {NAMESPACE}/{NAME} could not be renewed, and another companion may change the site by now; look at the site, then go on"
+    )]
+    Lost,
+}
+
+/// Whose a Lease is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Nobody's, or one's own.
+    Free,
+    /// This one's.
+    Taken(String),
+}
+
+/// What was seen of a Lease, and when that was new.
+#[derive(Debug, Default)]
+struct Seen(Option<(Value, Instant)>);
+
+impl Seen {
+    /// Whose it is, now that it says this.
+    fn look(&mut self, spec: &Value, who: &str, now: Instant) -> Standing {
+        let holder = spec.get("holderIdentity").and_then(Value::as_str).unwrap_or_default();
+        if holder.is_empty() || holder == who {
+            return Standing::Free;
+        }
+        let since = match &self.0 {
+            Some((seen, since)) if seen == spec => *since,
+            _ => self.0.insert((spec.clone(), now)).1,
+        };
+        let seconds = spec.get("leaseDurationSeconds").and_then(Value::as_u64);
+        let lasts = seconds.map_or(LASTS, Duration::from_secs);
+        match now.saturating_duration_since(since) < lasts {
+            true => Standing::Taken(holder.to_owned()),
+            false => Standing::Free,
+        }
+    }
+}
+
+/// Does something on a site while no other companion does. Waits until it may, and says whom it waits for. The work is told whether it had to
+/// wait: the world may have moved then.
+///
+/// # Errors
+/// When the Lease can't be had, or is lost before the work is done; the work is given up then.
+pub async fn alone<F: Future>(
+    reached: &Reached,
+    waiting: &mut (dyn FnMut(&str) + Send),
+    work: impl FnOnce(bool) -> F,
+) -> Result<F::Output, LeaseError> {
+    let lease = Lease::of(reached)?;
+    let has_waited = lease.acquire(waiting).await?;
+    let kept = {
+        let work = pin!(work(has_waited));
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = lease.keep() => Err(LeaseError::Lost),
+        }
+    };
+    // If that fails, it runs out.
+    let _ = lease.release().await;
+    kept
+}
+
+struct Lease<'a> {
+    reached: &'a Reached,
+    resource: Resource,
+}
+
+impl<'a> Lease<'a> {
+    fn of(reached: &'a Reached) -> Result<Self, ClusterError> {
+        let resource = reached.apis.find(GROUP, "v1", "Lease").cloned();
+        let resource =
+            resource.ok_or_else(|| ClusterError::Garbled("it serves no Lease".to_owned()))?;
+        Ok(Self { reached, resource })
+    }
+
+    /// Waits until it is one's own. Gives whether that took more than a look.
+    async fn acquire(&self, waiting: &mut (dyn FnMut(&str) + Send)) -> Result<bool, ClusterError> {
+        let (mut seen, mut told) = (Seen::default(), None);
+        loop {
+            match self.take(&mut seen).await {
+                Ok(None) => return Ok(told.is_some()),
+                Ok(Some(holder)) => {
+                    if told.as_ref() != Some(&holder) {
+                        waiting(&holder);
+                        told = Some(holder);
+                    }
+                }
+                // Another one was quicker.
+                Err(ClusterError::Changed(_)) => {}
+                Err(error) => return Err(error),
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Takes it if it is free; gives whose it is if it isn't.
+    async fn take(&self, seen: &mut Seen) -> Result<Option<String>, ClusterError> {
+        let Some(live) = self.live().await? else { return self.make().await.map(|()| None) };
+        let spec = live.at("/spec").unwrap_or(&Value::Null);
+        match seen.look(spec, who(), Instant::now()) {
+            Standing::Taken(holder) => Ok(Some(holder)),
+            Standing::Free => self.renew(live).await.map(|()| None),
+        }
+    }
+
+    async fn live(&self) -> Result<Option<Object>, ClusterError> {
+        self.reached.cluster.get(&self.resource, Some(NAMESPACE), NAME).await
+    }
+
+    /// Makes it, as one's own.
+    async fn make(&self) -> Result<(), ClusterError> {
+        let api_version = self.resource.api_version();
+        let mut lease = Object::named(&api_version, "Lease", Some(NAMESPACE), NAME);
+        hold(&mut lease);
+        self.reached.cluster.create(&self.resource, &lease).await?;
+        // It may be another's that was there a moment before.
+        match self.live().await?.is_some_and(|it| is_ours(&it)) {
+            true => Ok(()),
+            false => Err(ClusterError::Changed("another one was quicker".to_owned())),
+        }
+    }
+
+    /// Says that it is one's own, over what was read.
+    async fn renew(&self, mut live: Object) -> Result<(), ClusterError> {
+        hold(&mut live);
+        self.reached.cluster.replace(&self.resource, &live, MANAGER).await
+    }
+
+    /// Renews until that doesn't go any more.
+    async fn keep(&self) {
+        let mut renewed = Instant::now();
+        let mut ticks = interval_at(renewed + RENEW, RENEW);
+        while renewed.elapsed() < DEADLINE {
+            ticks.tick().await;
+            let renewal = async {
+                match self.live().await? {
+                    Some(live) if is_ours(&live) => self.renew(live).await.map(|()| true),
+                    _ => Ok::<_, ClusterError>(false),
+                }
+            };
+            match timeout_at(renewed + DEADLINE, renewal).await {
+                Ok(Ok(true)) => renewed = Instant::now(),
+                Ok(Ok(false)) => return,
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Says that it is nobody's.
+    async fn release(&self) -> Result<(), ClusterError> {
+        let Some(mut live) = self.live().await?.filter(is_ours) else { return Ok(()) };
+        live.set(&["spec", "holderIdentity"], json!(""));
+        self.reached.cluster.replace(&self.resource, &live, MANAGER).await
+    }
+}
+
+fn is_ours(lease: &Object) -> bool {
+    lease.at("/spec/holderIdentity").and_then(Value::as_str) == Some(who())
+}
+
+/// Makes a Lease one's own, from now on.
+fn hold(lease: &mut Object) {
+    let now = Timestamp::now().to_zoned(TimeZone::UTC);
+    let now = json!(now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
+    if !is_ours(lease) {
+        lease.set(&["spec", "holderIdentity"], json!(who()));
+        lease.set(&["spec", "acquireTime"], now.clone());
+    }
+    lease.set(&["spec", "leaseDurationSeconds"], json!(LASTS.as_secs()));
+    lease.set(&["spec", "renewTime"], now);
+}
+
+/// What this process is called in Leases: its machine, its number, and something that tells it from one of the same number in another container.
+fn who() -> &'static str {
+    static WHO: LazyLock<String> = LazyLock::new(|| {
+        let machine = rustix::system::uname();
+        let machine = machine.nodename().to_string_lossy();
+        let mut tag = [0; 4];
+        // Without random numbers, machine and number have to do.
+        let _ = getrandom::fill(&mut tag);
+        format!("{machine}_{}_{:08x}", std::process::id(), u32::from_be_bytes(tag))
+    });
+    &WHO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_renew_is_gone_and_nobodys_time_is_trusted() {
+        let start = Instant::now();
+        let spec = |holder: &str, renewed: &str| json!({"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": renewed});
+        let taken = Standing::Taken("b".to_owned());
+        let mut seen = Seen::default();
+        let mut look =
+            |spec: Value, seconds| seen.look(&spec, "a", start + Duration::from_secs(seconds));
+        assert_eq!(look(spec("", "1999"), 0), Standing::Free);
+        assert_eq!(look(spec("a", "1999"), 0), Standing::Free, "its own from before");
+        assert_eq!(look(spec("b", "1999"), 1), taken, "it may be renewed any moment");
+        assert_eq!(look(spec("b", "1999"), 15), taken);
+        assert_eq!(look(spec("b", "2000"), 15), taken, "it has renewed");
+        assert_eq!(look(spec("b", "2000"), 29), taken);
+        assert_eq!(look(spec("b", "2000"), 30), Standing::Free);
+        assert_eq!(look(spec("c", "2000"), 30), Standing::Taken("c".to_owned()));
+    }
+}

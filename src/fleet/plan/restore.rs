@@ -1,0 +1,68 @@
+//! What of a plan puts back what others have changed, and nothing else.
+
+use super::{Action, Plan, Step};
+
+/// The part of a plan that puts back what others changed or removed; nothing where the description itself has moved since it was applied,
+/// since to apply that is for people to decide. Nothing is removed, and no Secret is written over: what rotates them is seldom a mistake.
+pub fn restoration(plan: &Plan) -> Vec<Step> {
+    let restores = |step: &&Step| match &step.action {
+        Action::Create { .. } | Action::CreateNamespace { .. } => true,
+        // Also where others have only taken fields: the next apply would find them in conflict.
+        Action::Change { .. } => !step.key.kind.is("", "Secret"),
+        Action::HandOver { .. } | Action::Delete { .. } | Action::Record { .. } => false,
+    };
+    plan.steps.iter().filter(|_| plan.is_applied).filter(restores).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fleet::cluster::{Deletion, Resource};
+    use crate::fleet::object::Object;
+    use crate::fleet::plan::{Phase, place};
+
+    use super::*;
+
+    fn step(kind: &str, action: Action) -> Step {
+        let key = Object::named("v1", kind, Some("shop"), "it").key();
+        let resource = Resource {
+            kind: key.kind.clone(),
+            version: "v1".to_owned(),
+            plural: String::new(),
+            namespaced: true,
+        };
+        let phase = match action {
+            Action::Record { .. } => Phase::Others,
+            _ => place(&key.kind).0,
+        };
+        Step { phase, key, resource, action }
+    }
+
+    #[test]
+    fn what_others_did_is_put_back_and_nothing_else() {
+        let it = || Object::named("v1", "ConfigMap", Some("shop"), "it");
+        let other = || {
+            let mut other = it();
+            other.set_label("a", "b");
+            other
+        };
+        let change = |before| Action::Change { wanted: it(), before, after: it(), taken: vec![] };
+        let steps = vec![
+            step("ConfigMap", Action::Create { wanted: it(), after: None }),
+            step("ConfigMap", change(other())),
+            step("Service", change(it())),
+            step("Secret", Action::Create { wanted: it(), after: None }),
+            step("Secret", change(other())),
+            step("ConfigMap", Action::Delete { before: it(), which: Deletion::of(&it()) }),
+            step("ConfigMap", Action::Record { wanted: it() }),
+        ];
+        let mut plan = Plan { steps, is_applied: true, ..Plan::default() };
+        let told: Vec<String> =
+            restoration(&plan).iter().map(|it| format!("{} {}", it.action, it.key.kind)).collect();
+        assert_eq!(
+            told,
+            ["create ConfigMap", "change ConfigMap", "change Service", "create Secret"]
+        );
+        plan.is_applied = false;
+        assert_eq!(restoration(&plan), [], "what was never applied is no drift");
+    }
+}
