@@ -35,6 +35,7 @@ bench: ## install what benchmarks need, then run all of them
 	benches/dashboard/run
 	benches/probe/run
 	benches/probe/soak
+	benches/fleet/run
 	cargo bench --locked
 
 fuzz: ## feed every parser with what nobody writes, for SECONDS (60) each

@@ -6,16 +6,14 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::cli::{check, farol};
+use common::cli::check;
 use common::fleet::{Fleet, WEB, at};
 use common::kubernetes::Cluster;
 use common::wait_until;
 use serde_json::Value;
-use tempfile::TempDir;
 
 #[test]
 fn everything_is_made_once_and_then_left_alone() {

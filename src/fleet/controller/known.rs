@@ -120,12 +120,16 @@ mod tests {
     fn only_what_differs_is_a_change() {
         let (a, b) = (ident("a"), ident("b"));
         let mut known = known();
-        assert_eq!(known.see(key("x"), Some(&a), print("1")), []);
-        assert_eq!(known.see(key("x"), Some(&a), print("2")), [a.clone()]);
-        assert_eq!(known.see(key("x"), Some(&a), print("2")), []);
-        assert_eq!(known.see(key("x"), Some(&b), print("3")), [b.clone(), a.clone()]);
-        assert_eq!(known.see(key("new"), Some(&b), print("1")), [b.clone()]);
-        assert_eq!(known.see(key("foreign"), None, print("1")), []);
+        let mut see = |name: &str, app: Option<&Ident>, version: &str| {
+            let apps = known.see(key(name), app, print(version));
+            apps.iter().map(Ident::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(see("x", Some(&a), "1"), "");
+        assert_eq!(see("x", Some(&a), "2"), "a");
+        assert_eq!(see("x", Some(&a), "2"), "");
+        assert_eq!(see("x", Some(&b), "3"), "b a");
+        assert_eq!(see("new", Some(&b), "1"), "b");
+        assert_eq!(see("foreign", None, "1"), "");
         assert_eq!(known.lose(&key("new")), Some(b.clone()));
         assert_eq!(known.lose(&key("new")), None);
         let there = [key("x")].into();

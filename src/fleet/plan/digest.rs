@@ -98,9 +98,8 @@ mod tests {
 
     use super::*;
 
-    fn print(objects: &[Value]) -> String {
-        let objects: Vec<Object> =
-            objects.iter().map(|it| Object::new(it.clone()).unwrap()).collect();
+    fn print<const N: usize>(objects: [&Value; N]) -> String {
+        let objects = objects.map(|it| Object::new(it.clone()).unwrap());
         fingerprint(objects.iter())
     }
 
@@ -111,12 +110,12 @@ mod tests {
     #[test]
     fn a_fingerprint_is_of_what_is_wanted_and_of_no_secret() {
         let [one, other] = ["x", "y"].map(|it| object("ConfigMap", it, "1"));
-        assert_eq!(print(&[one.clone(), other.clone()]), print(&[other.clone(), one.clone()]));
+        assert_eq!(print([&one, &other]), print([&other, &one]));
         let turned = json!({"data": {"a": "1"}, "metadata": {"name": "x"}, "kind": "ConfigMap", "apiVersion": "v1"});
-        assert_eq!(print(&[one.clone()]), print(&[turned]), "the order of keys says nothing");
-        assert_ne!(print(&[one.clone()]), print(&[object("ConfigMap", "x", "2")]));
-        assert_ne!(print(&[one.clone()]), print(&[one, other]));
-        let [one, other] = ["1", "2"].map(|it| print(&[object("Secret", "x", it)]));
+        assert_eq!(print([&one]), print([&turned]), "the order of keys says nothing");
+        assert_ne!(print([&one]), print([&object("ConfigMap", "x", "2")]));
+        assert_ne!(print([&one]), print([&one, &other]));
+        let [one, other] = ["1", "2"].map(|it| print([&object("Secret", "x", it)]));
         assert_eq!(one, other);
     }
 }
