@@ -11,8 +11,11 @@ pub mod drift;
 pub mod monitoring;
 pub mod object;
 pub mod observe;
+pub mod outcome;
 pub mod part;
 pub mod plan;
+#[cfg(test)]
+mod recorded_tests;
 pub mod render;
 pub mod report;
 pub mod site;

@@ -42,7 +42,8 @@ pub(super) struct Diff {
 
 #[derive(Args, Debug)]
 pub(super) struct Force {
-    /// Take this field over from whoever has it, as a conflict names it: .spec.replicas; may come again
+    /// Take this field over from whoever has it, as a conflict names it: .spec.replicas, or Deployment/shop/web:.spec.replicas for that
+    /// of one object; may come again
     #[arg(long, value_name = "FIELD")]
     force_conflicts: Vec<String>,
 }
@@ -66,10 +67,8 @@ impl Diff {
 }
 
 impl Force {
-    /// The fields, with the dot in front that servers write.
     pub(super) fn taken(&self) -> Forced {
-        let dotted = |it: &String| format!(".{}", it.trim_start_matches('.'));
-        Forced(self.force_conflicts.iter().map(dotted).collect())
+        Forced::of(&self.force_conflicts)
     }
 }
 
@@ -99,7 +98,7 @@ pub(super) fn report(surveyed: &[Surveyed], mask: &Mask, forced: &Forced) -> Fle
             SitePlan::of(reached, apps.collect())
         }
     };
-    FleetPlan { sites: surveyed.iter().map(site).collect(), forced: forced.0.clone() }
+    FleetPlan { sites: surveyed.iter().map(site).collect(), forced: forced.fields.clone() }
 }
 
 fn show(plan: &FleetPlan, shown: Shown, detail: Detail) -> anyhow::Result<ExitCode> {
