@@ -6,100 +6,14 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::cli::{Run, check, farol};
+use common::cli::check;
+use common::fleet::{Fleet, WEB, at};
 use common::kubernetes::Cluster;
 use common::wait_until;
 use serde_json::Value;
-use tempfile::TempDir;
-
-const WEB: &str = "
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers:
-      - { name: web, image: 'web:1', ports: [ { containerPort: 80 } ] }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec: { selector: { app: web }, ports: [ { port: 80 } ] }
----
-apiVersion: v1
-kind: Secret
-metadata: { name: key }
-stringData: { password: hunter2 }
-";
-
-/// A fleet of these clusters with one app, and what it is made of.
-struct Fleet {
-    directory: TempDir,
-}
-
-impl Fleet {
-    /// Sites by name, kubeconfig and more keys of the cluster; and keys of the app.
-    fn new(sites: &[(&str, &Path, &str)], app: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let site = |(name, kubeconfig, more): &(&str, &Path, &str)| {
-            format!("- name: {name}\n  cluster: {{ kubeconfig: {}{more} }}\n", kubeconfig.display())
-        };
-        let sites: String = sites.iter().map(site).collect();
-        let text = format!(
-            "sites:\n{sites}apps:\n- name: shop\n  namespace: shop\n  source: {{ manifests: shop/ }}\n{app}"
-        );
-        fs::write(directory.path().join("fleet.yaml"), text).unwrap();
-        fs::create_dir(directory.path().join("shop")).unwrap();
-        let fleet = Self { directory };
-        fleet.write("web.yaml", WEB);
-        fleet
-    }
-
-    fn of(clusters: &[&Cluster], app: &str) -> Self {
-        let kubeconfigs: Vec<_> = clusters.iter().map(|it| it.kubeconfig()).collect();
-        let sites: Vec<_> = clusters
-            .iter()
-            .zip(&kubeconfigs)
-            .map(|(it, path)| (it.name(), path.as_path(), ""))
-            .collect();
-        Self::new(&sites, app)
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        fs::write(self.directory.path().join("shop").join(file), text).unwrap();
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.directory.path().join(file).to_str().unwrap().to_owned()
-    }
-
-    fn run(&self, args: &[&str]) -> Run {
-        farol(&[&["fleet"], args].concat(), &[("FAROL_FLEET", &self.path("fleet.yaml"))])
-    }
-
-    #[track_caller]
-    fn apply(&self) -> Run {
-        let run = self.run(&["apply", "--yes"]);
-        check(&run, 0, &["done: "]);
-        run
-    }
-
-    fn plan(&self) -> Value {
-        serde_json::from_str(&self.run(&["plan", "-o", "json"]).out).unwrap()
-    }
-}
-
-/// What is at a path of an object of the app.
-fn at(cluster: &Cluster, object: &str, path: &str) -> String {
-    cluster.kubectl(&["--namespace=shop", "get", object, &format!("--output=jsonpath={{{path}}}")])
-}
 
 #[test]
 fn everything_is_made_once_and_then_left_alone() {

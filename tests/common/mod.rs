@@ -16,6 +16,7 @@ pub(crate) mod charts;
 pub(crate) mod cli;
 pub(crate) mod daemon;
 pub(crate) mod dns;
+pub(crate) mod fleet;
 pub(crate) mod http;
 pub(crate) mod kubernetes;
 pub(crate) mod mmdb;
