@@ -13,9 +13,12 @@ pub mod lease;
 pub mod monitoring;
 pub mod object;
 pub mod observe;
+pub mod outcome;
 pub mod part;
 pub mod plan;
 mod print;
+#[cfg(test)]
+mod recorded_tests;
 pub mod render;
 pub mod report;
 pub mod resources;

@@ -17,7 +17,7 @@ use crate::model::Ident;
 pub struct FleetPlan {
     /// By site, in the order of the description.
     pub sites: Vec<SitePlan>,
-    /// The fields that are taken over from whoever has them.
+    /// The fields that are taken over from whoever has them: `.spec.replicas`, or `Deployment/shop/web:.spec.replicas` for that of one object.
     #[serde(default)]
     pub forced: BTreeSet<String>,
 }

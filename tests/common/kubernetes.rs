@@ -3,6 +3,7 @@
 //!
 //! The servers come from the folder that `KUBEBUILDER_ASSETS` names, or from where `tests/kubernetes/build` puts what it makes.
 
+pub(crate) mod answers;
 pub(crate) mod api;
 pub(crate) mod credentials;
 pub(crate) mod puppet;

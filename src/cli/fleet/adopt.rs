@@ -1,11 +1,14 @@
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 
-use super::{Chosen, Which, plain};
+use super::{Chosen, Shown, Which, plain};
 use crate::cli::{complain, say};
 use crate::fleet::cluster::ClusterError;
+use crate::fleet::outcome::{Adopted, SiteAdopted, TakenOver};
 use crate::fleet::plan::MANAGER;
+use crate::fleet::report::Told;
 use crate::fleet::site::{adoptions, reach};
 use crate::fleet::spec::Site;
 
@@ -16,6 +19,8 @@ use crate::fleet::spec::Site;
 pub(super) struct Adopt {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    shown: Shown,
     /// Take over from this field manager too, as a conflict names it; may come again
     #[arg(long, value_name = "MANAGER")]
     manager: Vec<String>,
@@ -27,43 +32,53 @@ pub(super) struct Adopt {
 impl Adopt {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let chosen = self.which.read()?;
-        let (mut found, mut troubled) = (0, 0);
+        let mut adopted = Adopted { dry_run: self.dry_run, sites: Vec::new() };
         for site in &chosen.sites {
-            match self.adopt(site, &chosen).await {
-                Ok(count) => found += count,
-                Err(error) => {
-                    complain(&plain(&format!("{}: {error:#}", site.name)));
-                    troubled += 1;
-                }
+            let mut told = SiteAdopted::new(&site.name);
+            if let Err(error) = self.adopt(site, &chosen, &mut told).await {
+                let error = plain(&format!("{error:#}"));
+                complain(&format!("{}: {error}", site.name));
+                told.error = Some(error);
             }
+            adopted.sites.push(told);
         }
-        say(&match (found, self.dry_run) {
+        self.tell(&match (adopted.count(), self.dry_run) {
             (0, _) => "nothing to take over".to_owned(),
             (found, true) => format!("{found} objects would be taken over"),
             (found, false) => format!("{found} objects taken over"),
         })?;
-        Ok(if troubled > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        if !self.shown.output.is_for_people() {
+            let json = serde_json::to_string(&adopted).context("the outcome is no JSON")?;
+            self.shown.output.show(&json, String::new)?;
+        }
+        let is_troubled = adopted.sites.iter().any(|it| it.error.is_some());
+        Ok(if is_troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
-    /// Takes over what there is on a site. Gives how many objects that were.
-    async fn adopt(&self, site: &Site, chosen: &Chosen) -> anyhow::Result<usize> {
+    /// Takes over what there is on a site, and notes it.
+    async fn adopt(
+        &self,
+        site: &Site,
+        chosen: &Chosen,
+        told: &mut SiteAdopted,
+    ) -> anyhow::Result<()> {
         let wrong = |error: &ClusterError| anyhow::anyhow!("the cluster {error}");
         let reached = reach(site).await.map_err(|it| wrong(&it))?;
         let does = if self.dry_run { "would be taken over" } else { "taken over" };
-        let mut found = 0;
         for part in chosen.parts.iter().filter(|it| it.app.runs_on(&site.name)) {
             let app = format!("{} {}", site.name, part.app.name);
+            let told = told.app(&part.app.name);
             for (resource, key, adoption) in
                 adoptions(&reached, part, &chosen.tools, &self.manager).await?
             {
                 let adoption = match adoption {
                     Ok(adoption) => adoption,
                     Err(whose) => {
-                        say(&plain(&format!("{app}: {key} left alone: {whose}")))?;
+                        self.tell(&plain(&format!("{app}: {key} left alone: {whose}")))?;
+                        told.left_alone.push(Told { object: (&key).into(), why: whose });
                         continue;
                     }
                 };
-                found += 1;
                 if !self.dry_run {
                     let namespace = key.namespace.as_deref();
                     let patch = &adoption.patch;
@@ -72,9 +87,20 @@ impl Adopt {
                     patched.await.map_err(|it| wrong(&it).context(key.to_string()))?;
                 }
                 let from = adoption.managers.join(", ");
-                say(&plain(&format!("{app}: {key} {does} from {from}")))?;
+                told.taken_over
+                    .push(TakenOver { object: (&key).into(), managers: adoption.managers });
+                self.tell(&plain(&format!("{app}: {key} {does} from {from}")))?;
             }
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// Tells people what happens, wherever that isn't in the way of a document.
+    fn tell(&self, text: &str) -> anyhow::Result<()> {
+        if self.shown.output.is_for_people() {
+            return say(text);
+        }
+        complain(text);
+        Ok(())
     }
 }

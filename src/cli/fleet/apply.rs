@@ -11,9 +11,10 @@ use clap::Args;
 use super::alone::alone_on;
 use super::plan::{Force, report};
 use super::show::{Detail, plan_text};
-use super::{Chosen, Looked, Which, mask, plain};
+use super::{Chosen, Looked, Shown, Which, mask, plain};
 use crate::cli::{complain, say};
 use crate::fleet::apply::{Patience, Progress, apply};
+use crate::fleet::outcome::{Outcome, SiteOutcome};
 use crate::fleet::plan::Forced;
 use crate::fleet::report::{FleetPlan, SitePlan};
 use crate::settings::parse_duration;
@@ -22,6 +23,7 @@ use crate::settings::parse_duration;
 ///
 /// One site after the other, in the order of the description; where one fails, those after it are left alone. Applies server-side as field
 /// manager `farol`, waits until everything is ready, then removes what nobody wants any more. What is as it is wanted is not written.
+/// For programs (`-o json`) one document comes at the end, with what was done and what was not; what happens meanwhile goes to standard error.
 #[derive(Args, Debug)]
 pub(super) struct Apply {
     /// Only what this plan says, as `farol fleet plan --out` wrote it; refused where the world has moved since
@@ -29,6 +31,8 @@ pub(super) struct Apply {
     plan: Option<PathBuf>,
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    shown: Shown,
     /// Don't ask
     #[arg(long, short)]
     yes: bool,
@@ -45,29 +49,40 @@ fn time(text: &str) -> Result<Duration, String> {
 
 impl Apply {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut outcome = Outcome::default();
+        let ended = self.bring(&mut outcome).await;
+        if !self.is_for_people() {
+            outcome.error = ended.as_ref().err().map(|it| format!("{it:#}"));
+            let json = serde_json::to_string(&outcome).context("the outcome is no JSON")?;
+            self.shown.output.show(&json, String::new)?;
+        }
+        ended
+    }
+
+    /// Brings the sites there, and notes what was done.
+    async fn bring(&self, outcome: &mut Outcome) -> anyhow::Result<ExitCode> {
         let given = self.plan.as_deref().map(read_plan).transpose()?;
         let (chosen, forced) = match &given {
-            Some(plan) => (
-                self.which.read()?.within(plan),
-                Forced { fields: plan.forced.clone(), all: false },
-            ),
+            Some(plan) => (self.which.read()?.within(plan), Forced::fields(plan.forced.clone())),
             None => (self.which.read()?, self.force.taken()),
         };
         let mask = mask()?;
         let mut surveyed = chosen.survey(&forced).await;
         let mut plan = report(&surveyed, &mask, &forced);
+        *outcome = Outcome::before(&plan);
         if let Some(given) = &given {
             still_holds(given, &plan)?;
         } else {
-            say(plan_text(&plan, Detail::Folded).trim_end())?;
+            self.tell(plan_text(&plan, Detail::Folded).trim_end())?;
             if plan.steps() > 0 && !self.yes {
-                if !agreed()? {
-                    say("nothing was done")?;
+                if !self.is_agreed()? {
+                    self.tell("nothing was done")?;
                     return Ok(ExitCode::FAILURE);
                 }
                 // It may have taken hours to answer.
                 surveyed = chosen.survey(&forced).await;
                 let shown = std::mem::replace(&mut plan, report(&surveyed, &mask, &forced));
+                *outcome = Outcome::before(&plan);
                 still_holds(&shown, &plan)?;
             }
         }
@@ -76,65 +91,96 @@ impl Apply {
         if refused > 0 {
             bail!("nothing was done, as {refused} apps can't be applied; see `farol fleet plan`");
         }
-        let patience = Patience { ready: self.timeout, ..Patience::default() };
-        let (mut troubled, mut done) = (0, 0);
-        for (site, looked) in &surveyed {
+        let mut troubled = 0;
+        for ((site, looked), outcome) in surveyed.iter().zip(&mut outcome.sites) {
             match looked {
                 Err(error) => {
                     complain(&plain(&format!("{}: the cluster {error}; left alone", site.name)));
                     troubled += 1;
                 }
                 Ok(looked) if is_done(looked) => {}
-                Ok(looked) => {
-                    done += apply_alone(&chosen, looked, &forced, patience).await?;
-                }
+                Ok(looked) => self.apply_alone(&chosen, looked, &forced, outcome).await?,
             }
         }
-        say(&format!("done: {done} steps"))?;
+        self.tell(&format!("done: {} steps", outcome.done()))?;
         Ok(if troubled > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// Applies what is planned on a site, while no other companion changes it.
+    async fn apply_alone(
+        &self,
+        chosen: &Chosen,
+        looked: &Looked,
+        forced: &Forced,
+        outcome: &mut SiteOutcome,
+    ) -> anyhow::Result<()> {
+        let mut tell = |text: &str| complain(&plain(text));
+        let work = |has_waited| async move {
+            if has_waited && !chosen.still_plans(looked, forced).await {
+                bail!("{} was changed meanwhile; plan again", looked.0.site.name);
+            }
+            self.apply_site(looked, outcome).await
+        };
+        alone_on(&looked.0, &mut tell, work).await?
+    }
+
+    /// Applies what is planned on a site.
+    async fn apply_site(
+        &self,
+        (reached, apps): &Looked,
+        outcome: &mut SiteOutcome,
+    ) -> anyhow::Result<()> {
+        let patience = Patience { ready: self.timeout, ..Patience::default() };
+        for ((app, planned), outcome) in apps.iter().zip(&mut outcome.apps) {
+            let Ok(planned) = planned else { continue };
+            let name = format!("{} {app}", reached.site.name);
+            let mut tell = |progress: Progress<'_>| {
+                if matches!(progress, Progress::Done(_)) {
+                    outcome.advance();
+                }
+                // Who reads along may have gone away: the work goes on.
+                let _ = self.tell(&plain(&format!("{name}: {progress}")));
+            };
+            let (cluster, plan) = (&reached.cluster, &planned.plan);
+            let applied = apply(cluster, plan, &planned.ready, patience, &mut tell).await;
+            if let Err(error) = &applied {
+                outcome.error = Some(error.to_string());
+            }
+            applied.with_context(|| {
+                format!("{name} failed; sites after {} were left alone", reached.site.name)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn is_for_people(&self) -> bool {
+        self.shown.output.is_for_people()
+    }
+
+    /// Tells people what happens, wherever that isn't in the way of a document.
+    fn tell(&self, text: &str) -> anyhow::Result<()> {
+        if self.is_for_people() {
+            return say(text);
+        }
+        complain(text);
+        Ok(())
+    }
+
+    fn is_agreed(&self) -> anyhow::Result<bool> {
+        if !io::stdin().is_terminal() || !self.is_for_people() {
+            bail!("nothing was done: nobody can be asked here; give a plan file, or --yes");
+        }
+        let mut out = io::stdout().lock();
+        write!(out, "Apply this? [y/N] ").and_then(|()| out.flush()).context("could not ask")?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).context("could not read the answer")?;
+        Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 }
 
 /// Whether nothing is to be done on a site.
 fn is_done((_, apps): &Looked) -> bool {
     apps.iter().all(|(_, planned)| planned.as_ref().is_ok_and(|it| it.plan.is_empty()))
-}
-
-/// Applies what is planned on a site, while no other companion changes it.
-async fn apply_alone(
-    chosen: &Chosen,
-    looked: &Looked,
-    forced: &Forced,
-    patience: Patience,
-) -> anyhow::Result<usize> {
-    let mut tell = |text: &str| complain(&plain(text));
-    let work = |has_waited| async move {
-        if has_waited && !chosen.still_plans(looked, forced).await {
-            bail!("{} was changed meanwhile; plan again", looked.0.site.name);
-        }
-        apply_site(looked, patience).await
-    };
-    alone_on(&looked.0, &mut tell, work).await?
-}
-
-/// Applies what is planned on a site. Gives how many steps were done.
-async fn apply_site((reached, apps): &Looked, patience: Patience) -> anyhow::Result<usize> {
-    let mut done = 0;
-    for (app, planned) in apps {
-        let Ok(planned) = planned else { continue };
-        let name = format!("{} {app}", reached.site.name);
-        let mut tell = |progress: Progress<'_>| {
-            done += usize::from(matches!(progress, Progress::Done(_)));
-            // Who reads along may have gone away: the work goes on.
-            let _ = say(&plain(&format!("{name}: {progress}")));
-        };
-        apply(&reached.cluster, &planned.plan, &planned.ready, patience, &mut tell)
-            .await
-            .with_context(|| {
-                format!("{name} failed; sites after {} were left alone", reached.site.name)
-            })?;
-    }
-    Ok(done)
 }
 
 fn read_plan(file: &Path) -> anyhow::Result<FleetPlan> {
@@ -167,15 +213,4 @@ fn still_holds(old: &FleetPlan, new: &FleetPlan) -> anyhow::Result<()> {
         "nothing was done: the world or the source has moved since the plan was made: {}; plan again",
         moved.join(", ")
     )
-}
-
-fn agreed() -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() {
-        bail!("nothing was done: nobody can be asked here; give a plan file, or --yes");
-    }
-    let mut out = io::stdout().lock();
-    write!(out, "Apply this? [y/N] ").and_then(|()| out.flush()).context("could not ask")?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("could not read the answer")?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }

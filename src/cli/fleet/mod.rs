@@ -6,6 +6,8 @@ mod apply;
 mod plan;
 mod show;
 mod status;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::collections::{HashMap, HashSet};

@@ -42,7 +42,8 @@ pub(super) struct Diff {
 
 #[derive(Args, Debug)]
 pub(super) struct Force {
-    /// Take this field over from whoever has it, as a conflict names it: .spec.replicas; may come again
+    /// Take this field over from whoever has it, as a conflict names it: .spec.replicas, or Deployment/shop/web:.spec.replicas for that
+    /// of one object; may come again
     #[arg(long, value_name = "FIELD")]
     force_conflicts: Vec<String>,
 }
@@ -66,10 +67,8 @@ impl Diff {
 }
 
 impl Force {
-    /// The fields, with the dot in front that servers write.
     pub(super) fn taken(&self) -> Forced {
-        let dotted = |it: &String| format!(".{}", it.trim_start_matches('.'));
-        Forced { fields: self.force_conflicts.iter().map(dotted).collect(), all: false }
+        Forced::of(&self.force_conflicts)
     }
 }
 

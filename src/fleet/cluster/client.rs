@@ -63,6 +63,8 @@ pub enum Reach {
 pub struct Cluster {
     reach: Arc<Reach>,
     opened: Arc<Mutex<Opened>>,
+    /// Held while the way is opened anew: many requests may find at once that a credential has expired.
+    renewing: Arc<tokio::sync::Mutex<()>>,
     limit: Duration,
 }
 
@@ -72,6 +74,10 @@ struct Opened {
     client: Client,
     /// When the credential expires, where that is known.
     expires: Option<Timestamp>,
+    /// How often it was tried to open the way anew.
+    renewals: u64,
+    /// Why the last of these tries failed, if it did.
+    failed: Option<ClusterError>,
 }
 
 /// A server's version.
@@ -90,7 +96,8 @@ impl Cluster {
     /// When the kubeconfig can't be used, or a program gives no credential.
     pub async fn open(reach: &Reach) -> Result<Self, ClusterError> {
         let opened = Arc::new(Mutex::new(opened(reach).await?));
-        Ok(Self { reach: Arc::new(reach.clone()), opened, limit: REQUEST })
+        let renewing = Arc::default();
+        Ok(Self { reach: Arc::new(reach.clone()), opened, renewing, limit: REQUEST })
     }
 
     /// The client, for watches. A credential that has expired is renewed by the next request, not by this.
@@ -107,12 +114,23 @@ impl Cluster {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Opens the way anew: with a new credential, and by the kubeconfig as it is now.
-    async fn renew(&self) -> Result<Client, ClusterError> {
-        let opened = opened(&self.reach).await?;
-        let client = opened.client.clone();
-        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = opened;
-        Ok(client)
+    /// Opens the way anew: with a new credential, and by the kubeconfig as it is now. Who finds that somebody else has tried since it took
+    /// the client that doesn't do any more, after so many renewals, gets what came of that.
+    async fn renew(&self, seen: u64) -> Result<Client, ClusterError> {
+        let alone = self.renewing.lock().await;
+        let now = self.now();
+        if now.renewals != seen {
+            return now.failed.map_or(Ok(now.client), Err);
+        }
+        let tried = opened(&self.reach).await;
+        let mut kept = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        match tried {
+            Ok(new) => *kept = Opened { renewals: seen + 1, ..new },
+            Err(why) => *kept = Opened { renewals: seen + 1, failed: Some(why), ..now },
+        }
+        let kept = kept.clone();
+        drop(alone);
+        kept.failed.map_or(Ok(kept.client), Err)
     }
 
     /// The cluster's own name: the UID of its namespace `kube-system`, which lasts as long as the cluster.
@@ -228,12 +246,12 @@ impl Cluster {
 
     /// Sends a request and reads its answer, within the time limit; once more with a new credential where the old one isn't taken.
     pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Value, ClusterError> {
-        let Opened { client, expires } = self.now();
+        let Opened { client, expires, renewals, .. } = self.now();
         let is_expiring = expires.is_some_and(|it| it < Timestamp::now() + EARLY);
-        let client = if is_expiring { self.renew().await? } else { client };
+        let client = if is_expiring { self.renew(renewals).await? } else { client };
         match self.send_by(&client, request.clone()).await {
             Err(ClusterError::Unauthorized(_)) if !is_expiring => {
-                self.send_by(&self.renew().await?, request).await
+                self.send_by(&self.renew(renewals).await?, request).await
             }
             answer => answer,
         }
@@ -279,7 +297,7 @@ async fn opened(reach: &Reach) -> Result<Opened, ClusterError> {
     config.headers.push((header::USER_AGENT, header::HeaderValue::from_static(agent)));
     let unusable = |it| ClusterError::Kubeconfig(format!("the kubeconfig can't be used: {it}"));
     let client = off_runtime(move |_| Client::try_from(config).map_err(unusable)).await?;
-    Ok(Opened { client, expires })
+    Ok(Opened { client, expires, renewals: 0, failed: None })
 }
 
 /// Does what reads files, of which one may lie on a disk that hangs: no task of another site is to wait for that.
@@ -314,3 +332,7 @@ async fn config(reach: &Reach) -> Result<Config, ClusterError> {
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
     config.map_err(|it| wrong(&shown, &it))
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

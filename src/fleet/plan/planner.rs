@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::prune::{other_tool, stays};
 use super::{
-    Action, ApplySet, HANDOVER, Phase, Pruning, Scope, Step, Wanted, bare, digest, fingerprint,
-    own_fields, place,
+    Action, ApplySet, Forced, HANDOVER, Phase, Pruning, Scope, Step, Wanted, bare, digest,
+    fingerprint, own_fields, place,
 };
 use crate::fleet::cluster::{Conflict, Deletion, Resource};
 use crate::fleet::object::{Object, ObjectKey};
@@ -51,27 +51,6 @@ pub struct Observed {
     pub members: Vec<(Resource, Object)>,
     /// Why there may be more of them: what the server couldn't say of itself. Nothing is removed then.
     pub incomplete: Option<String>,
-}
-
-/// Fields that are taken over from other managers: `.spec.replicas`. Those of lists too, as the server writes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Forced {
-    /// These.
-    pub fields: BTreeSet<String>,
-    /// All of them.
-    pub all: bool,
-}
-
-impl Forced {
-    /// All fields: for what was ours before others took it.
-    pub fn all() -> Self {
-        Self { fields: BTreeSet::new(), all: true }
-    }
-
-    /// Whether a field is taken over.
-    fn takes(&self, field: &str) -> bool {
-        self.all || self.fields.contains(field)
-    }
 }
 
 /// Why a plan can't be applied.
@@ -171,7 +150,7 @@ impl Plan {
             (live, Proposed::Conflicts(conflicts, after)) => {
                 // What was handed over, and comes back into the source, is ours to take.
                 let was_ours = |it: &Conflict| it.manager.starts_with(&format!("\"{HANDOVER}\""));
-                let is_forced = |it: &&Conflict| was_ours(it) || forced.takes(&it.field);
+                let is_forced = |it: &&Conflict| was_ours(it) || forced.takes(&key, &it.field);
                 let left: Vec<String> =
                     conflicts.iter().filter(|it| !is_forced(it)).map(ToString::to_string).collect();
                 match live {
@@ -180,9 +159,10 @@ impl Plan {
                     }
                     live => {
                         let why = format!(
-                            "{}; take it out of the source ({}), or force it: --force-conflicts FIELD",
+                            "{}; take it out of the source ({}), or force it: --force-conflicts {}:FIELD",
                             left.join(", "),
-                            manifest.origin
+                            manifest.origin,
+                            slashed(&key),
                         );
                         let drifted =
                             live.as_ref().map(|it| Box::new((it.clone(), (**after).clone())));
@@ -315,6 +295,12 @@ pub fn belongs_elsewhere(live: &Object, set: &ApplySet) -> Option<String> {
     let other = live.label(super::PART_OF).filter(|it| *it != set.id());
     let other = other.map(|it| format!("another set has it ({it})"));
     other.or_else(|| other_tool(live))
+}
+
+/// An object as one names it on a command line: `Deployment/shop/web`.
+fn slashed(key: &ObjectKey) -> String {
+    let parts = [Some(&key.kind.kind), key.namespace.as_ref(), Some(&key.name)];
+    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("/")
 }
 
 /// What keeps a workload's replicas where the source had them until now and leaves them to an autoscaler from now on.

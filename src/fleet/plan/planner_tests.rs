@@ -171,16 +171,14 @@ fn conflicts_are_refused_unless_each_field_is_forced() {
     let conflicts = vec![conflict(".spec.replicas"), conflict(".spec.paused")];
     observation.proposed = Proposed::Conflicts(conflicts, Box::new(live));
     let observed = observed(vec![observation]);
-    let forced = |fields: &[&str]| Forced {
-        fields: fields.iter().map(|it| (*it).to_owned()).collect(),
-        all: false,
-    };
+    let forced =
+        |fields: &[&str]| Forced::fields(fields.iter().map(|it| (*it).to_owned()).collect());
     let told = |forced: &Forced| told_with(&observed, &Pruning::default(), forced);
     assert_eq!(
         told(&forced(&[".spec.replicas"])),
         [
             "refused Deployment shop/web: .spec.paused belongs to \"eve\" using apps/v1; take it out of the source (web.yaml:1), \
-             or force it: --force-conflicts FIELD"
+             or force it: --force-conflicts Deployment/shop/web:FIELD"
         ]
     );
     assert_eq!(told(&forced(&[".spec.replicas", ".spec.paused"])), ["change Deployment shop/web"]);

@@ -42,15 +42,26 @@ impl Api {
 
     /// Asks a server that may be away; what is no whole response is an error. A PATCH is a merge patch.
     pub(crate) fn try_send(&self, method: &str, path: &str, body: &str) -> io::Result<Response> {
+        let media_type = match method {
+            "PATCH" => "application/merge-patch+json",
+            _ => "application/json",
+        };
+        self.try_send_as(method, path, media_type, body)
+    }
+
+    /// The same, with a body of this type.
+    pub(crate) fn try_send_as(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: &str,
+    ) -> io::Result<Response> {
         let stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let name = ServerName::from(self.address.ip());
         let connection = ClientConnection::new(Arc::clone(&self.config), name);
         let mut stream = StreamOwned::new(connection.map_err(io::Error::other)?, stream);
-        let media_type = match method {
-            "PATCH" => "application/merge-patch+json",
-            _ => "application/json",
-        };
         let headers = format!("User-Agent: {}\r\nContent-Type: {media_type}\r\n", self.agent);
         exchange(&mut stream, self.address, &format!("{method} {path}"), &headers, body)
     }

@@ -1,0 +1,4 @@
+//! Whole plans against golden files.
+
+mod golden;
+mod server;
