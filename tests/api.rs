@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use common::daemon::Daemon;
+use common::daemon::{Daemon, Home};
 use common::http::{Http, Response};
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -115,7 +115,9 @@ impl Description {
 
 #[test]
 fn the_description_has_every_route_and_answers_are_as_it_says() {
-    let daemon = Daemon::start(CONFIG).ready();
+    let home = Home::new(&format!("{CONFIG}\n[fleet]\nfile = 'fleet.yaml'\n"));
+    home.write("fleet.yaml", "sites: [ { name: seattle, cluster: { kubeconfig: none } } ]\n");
+    let daemon = home.start().ready();
     let description = Description::of(&daemon);
     assert_eq!(description.0["openapi"], "3.1.0");
     let mut served = Vec::new();

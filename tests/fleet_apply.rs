@@ -32,7 +32,7 @@ fn everything_is_made_once_and_then_left_alone() {
     }
     let file = fleet.path("plan.json");
     check(&fleet.run(&["plan", "--site", "seattle", "--out", &file]), 2, &["4 to create"]);
-    check(&fleet.run(&["apply", &file]), 0, &["done: 5 steps"]);
+    check(&fleet.run(&["apply", &file]), 0, &["done: 6 steps"]);
     assert_eq!(clusters[1].writes(), Vec::<String>::new(), "a plan of one site is about no other");
     fleet.apply();
     for cluster in &clusters {
@@ -40,7 +40,7 @@ fn everything_is_made_once_and_then_left_alone() {
             at(cluster, "deployment/web", ".spec.template.spec.containers[0].image"),
             "web:1"
         );
-        assert_eq!(cluster.writes().len(), 5, "a namespace, the set's parent and three objects");
+        assert_eq!(cluster.writes().len(), 6, "a namespace, three objects, the set's parent twice");
     }
     check(&fleet.run(&["plan"]), 0, &["shop: 3 as they are wanted"]);
     check(&fleet.run(&["status"]), 0, &["in sync"]);

@@ -5,7 +5,10 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
+use common::cli::check;
 use common::daemon::{Daemon, Home};
 use common::fleet::{Fleet, WEB, at};
 use common::kubernetes::Cluster;
@@ -171,7 +174,9 @@ fn what_drifts_is_put_back_but_what_is_described_anew_is_for_people() {
     wait_for_state(&daemon, "seattle", "outdated");
     assert_eq!(cluster.writes(), Vec::<String>::new());
     assert_eq!(image(&cluster), "web:1");
-    fleet.apply();
+    // Who set it by hand to what it was has it too.
+    let field = r#"spec.template.spec.containers[name="web"].image"#;
+    check(&fleet.run(&["apply", "--yes", "--force-conflicts", field]), 0, &["done: "]);
     wait_for_state(&daemon, "seattle", "in_sync");
     assert_eq!(image(&cluster), "web:2");
 
@@ -209,6 +214,30 @@ fn one_companion_acts_while_others_stand_by() {
     ]);
     cluster.api.must("POST", path.trim_end_matches("/farol-fleet"), &lease);
     cluster.writes();
+    // A command stands by too, and does nothing of what it planned before if that holds no more.
+    fleet.write("more.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: more }\n");
+    let mut apply = Command::new(env!("CARGO_BIN_EXE_farol"))
+        .args(["fleet", "apply", "--yes", "--fleet", &fleet.path("fleet.yaml")])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(apply.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|it| it.contains("waiting for somebody, who is changing the site")));
+    cluster.kubectl(&["--namespace=shop", "create", "configmap", "more"]);
+    assert_eq!(cluster.writes(), Vec::<String>::new());
+    cluster.kubectl(&["--namespace=kube-system", "delete", "lease/farol-fleet"]);
+    assert!(told.any(|it| it.contains("was changed meanwhile; plan again")));
+    assert_eq!(apply.wait().unwrap().code(), Some(1));
+    assert_eq!(cluster.writes(), Vec::<String>::new());
+    cluster.kubectl(&["--namespace=shop", "delete", "configmap", "more"]);
+    fs::remove_file(fleet.path("shop/more.yaml")).unwrap();
+    cluster.kubectl(&[
+        "--namespace=kube-system",
+        "delete",
+        "lease/farol-fleet",
+        "--ignore-not-found",
+    ]);
+    cluster.api.must("POST", path.trim_end_matches("/farol-fleet"), &lease);
     set_image(&cluster, "web:7");
     for daemon in &daemons {
         let standing_by = daemon.event("fleet_standing_by", 0);

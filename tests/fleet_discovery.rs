@@ -1,4 +1,5 @@
-//! The daemon takes the addresses of endpoints from what real API servers say that their clusters expose.
+//! The daemon takes the addresses of endpoints from what real API servers say that their clusters expose, and heeds whether the pods behind
+//! them are ready.
 
 #![allow(clippy::unwrap_used, reason = "what tests share may panic like tests")]
 
@@ -14,9 +15,10 @@ use serde_json::{Value, json};
 
 const SEATTLE: &str = "seattle.gtm.example.";
 const ORLANDO: &str = "orlando.gtm.example.";
+const BOTH: [&str; 2] = ["seattle", "orlando"];
 
 /// A daemon with a profile for each site, whose only endpoint is discovered.
-fn config(port: u16) -> String {
+fn config(port: u16, sites: &[&str]) -> String {
     let profile = |site: &str| {
         format!(
             "
@@ -44,9 +46,8 @@ fn config(port: u16) -> String {
         tolerated_failures = 1
         required_successes = 1
         flap = {{ count = 0 }}
-        {}{}",
-        profile("seattle"),
-        profile("orlando")
+        {}",
+        sites.iter().map(|it| profile(it)).collect::<String>()
     )
 }
 
@@ -114,7 +115,7 @@ fn endpoints_are_where_their_clusters_expose_them() {
     let (uid, orlando_uid) = (seattle.uid(), orlando.uid());
     expose(&seattle);
     balance(&seattle, &[&home]);
-    let directory = Home::new(&config(site.address.port()));
+    let directory = Home::new(&config(site.address.port(), &BOTH));
     directory.write("fleet.yaml", &fleet(&[(&seattle, &uid), (&orlando, &orlando_uid)]));
     let daemon = directory.start();
 
@@ -199,9 +200,121 @@ fn endpoints_are_where_their_clusters_expose_them() {
     wait_for_fresh(&daemon, SEATTLE, &other);
 }
 
+/// What may discover addresses, but not ask for pods.
+const ADDRESSES_ALONE: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: addresses }
+rules:
+- { apiGroups: [''], resources: [namespaces], verbs: [get] }
+- { apiGroups: [''], resources: [services], verbs: [list, watch] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: addresses }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: addresses }
+subjects:
+- { apiGroup: rbac.authorization.k8s.io, kind: User, name: clerk }
+";
+
+/// What the cluster says of the pods, and what becomes of the endpoint.
+#[track_caller]
+fn wait_for_pods(daemon: &Daemon, readiness: &str, ready: &Value, pods: &Value, status: &str) {
+    wait_to_see(&json!([readiness, ready, pods, status]), || {
+        let workload = discovered(daemon, SEATTLE)["workload"].clone();
+        let status = daemon.status(SEATTLE, "ingress");
+        json!([workload["readiness"], workload["ready"], workload["pods"], status])
+    });
+}
+
+fn reason(daemon: &Daemon) -> String {
+    let workload = discovered(daemon, SEATTLE)["workload"].clone();
+    workload["reason"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn pods_that_are_not_ready_fail_probes_where_that_is_wanted() {
+    let mut seattle = Cluster::start("seattle");
+    let (site, uid) = (Site::start(), seattle.uid());
+    let home = site.address.ip();
+    expose(&seattle);
+    balance(&seattle, &[&home]);
+    let pods = |cluster: &Cluster, ready: &[bool]| {
+        cluster.puppet().pods_behind("default", "app", ready);
+    };
+    let described = |cluster: &Cluster, workload: &str| {
+        format!("{}    workload: {workload}\n", fleet(&[(cluster, &uid)]))
+    };
+    let required = described(&seattle, "{ service: default/app, required: true }");
+    let directory = Home::new(&config(site.address.port(), &["seattle"]));
+    directory.write("fleet.yaml", &required);
+    let daemon = directory.start();
+
+    // What says nothing of pods says nothing against the endpoint.
+    wait_for_pods(&daemon, "unknown", &Value::Null, &Value::Null, "Online");
+    wait_until("no such pods", || reason(&daemon).contains("default/app has no EndpointSlice"));
+
+    // Its server answers all the time.
+    let seen = daemon.logged();
+    pods(&seattle, &[false, false, false]);
+    wait_for_pods(&daemon, "not_ready", &json!(0), &json!(3), "Degraded");
+    let last = daemon.endpoint(SEATTLE, "ingress")["last_probe"].clone();
+    let why = "the site says not ready: Service default/app has 0 of 3 pods ready";
+    assert_eq!(
+        json!([last["result"], last["phase"], last["reason"]]),
+        json!(["failed", "readiness", why])
+    );
+    let answered = site.answered();
+    wait_until("an answer", || site.answered() > answered);
+    assert_eq!(daemon.event("workload_not_ready", seen)["service"], "default/app");
+    let metric = |value: &str| {
+        let labels = format!("endpoint=\"ingress\",profile=\"{SEATTLE}\",site=\"seattle\"");
+        let metrics = daemon.api.get("/metrics").body;
+        metrics.contains(&format!("farol_fleet_workload_ready{{{labels}}}{value}"))
+    };
+    assert!(metric(" 0\n"));
+    pods(&seattle, &[false, true, false]);
+    wait_for_pods(&daemon, "ready", &json!(1), &json!(3), "Online");
+    assert!(metric(" 1\n"));
+
+    // An API server that is away takes no traffic from a site.
+    seattle.stop_server();
+    wait_for_pods(&daemon, "unknown", &Value::Null, &Value::Null, "Online");
+    assert!(reason(&daemon).starts_with("the cluster is unreachable"), "{}", reason(&daemon));
+    assert!(!metric(""));
+    daemon.event("workload_unknown", seen);
+    let answered = site.answered();
+    wait_until("some probes", || site.answered() > answered + 4);
+    assert_eq!(daemon.status(SEATTLE, "ingress"), "Online");
+    seattle.start_server();
+    wait_for_pods(&daemon, "ready", &json!(1), &json!(3), "Online");
+
+    // Who may not ask for pods still learns where the endpoint is.
+    pods(&seattle, &[false, false]);
+    wait_for_pods(&daemon, "not_ready", &json!(0), &json!(2), "Degraded");
+    seattle.apply(ADDRESSES_ALONE);
+    let (clerk, own) = (seattle.kubeconfig_for("clerk", None), seattle.kubeconfig());
+    let (clerk, own) = (clerk.display().to_string(), own.display().to_string());
+    daemon.home.write("fleet.yaml", &required.replace(&own, &clerk));
+    wait_for_pods(&daemon, "unknown", &Value::Null, &Value::Null, "Online");
+    wait_until("what is missing", || {
+        let reason = reason(&daemon);
+        reason.contains("the cluster forbids it") && reason.contains("endpointslices")
+    });
+    wait_for_fresh(&daemon, SEATTLE, &home);
+
+    // Where it isn't required, it is only shown.
+    let answered = site.answered();
+    daemon.home.write("fleet.yaml", &described(&seattle, "default/app"));
+    wait_for_pods(&daemon, "not_ready", &json!(0), &json!(2), "Online");
+    assert_eq!(discovered(&daemon, SEATTLE)["workload"]["required"], false);
+    wait_until("some probes", || site.answered() > answered + 4);
+    assert_eq!(daemon.status(SEATTLE, "ingress"), "Online");
+}
+
 #[test]
 fn a_fleet_that_does_not_fit_is_refused() {
-    let home = Home::new(&config(80));
+    let home = Home::new(&config(80, &BOTH));
     let description = "sites:
 - name: seattle
   cluster: { kubeconfig: nowhere }

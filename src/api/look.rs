@@ -71,7 +71,7 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<&'static str, A
 )]
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
     api.access.count_sessions(now(&api));
-    let scrape = api.metrics.scrape(api.clock.now(), is_ready(&api)).map_err(|error| {
+    let scrape = api.metrics.scrape(now(&api), is_ready(&api)).map_err(|error| {
         ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("metrics could not be encoded: {error}"),

@@ -156,24 +156,27 @@ impl World {
         let mut watches = Vec::new();
         for table in self.snapshot.profiles.iter() {
             for (endpoint, state) in table.profile.endpoints.iter().zip(&table.endpoints) {
-                if endpoint.probe.monitor.protocol != Protocol::None {
-                    let key = key(&table.profile, endpoint);
-                    let target = state.facts.probe(endpoint).into_owned();
-                    // Nothing has been discovered so far.
-                    if endpoint.is_discovered() && target.addresses.is_empty() {
-                        continue;
-                    }
-                    let probed = state.facts.probed.clone();
-                    let (site, verdict) = (endpoint.site.clone(), state.facts.verdict);
-                    // A result since the start, for or against it, has made it fresh.
-                    let is_aged = state.facts.remembered.is_some_and(|it| it.aged)
-                        && state.facts.probed.heard().is_none();
-                    let belief =
-                        if is_aged { Belief::aged(verdict) } else { Belief::fresh(verdict) };
-                    let doubt = table.profile.ttl_min.map(|_| state.facts.doubt);
-                    let resolved = state.facts.host.as_ref().map(|it| it.record.clone());
-                    watches.push(Watch { key, site, target, belief, doubt, probed, resolved });
+                if endpoint.probe.monitor.protocol == Protocol::None {
+                    continue;
                 }
+                let key = key(&table.profile, endpoint);
+                let target = state.facts.probe(endpoint).into_owned();
+                let is_discovered = endpoint.is_discovered();
+                // Nothing has been discovered so far.
+                if is_discovered && target.addresses.is_empty() {
+                    continue;
+                }
+                let probed = state.facts.probed.clone();
+                let (site, verdict) = (endpoint.site.clone(), state.facts.verdict);
+                // A result since the start, for or against it, has made it fresh.
+                let is_aged = state.facts.remembered.is_some_and(|it| it.aged)
+                    && state.facts.probed.heard().is_none();
+                let belief = if is_aged { Belief::aged(verdict) } else { Belief::fresh(verdict) };
+                let doubt = table.profile.ttl_min.map(|_| state.facts.doubt);
+                let resolved = state.facts.host.as_ref().map(|it| it.record.clone());
+                let watch =
+                    Watch { key, site, target, belief, doubt, probed, resolved, is_discovered };
+                watches.push(watch);
             }
         }
         watches

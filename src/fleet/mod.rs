@@ -18,6 +18,7 @@ pub mod plan;
 mod print;
 pub mod render;
 pub mod report;
+pub mod resources;
 pub mod site;
 pub mod spec;
 pub mod status;

@@ -11,6 +11,7 @@ mod schedule;
 mod state;
 mod status;
 mod timeline;
+mod workload;
 
 pub use belief::Belief;
 pub use probed::{Phase, PhaseTimes, ProbeResult, ProbeTally, Probed};
@@ -20,3 +21,4 @@ pub use schedule::{first_delay, first_verdict_within, next_start};
 pub use state::{Health, Outcome};
 pub use status::{Children, Evidence, Headcount, endpoint_status, profile_status};
 pub use timeline::{Cause, Timeline, Turn};
+pub use workload::{Readiness, Workload};

@@ -22,11 +22,13 @@ pub enum Phase {
     Exec,
     /// Until the site reports by itself.
     Report,
+    /// Until the site's cluster says that the pods behind the endpoint are ready.
+    Readiness,
 }
 
 impl Phase {
     /// Every phase, in the order in which a probe passes them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
@@ -34,6 +36,7 @@ impl Phase {
         Self::Body,
         Self::Exec,
         Self::Report,
+        Self::Readiness,
     ];
 
     /// The word in metrics, logs and the API.
@@ -46,6 +49,7 @@ impl Phase {
             Self::Body => "body",
             Self::Exec => "exec",
             Self::Report => "report",
+            Self::Readiness => "readiness",
         }
     }
 }
@@ -68,8 +72,14 @@ pub struct PhaseTimes {
 impl PhaseTimes {
     /// The phases that were completed, with how long each took.
     pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> {
-        let times = [None, self.connect, self.tls, self.first_byte, self.body, self.exec, None];
-        Phase::ALL.into_iter().zip(times).filter_map(|(phase, time)| Some((phase, time?)))
+        let times = [
+            (Phase::Connect, self.connect),
+            (Phase::Tls, self.tls),
+            (Phase::FirstByte, self.first_byte),
+            (Phase::Body, self.body),
+            (Phase::Exec, self.exec),
+        ];
+        times.into_iter().filter_map(|(phase, time)| Some((phase, time?)))
     }
 }
 

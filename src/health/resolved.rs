@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Workload;
 use crate::model::{Addresses, Moment, Timestamp};
 
 /// What is known of the addresses that endpoints don't have of their own: written by whoever finds them alone, read by probes and whoever shows it.
@@ -27,6 +28,8 @@ pub struct Resolution {
     pub failures: u64,
     /// What tells the addresses, in words, where it is a cluster.
     pub source: Option<Arc<str>>,
+    /// The pods behind them, where the cluster is asked for them.
+    pub workload: Option<Workload>,
 }
 
 /// Why a name has no address now.
@@ -72,6 +75,11 @@ impl Resolved {
     /// What came of it last.
     pub fn latest(&self) -> Resolution {
         self.lock().clone()
+    }
+
+    /// Why a probe fails at these addresses now, whatever it found itself.
+    pub fn objection(&self) -> Option<Arc<str>> {
+        self.lock().workload.as_ref()?.objection()
     }
 
     /// Takes in what came of a try.

@@ -62,47 +62,41 @@ impl FleetMetrics {
         self.fleet().sites.retain(|site, _| is_kept(site));
     }
 
-    /// Writes every family that has a sample. `now` is for ages.
+    /// Writes every family, where there is a fleet. `now` is for ages.
     pub(super) fn write(&self, now: Timestamp, text: &mut Text) {
         let fleet = self.fleet();
-        for (name, help, sample) in OF_SITES {
-            let samples = fleet.sites.iter().filter_map(|(site, it)| Some((site, sample(it)?)));
-            let samples: Vec<_> = samples.collect();
-            if samples.is_empty() {
-                continue;
-            }
-            let mut family = text.family(Head { name, kind: Kind::Gauge, help });
-            samples.iter().for_each(|(site, value)| family.add(&[("site", site)], value));
+        if fleet.sites.is_empty() {
+            return;
         }
-        let versions =
-            fleet.sites.iter().filter_map(|(site, it)| Some((site, it.version.as_ref()?)));
-        let versions: Vec<_> = versions.collect();
-        if !versions.is_empty() {
-            let (name, help) = ("farol_fleet_cluster_info", "The version of a site's cluster.");
+        for (name, help, sample) in OF_SITES {
             let mut family = text.family(Head { name, kind: Kind::Gauge, help });
-            versions
-                .iter()
-                .for_each(|(site, it)| family.add(&[("site", site), ("version", it)], 1));
+            for (site, it) in &fleet.sites {
+                if let Some(value) = sample(it) {
+                    family.add(&[("site", site)], value);
+                }
+            }
+        }
+        let (name, help) = ("farol_fleet_cluster_info", "The version of a site's cluster.");
+        let mut family = text.family(Head { name, kind: Kind::Gauge, help });
+        for (site, it) in &fleet.sites {
+            if let Some(version) = &it.version {
+                family.add(&[("site", site), ("version", version)], 1);
+            }
         }
         for (name, kind, help, sample) in OF_APPS {
-            let samples = fleet.sites.iter().flat_map(|(site, it)| {
-                it.apps.iter().filter_map(move |it| Some((site, &it.app, sample(it, now)?)))
-            });
-            let samples: Vec<_> = samples.collect();
-            if samples.is_empty() {
-                continue;
-            }
             let mut family = text.family(Head { name, kind, help });
-            for (site, app, value) in samples {
-                family.add(&[("site", site), ("app", app)], value);
+            for (site, it) in &fleet.sites {
+                for it in &it.apps {
+                    if let Some(value) = sample(it, now) {
+                        family.add(&[("site", site), ("app", &it.app)], value);
+                    }
+                }
             }
         }
-        if !fleet.skewed.is_empty() {
-            let (name, help) =
-                ("farol_fleet_skewed", "An app whose images are not the same on all sites (1).");
-            let mut family = text.family(Head { name, kind: Kind::Gauge, help });
-            fleet.skewed.iter().for_each(|app| family.add(&[("app", app)], 1));
-        }
+        let (name, help) =
+            ("farol_fleet_skewed", "An app whose images are not the same on all sites (1).");
+        let mut family = text.family(Head { name, kind: Kind::Gauge, help });
+        fleet.skewed.iter().for_each(|app| family.add(&[("app", app)], 1));
     }
 }
 

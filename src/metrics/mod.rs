@@ -41,8 +41,7 @@ use prometheus::{Registry, TextEncoder};
 use tracing_appender::non_blocking::ErrorCounter;
 
 use self::text::{Head, Kind, Text};
-use crate::clock::Clock;
-use crate::model::{Moment, Timestamp};
+use crate::model::{Now, Timestamp};
 use crate::snapshot::Live;
 
 /// The media type of a scrape.
@@ -84,12 +83,12 @@ impl Metrics {
     ///
     /// # Errors
     /// When the encoder finds a family malformed.
-    pub fn scrape(&self, now: Moment, ready: bool) -> prometheus::Result<Scrape> {
+    pub fn scrape(&self, now: Now, ready: bool) -> prometheus::Result<Scrape> {
         let snapshot = self.live.load();
         let mut text = Text::from(TextEncoder::new().encode_to_string(&self.registry.gather())?);
         traffic::write(&snapshot, &self.dns, &mut text);
         process::write(self.started, &mut text);
-        self.fleet.write(Clock::time_of_day(), &mut text);
+        self.fleet.write(now.time, &mut text);
         text.counter(
             "farol_log_lines_dropped_total",
             "Lines of the log that were lost because nobody read them.",
@@ -103,6 +102,6 @@ impl Metrics {
         let (name, help) = ("farol_build_info", "The program's version.");
         text.family(Head { name, kind: Kind::Gauge, help })
             .add(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-        Ok(Scrape::new(text, snapshot, now, self.exposure.per_endpoint()))
+        Ok(Scrape::new(text, snapshot, now.moment, self.exposure.per_endpoint()))
     }
 }

@@ -32,8 +32,9 @@ impl ProbeMetrics {
         let help = "How long the completed phases of probes took.";
         let options = HistogramOpts::new("farol_probe_duration_seconds", help);
         let duration = HistogramVec::new(options.buckets(BUCKETS.to_vec()), &["phase"])?;
-        // Names are resolved before there is a probe.
-        for phase in Phase::ALL.into_iter().filter(|it| *it != Phase::Resolve) {
+        // Names are resolved before there is a probe, and clusters are not asked by one.
+        let is_timed = |it: &Phase| !matches!(it, Phase::Resolve | Phase::Readiness);
+        for phase in Phase::ALL.into_iter().filter(is_timed) {
             duration.with_label_values(&[phase.label()]);
         }
         registry.register(Box::new(duration.clone()))?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 use super::*;
 use crate::health::{Resolution, Resolved};
 use crate::model::{
-    Endpoint, Failback, FamilyRule, Flap, Geography, Method, Monitor, Now, ProbeTarget, Profile,
-    Protocol, Site, Sources, Target, Verdict, WhenNoneHealthy,
+    Endpoint, Failback, FamilyRule, Flap, Geography, Method, Moment, Monitor, Now, ProbeTarget,
+    Profile, Protocol, Site, Sources, Target, Verdict, WhenNoneHealthy,
 };
 use crate::snapshot::{
     AnswerCounters, EndpointFacts, Given, Host, ProfileTable, SiteState, Snapshot,
@@ -90,7 +90,7 @@ fn metrics(per_endpoint: bool) -> Metrics {
 }
 
 fn scrape(metrics: &Metrics) -> Vec<String> {
-    metrics.scrape(Moment(Duration::from_secs(31)), true).unwrap().collect()
+    metrics.scrape(Now::at(31_000), true).unwrap().collect()
 }
 
 #[test]

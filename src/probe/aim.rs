@@ -92,6 +92,7 @@ mod tests {
             doubt: None,
             probed: Arc::default(),
             resolved: Some(resolved.clone()),
+            is_discovered: false,
         };
         let mut aim = Aim::of(&what, &[watch]).unwrap();
         let mut look = |addresses: &[&str], trouble: Option<(&str, bool)>| {

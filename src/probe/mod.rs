@@ -62,7 +62,7 @@ pub struct Watch {
     pub key: EndpointKey,
     /// Its site. Where sockets are short, those of one site don't wait for another's.
     pub site: Option<Ident>,
-    /// Where and how. Endpoints with equal targets share their probes. An endpoint whose protocol is [`None`](crate::model::Protocol::None) is not probed.
+    /// Where and how. Endpoints with equal targets share their probes, unless they are discovered. An endpoint whose protocol is [`None`](crate::model::Protocol::None) is not probed.
     pub target: ProbeTarget,
     /// What is believed of the endpoint when it is watched for the first time. Where others share its target, see
     /// [`ProbeHandle::watch`].
@@ -71,8 +71,12 @@ pub struct Watch {
     pub doubt: Option<Option<u8>>,
     /// Where the results go.
     pub probed: Arc<Probed>,
-    /// What is known of the name that it stands for, whose addresses are probed if the target has it as its host.
+    /// What is known of the name that it stands for, whose addresses are probed if the target has it as its host; or what the cluster
+    /// says of a discovered one.
     pub resolved: Option<Arc<Resolved>>,
+    /// Whether it is discovered. Then it shares no probes, as the cluster may speak against this endpoint alone: see
+    /// [`Resolved::objection`].
+    pub is_discovered: bool,
 }
 
 /// The probes' verdict on an endpoint turned, or, where somebody wants to know, the doubt about it.

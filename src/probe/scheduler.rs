@@ -205,8 +205,8 @@ impl<W: World> Scheduler<W> {
     fn fail(&mut self, id: Id, reason: &str, now: Moment) {
         let Some(target) = self.targets.get_mut(&id) else { return };
         let result = unresolved(reason, Clock::time_of_day());
-        self.metrics.observe(&result, Duration::ZERO);
-        target.observe(result, now, &mut self.outbox);
+        let counted = target.observe(result, now, &mut self.outbox);
+        self.metrics.observe(&counted, Duration::ZERO);
         let next = next_start(now, target.interval(), self.draws.next(), now);
         self.schedule(id, next);
     }
@@ -237,12 +237,11 @@ impl<W: World> Scheduler<W> {
             Ok((_, result)) => result,
             Err(error) => (broken(&error, target, now.since(probe.started)), Duration::ZERO),
         };
-        let (outcome, refused) = (result.outcome, result.refused);
-        self.metrics.observe(&result, late);
         self.certificates.note(target.key(), &target.what.monitor, &result);
-        target.observe(result, now, &mut self.outbox);
-        let gap = self.gap_after(probe.target, outcome, refused);
-        if outcome == Outcome::Passed {
+        let counted = target.observe(result, now, &mut self.outbox);
+        self.metrics.observe(&counted, late);
+        let gap = self.gap_after(probe.target, counted.outcome, counted.refused);
+        if counted.outcome == Outcome::Passed {
             self.hold_line(probe.target, now);
         }
         let next = next_start(probe.started, gap, self.draws.next(), now);
@@ -261,9 +260,10 @@ impl<W: World> Scheduler<W> {
     fn replace(&mut self, wanted: Vec<Watch>) {
         let now = self.clock.now();
         self.pushed.clear();
+        let of = |it: &Target| Some(group(&it.what, it.key()?, it.is_discovered()));
         let mut former: HashMap<Group, (Id, Target)> = std::mem::take(&mut self.targets)
             .into_iter()
-            .filter_map(|(id, target)| Some((group(&target.what, target.key()?), (id, target))))
+            .filter_map(|(id, target)| Some((of(&target)?, (id, target))))
             .collect();
         // Everything about sockets is counted anew, since sites may be others.
         self.sockets.clear().for_each(|due| self.agenda.add(due.at, due.id));

@@ -11,7 +11,7 @@ use super::line::Line;
 use super::shares::SiteId;
 use super::{VerdictChange, Watch};
 use crate::clock::Clock;
-use crate::health::{Health, Outcome, ProbeResult, Probed};
+use crate::health::{Health, Outcome, Phase, ProbeResult, Probed, Resolved};
 use crate::model::{EndpointKey, Moment, ProbeTarget, Verdict};
 
 /// Changes that are to be told, in order.
@@ -33,6 +33,8 @@ pub(super) struct Target {
     pub(super) line: Option<Box<Line>>,
     /// Where the name is that is probed, if it is one.
     aim: Option<Box<Aim>>,
+    /// What the cluster says of the endpoint, if it is discovered.
+    cluster: Option<Arc<Resolved>>,
     health: Health,
     listeners: Box<[Listener]>,
 }
@@ -64,7 +66,7 @@ impl Target {
         heritage: &Heritage,
         out: &mut Outbox,
     ) -> Self {
-        let aim = Aim::of(&what, &watches);
+        let (aim, cluster) = (Aim::of(&what, &watches), cluster(&watches));
         let health = heritage.health(&watches);
         let listener = |it: Watch| {
             let told = heritage.told(&it);
@@ -79,6 +81,7 @@ impl Target {
             is_asking: false,
             line: None,
             aim,
+            cluster,
             health,
             listeners,
         };
@@ -116,7 +119,7 @@ impl Target {
         heritage: &Heritage,
         out: &mut Outbox,
     ) {
-        (self.what, self.site) = (what, site);
+        (self.what, self.site, self.cluster) = (what, site, cluster(&watches));
         let is_same = |(own, it): (&Listener, &Watch)| {
             own.is_of(it) && own.doubt.is_some() == it.doubt.is_some()
         };
@@ -164,8 +167,19 @@ impl Target {
         self.aim.as_ref().map_or(&self.what.addresses, |it| &it.addresses)
     }
 
-    /// Takes in a result: for whoever shows it, and for the verdict.
-    pub(super) fn observe(&mut self, result: ProbeResult, now: Moment, out: &mut Outbox) {
+    /// Whether it is that of a discovered endpoint.
+    pub(super) fn is_discovered(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Takes in a result: for whoever shows it, and for the verdict. Gives it as it counts.
+    pub(super) fn observe(
+        &mut self,
+        result: ProbeResult,
+        now: Moment,
+        out: &mut Outbox,
+    ) -> Arc<ProbeResult> {
+        let result = self.weigh(result);
         let turned = self.health.observe(result.outcome, &self.what.monitor, now);
         if turned || self.listeners.iter().any(|it| it.doubt.is_some()) {
             self.tell(result.reason.clone(), out);
@@ -175,6 +189,21 @@ impl Target {
         self.listeners
             .iter()
             .for_each(|it| it.probed.record(Arc::clone(&result), now, held_down_until));
+        result
+    }
+
+    /// A result as it counts: as a failure while the cluster says that nobody is ready behind the endpoint.
+    fn weigh(&self, result: ProbeResult) -> ProbeResult {
+        match self.cluster.as_ref().and_then(|it| it.objection()) {
+            None => result,
+            Some(reason) => ProbeResult {
+                outcome: Outcome::Failed,
+                phase: Phase::Readiness,
+                reason: Some(reason),
+                refused: false,
+                ..result
+            },
+        }
     }
 
     /// Ends the probe under way.
@@ -232,6 +261,11 @@ impl Target {
     fn told(&self) -> HashMap<*const Probed, Verdict> {
         self.listeners.iter().map(|it| (Arc::as_ptr(&it.probed), it.told)).collect()
     }
+}
+
+/// What the cluster says of these endpoints' one, if it is discovered.
+fn cluster(watches: &[Watch]) -> Option<Arc<Resolved>> {
+    watches.first().filter(|it| it.is_discovered)?.resolved.clone()
 }
 
 impl Listener {

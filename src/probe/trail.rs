@@ -43,8 +43,8 @@ impl Trail {
             Phase::FirstByte => &mut self.times.first_byte,
             Phase::Body => &mut self.times.body,
             Phase::Exec => &mut self.times.exec,
-            // Nobody walks here: reports come by themselves.
-            Phase::Report => return,
+            // Nobody walks here: what sites and clusters say comes by itself.
+            Phase::Report | Phase::Readiness => return,
         };
         *time = Some(self.entered.elapsed());
     }

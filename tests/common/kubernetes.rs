@@ -327,7 +327,8 @@ impl Cluster {
     }
 
     /// The writes (`patch /apis/apps/v1/…`) that the server has seen since this was asked last, but dry runs: those of clients whose
-    /// User-Agent begins with this. A deletion whose body says that it is a dry run counts.
+    /// User-Agent begins with this. A deletion whose body says that it is a dry run counts; what the server refused, since the object had
+    /// changed in that moment, doesn't.
     pub(crate) fn writes_of(&self, agent: &str) -> Vec<String> {
         let log = self.log("audit.log");
         let end = log.rfind('\n').map_or(0, |it| it + 1);
@@ -337,8 +338,9 @@ impl Cluster {
         let write = |line: &str| {
             let event: Value = serde_json::from_str(line).unwrap();
             let text = |key: &str| event[key].as_str().unwrap_or_default();
-            let counts =
-                text("userAgent").starts_with(agent) && !text("requestURI").contains("dryRun=");
+            let counts = text("userAgent").starts_with(agent)
+                && !text("requestURI").contains("dryRun=")
+                && event["responseStatus"]["code"] != 409;
             counts.then(|| format!("{} {}", text("verb"), text("requestURI")))
         };
         new.lines().filter_map(write).collect()

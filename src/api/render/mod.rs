@@ -18,7 +18,7 @@ use super::etag::etag;
 use super::view;
 use crate::clock::rfc3339;
 use crate::control::Version;
-use crate::health::{Cause, Timeline, Turn};
+use crate::health::{Cause, Readiness, Timeline, Turn, Workload};
 use crate::model::{
     self, EndpointStatus, Family, Ident, Method, Moment, Now, Override, Pending, Protocol, Stamp,
     Timestamp, Verdict, WhenNoneHealthy,
@@ -184,6 +184,23 @@ fn discovered(host: &Host) -> view::Discovered {
         addresses: found.addresses.iter().collect(),
         at: found.at.map(|(at, _)| rfc3339(at)),
         stale: found.trouble.map(|it| stale(it.reason.to_string())),
+        workload: found.workload.as_ref().map(workload),
+    }
+}
+
+fn workload(it: &Workload) -> view::Workload {
+    let (ready, pods, reason) = match &it.readiness {
+        Readiness::Counted { ready, all } => (Some(*ready), Some(*all), None),
+        Readiness::Unknown(why) => (None, None, Some(why.to_string())),
+    };
+    view::Workload {
+        service: it.service.to_string(),
+        required: it.required,
+        readiness: it.readiness.label().to_owned(),
+        ready,
+        pods,
+        reason,
+        since: rfc3339(it.since),
     }
 }
 

@@ -30,7 +30,7 @@ pub use fleet::{
     FleetSkewedSite, FleetTrouble,
 };
 pub use monitor::{Flap, Monitor, MonitorTls};
-pub use name::{Discovered, FailedResolution, Resolved, StaleAddresses};
+pub use name::{Discovered, FailedResolution, Resolved, StaleAddresses, Workload};
 pub use pending::{PendingChange, PendingChanges, SettleRequest, Settled};
 pub use problem::{Breach, Fault, Problem};
 pub use routing::{Affinity, Guardrails, Ramp};
@@ -335,7 +335,7 @@ pub struct LastProbe {
     pub at: String,
     /// `passed`, `failed`, or `void` when it says nothing about the endpoint.
     pub result: String,
-    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte`, `body`, `exec` or `report`.
+    /// Where it ended: `resolve`, `connect`, `tls`, `first_byte`, `body`, `exec`, `report` or `readiness`.
     pub phase: String,
     /// How long it took.
     pub seconds: f64,

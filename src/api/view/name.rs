@@ -49,6 +49,9 @@ pub struct Discovered {
     pub at: Option<String>,
     /// Why they may be wrong, where the cluster doesn't bear them out.
     pub stale: Option<StaleAddresses>,
+    /// The pods behind them, where the cluster is asked for those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
 }
 
 /// Why discovered addresses may be wrong.
@@ -59,4 +62,24 @@ pub struct StaleAddresses {
     pub since: String,
     /// Why.
     pub reason: String,
+}
+
+/// What a site's cluster says of the pods behind an endpoint.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
+pub struct Workload {
+    /// The Service that they are of: `ingress-nginx/controller`.
+    pub service: String,
+    /// Whether probes of the endpoint count as failed while none of them is ready.
+    pub required: bool,
+    /// Whether any of them is ready: `ready`, `not_ready`, or `unknown`, which speaks neither for nor against the endpoint.
+    pub readiness: String,
+    /// How many are ready, where that is known.
+    pub ready: Option<u32>,
+    /// How many there are, where that is known.
+    pub pods: Option<u32>,
+    /// Why it is unknown, where it is.
+    pub reason: Option<String>,
+    /// Since when it is so.
+    #[schema(format = DateTime)]
+    pub since: String,
 }

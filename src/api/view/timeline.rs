@@ -23,7 +23,7 @@ pub struct Turn {
     pub to: String,
     /// Why: `probe`, `profile` where what it stands for turned, `change`, `expiry`, `reload`, or `start` where another status is known from before.
     pub cause: String,
-    /// Where the probe ended that decided: `resolve`, `connect`, `tls`, `first_byte`, `body`, `exec` or `report`.
+    /// Where the probe ended that decided: `resolve`, `connect`, `tls`, `first_byte`, `body`, `exec`, `report` or `readiness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
     /// The nested profile that turned it.

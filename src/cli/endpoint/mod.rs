@@ -1,6 +1,7 @@
 //! `farol endpoint …`: look at endpoints, and change them while the daemon runs.
 
 mod change;
+mod discovered;
 mod history;
 mod render;
 mod report;

@@ -1,4 +1,4 @@
-use super::wide;
+use super::{discovered, wide};
 use crate::api::view;
 use crate::cli::output::{ago, lasting, list, one_line, override_in_words, percent, table};
 
@@ -109,19 +109,6 @@ fn resolved(name: &view::Resolved) -> String {
     format!("{}, found {}, for {} s", addresses.join(", "), ago(at), name.ttl_seconds)
 }
 
-/// What its site's cluster tells of its addresses.
-fn discovered(it: &view::Discovered) -> String {
-    match &it.at {
-        Some(at) => format!("by {}, {}", one_line(&it.from), ago(at)),
-        None => format!("nothing so far, by {}", one_line(&it.from)),
-    }
-}
-
-fn stale(it: &view::Discovered) -> String {
-    let stale = it.stale.as_ref();
-    stale.map(|it| format!("since {}: {}", it.since, one_line(&it.reason))).unwrap_or_default()
-}
-
 /// When that name was asked for, and when it will be.
 fn asked(name: &view::Resolved) -> String {
     let next = name.next.as_ref().map(|it| format!("again at {it}"));
@@ -173,14 +160,15 @@ pub(super) fn endpoint(profile: &str, endpoint: &view::Endpoint) -> String {
     let note = if note.is_empty() { note } else { format!(" ({note})") };
     let overrides: Vec<String> = endpoint.overrides.iter().map(override_in_words).collect();
     let name = |part: fn(&view::Resolved) -> String| endpoint.resolved.as_ref().map(part);
-    let cluster = |part: fn(&view::Discovered) -> String| endpoint.discovered.as_ref().map(part);
+    let [discovered, stale, workload] = discovered::cells(endpoint.discovered.as_ref());
     list(&[
         ("endpoint", endpoint.name.clone()),
         ("profile", profile.to_owned()),
         ("site", endpoint.site.clone().unwrap_or_default()),
         ("target", target(endpoint)),
-        ("discovered", cluster(discovered).unwrap_or_default()),
-        ("stale", cluster(stale).unwrap_or_default()),
+        ("discovered", discovered),
+        ("stale", stale),
+        ("workload", workload),
         ("resolved", name(resolved).unwrap_or_default()),
         ("asked", name(asked).unwrap_or_default()),
         ("last failure", name(last_failure).unwrap_or_default()),

@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::alone::alone_on;
 use super::plan::{Force, report};
 use super::show::{Detail, plan_text};
-use super::{Looked, Which, mask, plain};
+use super::{Chosen, Looked, Which, mask, plain};
 use crate::cli::{complain, say};
 use crate::fleet::apply::{Patience, Progress, apply};
 use crate::fleet::plan::Forced;
@@ -83,12 +84,37 @@ impl Apply {
                     complain(&plain(&format!("{}: the cluster {error}; left alone", site.name)));
                     troubled += 1;
                 }
-                Ok(looked) => done += apply_site(looked, patience).await?,
+                Ok(looked) if is_done(looked) => {}
+                Ok(looked) => {
+                    done += apply_alone(&chosen, looked, &forced, patience).await?;
+                }
             }
         }
         say(&format!("done: {done} steps"))?;
         Ok(if troubled > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
+}
+
+/// Whether nothing is to be done on a site.
+fn is_done((_, apps): &Looked) -> bool {
+    apps.iter().all(|(_, planned)| planned.as_ref().is_ok_and(|it| it.plan.is_empty()))
+}
+
+/// Applies what is planned on a site, while no other companion changes it.
+async fn apply_alone(
+    chosen: &Chosen,
+    looked: &Looked,
+    forced: &Forced,
+    patience: Patience,
+) -> anyhow::Result<usize> {
+    let mut tell = |text: &str| complain(&plain(text));
+    let work = |has_waited| async move {
+        if has_waited && !chosen.still_plans(looked, forced).await {
+            bail!("{} was changed meanwhile; plan again", looked.0.site.name);
+        }
+        apply_site(looked, patience).await
+    };
+    alone_on(&looked.0, &mut tell, work).await?
 }
 
 /// Applies what is planned on a site. Gives how many steps were done.

@@ -1,6 +1,7 @@
 //! `farol fleet`: the companion's commands.
 
 mod adopt;
+mod alone;
 mod apply;
 mod plan;
 mod show;

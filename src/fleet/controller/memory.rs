@@ -11,7 +11,7 @@ use super::healing::Healing;
 use crate::clock::Clock;
 use crate::fleet::cluster::Apis;
 use crate::fleet::part::Part;
-use crate::fleet::plan::restoration;
+use crate::fleet::plan::needs_restoration;
 use crate::fleet::site::Planned;
 use crate::fleet::status::AppStatus;
 use crate::model::{Ident, Timestamp};
@@ -42,9 +42,9 @@ impl Memory {
         parts.iter().filter_map(|it| Some(self.0.get(&it.app.name)?.now.clone())).collect()
     }
 
-    /// Whether an app wants kinds that weren't served when that was asked.
-    pub(super) fn waits_for_apis(&self) -> bool {
-        self.0.values().any(|it| it.waits_for_apis)
+    /// Whether one of these apps wants kinds that weren't served when that was asked.
+    pub(super) fn waits_for_apis(&self, names: &BTreeSet<Ident>) -> bool {
+        names.iter().filter_map(|it| self.0.get(it)).any(|it| it.waits_for_apis)
     }
 
     /// The app that is to be put back first, and when.
@@ -72,13 +72,8 @@ impl Memory {
         }
         let (mut healing, healed) =
             former.map(|it| (it.healing, it.now.healing)).unwrap_or_default();
-        // What others took shows as a refusal, and what is missing or changed as a step.
-        let is_off = |it: &Planned| {
-            let plan = &it.plan;
-            let is_taken = plan.refusals.iter().any(|it| it.drifted.is_some());
-            plan.is_applied && (is_taken || !restoration(plan).is_empty())
-        };
-        let due = healing.need(planned.is_some_and(is_off), Instant::now());
+        let is_needed = planned.is_some_and(|it| needs_restoration(&it.plan));
+        let due = healing.need(is_needed, Instant::now());
         let healed = HealingNow { next: due.map(|it| moment(it, time)), ..healed };
         let waits_for_apis =
             planned.is_some_and(|it| it.wanted.iter().any(|it| apis.preferred(&it.kind).is_none()));

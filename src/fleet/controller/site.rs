@@ -1,6 +1,6 @@
 //! One site: its cluster is looked at as a whole, then watched, and what changes is looked at again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::clock::{self, Clock};
 use crate::fleet::apply::{Patience, apply};
 use crate::fleet::cluster::ClusterError;
 use crate::fleet::lease::alone;
-use crate::fleet::object::ObjectKey;
+use crate::fleet::object::{Object, ObjectKey};
 use crate::fleet::part::Part;
 use crate::fleet::plan::{ApplySet, Forced, Plan, restoration};
 use crate::fleet::render::Tools;
@@ -74,6 +74,27 @@ pub(super) struct SiteTask {
 
 /// The work of putting an app back; what came of it, with how many steps that took.
 type Mending = LocalBoxFuture<'static, (Ident, Result<usize, String>)>;
+
+/// The sets of a site's apps.
+struct Sets {
+    /// Whose they are, by their IDs.
+    apps: HashMap<String, Ident>,
+    parents: HashSet<ObjectKey>,
+}
+
+impl Sets {
+    fn of(parts: &[Arc<Part>]) -> Self {
+        let sets = parts.iter().map(|it| (set(&it.app), it.app.name.clone()));
+        let sets: Vec<_> = sets.collect();
+        let parent = |it: &ApplySet| {
+            Object::named("v1", "ConfigMap", Some(&it.namespace), &it.parent_name()).key()
+        };
+        Self {
+            parents: sets.iter().map(|it| parent(&it.0)).collect(),
+            apps: sets.into_iter().map(|(set, app)| (set.id(), app)).collect(),
+        }
+    }
+}
 
 impl From<ClusterError> for Ended {
     fn from(error: ClusterError) -> Self {
@@ -133,32 +154,31 @@ impl SiteTask {
         }
         let mut members = Members::follow(&reached, known.places()).await?;
         self.unwatched(members.unwatched.clone());
+        let sets = Sets::of(&order.parts);
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut looks, mut changed, mut looked) = (0_u32, BTreeSet::new(), Instant::now());
         let mut due = None;
         let mut mending: Option<Mending> = None;
-        let anew = Instant::now() + ANEW + spread(&order.site.name);
+        let mut anew = Instant::now() + ANEW + spread(&order.site.name);
         loop {
             let heal = self.memory.next_healing().filter(|_| order.heals && mending.is_none());
             tokio::select! {
                 happened = members.next() => {
-                    changed.extend(self.hear(order, &reached, &mut known, happened).await?);
+                    changed.extend(self.hear(&reached, &sets, &mut known, happened).await?);
                     if !changed.is_empty() {
                         due.get_or_insert_with(|| (Instant::now() + SETTLE).max(looked + REST));
                     }
                 }
                 () = clock::reached(due) => {
                     due = None;
-                    for app in std::mem::take(&mut changed) {
-                        let Some(part) = order.parts.iter().find(|it| it.app.name == app) else {
-                            continue;
-                        };
+                    let apps = std::mem::take(&mut changed);
+                    for part in order.parts.iter().filter(|it| apps.contains(&it.app.name)) {
                         self.look(&reached, part, &mut known).await?;
                     }
                     looked = Instant::now();
-                    if known.places() != members.places || self.memory.waits_for_apis() {
-                        return Err(Ended::Anew);
+                    if known.places() != members.places || self.memory.waits_for_apis(&apps) {
+                        anew = looked;
                     }
                 }
                 () = clock::reached(heal.as_ref().map(|it| it.1)) => {
@@ -183,7 +203,8 @@ impl SiteTask {
                     }
                     self.publish();
                 }
-                () = sleep_until(anew) => return Err(Ended::Anew),
+                // Not in the middle of a work.
+                () = sleep_until(anew), if mending.is_none() => return Err(Ended::Anew),
             }
         }
     }
@@ -243,33 +264,20 @@ impl SiteTask {
 
     /// Takes in what happened. Gives the apps that have changed by that.
     async fn hear(
-        &mut self,
-        order: &Order,
+        &self,
         reached: &Reached,
+        sets: &Sets,
         known: &mut Known,
         happened: Happened,
     ) -> Result<Vec<Ident>, ClusterError> {
         Ok(match happened {
-            Happened::Seen(key, id, print) => {
-                let mut apps = order.parts.iter().map(|it| &it.app);
-                let app = apps.find(|it| set(it).id() == id).map(|it| &it.name);
-                known.see(key, app, print)
-            }
+            Happened::Seen(key, id, print) => known.see(key, sets.apps.get(&id), print),
             Happened::Gone(key) => known.lose(&key).into_iter().collect(),
             Happened::Listed { kind, namespace, parents, there } => {
-                let names: BTreeSet<(String, String)> = order
-                    .parts
-                    .iter()
-                    .map(|it| set(&it.app))
-                    .map(|it: ApplySet| (it.parent_name(), it.namespace))
-                    .collect();
                 let is_about = |key: &ObjectKey| {
-                    let place = key.namespace.clone().unwrap_or_default();
-                    let is_parent =
-                        key.kind.is("", "ConfigMap") && names.contains(&(key.name.clone(), place));
                     key.kind == kind
                         && (namespace.is_none() || key.namespace == namespace)
-                        && is_parent == parents
+                        && sets.parents.contains(key) == parents
                 };
                 known.listed(is_about, &there)
             }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::exposure::shown;
-use crate::fleet::spec::{self, Fleet, From};
+use super::watcher::Subject;
+use crate::fleet::spec::{self, Backing, Fleet, From};
 use crate::model::{Endpoint, EndpointKey, Model, Profile};
 use crate::settings::{Document, Problem, Problems, Settings};
 
@@ -16,12 +17,28 @@ pub struct Source {
     pub site: spec::Site,
     /// The object there.
     pub from: From,
+    /// The pods behind it, where the cluster is asked for them.
+    pub workload: Option<Backing>,
 }
 
 impl Source {
     /// In words: `service ingress-nginx/controller of seattle, port 80`.
     pub fn shown(&self) -> String {
         format!("{} of {}, port {}", shown(&self.from.object), self.site.name, self.from.port)
+    }
+
+    /// What is watched of it.
+    pub(super) fn subjects(&self) -> impl Iterator<Item = Subject> {
+        let pods = self.workload.as_ref().map(|it| Subject::Pods(it.service.clone()));
+        [Some(Subject::Addresses), pods].into_iter().flatten()
+    }
+
+    /// What is watched of it, in words.
+    pub(super) fn shown_of(&self, subject: &Subject) -> String {
+        match subject {
+            Subject::Addresses => self.shown(),
+            Subject::Pods(service) => format!("the pods of {service} of {}", self.site.name),
+        }
     }
 }
 
@@ -40,7 +57,10 @@ pub fn sources(settings: &Settings) -> Result<Vec<Source>, Problems> {
         let key = EndpointKey { profile: endpoint.profile, endpoint: endpoint.name };
         match misfit(&settings.model, &key, &site) {
             Some((keys, why)) => problems.extend(at.at(keys).map(|it| it.found(why))),
-            None => found.push(Source { key, site, from: endpoint.from }),
+            None => {
+                let (from, workload) = (endpoint.from, endpoint.workload);
+                found.push(Source { key, site, from, workload });
+            }
         }
     }
     if problems.is_empty() {

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::claims::{Claims, Stale, Standing, Word};
 use super::source::Source;
-use super::watcher::{self, Heard};
+use super::watcher::{self, Heard, Said, Subject};
+use super::workload;
 use crate::clock::Clock;
 use crate::health::{Resolution, Resolved, Trouble};
 use crate::metrics::DiscoveryMetrics;
@@ -41,9 +42,15 @@ pub struct Discovery {
 struct Watched {
     source: Source,
     record: Arc<Resolved>,
-    /// Tells its watcher from those before.
+    watchers: Vec<Running>,
+}
+
+/// A watcher at work.
+struct Running {
+    subject: Subject,
+    /// Tells it from those before.
     number: u64,
-    watcher: AbortHandle,
+    task: AbortHandle,
 }
 
 /// What runs, and what is known.
@@ -124,8 +131,10 @@ impl Task {
             .collect();
         let mut changed = Vec::new();
         for key in gone {
-            let Some(Watched { source, watcher, .. }) = self.watched.remove(&key) else { continue };
-            watcher.abort();
+            let Some(Watched { source, watchers, .. }) = self.watched.remove(&key) else {
+                continue;
+            };
+            watchers.iter().for_each(|it| it.task.abort());
             self.discovery.metrics.forget(source.site.name.as_str(), &key);
             changed.extend(self.claims.remove(&key));
         }
@@ -137,51 +146,69 @@ impl Task {
             let known = record.latest();
             let kept: Vec<IpAddr> = known.addresses.iter().collect();
             self.claims.add(source.key.clone(), source.site.name.clone(), kept);
-            record.record(Resolution { source: Some(source.shown().into()), ..known });
-            let (number, watcher) = self.start(source.clone(), Duration::ZERO);
-            let watched =
-                Watched { source: source.clone(), record: record.clone(), number, watcher };
+            let (shown, pods) = (source.shown().into(), workload::unasked(source, UNASKED));
+            record.record(Resolution { source: Some(shown), workload: pods, ..known });
+            let watchers = source
+                .subjects()
+                .map(|it| self.start(source.clone(), it, Duration::ZERO))
+                .collect();
+            let watched = Watched { source: source.clone(), record: record.clone(), watchers };
             self.watched.insert(source.key.clone(), watched);
             changed.push(source.key.clone());
         }
         self.pass_on(&changed).await;
     }
 
-    fn start(&mut self, source: Source, pause: Duration) -> (u64, AbortHandle) {
+    fn start(&mut self, source: Source, subject: Subject, pause: Duration) -> Running {
         self.last_number += 1;
-        let (number, heard) = (self.last_number, self.heard.clone());
-        let watcher = self.watchers.spawn(async move {
+        let (number, heard, watched) = (self.last_number, self.heard.clone(), subject.clone());
+        let task = self.watchers.spawn(async move {
             sleep(pause).await;
-            watcher::watch(source, number, heard).await;
+            watcher::watch(source, watched, number, heard).await;
         });
-        (number, watcher)
+        Running { subject, number, task }
     }
 
     /// Starts a watcher again that panicked, which is a fault in Farol; one that was ended is not among the watched.
     fn restart(&mut self, ended: task::Id) {
-        let found = self.watched.values().find(|it| it.watcher.id() == ended);
-        let Some(source) = found.map(|it| it.source.clone()) else { return };
+        let is_it = |it: &Running| it.task.id() == ended;
+        let all = self.watched.values();
+        let found =
+            all.filter_map(|it| Some((&it.source, it.watchers.iter().find(|it| is_it(it))?)));
+        let Some((source, subject)) =
+            found.map(|(source, it)| (source.clone(), it.subject.clone())).next()
+        else {
+            return;
+        };
         let key = source.key.clone();
         tracing::error!(
             event = "discovery_panicked",
             site = %source.site.name,
             "discovering {} panicked, which is a fault in Farol; it begins anew",
-            source.shown()
+            source.shown_of(&subject)
         );
-        let (number, watcher) = self.start(source, AFTER_PANIC);
-        if let Some(watched) = self.watched.get_mut(&key) {
-            (watched.number, watched.watcher) = (number, watcher);
+        let running = self.start(source, subject, AFTER_PANIC);
+        if let Some(watched) = self.watched.get_mut(&key)
+            && let Some(former) = watched.watchers.iter_mut().find(|it| is_it(it))
+        {
+            *former = running;
         }
     }
 
-    async fn hear(&mut self, (number, key, word): Heard) {
-        let Some(watched) = self.watched.get(&key).filter(|it| it.number == number) else {
+    async fn hear(&mut self, Heard { number, said }: Heard) {
+        let is_from = |it: &&Watched| it.watchers.iter().any(|it| it.number == number);
+        let Some(Watched { source, record, .. }) = self.watched.values().find(is_from) else {
             return;
         };
-        let is_reachable = !matches!(word, Word::Lost(_));
-        self.discovery.metrics.reachable(watched.source.site.name.as_str(), is_reachable);
-        let changed = self.claims.hear(&key, word);
-        self.pass_on(&changed).await;
+        let metrics = &self.discovery.metrics;
+        match said {
+            Said::Addresses(word) => {
+                metrics.reachable(source.site.name.as_str(), !matches!(word, Word::Lost(_)));
+                let changed = self.claims.hear(&source.key, word);
+                self.pass_on(&changed).await;
+            }
+            Said::Pods(readiness) => workload::note(source, record, metrics, readiness),
+        }
     }
 
     /// Writes down where endpoints are now, and tells control of those that are elsewhere.

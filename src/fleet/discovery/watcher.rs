@@ -1,24 +1,26 @@
-//! Watches one object of one cluster, for as long as it takes.
+//! Watches one thing in one cluster, for as long as it takes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use kube::Api;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
 use kube::runtime::watcher::{self, Event};
+use kube::{Api, ResourceExt};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::claims::Word;
 use super::exposure::addresses;
+use super::slices::{SERVICE, readiness};
 use super::source::Source;
 use crate::fleet::cluster::{Access, ClusterError, Resource, Verb};
 use crate::fleet::object::GroupKind;
 use crate::fleet::site::{Reached, reach};
 use crate::fleet::spec::{Exposed, Reference};
-use crate::model::EndpointKey;
+use crate::health::Readiness;
 use crate::supervision::Backoff;
 
 /// The pause before the way to a cluster is tried again, at first and at last.
@@ -33,13 +35,41 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Seconds after which a server ends a watch, to be begun anew: a connection that was lost in silence is noticed by then.
 const WATCH: u32 = 60;
 
-/// What a watcher found, with the number that it was given.
-pub(super) type Heard = (u64, EndpointKey, Word);
+/// What a watcher found.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// The number that it was given.
+    pub(super) number: u64,
+    pub(super) said: Said,
+}
 
-/// Tells what a source exposes, again and again, and when it can't be known. Never ends by itself.
-pub(super) async fn watch(source: Source, number: u64, heard: mpsc::Sender<Heard>) {
+/// What a cluster says of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Of its addresses.
+    Addresses(Word),
+    /// Of its pods.
+    Pods(Readiness),
+}
+
+/// What is watched of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The object with the addresses.
+    Addresses,
+    /// The EndpointSlices of this Service.
+    Pods(Reference),
+}
+
+/// Tells what a cluster says of a source, again and again, and when it can't be known. Never ends by itself.
+pub(super) async fn watch(
+    source: Source,
+    subject: Subject,
+    number: u64,
+    heard: mpsc::Sender<Heard>,
+) {
     let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, A_WHILE);
-    let watcher = Watcher { source, number, heard };
+    let watcher = Watcher { source, subject, number, heard };
     loop {
         let (started, mut is_good) = (Instant::now(), false);
         let error = watcher.follow(&mut is_good).await;
@@ -50,42 +80,42 @@ pub(super) async fn watch(source: Source, number: u64, heard: mpsc::Sender<Heard
                 site = %watcher.source.site.name,
                 %error,
                 "the watch of {} ended ({error}); it is begun anew",
-                watcher.source.shown()
+                watcher.source.shown_of(&watcher.subject)
             );
             continue;
         }
-        watcher.tell(Word::Lost(format!("the cluster {error}"))).await;
+        watcher.tell(watcher.lost(format!("the cluster {error}"))).await;
         sleep(backoff.after(ran)).await;
     }
 }
 
 struct Watcher {
     source: Source,
+    subject: Subject,
     number: u64,
     heard: mpsc::Sender<Heard>,
 }
 
 impl Watcher {
-    async fn tell(&self, word: Word) {
+    async fn tell(&self, said: Said) {
         // If nobody listens, discovery is over.
-        let _ = self.heard.send((self.number, self.source.key.clone(), word)).await;
+        let _ = self.heard.send(Heard { number: self.number, said }).await;
     }
 
-    /// Reaches the cluster by what its kubeconfig says now, and follows the object until something is wrong.
+    /// Reaches the cluster by what its kubeconfig says now, and follows the objects until something is wrong.
     async fn follow(&self, is_good: &mut bool) -> ClusterError {
         let reached = match reach(&self.source.site).await {
             Ok(reached) => reached,
             Err(error) => return error,
         };
-        let (group, kind, reference) = kind(&self.source.from.object);
+        let (group, kind, namespace) = self.kind();
         let Some(resource) = reached.apis.preferred(&GroupKind::new(group, kind)) else {
             return ClusterError::NotFound(format!("it serves no {kind}"));
         };
-        match self.listen(&reached, resource, reference, is_good).await {
+        match self.listen(&reached, resource, namespace, is_good).await {
             ClusterError::Forbidden { message, .. } => {
-                let namespace = Some(reference.namespace.as_str());
                 let needed = [Verb::List, Verb::Watch];
-                let needed = needed.map(|it| Access::new(it, resource, namespace));
+                let needed = needed.map(|it| Access::new(it, resource, Some(namespace)));
                 let missing = reached.cluster.missing(&needed).await.unwrap_or_default();
                 ClusterError::Forbidden { message, missing }
             }
@@ -97,7 +127,7 @@ impl Watcher {
         &self,
         reached: &Reached,
         resource: &Resource,
-        Reference { namespace, name }: &Reference,
+        namespace: &str,
         is_good: &mut bool,
     ) -> ClusterError {
         let GroupKind { group, kind } = &resource.kind;
@@ -105,25 +135,29 @@ impl Watcher {
         let resource = ApiResource::from_gvk_with_plural(&kind, &resource.plural);
         let api: Api<DynamicObject> =
             Api::namespaced_with(reached.cluster.client(), namespace, &resource);
-        let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let mut events = std::pin::pin!(watcher::watcher(api, only.timeout(WATCH)));
+        let mut events = std::pin::pin!(watcher::watcher(api, self.selection().timeout(WATCH)));
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut listed = None;
+        let (mut objects, mut listed) = (BTreeMap::new(), BTreeMap::new());
+        let mut last = None;
         loop {
-            let found = tokio::select! {
+            tokio::select! {
                 event = events.next() => match event {
                     Some(Ok(Event::Init)) => {
-                        listed = None;
+                        listed.clear();
                         continue;
                     }
                     Some(Ok(Event::InitApply(object))) => {
-                        listed = Some(object);
+                        listed.insert(object.name_any(), object.data);
                         continue;
                     }
-                    Some(Ok(Event::InitDone)) => listed.take(),
-                    Some(Ok(Event::Apply(object))) => Some(object),
-                    Some(Ok(Event::Delete(_))) => None,
+                    Some(Ok(Event::InitDone)) => objects = std::mem::take(&mut listed),
+                    Some(Ok(Event::Apply(object))) => {
+                        objects.insert(object.name_any(), object.data);
+                    }
+                    Some(Ok(Event::Delete(object))) => {
+                        objects.remove(&object.name_any());
+                    }
                     Some(Err(error)) => return error.into(),
                     None => return ClusterError::Unreachable("the watch has ended".to_owned()),
                 },
@@ -133,13 +167,18 @@ impl Watcher {
                         Err(error) => return error,
                     }
                 }
-            };
+            }
+            let said = self.said(&objects);
+            if last.as_ref() == Some(&said) {
+                continue;
+            }
             // A watch may have been begun anew meanwhile, and where, nobody knows.
             if let Err(error) = self.identify(reached).await {
                 return error;
             }
             *is_good = true;
-            self.tell(self.word(found.as_ref().map(|it| &it.data))).await;
+            self.tell(said.clone()).await;
+            last = Some(said);
         }
     }
 
@@ -148,19 +187,50 @@ impl Watcher {
         reached.cluster.identify(Some(&reached.uid)).await.map(drop)
     }
 
-    fn word(&self, object: Option<&Value>) -> Word {
-        match addresses(&self.source.from.object, object, self.source.from.port) {
-            Ok(addresses) => Word::Exposed(addresses),
-            Err(why) => Word::Unexposed(why.to_string()),
+    /// What these objects say, which are all that there are, by their names.
+    fn said(&self, objects: &BTreeMap<String, Value>) -> Said {
+        match &self.subject {
+            Subject::Addresses => {
+                let from = &self.source.from;
+                Said::Addresses(match addresses(&from.object, objects.values().next(), from.port) {
+                    Ok(addresses) => Word::Exposed(addresses),
+                    Err(why) => Word::Unexposed(why.to_string()),
+                })
+            }
+            Subject::Pods(service) => Said::Pods(readiness(service, objects.values())),
         }
     }
-}
 
-/// The group and kind of an object, and where it is.
-fn kind(object: &Exposed) -> (&'static str, &'static str, &Reference) {
-    match object {
-        Exposed::Service(it) => ("", "Service", it),
-        Exposed::Ingress(it) => ("networking.k8s.io", "Ingress", it),
-        Exposed::Gateway(it) => ("gateway.networking.k8s.io", "Gateway", it),
+    /// That nothing can be known.
+    fn lost(&self, why: String) -> Said {
+        match self.subject {
+            Subject::Addresses => Said::Addresses(Word::Lost(why)),
+            Subject::Pods(_) => Said::Pods(Readiness::Unknown(why.into())),
+        }
+    }
+
+    /// The group and kind of the objects, and where they are.
+    fn kind(&self) -> (&'static str, &'static str, &str) {
+        let (group, kind, it) = match (&self.subject, &self.source.from.object) {
+            (Subject::Pods(it), _) => ("discovery.k8s.io", "EndpointSlice", it),
+            (Subject::Addresses, Exposed::Service(it)) => ("", "Service", it),
+            (Subject::Addresses, Exposed::Ingress(it)) => ("networking.k8s.io", "Ingress", it),
+            (Subject::Addresses, Exposed::Gateway(it)) => {
+                ("gateway.networking.k8s.io", "Gateway", it)
+            }
+        };
+        (group, kind, &it.namespace)
+    }
+
+    /// Which of them.
+    fn selection(&self) -> watcher::Config {
+        let all = watcher::Config::default();
+        match (&self.subject, &self.source.from.object) {
+            (Subject::Pods(it), _) => all.labels(&format!("{SERVICE}={}", it.name)),
+            (
+                Subject::Addresses,
+                Exposed::Service(it) | Exposed::Ingress(it) | Exposed::Gateway(it),
+            ) => all.fields(&format!("metadata.name={}", it.name)),
+        }
     }
 }

@@ -22,7 +22,7 @@ pub use order::{Phase, place};
 pub use planner::belongs_elsewhere;
 pub use planner::{Forced, Observation, Observed, Plan, Proposed, Refusal, Stays, plan};
 pub use prune::{KEPT, Pruning};
-pub use restore::restoration;
+pub use restore::{needs_restoration, restoration};
 pub use rules::without_rules;
 pub use seen::{Mask, NOTES, bare, masked, own_fields};
 pub use set::{ApplySet, ParentError, Scope};

@@ -118,6 +118,7 @@ fn from_nothing_everything_is_made_in_order() {
             "create Service shop/web",
             "create Deployment shop/web",
             "create Thing shop/t",
+            "record ConfigMap shop/farol-ratings",
         ]
     );
 }
@@ -133,6 +134,21 @@ fn what_is_as_it_is_wanted_needs_nothing() {
     let plan = plan(&observed, &Pruning::default(), &Forced::default());
     assert!(plan.is_empty(), "{:?}", plan.steps);
     assert_eq!(plan.unchanged, 1);
+}
+
+#[test]
+fn what_was_applied_is_noted_when_it_is_there() {
+    let web = object("apps/v1", "Deployment", "web");
+    let live = stored(&web, &json!({"f:spec": {}}));
+    let mut observed = observed(vec![existing(&web, &live, &live)]);
+    let is_applied = |it: &Observed| plan(it, &Pruning::default(), &Forced::default()).is_applied;
+    assert!(is_applied(&observed));
+    let scope = Scope::of([&web]).without("shop");
+    for applied in [None, Some("another")] {
+        observed.parent.1 = Some(set().parent(&scope, applied));
+        assert!(!is_applied(&observed), "the description has moved, or no apply went to its end");
+        assert_eq!(told(&observed), ["record ConfigMap shop/farol-ratings"]);
+    }
 }
 
 #[test]

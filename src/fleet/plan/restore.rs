@@ -1,17 +1,28 @@
 //! What of a plan puts back what others have changed, and nothing else.
 
-use super::{Action, Plan, Step};
+use super::{Action, Plan, Refusal, Step};
+use crate::fleet::object::ObjectKey;
 
 /// The part of a plan that puts back what others changed or removed; nothing where the description itself has moved since it was applied,
 /// since to apply that is for people to decide. Nothing is removed, and no Secret is written over: what rotates them is seldom a mistake.
 pub fn restoration(plan: &Plan) -> Vec<Step> {
     let restores = |step: &&Step| match &step.action {
         Action::Create { .. } | Action::CreateNamespace { .. } => true,
-        // Also where others have only taken fields: the next apply would find them in conflict.
-        Action::Change { .. } => !step.key.kind.is("", "Secret"),
+        // Also where others have only taken fields: what leaves the source would stay otherwise.
+        Action::Change { .. } => is_written_over(&step.key),
         Action::HandOver { .. } | Action::Delete { .. } | Action::Record { .. } => false,
     };
     plan.steps.iter().filter(|_| plan.is_applied).filter(restores).cloned().collect()
+}
+
+/// Whether something is there to be put back: also what others have taken, and is refused as long as nothing is forced.
+pub fn needs_restoration(plan: &Plan) -> bool {
+    let is_taken = |it: &Refusal| it.drifted.is_some() && is_written_over(&it.key);
+    !restoration(plan).is_empty() || (plan.is_applied && plan.refusals.iter().any(is_taken))
+}
+
+fn is_written_over(key: &ObjectKey) -> bool {
+    !key.kind.is("", "Secret")
 }
 
 #[cfg(test)]
@@ -64,5 +75,19 @@ mod tests {
         );
         plan.is_applied = false;
         assert_eq!(restoration(&plan), [], "what was never applied is no drift");
+        plan.steps.clear();
+        let why = String::new();
+        let drifted = Some(Box::new((it(), other())));
+        for (kind, drifted, is_applied, expected) in [
+            ("ConfigMap", drifted.clone(), true, true),
+            ("ConfigMap", drifted.clone(), false, false),
+            ("ConfigMap", None, true, false),
+            ("Secret", drifted, true, false),
+        ] {
+            let key = Object::named("v1", kind, Some("shop"), "it").key();
+            plan.refusals = vec![Refusal { key, why: why.clone(), drifted }];
+            plan.is_applied = is_applied;
+            assert_eq!(needs_restoration(&plan), expected, "{kind}");
+        }
     }
 }

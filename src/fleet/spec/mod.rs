@@ -25,7 +25,8 @@ pub use check::MONITORING;
 pub use monitoring::{Labelled, Metrics, Monitoring, Probe, Prometheus, Scrape, Token};
 pub use rollout::{Drain, OnFailure, OnTimeout, Quiet, Rollout, Verify};
 pub use site::{
-    Capi, Cluster, Endpoint, Exposed, From, Kubeconfig, Management, Provider, SecretRef, Site,
+    Backing, Capi, Cluster, Endpoint, Exposed, From, Kubeconfig, Management, Provider, SecretRef,
+    Site,
 };
 pub use text::{Digest, Percent, Reference, ServicePort, Span, TextError, Url, Workload};
 pub use window::Window;

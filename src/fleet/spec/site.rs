@@ -132,6 +132,21 @@ pub struct Endpoint {
     pub name: Ident,
     /// What has the address.
     pub from: From,
+    /// The pods that stand behind it. Without this the cluster isn't asked whether they are ready. In a file, a text stands for
+    /// their Service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Backing>,
+}
+
+/// The pods that stand behind an endpoint; ready while one of them is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(extend("x-short" = "service"))]
+pub struct Backing {
+    /// The Service that they are of.
+    pub service: Reference,
+    /// Whether probes of the endpoint count as failed while the cluster says that none of them is ready. Otherwise it is only shown.
+    #[serde(default)]
+    pub required: bool,
 }
 
 /// An object whose status has an external address, and the port that is served there.
@@ -168,6 +183,25 @@ impl<'de> Deserialize<'de> for Kubeconfig {
         Ok(match Written::deserialize(deserializer)? {
             Written::Path(path) => Self { path, context: None },
             Written::Table { path, context } => Self { path, context },
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Backing {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Service(Reference),
+            Table {
+                service: Reference,
+                #[serde(default)]
+                required: bool,
+            },
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Service(service) => Self { service, required: false },
+            Written::Table { service, required } => Self { service, required },
         })
     }
 }

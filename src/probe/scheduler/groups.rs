@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use super::Watch;
 use crate::model::{EndpointKey, ProbeTarget, Protocol};
 
-/// What is shared: a target, and for one that is reported of, whose it is, since each site reports for its own endpoint.
+/// What is shared: a target, and whose it is where more than probes tells of it: the site, which reports for its own endpoint, or its
+/// cluster, by the pods behind this one.
 pub(super) type Group = (ProbeTarget, Option<EndpointKey>);
 
-pub(super) fn group(target: &ProbeTarget, key: &EndpointKey) -> Group {
+pub(super) fn group(target: &ProbeTarget, key: &EndpointKey, is_discovered: bool) -> Group {
     let is_pushed = matches!(target.monitor.protocol, Protocol::Push(_));
-    (target.clone(), is_pushed.then(|| key.clone()))
+    (target.clone(), (is_pushed || is_discovered).then(|| key.clone()))
 }
 
 /// The endpoints of each target, except those that are not probed.
@@ -18,7 +19,8 @@ pub(super) fn by_target(wanted: Vec<Watch>) -> HashMap<Group, Vec<Watch>> {
     let mut groups: HashMap<Group, Vec<Watch>> = HashMap::new();
     for watch in wanted {
         if watch.target.monitor.protocol != Protocol::None {
-            groups.entry(group(&watch.target, &watch.key)).or_default().push(watch);
+            let group = group(&watch.target, &watch.key, watch.is_discovered);
+            groups.entry(group).or_default().push(watch);
         }
     }
     groups

@@ -53,8 +53,8 @@ impl<W: World> Scheduler<W> {
             let why = report.reason.as_deref().unwrap_or("failing");
             result(Outcome::Failed, Some(format!("reported: {why}")))
         };
-        self.metrics.observe(&result, Duration::ZERO);
-        target.observe(result, now, &mut self.outbox);
+        let counted = target.observe(result, now, &mut self.outbox);
+        self.metrics.observe(&counted, Duration::ZERO);
         self.schedule(id, now + interval);
         Ok(())
     }
@@ -71,8 +71,8 @@ impl<W: World> Scheduler<W> {
         } else {
             result(Outcome::Failed, Some(told))
         };
-        self.metrics.observe(&result, late);
-        target.observe(result, now, &mut self.outbox);
+        let counted = target.observe(result, now, &mut self.outbox);
+        self.metrics.observe(&counted, late);
         self.schedule(id, now + interval);
     }
 }

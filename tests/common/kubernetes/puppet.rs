@@ -113,6 +113,26 @@ impl Puppet {
         self.status(&object, &json!({ "loadBalancer": { "ingress": ingress(addresses) } }));
     }
 
+    /// The EndpointSlice of a Service with a pod for each of these, ready or not, in the version that the server prefers.
+    #[track_caller]
+    pub(crate) fn pods_behind(&self, namespace: &str, service: &str, ready: &[bool]) {
+        let group = self.api.get("/apis/discovery.k8s.io");
+        let version = &group["preferredVersion"]["groupVersion"];
+        let pod = |(number, is_ready): (usize, &bool)| json!({ "addresses": [format!("10.244.0.{}", number + 1)], "conditions": { "ready": is_ready } });
+        let slice = json!({
+            "apiVersion": version, "kind": "EndpointSlice", "addressType": "IPv4", "ports": [],
+            "metadata": {
+                "name": format!("{service}-abcde"), "labels": { "kubernetes.io/service-name": service },
+            },
+            "endpoints": ready.iter().enumerate().map(pod).collect::<Value>(),
+        });
+        let all =
+            format!("/apis/{}/namespaces/{namespace}/endpointslices", version.as_str().unwrap());
+        if self.api.send("POST", &all, &slice).status == 409 {
+            self.api.must("PATCH", &format!("{all}/{service}-abcde"), &slice);
+        }
+    }
+
     /// The status of a Deployment, StatefulSet or DaemonSet (`deployments`…), of whose replicas so many are ready.
     #[track_caller]
     pub(crate) fn workload(&self, kind: &str, namespace: &str, name: &str, ready: u64) {

@@ -91,8 +91,17 @@ function target(endpoint) {
     endpoint.discovered?.stale
       ? h("p", { class: "warning" }, `stale since ${endpoint.discovered.stale.since}: ${endpoint.discovered.stale.reason}`)
       : null,
+    workload(endpoint.discovered?.workload),
     endpoint.resolved?.error ? h("p", { class: "warning" }, endpoint.resolved.error) : null,
   ];
+}
+
+// What the site's cluster says of the pods behind an endpoint.
+function workload(it) {
+  if (!it) return null;
+  const says = { ready: `${it.ready} of ${it.pods} pods ready`, not_ready: `0 of ${it.pods} pods ready` };
+  const text = `${it.service}: ${says[it.readiness] ?? `unknown whether its pods are ready: ${it.reason}`}`;
+  return h("p", { class: it.readiness === "ready" ? "hint" : "warning" }, text);
 }
 
 function overrides({ overrides }) {

@@ -47,6 +47,11 @@ fn the_example_says_what_it_says() {
     let gateway = Reference { namespace: "infra".into(), name: "public".into() };
     assert_eq!((&from.object, from.port), (&Exposed::Gateway(gateway), 443));
 
+    let behind = |it: &Site| it.endpoint.as_ref().and_then(|it| it.workload.clone()).unwrap();
+    let service = Reference { namespace: "ratings".into(), name: "web".into() };
+    assert_eq!(behind(seattle), Backing { service: service.clone(), required: true });
+    assert_eq!(behind(orlando), Backing { service, required: false });
+
     let monitoring = fleet.monitoring.as_ref().unwrap();
     let release = monitoring.release.as_ref().unwrap();
     assert_eq!((&*release.chart, release.is_path()), ("kube-prometheus-stack", false));

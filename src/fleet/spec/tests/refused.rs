@@ -94,6 +94,14 @@ fn sites_have_a_cluster_each() {
             "1: sites[a].cluster.kubeconfig.path: is missing; write a text that isn't empty",
         ),
         (
+            "sites: [{name: a, cluster: {in_cluster: true}, endpoint: {profile: p., name: a, from: {service: b/c, port: 80}, workload: web}}]",
+            "1: sites[a].endpoint.workload: found \"web\"; write namespace and name, such as \"ingress-nginx/controller\"",
+        ),
+        (
+            "sites: [{name: a, cluster: {in_cluster: true}, endpoint: {profile: p., name: a, from: {service: b/c, port: 80}, workload: {required: true}}}]",
+            "1: sites[a].endpoint.workload.service: is missing; write namespace and name, such as \"ingress-nginx/controller\"",
+        ),
+        (
             "sites: [{name: a, cluster: {in_cluster: false}}]",
             "1: sites[a].cluster.in_cluster: found false; write true",
         ),
