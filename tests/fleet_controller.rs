@@ -110,7 +110,7 @@ fn what_drifts_is_told_with_fields_and_managers_and_nothing_is_written() {
     assert_eq!(metric(&daemon, &sample("applied")), Some(1.0));
     assert!(metric(&daemon, &sample("drift_seconds")).unwrap() > 0.0);
     assert!(metric(&daemon, &sample("last_apply_timestamp_seconds")).unwrap() > 1e9);
-    assert_eq!(metric(&daemon, "farol_fleet_skewed{app=\"shop\"}"), Some(1.0));
+    wait_to_see(&Some(1.0), || metric(&daemon, "farol_fleet_skewed{app=\"shop\"}"));
     assert_eq!(metric(&daemon, "farol_fleet_reachable{site=\"orlando\"}"), Some(1.0));
 
     set_image(seattle, "web:1");

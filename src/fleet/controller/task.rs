@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinSet, LocalSet};
-use tokio::time::sleep;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::board::{AppNow, AppState, Board, SiteNow};
@@ -22,6 +22,9 @@ use crate::model::Ident;
 
 /// The pause before a site's task that panicked begins anew.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
+
+/// How often sites are compared: not with each change, of which a start has thousands.
+const COMPARE: Duration = Duration::from_secs(1);
 
 /// Keeps the fleet that is described last under watch. Its owner runs it in a task and ends it by a token.
 pub struct Controller {
@@ -82,16 +85,20 @@ impl Controller {
     async fn work(self, stop: CancellationToken) {
         let Self { mut fleet, common } = self;
         let (mut running, mut tasks) = (HashMap::new(), JoinSet::new());
+        let mut ticks = interval(COMPARE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let work = async {
             loop {
                 let described = fleet.borrow_and_update().clone();
                 arrange(described.as_deref(), &common, &mut running, &mut tasks);
+                common.compare();
                 loop {
                     tokio::select! {
                         changed = fleet.changed() => match changed {
                             Ok(()) => break,
                             Err(_) => return,
                         },
+                        _ = ticks.tick() => common.compare(),
                         Some(ended) = tasks.join_next_with_id() => {
                             if let Err(error) = ended && error.is_panic() {
                                 restart(error.id(), &common, &mut running, &mut tasks);
@@ -196,6 +203,10 @@ impl Common {
     pub(super) fn publish(&self, site: &Ident, now: &SiteNow) {
         self.metrics.site(&now.site, sample(now));
         self.board.note(site, now.clone());
+    }
+
+    /// Compares the sites.
+    fn compare(&self) {
         let skewed = self.board.now().map(|it| it.skewed).unwrap_or_default();
         self.metrics.skewed(skewed.into_iter().map(|it| it.app).collect());
     }
