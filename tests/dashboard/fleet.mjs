@@ -48,7 +48,7 @@ test("what drifts shows by itself, with field and manager", () =>
     await seattle.getByRole("link", { name: "drifted (1)" }).click();
     await page.getByRole("heading", { name: "shop at seattle", level: 1 }).waitFor();
     const app = page.getByRole("article", { name: "App shop" });
-    await app.getByText("Deployment shop/web").waitFor();
+    await app.getByRole("heading", { name: "Deployment shop/web" }).waitFor();
     await app.getByRole("row", { name: /containers\[web\]\.image "web:7" → "web:1" kubectl-set/ }).waitFor();
     await app.getByText("farol fleet diff --site seattle --app shop").waitFor();
     setImage("web:1");
@@ -65,7 +65,7 @@ for (const name of Object.keys(LOOKS)) {
         await rowOf(page, "seattle").getByText("drifted").waitFor();
         await look(page, `${name}-fleet`);
         await go(page, "#/fleet/seattle", "seattle");
-        await page.getByText("Deployment shop/web").waitFor();
+        await page.getByRole("heading", { name: "Deployment shop/web" }).waitFor();
         await look(page, `${name}-fleet-site`);
         await go(page, "#/fleet/orlando", "orlando");
         await page.locator(".problem").waitFor();
