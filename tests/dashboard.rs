@@ -9,7 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::cli::check;
 use common::daemon::Daemon;
+use common::fleet::Fleet;
+use common::free_address;
+use common::kubernetes::{Cluster, client};
 use common::program;
 use common::site::Site;
 
@@ -97,25 +101,59 @@ fn node_modules(journeys: &Path) -> PathBuf {
     modules
 }
 
-#[test]
-fn operators_find_their_way_in_chromium() {
+/// Goes through journeys in Chromium, with the daemon at hand.
+#[track_caller]
+fn travel(daemon: &Daemon, script: &str, more: &[(&str, &Path)]) {
     let chromium = program("chromium");
     let journeys = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dashboard");
     let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboard-screenshots");
     fs::create_dir_all(&screenshots).unwrap();
-    let (seattle, orlando, mut nobody) = (Site::start(), Site::start(), Site::start());
-    nobody.kill();
-    let daemon = Daemon::start(&config(&seattle, &orlando, &nobody)).ready();
     let token = fs::read_to_string(daemon.home.path("state/admin.token")).unwrap();
     must(
         Command::new("node")
-            .arg(journeys.join("run.mjs"))
+            .arg(journeys.join(script))
             .env("FAROL_URL", format!("http://{}", daemon.api.address))
             .env("FAROL_TOKEN", token.trim())
             .env("FAROL_DNS", daemon.dns[0].to_string())
             .env("FAROL_NODE_MODULES", node_modules(&journeys))
             .env("CHROMIUM", chromium)
-            .env("SCREENSHOTS", screenshots),
+            .env("SCREENSHOTS", screenshots)
+            .envs(more.iter().copied()),
     );
+}
+
+#[test]
+fn operators_find_their_way_in_chromium() {
+    let (seattle, orlando, mut nobody) = (Site::start(), Site::start(), Site::start());
+    nobody.kill();
+    let daemon = Daemon::start(&config(&seattle, &orlando, &nobody)).ready();
+    travel(&daemon, "run.mjs", &[]);
+    daemon.stop();
+}
+
+#[test]
+fn operators_see_the_fleet_in_chromium() {
+    let cluster = Cluster::start("seattle");
+    let _kubelets = cluster.puppet().kubelets();
+    let seattle = cluster.kubeconfig();
+    let home = tempfile::tempdir().unwrap();
+    let orlando = home.path().join("orlando.kubeconfig");
+    let nowhere = format!("https://{}", free_address());
+    let text = fs::read_to_string(&seattle).unwrap();
+    fs::write(&orlando, text.replace(&cluster.url(), &nowhere)).unwrap();
+    let fleet = Fleet::new(&[("seattle", &seattle, ""), ("orlando", &orlando, "")], "");
+    check(&fleet.run(&["apply", "--yes", "--site", "seattle"]), 0, &["done: "]);
+    let daemon = Daemon::start(&format!(
+        "
+        [[zone]]
+        name = 'gtm.example.'
+        nameservers = 'ns.elsewhere.'
+        [fleet]
+        file = '{}'
+        ",
+        fleet.path("fleet.yaml")
+    ));
+    let kubectl = client("kubectl");
+    travel(&daemon, "fleet.mjs", &[("FLEET_KUBECONFIG", &seattle), ("FLEET_KUBECTL", &kubectl)]);
     daemon.stop();
 }

@@ -32,6 +32,7 @@ test("the overview says first what is wrong, and why", () =>
     await first.getByText("down.gtm.example. has no healthy endpoint").waitFor();
     await first.getByText("connect: refused").waitFor();
     await page.getByText("Live", { exact: true }).waitFor();
+    assert.equal(await page.getByRole("link", { name: "Fleet" }).count(), 0, "none is described");
     const row = page.getByRole("row", { name: /app\.gtm\.example\./ });
     await row.getByText("seattle 80 %").waitFor();
     await row.getByText("orlando 20 %").waitFor();

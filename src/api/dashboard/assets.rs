@@ -19,6 +19,8 @@ pub(super) const ASSETS: &[(&str, &[u8])] = assets![
     "dom.js",
     "endpoint.js",
     "explain.js",
+    "fleet-site.js",
+    "fleet.js",
     "format.js",
     "history.js",
     "icon.svg",

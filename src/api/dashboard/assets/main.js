@@ -8,7 +8,7 @@ import { Live } from "./live.js";
 import { overview } from "./overview.js";
 import { pendingList } from "./pending.js";
 import { here } from "./route.js";
-import { listenToKeys, markPlace, showLive, showShell } from "./shell.js";
+import { listenToKeys, markPlace, showFleet, showLive, showShell } from "./shell.js";
 import { signInPage } from "./signin.js";
 
 // What is shown is looked up again this often, and when something happens, but then not more often than SPACING.
@@ -21,6 +21,7 @@ const PAGES = {
   "": () => overview,
   profiles: async () => (await import("./profile.js")).profilePage,
   sites: async () => (await import("./sites.js")).sites,
+  fleet: async () => (await import("./fleet.js")).fleet,
   audit: async () => (await import("./audit.js")).audit,
   history: async () => (await import("./history.js")).history,
 };
@@ -35,7 +36,20 @@ let timer = 0;
 
 let pending = null;
 
-const live = new Live({ news: () => soon(), state: showLive, refused: () => checkSession() });
+const live = new Live({ news: heard, state: showLive, refused: () => checkSession() });
+
+/** What a happening means for what is shown. */
+function heard(kind) {
+  if (kind === "reset" || kind === "reload") findFleet();
+  soon();
+}
+
+/** Finds out whether a fleet is described. Who is limited to profiles may not see it. */
+async function findFleet() {
+  if (me?.profiles !== null) return;
+  const fleet = await get("/v1/fleet").catch(() => null);
+  if (fleet) showFleet(fleet.drift !== null);
+}
 
 /** Looks up again at once what is shown, also where that is being done. */
 function refresh() {
@@ -76,7 +90,10 @@ async function look() {
       look();
     } else if (page === shown) {
       clearTimeout(timer);
-      timer = setTimeout(refresh, shown.looks++ === 0 ? SECOND : PERIOD);
+      // A page with a period of its own rests while nobody sees it; the others keep their titles true.
+      const rests = shown.period && document.hidden;
+      const wait = shown.looks++ === 0 ? SECOND : (shown.period ?? PERIOD);
+      if (!rests) timer = setTimeout(refresh, wait);
     }
   }
 }
@@ -132,6 +149,7 @@ async function show() {
 }
 
 function enter() {
+  showFleet(false);
   showShell({ leave });
   pending = pendingList(refresh);
   live.start();

@@ -6,9 +6,11 @@ import { button, h, svg } from "./dom.js";
 import { clockTime, sign } from "./format.js";
 import { setContent } from "./update.js";
 
+const FLEET = "#/fleet";
 const PLACES = [
   ["#/", "Overview", "o"],
   ["#/sites", "Sites", "s"],
+  [FLEET, "Fleet", "f"],
   ["#/audit", "Audit", "a"],
   ["#/history", "History", "h"],
 ];
@@ -22,6 +24,7 @@ const THEMES = { system: "light", light: "dark", dark: "system" };
 
 const state = h("span", { class: "live", role: "status" });
 let live = null;
+let fleet = false;
 
 /**
  * Builds what stands around the pages.
@@ -37,7 +40,7 @@ export function showShell({ leave }) {
   const places = h(
     "nav",
     { "aria-label": "Pages" },
-    PLACES.map(([href, name]) => h("a", { href }, name)),
+    PLACES.map(([href, name]) => h("a", { href, hidden: href === FLEET && !fleet }, name)),
   );
   document
     .getElementById("top")
@@ -64,11 +67,22 @@ export function showShell({ leave }) {
  * @param {string} path such as `/sites`
  */
 export function markPlace(path) {
-  const here = path.startsWith("/profiles") ? "#/" : `#${path}`;
+  const kind = path.split("/")[1];
+  const here = kind === "profiles" ? "#/" : `#/${kind}`;
   for (const it of document.querySelectorAll("#top nav a")) {
     if (it.getAttribute("href") === here) it.setAttribute("aria-current", "page");
     else it.removeAttribute("aria-current");
   }
+}
+
+/**
+ * Shows the way to the fleet's page, where a fleet is described.
+ * @param {boolean} is
+ */
+export function showFleet(is) {
+  fleet = is;
+  const way = document.querySelector(`#top nav a[href="${FLEET}"]`);
+  if (way) way.hidden = !is;
 }
 
 /**
@@ -118,6 +132,7 @@ const KEYS = [
   ["/", "to the filter"],
   ["g o", "overview"],
   ["g s", "sites"],
+  ["g f", "fleet, where one is described"],
   ["g a", "audit"],
   ["g h", "history"],
   ["?", "these keys"],
@@ -150,7 +165,7 @@ export function listenToKeys() {
     const typing = event.target.closest?.("input:not([type=range]):not([type=checkbox]), select, textarea");
     if (!me || typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"))
       return;
-    const place = PLACES.find(([, , key]) => key === event.key);
+    const place = PLACES.find(([href, , key]) => key === event.key && (fleet || href !== FLEET));
     if (event.key === "/") {
       const filter = document.querySelector("[data-filter]");
       if (!filter) return;
