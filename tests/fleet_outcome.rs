@@ -62,13 +62,11 @@ fn a_field_may_be_forced_on_one_object_and_stay_others_elsewhere() {
     fleet.write("web.yaml", &with);
     fleet.write("api.yaml", &deployment.replace("name: web", "name: api"));
     fleet.apply();
-    cluster.kubectl(&[
-        "--namespace=shop",
-        "scale",
-        "deployment/web",
-        "deployment/api",
-        "--replicas=4",
-    ]);
+    for name in ["web", "api"] {
+        let object = format!("deployment/{name}");
+        let patch = r#"--patch={"spec": {"replicas": 4}}"#;
+        cluster.kubectl(&["--namespace=shop", "patch", &object, patch]);
+    }
 
     let web = "Deployment/shop/web:spec.replicas";
     let refused = fleet.run(&["plan", "--force-conflicts", web]);

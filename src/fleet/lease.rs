@@ -25,6 +25,8 @@ const LASTS: Duration = Duration::from_secs(15);
 const RENEW: Duration = Duration::from_secs(5);
 /// Who couldn't renew for so long works no more: soon others may.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a server that doesn't answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often one looks whether it is free.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -96,8 +98,14 @@ pub async fn alone<F: Future>(
             () = lease.keep() => Err(LeaseError::Lost),
         }
     };
-    // If that fails, it runs out.
-    let _ = lease.release().await;
+    let end = Instant::now() + DEADLINE;
+    while let Err(error) = lease.release().await {
+        // It runs out by itself.
+        if !error.is_passing() || Instant::now() >= end {
+            break;
+        }
+        sleep(LOOK).await;
+    }
     kept
 }
 
@@ -117,10 +125,12 @@ impl<'a> Lease<'a> {
     /// Waits until it is one's own. Gives whether that took more than a look.
     async fn acquire(&self, waiting: &mut (dyn FnMut(&str) + Send)) -> Result<bool, ClusterError> {
         let (mut seen, mut told) = (Seen::default(), None);
+        let mut answered = Instant::now();
         loop {
             match self.take(&mut seen).await {
                 Ok(None) => return Ok(told.is_some()),
                 Ok(Some(holder)) => {
+                    answered = Instant::now();
                     if told.as_ref() != Some(&holder) {
                         waiting(&holder);
                         told = Some(holder);
@@ -128,6 +138,7 @@ impl<'a> Lease<'a> {
                 }
                 // Another one was quicker.
                 Err(ClusterError::Changed(_)) => {}
+                Err(error) if error.is_passing() && answered.elapsed() < PATIENCE => {}
                 Err(error) => return Err(error),
             }
             sleep(LOOK).await;
