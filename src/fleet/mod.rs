@@ -21,7 +21,6 @@ mod print;
 mod recorded_tests;
 pub mod render;
 pub mod report;
-pub mod resources;
 pub mod site;
 pub mod spec;
 pub mod status;
