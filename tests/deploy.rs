@@ -12,6 +12,7 @@ use std::process::Command;
 
 use common::daemon::{Daemon, Home};
 use common::http::Http;
+use common::kubernetes::Cluster;
 use common::{loopback, program, tls, wait_for};
 use serde_json::Value;
 
@@ -32,11 +33,12 @@ const DISCOVERED: &str = "
     method = 'priority'
     endpoint = [{ name = 'a', site = 'sea', discovered = true }]
 ";
+/// But for the kubeconfig.
 const FLEET: &str = "
 sites:
 - name: sea
-  cluster: { kubeconfig: none }
-  endpoint: { profile: app.gtm.example., name: a, from: { service: a/b, port: 80 } }
+  cluster: { kubeconfig: KUBECONFIG }
+  endpoint: { profile: app.gtm.example., name: a, from: { service: default/b, port: 80 }, workload: default/b }
 ";
 
 fn path(file: &str) -> PathBuf {
@@ -89,7 +91,10 @@ fn families() -> BTreeSet<String> {
     let admin = tls::FILES.replace("server", "admin");
     let dns = format!("[server]\nlisten_tls = '{}:0'\n{}", loopback(), tls::FILES);
     let home = Home::new(&format!("{dns}{admin}{ZONE}{DISCOVERED}"));
-    home.write("fleet.yaml", FLEET);
+    let cluster = Cluster::start("sea");
+    cluster.puppet().pods_behind("default", "b", &[true]);
+    let kubeconfig = cluster.kubeconfig();
+    home.write("fleet.yaml", &FLEET.replace("KUBECONFIG", kubeconfig.to_str().unwrap()));
     let certificate = tls::renew(&home);
     let daemon = home.start();
     let scrape = || {
@@ -102,7 +107,8 @@ fn families() -> BTreeSet<String> {
         text
     };
     let text = wait_for("a look at the cluster", || {
-        Some(scrape()).filter(|it| it.contains("farol_fleet_discovery_reachable"))
+        let known = ["farol_fleet_discovery_reachable", "farol_fleet_workload_ready"];
+        Some(scrape()).filter(|it| known.iter().all(|known| it.contains(known)))
     });
     let heads = text.lines().filter_map(|it| it.strip_prefix("# TYPE "));
     heads.map(|it| it.split(' ').next().unwrap().to_owned()).collect()

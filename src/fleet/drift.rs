@@ -45,7 +45,7 @@ pub fn differences(plan: &Plan, mask: &Mask) -> Vec<(ObjectKey, Difference)> {
     let refused = |it: &Refusal| {
         let difference = match &it.drifted {
             Some(states) => drifted(&states.0, &states.1, mask),
-            None => Difference::Refused(it.why.clone()),
+            None => Difference::Refused(mask.text(&it.why)),
         };
         (it.key.clone(), difference)
     };

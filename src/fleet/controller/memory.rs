@@ -47,6 +47,12 @@ impl Memory {
         names.iter().filter_map(|it| self.0.get(it)).any(|it| it.waits_for_apis)
     }
 
+    /// The apps of which nobody could say how they are.
+    pub(super) fn unknown(&self) -> Vec<Ident> {
+        let unknown = self.0.iter().filter(|it| it.1.now.state == AppState::Unknown);
+        unknown.map(|it| it.0.clone()).collect()
+    }
+
     /// The app that is to be put back first, and when.
     pub(super) fn next_healing(&self) -> Option<(Ident, Instant)> {
         let due = self.0.iter().filter_map(|(name, it)| Some((name, it.healing.due()?)));

@@ -200,6 +200,11 @@ impl SiteTask {
                     looks += 1;
                     if looks.is_multiple_of(NODES_EVERY) {
                         self.now.nodes = nodes(&reached).await.ok().map(|it| Nodes::of(&it));
+                        // What couldn't be told may be told now.
+                        changed.extend(self.memory.unknown());
+                        if !changed.is_empty() {
+                            due.get_or_insert_with(Instant::now);
+                        }
                     }
                     self.publish();
                 }
@@ -247,8 +252,9 @@ impl SiteTask {
         let app = &part.app.name;
         let mut planned = plan_app(reached, part, &self.common.tools, &Forced::default()).await;
         match &mut planned {
+            // Unless the cluster answers nobody, it is about this app: a webhook that hangs.
             Err(PlanError::Cluster(error)) if error.is_about_the_cluster() => {
-                return Err(error.clone());
+                reached.cluster.identify(Some(&reached.uid)).await?;
             }
             Err(_) => {}
             Ok(planned) => {

@@ -181,11 +181,11 @@ impl Common {
     /// Makes sure that a cluster is this site alone.
     pub(super) fn claim(&self, site: &Ident, uid: &str) -> Result<(), ClusterError> {
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        // It was another cluster before, perhaps.
+        claims.retain(|_, it| it != site);
         match claims.get(uid) {
-            Some(other) if other != site => Err(ClusterError::Shared(other.to_string())),
-            _ => {
-                // It was another cluster before, perhaps.
-                claims.retain(|_, it| it != site);
+            Some(other) => Err(ClusterError::Shared(other.to_string())),
+            None => {
                 claims.insert(uid.to_owned(), site.clone());
                 Ok(())
             }

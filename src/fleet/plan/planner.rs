@@ -251,7 +251,8 @@ impl Plan {
         let after = if observed.incomplete.is_some() { during.clone() } else { after };
         let was = parent.as_ref().and_then(ApplySet::applied);
         // What renders to nothing was hardly meant.
-        self.is_applied = observed.objects.is_empty() || was == Some(is_now.as_str());
+        let is_nothing = observed.objects.is_empty() && observed.missing_namespace.is_none();
+        self.is_applied = is_nothing || was == Some(is_now.as_str());
         let key = observed.set.parent(&after, None).key();
         let mut record = |phase: Phase, scope: &Scope, applied: Option<&str>| {
             let action = Action::Record { wanted: observed.set.parent(scope, applied) };

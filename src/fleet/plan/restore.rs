@@ -6,11 +6,16 @@ use crate::fleet::object::ObjectKey;
 /// The part of a plan that puts back what others changed or removed; nothing where the description itself has moved since it was applied,
 /// since to apply that is for people to decide. Nothing is removed, and no Secret is written over: what rotates them is seldom a mistake.
 pub fn restoration(plan: &Plan) -> Vec<Step> {
-    let restores = |step: &&Step| match &step.action {
-        Action::Create { .. } | Action::CreateNamespace { .. } => true,
+    let restores = |Step { key, action, .. }: &&Step| match action {
+        // What has run is cleaned away, and is not to run again.
+        Action::Create { .. } => !(key.kind.is("batch", "Job") || key.kind.is("", "Pod")),
         // Also where others have only taken fields: what leaves the source would stay otherwise.
-        Action::Change { .. } => is_written_over(&step.key),
-        Action::HandOver { .. } | Action::Delete { .. } | Action::Record { .. } => false,
+        Action::Change { .. } => is_written_over(key),
+        // Without its namespace nothing of it was applied.
+        Action::CreateNamespace { .. }
+        | Action::HandOver { .. }
+        | Action::Delete { .. }
+        | Action::Record { .. } => false,
     };
     plan.steps.iter().filter(|_| plan.is_applied).filter(restores).cloned().collect()
 }
@@ -59,6 +64,7 @@ mod tests {
         let change = |before| Action::Change { wanted: it(), before, after: it(), taken: vec![] };
         let steps = vec![
             step("ConfigMap", Action::Create { wanted: it(), after: None }),
+            step("Pod", Action::Create { wanted: it(), after: None }),
             step("ConfigMap", change(other())),
             step("Service", change(it())),
             step("Secret", Action::Create { wanted: it(), after: None }),
