@@ -143,16 +143,7 @@ fn operators_see_the_fleet_in_chromium() {
     fs::write(&orlando, text.replace(&cluster.url(), &nowhere)).unwrap();
     let fleet = Fleet::new(&[("seattle", &seattle, ""), ("orlando", &orlando, "")], "");
     check(&fleet.run(&["apply", "--yes", "--site", "seattle"]), 0, &["done: "]);
-    let daemon = Daemon::start(&format!(
-        "
-        [[zone]]
-        name = 'gtm.example.'
-        nameservers = 'ns.elsewhere.'
-        [fleet]
-        file = '{}'
-        ",
-        fleet.path("fleet.yaml")
-    ));
+    let daemon = fleet.home().start();
     let kubectl = client("kubectl");
     travel(&daemon, "fleet.mjs", &[("FLEET_KUBECONFIG", &seattle), ("FLEET_KUBECTL", &kubectl)]);
     daemon.stop();

@@ -9,25 +9,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use common::cli::check;
-use common::daemon::{Daemon, Home};
+use common::daemon::Daemon;
 use common::fleet::{Fleet, WEB, at};
 use common::kubernetes::Cluster;
 use common::{wait_for, wait_to_see, wait_until};
 use serde_json::{Value, json};
-
-/// A daemon that watches this fleet.
-fn home(fleet: &Fleet) -> Home {
-    Home::new(&format!(
-        "
-        [[zone]]
-        name = 'gtm.example.'
-        nameservers = 'ns.elsewhere.'
-        [fleet]
-        file = '{}'
-        ",
-        fleet.path("fleet.yaml")
-    ))
-}
 
 /// The fleet's app on a site, as the daemon sees it.
 fn app(daemon: &Daemon, site: &str) -> Value {
@@ -83,7 +69,7 @@ fn what_drifts_is_told_with_fields_and_managers_and_nothing_is_written() {
     let clusters = Cluster::start_all(["seattle", "orlando"]);
     let kubelets = clusters.each_ref().map(|it| it.puppet().kubelets());
     let fleet = Fleet::of(&clusters.each_ref(), "");
-    let daemon = home(&fleet).start();
+    let daemon = fleet.home().start();
     for site in ["seattle", "orlando"] {
         wait_for_state(&daemon, site, "outdated");
     }
@@ -136,7 +122,7 @@ fn what_drifts_is_put_back_but_what_is_described_anew_is_for_people() {
     let cluster = Cluster::start("seattle");
     let _kubelets = cluster.puppet().kubelets();
     let fleet = Fleet::of(&[&cluster], "drift: heal\n");
-    let daemon = home(&fleet).start();
+    let daemon = fleet.home().start();
     wait_for_state(&daemon, "seattle", "outdated");
     assert_eq!(cluster.writes(), Vec::<String>::new(), "what was never applied is not put back");
     fleet.apply();
@@ -196,7 +182,7 @@ fn one_companion_acts_while_others_stand_by() {
     let _kubelets = cluster.puppet().kubelets();
     let fleet = Fleet::of(&[&cluster], "drift: heal\n");
     fleet.apply();
-    let daemons = [home(&fleet).start(), home(&fleet).start()];
+    let daemons = [fleet.home().start(), fleet.home().start()];
     for daemon in &daemons {
         wait_for_state(daemon, "seattle", "in_sync");
     }
@@ -206,13 +192,14 @@ fn one_companion_acts_while_others_stand_by() {
         "spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 3600, "renewTime": "2026-01-01T00:00:00.000000Z"},
     });
     let path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/farol-fleet";
-    cluster.kubectl(&[
-        "--namespace=kube-system",
-        "delete",
-        "lease/farol-fleet",
-        "--ignore-not-found",
-    ]);
-    cluster.api.must("POST", path.trim_end_matches("/farol-fleet"), &lease);
+    let release = || {
+        cluster.kubectl(&["--namespace=kube-system", "delete", "lease/farol-fleet"]);
+    };
+    let hold = || {
+        release();
+        cluster.api.must("POST", path.trim_end_matches("/farol-fleet"), &lease);
+    };
+    hold();
     cluster.writes();
     // A command stands by too, and does nothing of what it planned before if that holds no more.
     fleet.write("more.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: more }\n");
@@ -225,19 +212,13 @@ fn one_companion_acts_while_others_stand_by() {
     assert!(told.any(|it| it.contains("waiting for somebody, who is changing the site")));
     cluster.kubectl(&["--namespace=shop", "create", "configmap", "more"]);
     assert_eq!(cluster.writes(), Vec::<String>::new());
-    cluster.kubectl(&["--namespace=kube-system", "delete", "lease/farol-fleet"]);
+    release();
     assert!(told.any(|it| it.contains("was changed meanwhile; plan again")));
     assert_eq!(apply.wait().unwrap().code(), Some(1));
     assert_eq!(cluster.writes(), Vec::<String>::new());
     cluster.kubectl(&["--namespace=shop", "delete", "configmap", "more"]);
     fs::remove_file(fleet.path("shop/more.yaml")).unwrap();
-    cluster.kubectl(&[
-        "--namespace=kube-system",
-        "delete",
-        "lease/farol-fleet",
-        "--ignore-not-found",
-    ]);
-    cluster.api.must("POST", path.trim_end_matches("/farol-fleet"), &lease);
+    hold();
     set_image(&cluster, "web:7");
     for daemon in &daemons {
         let standing_by = daemon.event("fleet_standing_by", 0);
@@ -245,7 +226,7 @@ fn one_companion_acts_while_others_stand_by() {
     }
     assert_eq!(image(&cluster), "web:7");
     assert_eq!(cluster.writes(), Vec::<String>::new());
-    cluster.kubectl(&["--namespace=kube-system", "delete", "lease/farol-fleet"]);
+    release();
     for daemon in &daemons {
         wait_for_state(daemon, "seattle", "in_sync");
         wait_to_see(&Value::Null, || app(daemon, "seattle")["healing"]["next"].clone());
@@ -266,7 +247,7 @@ fn a_site_that_is_away_slows_no_other_and_is_looked_at_when_it_is_back() {
     let kubelets = clusters.each_ref().map(|it| it.puppet().kubelets());
     let fleet = Fleet::of(&clusters.each_ref(), "");
     fleet.apply();
-    let daemon = home(&fleet).start();
+    let daemon = fleet.home().start();
     for site in ["seattle", "orlando"] {
         wait_for_state(&daemon, site, "in_sync");
     }
@@ -314,7 +295,7 @@ fn who_may_watch_a_namespace_only_is_told_of_that_and_sees_what_it_may() {
     cluster.kubectl(&["create", "clusterrole", "n", "--verb=get", "--resource=namespaces"]);
     cluster.kubectl(&["create", "clusterrolebinding", "n", "--clusterrole=n", "--user=robot"]);
     let fleet = Fleet::new(&[("seattle", &cluster.kubeconfig_for("robot", None), "")], "");
-    let daemon = home(&fleet).start();
+    let daemon = fleet.home().start();
     wait_for_state(&daemon, "seattle", "in_sync");
     let site = || daemon.api.get("/v1/fleet/sites/seattle").json();
     let why = wait_for("what can't be watched", || site()["unwatched"].as_str().map(str::to_owned));
@@ -331,7 +312,7 @@ fn who_may_watch_a_namespace_only_is_told_of_that_and_sees_what_it_may() {
 fn sites_come_and_go_with_the_description() {
     let clusters = Cluster::start_all(["seattle", "orlando"]);
     let fleet = Fleet::of(&[&clusters[0]], "");
-    let daemon = home(&fleet).start();
+    let daemon = fleet.home().start();
     wait_for_state(&daemon, "seattle", "outdated");
     assert_eq!(daemon.api.get("/v1/fleet/sites/orlando").status, 404);
     let other = Fleet::of(&clusters.each_ref(), "");

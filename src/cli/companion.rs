@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use tokio::sync::watch;
 
 use super::complain;
+use super::fleet::mask;
 use crate::fleet::controller::{Board, Controller};
 use crate::fleet::plan::Mask;
 use crate::fleet::spec::Fleet;
@@ -31,11 +31,9 @@ pub(super) struct Controllers {
 
 impl Companion {
     pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).context("the operating system gives no random numbers")?;
         let (described, fleet) = watch::channel(fleet_of(settings));
         let (board, metrics) = (Arc::default(), FleetMetrics::default());
-        let controllers = Controllers { fleet, mask: Mask::new(&key), board, metrics };
+        let controllers = Controllers { fleet, mask: mask()?, board, metrics };
         Ok(Self { described, controllers })
     }
 }

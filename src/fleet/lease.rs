@@ -45,25 +45,16 @@ pub enum LeaseError {
     Lost,
 }
 
-/// Whose a Lease is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Standing {
-    /// Nobody's, or one's own.
-    Free,
-    /// This one's.
-    Taken(String),
-}
-
 /// What was seen of a Lease, and when that was new.
 #[derive(Debug, Default)]
 struct Seen(Option<(Value, Instant)>);
 
 impl Seen {
-    /// Whose it is, now that it says this.
-    fn look(&mut self, spec: &Value, who: &str, now: Instant) -> Standing {
+    /// Whose it is, now that it says this; none where it may be taken.
+    fn look(&mut self, spec: &Value, who: &str, now: Instant) -> Option<String> {
         let holder = spec.get("holderIdentity").and_then(Value::as_str).unwrap_or_default();
         if holder.is_empty() || holder == who {
-            return Standing::Free;
+            return None;
         }
         let since = match &self.0 {
             Some((seen, since)) if seen == spec => *since,
@@ -71,10 +62,7 @@ impl Seen {
         };
         let seconds = spec.get("leaseDurationSeconds").and_then(Value::as_u64);
         let lasts = seconds.map_or(LASTS, Duration::from_secs);
-        match now.saturating_duration_since(since) < lasts {
-            true => Standing::Taken(holder.to_owned()),
-            false => Standing::Free,
-        }
+        (now.saturating_duration_since(since) < lasts).then(|| holder.to_owned())
     }
 }
 
@@ -93,9 +81,10 @@ pub async fn alone<F: Future>(
     let kept = {
         let work = pin!(work(has_waited));
         tokio::select! {
+            // Who was held up for too long writes nothing more.
             biased;
-            done = work => Ok(done),
             () = lease.keep() => Err(LeaseError::Lost),
+            done = work => Ok(done),
         }
     };
     let end = Instant::now() + DEADLINE;
@@ -150,8 +139,8 @@ impl<'a> Lease<'a> {
         let Some(live) = self.live().await? else { return self.make().await.map(|()| None) };
         let spec = live.at("/spec").unwrap_or(&Value::Null);
         match seen.look(spec, who(), Instant::now()) {
-            Standing::Taken(holder) => Ok(Some(holder)),
-            Standing::Free => self.renew(live).await.map(|()| None),
+            Some(holder) => Ok(Some(holder)),
+            None => self.renew(live).await.map(|()| None),
         }
     }
 
@@ -243,17 +232,17 @@ mod tests {
     fn who_does_not_renew_is_gone_and_nobodys_time_is_trusted() {
         let start = Instant::now();
         let spec = |holder: &str, renewed: &str| json!({"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": renewed});
-        let taken = Standing::Taken("b".to_owned());
+        let taken = Some("b".to_owned());
         let mut seen = Seen::default();
         let mut look =
             |spec: Value, seconds| seen.look(&spec, "a", start + Duration::from_secs(seconds));
-        assert_eq!(look(spec("", "1999"), 0), Standing::Free);
-        assert_eq!(look(spec("a", "1999"), 0), Standing::Free, "its own from before");
+        assert_eq!(look(spec("", "1999"), 0), None);
+        assert_eq!(look(spec("a", "1999"), 0), None, "its own from before");
         assert_eq!(look(spec("b", "1999"), 1), taken, "it may be renewed any moment");
         assert_eq!(look(spec("b", "1999"), 15), taken);
         assert_eq!(look(spec("b", "2000"), 15), taken, "it has renewed");
         assert_eq!(look(spec("b", "2000"), 29), taken);
-        assert_eq!(look(spec("b", "2000"), 30), Standing::Free);
-        assert_eq!(look(spec("c", "2000"), 30), Standing::Taken("c".to_owned()));
+        assert_eq!(look(spec("b", "2000"), 30), None);
+        assert_eq!(look(spec("c", "2000"), 30), Some("c".to_owned()));
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! The way of an app: [`spec`] says what is wanted, [`render`] makes objects of it for a site, [`plan`] prepares them, [`observe`] looks at the
 //! cluster, [`plan`] finds the steps between both, [`apply`] takes them. [`site`] goes this way for one site; [`report`] is what is told of it.
+//!
+//! In the daemon, [`controller`] goes it again whenever something changes in a cluster, and [`discovery`] tells control where endpoints are.
 
 pub mod apply;
 pub mod cluster;

@@ -88,6 +88,17 @@ pub struct DifferenceReport {
     pub why: Option<String>,
 }
 
+impl DifferenceReport {
+    /// The fields that drifted, each with who wrote it: `spec.replicas by kubectl, data.a`.
+    pub fn fields(&self) -> String {
+        let field = |it: &ChangeReport| match &it.manager {
+            Some(manager) => format!("{} by {manager}", it.path),
+            None => it.path.clone(),
+        };
+        self.changes.iter().map(field).collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl AppStatus {
     /// What came of looking at an app.
     pub fn of(app: &Ident, planned: &Result<Planned, PlanError>, mask: &Mask) -> Self {

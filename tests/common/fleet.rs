@@ -7,6 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::cli::{Run, check, farol};
+use super::daemon::Home;
 use super::kubernetes::Cluster;
 
 /// The app: a Deployment, a Service and a Secret.
@@ -64,6 +65,20 @@ impl Fleet {
             .map(|(it, path)| (it.name(), path.as_path(), ""))
             .collect();
         Self::new(&sites, app)
+    }
+
+    /// A daemon that watches it, before its start.
+    pub(crate) fn home(&self) -> Home {
+        Home::new(&format!(
+            "
+            [[zone]]
+            name = 'gtm.example.'
+            nameservers = 'ns.elsewhere.'
+            [fleet]
+            file = '{}'
+            ",
+            self.path("fleet.yaml")
+        ))
     }
 
     pub(crate) fn write(&self, file: &str, text: &str) {

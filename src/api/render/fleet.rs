@@ -1,5 +1,7 @@
 //! How the fleet is, by what its controller has seen.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::api::view;
@@ -97,9 +99,9 @@ fn difference(it: &DifferenceReport) -> view::FleetDifference {
 }
 
 fn skew(skew: Skew) -> view::FleetSkew {
-    let site = |(site, images): (String, _)| view::FleetSkewedSite {
+    let site = |(site, images): (String, BTreeSet<String>)| view::FleetSkewedSite {
         site,
-        images: std::collections::BTreeSet::into_iter(images).collect(),
+        images: images.into_iter().collect(),
     };
     view::FleetSkew { app: skew.app, sites: skew.images.into_iter().map(site).collect() }
 }

@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{Chosen, Shown, Which, plain};
-use crate::cli::{complain, say};
+use crate::cli::complain;
 use crate::fleet::cluster::ClusterError;
 use crate::fleet::outcome::{Adopted, SiteAdopted, TakenOver};
 use crate::fleet::plan::MANAGER;
@@ -42,12 +42,12 @@ impl Adopt {
             }
             adopted.sites.push(told);
         }
-        self.tell(&match (adopted.count(), self.dry_run) {
+        self.shown.tell(&match (adopted.count(), self.dry_run) {
             (0, _) => "nothing to take over".to_owned(),
             (found, true) => format!("{found} objects would be taken over"),
             (found, false) => format!("{found} objects taken over"),
         })?;
-        if !self.shown.output.is_for_people() {
+        if !self.shown.is_for_people() {
             let json = serde_json::to_string(&adopted).context("the outcome is no JSON")?;
             self.shown.output.show(&json, String::new)?;
         }
@@ -74,7 +74,7 @@ impl Adopt {
                 let adoption = match adoption {
                     Ok(adoption) => adoption,
                     Err(whose) => {
-                        self.tell(&plain(&format!("{app}: {key} left alone: {whose}")))?;
+                        self.shown.tell(&plain(&format!("{app}: {key} left alone: {whose}")))?;
                         told.left_alone.push(Told { object: (&key).into(), why: whose });
                         continue;
                     }
@@ -89,18 +89,9 @@ impl Adopt {
                 let from = adoption.managers.join(", ");
                 told.taken_over
                     .push(TakenOver { object: (&key).into(), managers: adoption.managers });
-                self.tell(&plain(&format!("{app}: {key} {does} from {from}")))?;
+                self.shown.tell(&plain(&format!("{app}: {key} {does} from {from}")))?;
             }
         }
-        Ok(())
-    }
-
-    /// Tells people what happens, wherever that isn't in the way of a document.
-    fn tell(&self, text: &str) -> anyhow::Result<()> {
-        if self.shown.output.is_for_people() {
-            return say(text);
-        }
-        complain(text);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::alone::alone_on;
 use super::plan::{Force, report};
 use super::show::{Detail, plan_text};
 use super::{Chosen, Looked, Shown, Which, mask, plain};
-use crate::cli::{complain, say};
+use crate::cli::complain;
 use crate::fleet::apply::{Patience, Progress, apply};
 use crate::fleet::outcome::{Outcome, SiteOutcome};
 use crate::fleet::plan::Forced;
@@ -51,7 +51,7 @@ impl Apply {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut outcome = Outcome::default();
         let ended = self.bring(&mut outcome).await;
-        if !self.is_for_people() {
+        if !self.shown.is_for_people() {
             outcome.error = ended.as_ref().err().map(|it| format!("{it:#}"));
             let json = serde_json::to_string(&outcome).context("the outcome is no JSON")?;
             self.shown.output.show(&json, String::new)?;
@@ -73,10 +73,10 @@ impl Apply {
         if let Some(given) = &given {
             still_holds(given, &plan)?;
         } else {
-            self.tell(plan_text(&plan, Detail::Folded).trim_end())?;
+            self.shown.tell(plan_text(&plan, Detail::Folded).trim_end())?;
             if plan.steps() > 0 && !self.yes {
                 if !self.is_agreed()? {
-                    self.tell("nothing was done")?;
+                    self.shown.tell("nothing was done")?;
                     return Ok(ExitCode::FAILURE);
                 }
                 // It may have taken hours to answer.
@@ -102,7 +102,7 @@ impl Apply {
                 Ok(looked) => self.apply_alone(&chosen, looked, &forced, outcome).await?,
             }
         }
-        self.tell(&format!("done: {} steps", outcome.done()))?;
+        self.shown.tell(&format!("done: {} steps", outcome.done()))?;
         Ok(if troubled > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
@@ -139,7 +139,7 @@ impl Apply {
                     outcome.advance();
                 }
                 // Who reads along may have gone away: the work goes on.
-                let _ = self.tell(&plain(&format!("{name}: {progress}")));
+                let _ = self.shown.tell(&plain(&format!("{name}: {progress}")));
             };
             let (cluster, plan) = (&reached.cluster, &planned.plan);
             let applied = apply(cluster, plan, &planned.ready, patience, &mut tell).await;
@@ -153,21 +153,8 @@ impl Apply {
         Ok(())
     }
 
-    fn is_for_people(&self) -> bool {
-        self.shown.output.is_for_people()
-    }
-
-    /// Tells people what happens, wherever that isn't in the way of a document.
-    fn tell(&self, text: &str) -> anyhow::Result<()> {
-        if self.is_for_people() {
-            return say(text);
-        }
-        complain(text);
-        Ok(())
-    }
-
     fn is_agreed(&self) -> anyhow::Result<bool> {
-        if !io::stdin().is_terminal() || !self.is_for_people() {
+        if !io::stdin().is_terminal() || !self.shown.is_for_people() {
             bail!("nothing was done: nobody can be asked here; give a plan file, or --yes");
         }
         let mut out = io::stdout().lock();

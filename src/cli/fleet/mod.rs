@@ -19,6 +19,7 @@ use clap::{Args, Subcommand};
 use futures_util::future::join_all;
 
 use super::client::Output;
+use super::{complain, say};
 use crate::fleet::cluster::ClusterError;
 use crate::fleet::part::Part;
 use crate::fleet::plan::{Forced, Mask};
@@ -76,6 +77,21 @@ struct Shown {
     /// How it is shown
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "table")]
     output: Output,
+}
+
+impl Shown {
+    fn is_for_people(&self) -> bool {
+        self.output.is_for_people()
+    }
+
+    /// Tells people what happens, wherever that isn't in the way of a document.
+    fn tell(&self, text: &str) -> anyhow::Result<()> {
+        if self.is_for_people() {
+            return say(text);
+        }
+        complain(text);
+        Ok(())
+    }
 }
 
 /// What of a fleet a command is about.
@@ -195,7 +211,7 @@ fn plain(text: &str) -> String {
 }
 
 /// What secrets are masked by, in this run.
-fn mask() -> anyhow::Result<Mask> {
+pub(super) fn mask() -> anyhow::Result<Mask> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).context("the operating system gives no random numbers")?;
     Ok(Mask::new(&key))

@@ -102,7 +102,7 @@ pub(super) fn report(surveyed: &[Surveyed], mask: &Mask, forced: &Forced) -> Fle
 }
 
 fn show(plan: &FleetPlan, shown: Shown, detail: Detail) -> anyhow::Result<ExitCode> {
-    if shown.output.is_for_people() {
+    if shown.is_for_people() {
         say(plan_text(plan, detail).trim_end())?;
     } else {
         let json = serde_json::to_string(plan).context("the plan is no JSON")?;

@@ -28,7 +28,7 @@ impl Status {
         let mask = mask()?;
         let sites = join_all(surveyed.iter().map(|it| site(it, &mask))).await;
         let status = FleetStatus::of(sites);
-        if self.shown.output.is_for_people() {
+        if self.shown.is_for_people() {
             say(&dress(&plain(&text(&status))))?;
         } else {
             let json = serde_json::to_string(&status).context("the status is no JSON")?;
@@ -140,16 +140,10 @@ fn details(site: &str, app: &AppStatus) -> Vec<String> {
     let mut lines: Vec<String> =
         app.error.iter().flat_map(|it| it.lines()).map(|it| format!("{name}: {it}")).collect();
     for it in &app.differences {
-        let fields: Vec<String> = it
-            .changes
-            .iter()
-            .map(|it| match &it.manager {
-                Some(manager) => format!("{} by {manager}", it.path),
-                None => it.path.clone(),
-            })
-            .collect();
-        let fields =
-            if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
+        let fields = match it.fields() {
+            fields if fields.is_empty() => fields,
+            fields => format!(": {fields}"),
+        };
         let why = it.why.as_ref().map_or_else(String::new, |it| format!(": {it}"));
         lines.push(format!("{name}: {} {}{fields}{why}", it.object, it.state));
     }

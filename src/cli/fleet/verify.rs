@@ -31,7 +31,7 @@ impl Verify {
             Ok((reached, planned)) => prove(reached, planned, parts).await,
         });
         let proof = FleetProof::of(join_all(sites).await);
-        if self.shown.output.is_for_people() {
+        if self.shown.is_for_people() {
             say(&dress(&plain(&text(&proof))))?;
         } else {
             let json = serde_json::to_string(&proof).context("the proof is no JSON")?;

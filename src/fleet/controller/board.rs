@@ -91,9 +91,6 @@ pub enum AppState {
 }
 
 impl AppState {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::InSync, Self::Drifted, Self::Outdated, Self::Unknown];
-
     /// By this status.
     pub fn of(status: &AppStatus) -> Self {
         match status {

@@ -116,18 +116,9 @@ impl Memory {
 
 /// What is told of a status: when that changes, it is told anew.
 fn what(status: &AppStatus) -> BTreeSet<String> {
-    let differences = status.differences.iter().map(|it| {
-        let fields: Vec<String> = it
-            .changes
-            .iter()
-            .map(|it| match &it.manager {
-                Some(manager) => format!("{} by {manager}", it.path),
-                None => it.path.clone(),
-            })
-            .collect();
-        let fields =
-            if fields.is_empty() { String::new() } else { format!(" ({})", fields.join(", ")) };
-        format!("{} {}{fields}", it.object, it.state)
+    let differences = status.differences.iter().map(|it| match it.fields() {
+        fields if fields.is_empty() => format!("{} {}", it.object, it.state),
+        fields => format!("{} {} ({fields})", it.object, it.state),
     });
     differences.chain(status.error.clone()).collect()
 }

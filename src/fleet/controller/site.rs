@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::{LocalBoxFuture, pending};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::board::SiteNow;
@@ -27,7 +27,7 @@ use crate::fleet::render::Tools;
 use crate::fleet::site::{PlanError, Reached, nodes, plan_app, reach, set};
 use crate::fleet::spec::Site;
 use crate::fleet::status::{AppStatus, Nodes};
-use crate::model::{Ident, Timestamp, chain};
+use crate::model::{Ident, chain};
 use crate::supervision::Backoff;
 
 /// The pause before the way to a cluster is tried again, at first and at last.
@@ -72,8 +72,9 @@ pub(super) struct SiteTask {
     memory: Memory,
 }
 
-/// The work of putting an app back; what came of it, with how many steps that took.
-type Mending = LocalBoxFuture<'static, (Ident, Result<usize, String>)>;
+/// The work of putting an app back: a task of its own, as its Lease has to be renewed whatever the site does meanwhile. What came of it, with
+/// how many steps that took.
+type Mending = JoinSet<(Ident, Result<usize, String>)>;
 
 /// The sets of a site's apps.
 struct Sets {
@@ -159,10 +160,10 @@ impl SiteTask {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut looks, mut changed, mut looked) = (0_u32, BTreeSet::new(), Instant::now());
         let mut due = None;
-        let mut mending: Option<Mending> = None;
+        let mut mending = Mending::new();
         let mut anew = Instant::now() + ANEW + spread(&order.site.name);
         loop {
-            let heal = self.memory.next_healing().filter(|_| order.heals && mending.is_none());
+            let heal = self.memory.next_healing().filter(|_| order.heals && mending.is_empty());
             tokio::select! {
                 happened = members.next() => {
                     changed.extend(self.hear(&reached, &sets, &mut known, happened).await?);
@@ -184,10 +185,17 @@ impl SiteTask {
                 () = clock::reached(heal.as_ref().map(|it| it.1)) => {
                     let app = heal.map(|it| it.0);
                     let part = order.parts.iter().find(|it| Some(&it.app.name) == app.as_ref());
-                    mending = part.map(|it| self.mend(&reached, it));
+                    if let Some(part) = part.cloned() {
+                        let (reached, tools) = (reached.clone(), self.common.tools.clone());
+                        mending.spawn_local(async move {
+                            let mended = mend(&reached, &part, &tools).await;
+                            (part.app.name.clone(), mended)
+                        });
+                    }
                 }
-                (app, mended) = done(&mut mending) => {
-                    mending = None;
+                Some(mended) = mending.join_next() => {
+                    // It is aborted only when this task is; what panicked is a fault of this site's task.
+                    let (app, mended) = mended.unwrap_or_else(|it| resume_unwind(it.into_panic()));
                     self.memory.mended(&self.now.site, &app, mended);
                     // What is written shows as a change, but what can't be written doesn't.
                     changed.insert(app);
@@ -209,7 +217,7 @@ impl SiteTask {
                     self.publish();
                 }
                 // Not in the middle of a work.
-                () = sleep_until(anew), if mending.is_none() => return Err(Ended::Anew),
+                () = sleep_until(anew), if mending.is_empty() => return Err(Ended::Anew),
             }
         }
     }
@@ -296,22 +304,13 @@ impl SiteTask {
         })
     }
 
-    /// Puts an app back, while no other companion changes the site.
-    fn mend(&self, reached: &Arc<Reached>, part: &Arc<Part>) -> Mending {
-        let (reached, part, tools) = (reached.clone(), part.clone(), self.common.tools.clone());
-        async move {
-            let mended = mend(&reached, &part, &tools).await;
-            (part.app.name.clone(), mended)
-        }
-        .boxed_local()
-    }
-
     fn publish(&mut self) {
         self.now.apps = self.memory.apps(&self.orders.borrow().parts);
         self.common.publish(&self.orders.borrow().site.name, &self.now);
     }
 }
 
+/// Puts an app back, while no other companion changes the site.
 async fn mend(reached: &Reached, part: &Part, tools: &Tools) -> Result<usize, String> {
     let (site, app) = (&reached.site.name, &part.app.name);
     let mut waiting = |holder: &str| {
@@ -329,23 +328,10 @@ async fn mend(reached: &Reached, part: &Part, tools: &Tools) -> Result<usize, St
     alone(reached, &mut waiting, work).await.unwrap_or_else(|error| Err(chain(&error)))
 }
 
-/// What came of the work, once it is done; never, where there is none.
-async fn done(mending: &mut Option<Mending>) -> (Ident, Result<usize, String>) {
-    match mending {
-        Some(mending) => mending.await,
-        None => pending().await,
-    }
-}
-
 /// By how much later a site is looked at anew than others.
 fn spread(site: &Ident) -> Duration {
     let mut hasher = DefaultHasher::new();
     site.hash(&mut hasher);
     let most = u64::try_from((ANEW / 5).as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(hasher.finish() % most)
-}
-
-/// A time by a server's clock, which writes RFC 3339.
-pub(super) fn server_time(text: &str) -> Option<Timestamp> {
-    text.parse().ok().map(|it: jiff::Timestamp| Timestamp(it.as_millisecond()))
 }

@@ -11,14 +11,14 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::board::{AppNow, AppState, Board, SiteNow};
-use super::site::{Order, SiteTask, server_time};
+use super::site::{Order, SiteTask};
 use crate::fleet::cluster::ClusterError;
 use crate::fleet::part::Part;
 use crate::fleet::plan::Mask;
 use crate::fleet::render::Tools;
-use crate::fleet::spec::{Drift, Fleet};
+use crate::fleet::spec::{Drift, Fleet, Site};
 use crate::metrics::{AppSample, FleetMetrics, SiteSample};
-use crate::model::Ident;
+use crate::model::{Ident, Timestamp};
 
 /// The pause before a site's task that panicked begins anew.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
@@ -153,7 +153,7 @@ fn arrange(
 
 fn orders(fleet: &Fleet) -> Vec<Order> {
     let parts: Vec<Arc<Part>> = Part::all(fleet).into_iter().map(Arc::new).collect();
-    let order = |site: &crate::fleet::spec::Site| Order {
+    let order = |site: &Site| Order {
         site: site.clone(),
         parts: parts.iter().filter(|it| it.app.runs_on(&site.name)).cloned().collect(),
         heals: fleet.drift == Drift::Heal,
@@ -228,5 +228,36 @@ fn sample(now: &SiteNow) -> SiteSample {
         version: now.cluster.as_ref().map(|it| it.version.clone()),
         nodes: now.nodes.map(|it| (it.ready, it.total)),
         apps: known.map(app).collect(),
+    }
+}
+
+/// A time by a server's clock, which writes RFC 3339.
+fn server_time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().map(|it: jiff::Timestamp| Timestamp(it.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_is_one_site_and_may_become_another() {
+        let common = Common {
+            tools: Tools::from_environment(),
+            mask: Mask::new(&[7; 32]),
+            board: Arc::default(),
+            metrics: FleetMetrics::default(),
+            claims: Arc::default(),
+        };
+        let [a, b]: [Ident; 2] = ["a", "b"].map(|it| it.parse().unwrap());
+        assert_eq!(common.claim(&a, "one"), Ok(()));
+        assert_eq!(common.claim(&a, "one"), Ok(()), "it is reached again");
+        assert_eq!(common.claim(&b, "two"), Ok(()));
+        // Both kubeconfigs are swapped: who is refused first lets go of what it had.
+        assert_eq!(common.claim(&a, "two"), Err(ClusterError::Shared("b".to_owned())));
+        assert_eq!(common.claim(&b, "one"), Ok(()));
+        assert_eq!(common.claim(&a, "two"), Ok(()));
+        common.forget_all_but(std::slice::from_ref(&a));
+        assert_eq!(common.claim(&a, "one"), Ok(()), "b is gone");
     }
 }

@@ -39,7 +39,8 @@ mod tests {
     use super::*;
 
     fn step(kind: &str, action: Action) -> Step {
-        let key = Object::named("v1", kind, Some("shop"), "it").key();
+        let api_version = if kind == "Job" { "batch/v1" } else { "v1" };
+        let key = Object::named(api_version, kind, Some("shop"), "it").key();
         let resource = Resource {
             kind: key.kind.clone(),
             version: "v1".to_owned(),
@@ -64,7 +65,9 @@ mod tests {
         let change = |before| Action::Change { wanted: it(), before, after: it(), taken: vec![] };
         let steps = vec![
             step("ConfigMap", Action::Create { wanted: it(), after: None }),
+            step("Job", Action::Create { wanted: it(), after: None }),
             step("Pod", Action::Create { wanted: it(), after: None }),
+            step("Namespace", Action::CreateNamespace { wanted: it() }),
             step("ConfigMap", change(other())),
             step("Service", change(it())),
             step("Secret", Action::Create { wanted: it(), after: None }),
