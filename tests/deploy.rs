@@ -107,7 +107,11 @@ fn families() -> BTreeSet<String> {
         text
     };
     let text = wait_for("a look at the cluster", || {
-        let known = ["farol_fleet_discovery_reachable", "farol_fleet_workload_ready"];
+        let known = [
+            "farol_fleet_discovery_reachable",
+            "farol_fleet_reachable",
+            "farol_fleet_workload_ready",
+        ];
         Some(scrape()).filter(|it| known.iter().all(|known| it.contains(known)))
     });
     let heads = text.lines().filter_map(|it| it.strip_prefix("# TYPE "));
