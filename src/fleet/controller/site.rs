@@ -19,7 +19,7 @@ use super::task::Common;
 use crate::clock::{self, Clock};
 use crate::fleet::apply::{Patience, apply};
 use crate::fleet::cluster::ClusterError;
-use crate::fleet::lease::alone;
+use crate::fleet::lease::Lease;
 use crate::fleet::object::{Object, ObjectKey};
 use crate::fleet::part::Part;
 use crate::fleet::plan::{ApplySet, Forced, Plan, restoration};
@@ -325,7 +325,8 @@ async fn mend(reached: &Reached, part: &Part, tools: &Tools) -> Result<usize, St
         let applied = apply(&reached.cluster, &plan, &[], Patience::default(), &mut |_| {}).await;
         applied.map(|()| plan.steps.len()).map_err(|it| chain(&it))
     };
-    alone(reached, &mut waiting, work).await.unwrap_or_else(|error| Err(chain(&error)))
+    let mended = Lease::of_site(reached).alone(&mut waiting, work).await;
+    mended.unwrap_or_else(|error| Err(chain(&error)))
 }
 
 /// By how much later a site is looked at anew than others.
