@@ -38,7 +38,7 @@ impl Companion {
     /// The companion of these settings, which tells discovery where to look.
     pub(super) fn new(
         settings: &Settings,
-        sources: watch::Sender<Arc<[Source]>>,
+        sources: watch::Sender<Option<Arc<[Source]>>>,
     ) -> anyhow::Result<Self> {
         let (configured, configured_now) = watch::channel(configured_by(settings));
         let (fleet, fleet_now) = watch::channel(None);

@@ -23,7 +23,7 @@ pub(super) struct Naming {
     /// Makes one after the other.
     pub(super) finders: Finders,
     /// Tells where clusters are to be asked.
-    pub(super) sources: watch::Sender<Arc<[Source]>>,
+    pub(super) sources: watch::Sender<Option<Arc<[Source]>>>,
 }
 
 /// Makes whoever finds addresses.
@@ -31,7 +31,7 @@ pub(super) struct Naming {
 pub(super) struct Finders {
     clock: Clock,
     wanted: watch::Receiver<Wanted>,
-    sources: watch::Receiver<Arc<[Source]>>,
+    sources: watch::Receiver<Option<Arc<[Source]>>>,
     changes: mpsc::Sender<Locator>,
     metrics: DiscoveryMetrics,
 }
@@ -42,7 +42,7 @@ impl Naming {
         let nothing = Wanted { names: Vec::new(), discovered: Vec::new(), servers };
         let (wanted, wanted_now) = watch::channel(nothing);
         let (changes, found) = mpsc::channel(FOUND);
-        let (sources, sources_now) = watch::channel(Arc::default());
+        let (sources, sources_now) = watch::channel(None);
         let finders = Finders { clock, wanted: wanted_now, sources: sources_now, changes, metrics };
         Self { wanted, found, finders, sources }
     }

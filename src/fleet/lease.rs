@@ -25,7 +25,7 @@ const RENEW: Duration = Duration::from_secs(5);
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a server that doesn't answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often one looks whether it is free.
+/// How often one looks whether that of a site is free.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Why something wasn't done, or not to its end.
@@ -41,7 +41,7 @@ pub enum LeaseError {
     },
     /// It couldn't be renewed, and another companion may be at it by now.
     #[error(
-        "the Lease {lease} could not be renewed, and another companion may be at work by now; look how things are, then go on"
+        "the Lease {lease} could not be renewed in time, and another companion may be at work by now"
     )]
     Lost {
         /// Which, as `namespace/name`.
@@ -77,22 +77,24 @@ pub struct Lease<'a> {
     apis: &'a Apis,
     namespace: &'a str,
     name: &'static str,
+    look: Duration,
 }
 
 impl<'a> Lease<'a> {
     /// That by which one companion at a time changes a site.
     pub fn of_site(reached: &'a Reached) -> Self {
-        Self::new(&reached.cluster, &reached.apis, "kube-system", "farol-fleet")
+        Self::new(&reached.cluster, &reached.apis, "kube-system", "farol-fleet", LOOK)
     }
 
-    /// That of this name in a namespace of a cluster, which serves these.
+    /// That of this name in a namespace of a cluster, which serves these. Who waits for it looks so often whether it is free.
     pub fn new(
         cluster: &'a Cluster,
         apis: &'a Apis,
         namespace: &'a str,
         name: &'static str,
+        look: Duration,
     ) -> Self {
-        Self { cluster, apis, namespace, name }
+        Self { cluster, apis, namespace, name, look }
     }
 
     /// Does something while no other companion does. Waits until it may, and says whom it waits for. The work is told whether it had to wait:
@@ -159,7 +161,7 @@ impl Holder<'_> {
                 Err(error) if error.is_passing() && answered.elapsed() < PATIENCE => {}
                 Err(error) => return Err(error),
             }
-            sleep(LOOK).await;
+            sleep(self.lease.look).await;
         }
     }
 

@@ -21,7 +21,9 @@ pub(super) async fn alone_on<F: Future>(
     let mut waiting =
         |holder: &str| tell(&format!("{site}: waiting for {holder}, who is changing the site"));
     let done = Lease::of_site(reached).alone(&mut waiting, work).await;
-    done.with_context(|| format!("{site}: can't be changed"))
+    done.with_context(|| {
+        format!("{site}: can't be changed, or not to the end; look at it, then go on")
+    })
 }
 
 impl Chosen {

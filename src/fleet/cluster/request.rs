@@ -148,7 +148,8 @@ impl Cluster {
         let body = serde_json::to_vec(wanted.json()).map_err(unreadable)?;
         let request = Request::patch(format!("{place}/{}/status?{query}", wanted.name()))
             .header(header::CONTENT_TYPE, "application/apply-patch+yaml");
-        self.send(request.body(body).map_err(unsendable)?).await.map(drop)
+        // Twice the same is as good as once.
+        self.ask(request.body(body).map_err(unsendable)?).await.map(drop)
     }
 
     /// Makes an object as it stands. It being there already is fine.

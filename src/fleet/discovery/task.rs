@@ -1,6 +1,6 @@
 //! The one task of discovery: runs the watchers, and passes on what follows from what they say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +26,15 @@ const WORDS: usize = 64;
 const AFTER_PANIC: Duration = Duration::from_secs(5);
 /// Why addresses may be wrong that were known before there was this watcher.
 const UNASKED: &str = "its cluster has not answered so far";
+/// Why addresses may be wrong whose endpoint no description tells of.
+const UNDESCRIBED: &str = "no description of the fleet could be read so far";
 
 /// Discovers the addresses of everything that is wanted. Its owner runs it in a task and ends it by a token; the next one begins
 /// where it was.
 #[derive(Debug)]
 pub struct Discovery {
     clock: Clock,
-    sources: watch::Receiver<Arc<[Source]>>,
+    sources: watch::Receiver<Option<Arc<[Source]>>>,
     wanted: watch::Receiver<Wanted>,
     changes: mpsc::Sender<Locator>,
     metrics: DiscoveryMetrics,
@@ -58,16 +60,18 @@ struct Task {
     discovery: Discovery,
     claims: Claims,
     watched: HashMap<EndpointKey, Watched>,
+    /// The endpoints that nobody says where to look for.
+    undescribed: HashSet<EndpointKey>,
     watchers: JoinSet<()>,
     last_number: u64,
     heard: mpsc::Sender<Heard>,
 }
 
 impl Discovery {
-    /// Discovery of whatever is wanted last, by these sources. It tells control which endpoints have other addresses.
+    /// Discovery of whatever is wanted last, by these sources; none while it isn't known yet whether there are some. It tells control which endpoints have other addresses.
     pub fn new(
         clock: Clock,
-        sources: watch::Receiver<Arc<[Source]>>,
+        sources: watch::Receiver<Option<Arc<[Source]>>>,
         wanted: watch::Receiver<Wanted>,
         changes: mpsc::Sender<Locator>,
         metrics: DiscoveryMetrics,
@@ -83,6 +87,7 @@ impl Discovery {
             discovery: self,
             claims: Claims::default(),
             watched: HashMap::new(),
+            undescribed: HashSet::new(),
             watchers: JoinSet::new(),
             last_number: 0,
             heard: sender,
@@ -117,6 +122,7 @@ impl Task {
     /// Watches what there is, and no more. What is watched already goes on.
     async fn arrange(&mut self) {
         let sources = self.discovery.sources.borrow_and_update().clone();
+        let Some(sources) = sources else { return };
         let records: HashMap<EndpointKey, Arc<Resolved>> =
             self.discovery.wanted.borrow_and_update().discovered.iter().cloned().collect();
         let is_same = |it: &Watched| {
@@ -143,7 +149,11 @@ impl Task {
             if self.watched.contains_key(&source.key) {
                 continue;
             }
-            let known = record.latest();
+            let mut known = record.latest();
+            if self.undescribed.remove(&source.key) {
+                self.discovery.metrics.forget("", &source.key);
+                known.trouble = None;
+            }
             let kept: Vec<IpAddr> = known.addresses.iter().collect();
             self.claims.add(source.key.clone(), source.site.name.clone(), kept);
             let (shown, pods) = (source.shown().into(), workload::unasked(source, UNASKED));
@@ -156,7 +166,30 @@ impl Task {
             self.watched.insert(source.key.clone(), watched);
             changed.push(source.key.clone());
         }
+        self.leave_undescribed(&records);
         self.pass_on(&changed).await;
+    }
+
+    /// Says of all endpoints that are not watched that their addresses may be wrong.
+    fn leave_undescribed(&mut self, records: &HashMap<EndpointKey, Arc<Resolved>>) {
+        let metrics = &self.discovery.metrics;
+        let is_left = |it: &EndpointKey| records.contains_key(it) && !self.watched.contains_key(it);
+        for gone in self.undescribed.extract_if(|it| !is_left(it)) {
+            metrics.forget("", &gone);
+        }
+        for (key, record) in records.iter().filter(|it| is_left(it.0)) {
+            let known = record.latest();
+            let reason: Arc<str> = UNDESCRIBED.into();
+            if !self.undescribed.insert(key.clone()) && known.trouble.is_some() {
+                continue;
+            }
+            metrics.stale("", key, true);
+            let EndpointKey { profile, endpoint } = key;
+            tracing::warn!(event = "discovered_stale", %profile, %endpoint, %reason, "where {key} is can't be discovered ({reason}); it keeps the addresses that it has");
+            let failed = Some((Clock::time_of_day(), reason.clone()));
+            let trouble = Some(Trouble { reason, is_final: false });
+            record.record(Resolution { failed, trouble, ..known });
+        }
     }
 
     fn start(&mut self, source: Source, subject: Subject, pause: Duration) -> Running {

@@ -1,85 +1,184 @@
 //! What is written into the resources' status: as conditions, whether each was accepted, and how what it describes is. Pure.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use kube::ResourceExt;
 
 use super::store::Listed;
 use crate::fleet::controller::{AppState, FleetNow, SiteNow};
+use crate::fleet::spec::Fleet;
 use crate::fleet::spec::resources::{Condition, Holds, Status, origin};
+use crate::model::Timestamp;
 use crate::settings::Problems;
 
-/// The names that are told of each state.
+const ACCEPTED: &str = "Accepted";
+const READY: &str = "Ready";
+const SYNCED: &str = "Synced";
+/// The names that are told of each state, and the problems of a resource.
 const MOST: usize = 5;
 
 /// Messages are never empty: old servers take an empty text for none, and refuse that.
 const UNASKED: &str = "no cluster has answered so far";
 
+/// The characters of a message; Kubernetes' own conditions end at 32,768.
+const LONGEST: usize = 4096;
+
+/// What was seen of the resources last.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) listed: Listed,
+    /// What is wrong with the description that they are.
+    pub(super) refused: Option<Problems>,
+    /// The fleet that is in force, and since when.
+    pub(super) in_force: Option<(Arc<Fleet>, Timestamp)>,
+}
+
 /// What a resource's status should be, where it isn't.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Due {
-    /// The resource's kind.
-    pub(super) kind: &'static str,
-    /// Its name.
-    pub(super) name: String,
+    /// The resource.
+    pub(super) of: Name,
     /// The status.
     pub(super) status: Status,
 }
 
-/// A condition before it is known since when it holds.
+/// A resource: its kind, and its name.
+pub(super) type Name = (&'static str, String);
+
+/// A condition before it is known of which generation it is, and since when it holds.
 struct Draft {
     kind: &'static str,
     holds: Holds,
     reason: String,
     message: String,
+    /// Whether it is about the resource as it is now, for what of it is looked at.
+    is_new: bool,
 }
 
-/// The statuses that have to be written at this time (RFC 3339). `refused` is what is wrong with the description, if something is.
+/// How an app is on a site, and when that was seen; none where it wasn't looked at yet.
+type OnSite<'a> = (&'a str, Option<(AppState, Timestamp)>);
+
+/// The statuses that have to be written at this time (RFC 3339), over those that were written last.
 pub(super) fn due(
-    listed: &Listed,
-    refused: Option<&Problems>,
+    seen: &Seen,
     fleet: Option<&FleetNow>,
+    written: &HashMap<Name, Status>,
     now: &str,
 ) -> Vec<Due> {
-    let sites = listed.sites.iter().map(|it| {
-        let drafts = vec![accepted(&origin("Site", it), refused), ready(&it.name_any(), fleet)];
-        settle("Site", it, it.status.as_ref(), drafts, now)
-    });
-    let apps = listed.apps.iter().map(|it| {
-        let drafts =
-            vec![accepted(&origin("FleetApp", it), refused), synced(&it.name_any(), fleet)];
-        settle("FleetApp", it, it.status.as_ref(), drafts, now)
-    });
-    let rollouts = listed.rollouts.iter().map(|it| {
+    let Seen { listed, refused, in_force } = seen;
+    let since = in_force.as_ref().map_or(Timestamp(i64::MAX), |it| it.1);
+    let (sites, apps) = index(in_force.as_ref().map(|it| &*it.0), fleet);
+    let settle = |kind: &'static str, it: &dyn Resource, status, drafts: Vec<Draft>| {
+        let of = (kind, it.name());
+        let former = written.get(&of).or(status);
+        let is_refused = refused.is_some();
+        let status = settle(it.generation(), former, drafts, is_refused, now);
+        status.map(|status| Due { of, status })
+    };
+    let refused = refused.as_ref();
+    let mut all = Vec::new();
+    for it in &listed.sites {
+        let now = sites.get(it.name().as_str()).copied();
+        let drafts = vec![accepted(&origin("Site", it), refused), ready(now, since)];
+        all.extend(settle("Site", it, it.status.as_ref(), drafts));
+    }
+    for it in &listed.apps {
+        let on = apps.get(it.name().as_str()).map(Vec::as_slice).unwrap_or_default();
+        let drafts = vec![accepted(&origin("FleetApp", it), refused), synced(on, since)];
+        all.extend(settle("FleetApp", it, it.status.as_ref(), drafts));
+    }
+    for it in &listed.rollouts {
         let drafts = vec![accepted(&origin("Rollout", it), refused)];
-        settle("Rollout", it, it.status.as_ref(), drafts, now)
-    });
-    sites.chain(apps).chain(rollouts).flatten().collect()
+        all.extend(settle("Rollout", it, it.status.as_ref(), drafts));
+    }
+    all
+}
+
+/// What is asked of a resource of any kind.
+trait Resource {
+    fn name(&self) -> String;
+    fn generation(&self) -> Option<i64>;
+}
+
+impl<K: ResourceExt> Resource for K {
+    fn name(&self) -> String {
+        self.name_any()
+    }
+
+    fn generation(&self) -> Option<i64> {
+        self.meta().generation
+    }
+}
+
+/// The sites, and where each app of the fleet that is in force should be, with how it is there.
+fn index<'a>(
+    in_force: Option<&'a Fleet>,
+    fleet: Option<&'a FleetNow>,
+) -> (HashMap<&'a str, &'a SiteNow>, HashMap<&'a str, Vec<OnSite<'a>>>) {
+    let sites = fleet.into_iter().flat_map(|it| &it.sites);
+    let sites: HashMap<&str, &SiteNow> = sites.map(|it| (it.site.as_str(), &**it)).collect();
+    let mut apps: HashMap<&str, Vec<OnSite<'a>>> = HashMap::new();
+    for site in in_force.into_iter().flat_map(|it| &it.sites) {
+        let now = sites.get(site.name.as_str());
+        let looked: HashMap<&str, (AppState, Timestamp)> = now
+            .into_iter()
+            .flat_map(|site| site.apps.iter().map(|it| (it, site.trouble.is_some())))
+            // What was seen last of a site that is away says nothing of now.
+            .map(|(it, is_away)| (it, if is_away { AppState::Unknown } else { it.state }))
+            .map(|(it, state)| (it.status.app.as_str(), (state, it.looked_at)))
+            .collect();
+        for app in in_force.into_iter().flat_map(|it| &it.apps) {
+            if app.runs_on(&site.name) {
+                let now = looked.get(app.name.as_str()).copied();
+                apps.entry(app.name.as_str()).or_default().push((site.name.as_str(), now));
+            }
+        }
+    }
+    (sites, apps)
 }
 
 /// A status of these conditions, unless that is what is there.
 fn settle(
-    kind: &'static str,
-    resource: &impl ResourceExt,
+    generation: Option<i64>,
     former: Option<&Status>,
     drafts: Vec<Draft>,
+    is_refused: bool,
     now: &str,
-) -> Option<Due> {
-    let generation = resource.meta().generation;
+) -> Option<Status> {
     let known = |kind: &str| former?.conditions.iter().find(|it| it.kind == kind);
-    let condition = |it: &Draft| Condition {
-        kind: it.kind.to_owned(),
-        status: it.holds,
-        reason: it.reason.clone(),
-        message: it.message.clone(),
-        last_transition_time: match known(it.kind) {
-            Some(known) if known.status == it.holds => known.last_transition_time.clone(),
-            _ => now.to_owned(),
-        },
-        observed_generation: generation,
+    let condition = |it: Draft| {
+        let known = known(it.kind);
+        let observed = known.and_then(|it| it.observed_generation);
+        let is_accepted = it.kind == ACCEPTED;
+        // What is refused changes nothing: how things are is about what was in force before.
+        let observed = if is_refused && !is_accepted { observed } else { generation };
+        let is_stale = !is_accepted
+            && !is_refused
+            && !it.is_new
+            && known.is_none_or(|it| it.observed_generation != generation);
+        let it = if is_stale { unasked(it.kind) } else { it };
+        Condition {
+            kind: it.kind.to_owned(),
+            status: it.holds,
+            reason: it.reason,
+            message: it.message,
+            last_transition_time: match known {
+                Some(known) if known.status == it.holds => known.last_transition_time.clone(),
+                _ => now.to_owned(),
+            },
+            observed_generation: observed,
+        }
     };
-    let conditions: Vec<Condition> = drafts.iter().map(condition).collect();
+    let conditions: Vec<Condition> = drafts.into_iter().map(condition).collect();
     let is_there = conditions.iter().all(|it| known(&it.kind) == Some(it));
-    let status = Status { observed_generation: generation, conditions };
-    (!is_there).then(|| Due { kind, name: resource.name_any(), status })
+    (!is_there).then_some(Status { observed_generation: generation, conditions })
+}
+
+/// Of what nobody has looked at yet.
+fn unasked(kind: &'static str) -> Draft {
+    let (holds, reason) = (Holds::Unknown, "NotAskedYet".to_owned());
+    Draft { kind, holds, reason, message: UNASKED.to_owned(), is_new: false }
 }
 
 /// Whether a resource is taken; the fleet is taken as a whole or not at all.
@@ -87,16 +186,15 @@ fn accepted(origin: &str, refused: Option<&Problems>) -> Draft {
     let (holds, reason, message) = match refused {
         None => (Holds::True, "Accepted", "it is in force".to_owned()),
         Some(problems) => {
-            let own: Vec<String> = problems
-                .iter()
-                .filter(|it| it.file.as_os_str() == origin)
+            let own = problems.iter().filter(|it| it.file.as_os_str() == origin);
+            let own: Vec<String> = own
                 .map(|it| match it.key.is_empty() {
                     true => it.message.clone(),
                     false => format!("{}: {}", it.key, it.message),
                 })
                 .collect();
             match own.is_empty() {
-                false => (Holds::False, "Invalid", own.join("\n")),
+                false => (Holds::False, "Invalid", some(&own, "\n")),
                 true => {
                     let others = format!(
                         "what was accepted last stays in force, as something else is wrong: {}",
@@ -107,12 +205,12 @@ fn accepted(origin: &str, refused: Option<&Problems>) -> Draft {
             }
         }
     };
-    Draft { kind: "Accepted", holds, reason: reason.to_owned(), message }
+    let message = message.chars().take(LONGEST).collect();
+    Draft { kind: ACCEPTED, holds, reason: reason.to_owned(), message, is_new: true }
 }
 
 /// Whether a site's cluster can be worked with.
-fn ready(name: &str, fleet: Option<&FleetNow>) -> Draft {
-    let site = fleet.and_then(|it| it.sites.iter().find(|it| it.site == name));
+fn ready(site: Option<&SiteNow>, since: Timestamp) -> Draft {
     let (holds, reason, message) = match site.map(|it| (&it.trouble, &it.cluster)) {
         Some((Some((trouble, _)), _)) => {
             (Holds::False, words(&trouble.kind), format!("the cluster {}", trouble.message))
@@ -120,21 +218,15 @@ fn ready(name: &str, fleet: Option<&FleetNow>) -> Draft {
         Some((None, Some(cluster))) => {
             (Holds::True, "Reachable".to_owned(), format!("Kubernetes {}", cluster.version))
         }
-        _ => (Holds::Unknown, "NotAskedYet".to_owned(), UNASKED.to_owned()),
+        _ => return unasked(READY),
     };
-    Draft { kind: "Ready", holds, reason, message }
+    let is_new = site.is_some_and(|it| it.trouble.is_some() || it.answered_at >= Some(since));
+    let message = message.chars().take(LONGEST).collect();
+    Draft { kind: READY, holds, reason, message, is_new }
 }
 
-/// Whether an app is as it is wanted, wherever it is.
-fn synced(name: &str, fleet: Option<&FleetNow>) -> Draft {
-    let state = |site: &SiteNow| {
-        let app = site.apps.iter().find(|it| it.status.app == name)?;
-        // What was seen last of a site that is away says nothing of now.
-        Some(if site.trouble.is_some() { AppState::Unknown } else { app.state })
-    };
-    let sites = fleet.map(|it| it.sites.as_slice()).unwrap_or_default();
-    let states: Vec<(&str, AppState)> =
-        sites.iter().filter_map(|it| Some((it.site.as_str(), state(it)?))).collect();
+/// Whether an app is as it is wanted, on each of these sites.
+fn synced(on: &[OnSite<'_>], since: Timestamp) -> Draft {
     let mut worst = None;
     let mut told = Vec::new();
     for (kind, holds, reason) in [
@@ -143,21 +235,26 @@ fn synced(name: &str, fleet: Option<&FleetNow>) -> Draft {
         (AppState::Unknown, Holds::Unknown, "Unknown"),
         (AppState::InSync, Holds::True, "InSync"),
     ] {
-        let on: Vec<&str> = states.iter().filter(|it| it.1 == kind).map(|it| it.0).collect();
-        if on.is_empty() {
-            continue;
+        let state = |it: &OnSite<'_>| it.1.map_or(AppState::Unknown, |it| it.0);
+        let names = on.iter().filter(|it| state(it) == kind).map(|it| it.0);
+        let names: Vec<&str> = names.collect();
+        if !names.is_empty() {
+            worst.get_or_insert((holds, reason));
+            told.push(format!("{} on {}", kind.label(), some(&names, ", ")));
         }
-        worst.get_or_insert((holds, reason));
-        let more = on.len().saturating_sub(MOST);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let on = on.into_iter().take(MOST).collect::<Vec<_>>().join(", ");
-        told.push(format!("{} on {on}{more}", kind.label()));
     }
-    let (holds, reason) = worst.unwrap_or((Holds::Unknown, "NotAskedYet"));
-    if told.is_empty() {
-        told.push(UNASKED.to_owned());
+    let Some((holds, reason)) = worst else { return unasked(SYNCED) };
+    let is_new = on.iter().all(|it| it.1.is_some_and(|it| it.1 >= since));
+    Draft { kind: SYNCED, holds, reason: reason.to_owned(), message: told.join("; "), is_new }
+}
+
+/// The first of these texts, and how many more there are.
+fn some<T: AsRef<str>>(texts: &[T], between: &str) -> String {
+    let first: Vec<&str> = texts.iter().take(MOST).map(AsRef::as_ref).collect();
+    match texts.len().saturating_sub(MOST) {
+        0 => first.join(between),
+        more => format!("{} and {more} more", first.join(between)),
     }
-    Draft { kind: "Synced", holds, reason: reason.to_owned(), message: told.join("; ") }
 }
 
 /// Some words as the one that reasons are: `wrong cluster` is `WrongCluster`.
@@ -171,160 +268,5 @@ fn words(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::fleet::controller::{AppNow, HealingNow};
-    use crate::fleet::report::{ClusterReport, Trouble};
-    use crate::fleet::spec::Drift;
-    use crate::fleet::status::AppStatus;
-    use crate::model::Timestamp;
-    use crate::settings::Document;
-
-    const NOW: &str = "2026-01-02T00:00:00Z";
-
-    fn resource<T: serde::de::DeserializeOwned>(kind: &str, name: &str) -> T {
-        serde_json::from_value(json!({
-            "apiVersion": "farol.dev/v1alpha1", "kind": kind, "spec": {},
-            "metadata": {"name": name, "namespace": "farol", "generation": 3},
-        }))
-        .unwrap()
-    }
-
-    fn listed() -> Listed {
-        Listed {
-            sites: vec![resource("Site", "seattle")],
-            apps: vec![resource("FleetApp", "shop")],
-            rollouts: vec![resource("Rollout", "fleet")],
-        }
-    }
-
-    fn site(name: &str, trouble: Option<&str>, app: Option<AppState>) -> SiteNow {
-        let trouble = trouble.map(|it| {
-            let message = "is another cluster".to_owned();
-            (Trouble { kind: it.to_owned(), message }, Timestamp(0))
-        });
-        let app = app.map(|state| AppNow {
-            status: AppStatus { app: "shop".to_owned(), ..AppStatus::default() },
-            state,
-            since: Timestamp(0),
-            looked_at: Timestamp(0),
-            healing: HealingNow::default(),
-        });
-        SiteNow {
-            site: name.to_owned(),
-            cluster: Some(ClusterReport { uid: "u".to_owned(), version: "v1.36.1".to_owned() }),
-            trouble,
-            apps: app.into_iter().collect(),
-            ..SiteNow::default()
-        }
-    }
-
-    fn told(due: &[Due]) -> Vec<String> {
-        let condition = |it: &Condition| {
-            let (kind, holds, reason) = (&it.kind, it.status, &it.reason);
-            format!("{kind} {holds:?} {reason} {}", it.message).trim_end().to_owned()
-        };
-        let all = due.iter().flat_map(|due| {
-            let conditions = due.status.conditions.iter();
-            conditions.map(|it| format!("{} {}", due.name, condition(it)))
-        });
-        all.collect()
-    }
-
-    #[test]
-    fn sites_and_apps_tell_how_they_are() {
-        use AppState::{Drifted, InSync, Outdated, Unknown};
-        let seattle = |app| site("seattle", None, app);
-        for (sites, ready, synced) in [
-            (
-                vec![],
-                "Unknown NotAskedYet no cluster has answered so far",
-                "Unknown NotAskedYet no cluster has answered so far",
-            ),
-            (
-                vec![seattle(Some(InSync))],
-                "True Reachable Kubernetes v1.36.1",
-                "True InSync in_sync on seattle",
-            ),
-            (
-                vec![seattle(Some(InSync)), site("orlando", None, Some(Drifted))],
-                "True Reachable Kubernetes v1.36.1",
-                "False Drifted drifted on orlando; in_sync on seattle",
-            ),
-            (
-                vec![seattle(Some(Outdated)), site("orlando", None, Some(Unknown))],
-                "True Reachable Kubernetes v1.36.1",
-                "False Outdated outdated on seattle; unknown on orlando",
-            ),
-            (
-                vec![site("seattle", Some("wrong cluster"), Some(InSync))],
-                "False WrongCluster the cluster is another cluster",
-                "Unknown Unknown unknown on seattle",
-            ),
-        ] {
-            let fleet = FleetNow {
-                drift: Drift::Report,
-                sites: sites.into_iter().map(Into::into).collect(),
-                skewed: Vec::new(),
-            };
-            let expected = [
-                "seattle Accepted True Accepted it is in force".to_owned(),
-                format!("seattle Ready {ready}"),
-                "shop Accepted True Accepted it is in force".to_owned(),
-                format!("shop Synced {synced}"),
-                "fleet Accepted True Accepted it is in force".to_owned(),
-            ];
-            assert_eq!(told(&due(&listed(), None, Some(&fleet), NOW)), expected);
-        }
-        let many = (0..7).map(|it| site(&format!("s{it}"), None, Some(InSync)).into()).collect();
-        let fleet = FleetNow { drift: Drift::Report, sites: many, skewed: Vec::new() };
-        let told = told(&due(&listed(), None, Some(&fleet), NOW));
-        assert!(told[3].ends_with("in_sync on s0, s1, s2, s3, s4 and 2 more"), "{told:?}");
-    }
-
-    #[test]
-    fn what_is_refused_knows_why_and_the_others_too() {
-        let problem = Document::empty("FleetApp farol/shop").root().lacks("source", "is missing");
-        let problems = Problems::of(vec![problem]);
-        let told = told(&due(&listed(), Some(&problems), None, NOW));
-        let others = "Accepted False OthersInvalid what was accepted last stays in force, as something else is wrong: FleetApp farol/shop: source: is missing";
-        let [site, _, app, _, rollout] = told.as_slice() else { panic!("{told:?}") };
-        assert_eq!(*site, format!("seattle {others}"));
-        assert_eq!(app, "shop Accepted False Invalid source: is missing");
-        assert_eq!(*rollout, format!("fleet {others}"));
-    }
-
-    #[test]
-    fn a_status_is_written_when_it_changes_and_knows_since_when_it_holds() {
-        let mut listed = listed();
-        let first = due(&listed, None, None, NOW);
-        assert_eq!((first.len(), first[0].status.observed_generation), (3, Some(3)));
-        assert_eq!(first[0].status.conditions[1].last_transition_time, NOW);
-        let [site, app, rollout] = <[Due; 3]>::try_from(first).unwrap().map(|it| it.status);
-        listed.sites[0].status = Some(site);
-        listed.apps[0].status = Some(app);
-        listed.rollouts[0].status = Some(rollout);
-        assert_eq!(due(&listed, None, None, "2026-01-03T00:00:00Z"), []);
-        let fleet = FleetNow {
-            drift: Drift::Report,
-            sites: vec![site_in_sync().into()],
-            skewed: Vec::new(),
-        };
-        let next = due(&listed, None, Some(&fleet), "2026-01-03T00:00:00Z");
-        let since = |it: &Due| {
-            it.status
-                .conditions
-                .iter()
-                .map(|it| it.last_transition_time.clone())
-                .collect::<Vec<_>>()
-        };
-        let changed = [NOW.to_owned(), "2026-01-03T00:00:00Z".to_owned()];
-        assert_eq!(next.iter().map(since).collect::<Vec<_>>(), [changed.clone(), changed]);
-    }
-
-    fn site_in_sync() -> SiteNow {
-        site("seattle", None, Some(AppState::InSync))
-    }
-}
+#[path = "condition_tests.rs"]
+mod tests;

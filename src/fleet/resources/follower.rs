@@ -11,16 +11,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::store::{ResourcesError, Store};
-use super::teller::{Seen, tell};
-use crate::clock;
+use super::condition::Seen;
+use super::store::{Listed, ResourcesError, Store};
+use super::teller::tell;
+use crate::clock::{self, Clock};
 use crate::fleet::cluster::ClusterError;
 use crate::fleet::controller::Board;
 use crate::fleet::discovery::{Source, sources};
 use crate::fleet::report::Trouble;
-use crate::fleet::spec::{Base, Described, Description, Fleet};
+use crate::fleet::spec::{Base, Description, Fleet};
 use crate::metrics::FleetMetrics;
-use crate::model::Model;
+use crate::model::{Model, Timestamp};
 use crate::settings::Problems;
 use crate::supervision::Backoff;
 
@@ -46,9 +47,19 @@ pub struct Configured {
 pub struct Follower {
     configured: watch::Receiver<Arc<Configured>>,
     fleet: watch::Sender<Option<Arc<Fleet>>>,
-    sources: watch::Sender<Arc<[Source]>>,
+    sources: watch::Sender<Option<Arc<[Source]>>>,
     board: Arc<Board>,
     metrics: FleetMetrics,
+}
+
+/// The resources that are followed, and what came of them.
+struct Following<'a> {
+    base: &'a Base,
+    model: &'a Model,
+    /// Whether everything is to be looked at anew, as with a reload of a file.
+    is_new: bool,
+    /// The fleet that was taken last, and since when it is in force.
+    in_force: Option<(Arc<Fleet>, Timestamp)>,
 }
 
 impl Follower {
@@ -57,7 +68,7 @@ impl Follower {
     pub fn new(
         configured: watch::Receiver<Arc<Configured>>,
         fleet: watch::Sender<Option<Arc<Fleet>>>,
-        sources: watch::Sender<Arc<[Source]>>,
+        sources: watch::Sender<Option<Arc<[Source]>>>,
         board: Arc<Board>,
         metrics: FleetMetrics,
     ) -> Self {
@@ -78,9 +89,11 @@ impl Follower {
                             self.publish(None, Vec::new());
                         }
                         Some(Description::Whole(described)) => {
-                            // It was held against the configuration when both were loaded.
-                            let taken = self.take(described, &now.model, true);
-                            taken.unwrap_or_else(|it| self.refused(&it.into()));
+                            match sources(&now.model, described) {
+                                Ok(sources) => self.take(described.fleet.clone(), sources, true),
+                                // Both were held against each other when they were loaded.
+                                Err(problems) => self.refused(&problems.into()),
+                            }
                         }
                         Some(Description::InCluster(base)) => {
                             match self.follow(base, &now.model).await {}
@@ -101,10 +114,16 @@ impl Follower {
 
     async fn follow(&self, base: &Base, model: &Model) -> Infallible {
         let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, A_WHILE);
-        let mut is_first = true;
+        let mut following = Following { base, model, is_new: true, in_force: None };
         loop {
             let started = Instant::now();
-            let Err(error) = self.follow_once(base, model, &mut is_first).await;
+            let Err(error) = self.follow_once(&mut following).await;
+            let is_expired =
+                matches!(error, ResourcesError::Cluster(ClusterError::Unauthorized(_)));
+            // A credential that did for a while is renewed by beginning anew.
+            if is_expired && started.elapsed() >= A_WHILE {
+                continue;
+            }
             self.refused(&error);
             sleep(backoff.after(started.elapsed())).await;
         }
@@ -112,11 +131,10 @@ impl Follower {
 
     async fn follow_once(
         &self,
-        base: &Base,
-        model: &Model,
-        is_first: &mut bool,
+        following: &mut Following<'_>,
     ) -> Result<Infallible, ResourcesError> {
-        let store = Store::open(&base.resources).await?;
+        let store = Store::open(&following.base.resources).await?;
+        store.may_follow().await?;
         let (seen, latest) = watch::channel(Arc::default());
         let mut changes = store.changes();
         let read = async {
@@ -124,31 +142,19 @@ impl Follower {
             loop {
                 tokio::select! {
                     Some(changed) = changes.next() => match changed {
-                        Ok(()) => _ = due.get_or_insert_with(|| Instant::now() + SETTLE),
                         // The watch has the credential of its beginning.
-                        Err(error @ (ClusterError::Unauthorized(_) | ClusterError::Forbidden { .. })) => {
-                            return Err(error.into());
+                        Err(error @ ClusterError::Unauthorized(_)) => return Err(error.into()),
+                        // A watch that ended begins anew by itself; whether the cluster is there, reading shows.
+                        Ok(()) | Err(_) => {
+                            due.get_or_insert_with(|| Instant::now() + SETTLE);
                         }
-                        // It begins anew by itself; whether the cluster is there, reading shows.
-                        Err(_) => _ = due.get_or_insert_with(|| Instant::now() + SETTLE),
                     },
                     () = clock::reached(due) => {
                         due = None;
                         let listed = store.list().await?;
-                        let taken = listed.described(base).and_then(|it| {
-                            Ok(self.take(&it, model, std::mem::take(is_first))?)
-                        });
-                        let refused = match taken {
-                            Ok(()) => None,
-                            Err(error) => {
-                                self.refused(&error);
-                                match error {
-                                    ResourcesError::Wrong(problems) => Some(problems),
-                                    _ => None,
-                                }
-                            }
-                        };
-                        seen.send_replace(Arc::new(Seen { listed, refused }));
+                        let refused = self.read(following, &listed);
+                        let in_force = following.in_force.clone();
+                        seen.send_replace(Arc::new(Seen { listed, refused, in_force }));
                     }
                 }
             }
@@ -159,25 +165,37 @@ impl Follower {
         }
     }
 
-    /// Has a fleet be in force, if it fits the configuration. It is looked at anew if that is asked for, or else if it is another one.
-    fn take(&self, described: &Described, model: &Model, anew: bool) -> Result<(), Problems> {
-        let sources = sources(model, described)?;
-        let is_in_force = self.fleet.borrow().as_deref() == Some(&described.fleet);
-        if anew || !is_in_force || **self.sources.borrow() != sources {
-            self.publish(Some(described.fleet.clone()), sources);
+    /// Takes in what the resources are now. Gives what is wrong with them, if something is.
+    fn read(&self, following: &mut Following<'_>, listed: &Listed) -> Option<Problems> {
+        let Following { base, model, is_new, .. } = *following;
+        let taken = listed.described(base).and_then(|it| {
+            let sources = sources(model, &it)?;
+            self.take(it.fleet, sources, is_new);
+            Ok(())
+        });
+        match taken {
+            Ok(()) => {
+                following.is_new = false;
+                let fleet = self.fleet.borrow().clone();
+                let since = |it: &(Arc<Fleet>, Timestamp)| it.1;
+                let known = following.in_force.as_ref();
+                let known = known
+                    .filter(|it| fleet.as_ref().is_some_and(|fleet| Arc::ptr_eq(fleet, &it.0)));
+                let since = known.map_or_else(Clock::time_of_day, since);
+                following.in_force = fleet.map(|it| (it, since));
+                None
+            }
+            Err(problems) => {
+                self.refused(&ResourcesError::Wrong(problems.clone()));
+                Some(problems)
+            }
         }
-        if self.board.refuse(None) {
-            tracing::info!(
-                event = "fleet_description_taken",
-                "the fleet's description is right again, and in force"
-            );
-        }
-        self.metrics.in_force(Some(true));
-        Ok(())
     }
 
-    fn publish(&self, fleet: Option<Fleet>, sources: Vec<Source>) {
-        if let Some(fleet) = &fleet {
+    /// Has a fleet be in force. It is looked at anew if that is asked for, or else if it is another one.
+    fn take(&self, fleet: Fleet, sources: Vec<Source>, anew: bool) {
+        let is_other = self.fleet.borrow().as_deref() != Some(&fleet);
+        if is_other {
             let (sites, apps) = (fleet.sites.len(), fleet.apps.len());
             tracing::info!(
                 event = "fleet_described",
@@ -186,7 +204,21 @@ impl Follower {
                 "the fleet has {sites} sites and {apps} apps"
             );
         }
-        self.sources.send_replace(sources.into());
+        let are_others = self.sources.borrow().as_deref() != Some(&sources[..]);
+        if anew || is_other || are_others {
+            self.publish(Some(fleet), sources);
+        }
+        if self.board.refuse(None) {
+            tracing::info!(
+                event = "fleet_description_taken",
+                "the fleet's description is right again, and in force"
+            );
+        }
+        self.metrics.in_force(Some(true));
+    }
+
+    fn publish(&self, fleet: Option<Fleet>, sources: Vec<Source>) {
+        self.sources.send_replace(Some(sources.into()));
         self.fleet.send_replace(fleet.map(Arc::new));
     }
 
@@ -194,10 +226,16 @@ impl Follower {
     fn refused(&self, why: &ResourcesError) {
         let (kind, message) = match why {
             ResourcesError::Cluster(error) => (error.word(), why.to_string()),
-            _ => ("refused", why.to_string()),
+            ResourcesError::Wrong(problems) => ("refused", first(problems)),
+            ResourcesError::NoDefinition(_) => ("refused", why.to_string()),
         };
-        let trouble = Trouble { kind: kind.to_owned(), message: message.clone() };
         self.metrics.in_force(Some(false));
+        // Then at least it is known that nothing is.
+        self.sources.send_if_modified(|it| match it {
+            Some(_) => false,
+            None => it.insert(Arc::default()).is_empty(),
+        });
+        let trouble = Trouble { kind: kind.to_owned(), message: message.clone() };
         if self.board.refuse(Some(trouble)) {
             tracing::warn!(
                 event = "fleet_description_refused",
@@ -206,6 +244,17 @@ impl Follower {
             );
         }
     }
+}
+
+/// The first of many problems, and how many more there are.
+fn first(problems: &Problems) -> String {
+    const MOST: usize = 20;
+    let mut lines: Vec<String> = problems.iter().take(MOST).map(ToString::to_string).collect();
+    let more = problems.iter().count().saturating_sub(MOST);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
 }
 
 impl fmt::Debug for Follower {

@@ -1,18 +1,19 @@
 //! The cluster that has the resources.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 
 use futures_util::future::try_join3;
 use futures_util::stream::select_all;
 use futures_util::{Stream, StreamExt};
-use kube::Api;
 use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::core::GroupVersionKind;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watching};
+use kube::{Api, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use crate::fleet::cluster::{Apis, Cluster, ClusterError, Resource};
+use crate::fleet::cluster::{Access, Apis, Cluster, ClusterError, Resource, Verb};
 use crate::fleet::object::{GroupKind, Object};
 use crate::fleet::spec::resources::{FleetApp, Rollout, Site};
 use crate::fleet::spec::{Base, Described, Resources};
@@ -25,6 +26,8 @@ const VERSION: &str = "v1alpha1";
 const MANAGER: &str = "farol-status";
 /// Seconds after which a server ends a watch, to be begun anew: a connection that was lost in silence is noticed by then.
 const WATCH: u32 = 120;
+
+type Meta = PartialObjectMeta<DynamicObject>;
 
 /// Why there is no description.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +50,7 @@ pub enum ResourcesError {
 /// # Errors
 /// When they can't be read, or describe no fleet.
 pub async fn read(base: &Base) -> Result<Described, ResourcesError> {
-    Store::open(&base.resources).await?.list().await?.described(base)
+    Ok(Store::open(&base.resources).await?.list().await?.described(base)?)
 }
 
 /// The cluster that has the resources.
@@ -55,6 +58,7 @@ pub(super) struct Store {
     pub(super) cluster: Cluster,
     pub(super) apis: Apis,
     pub(super) namespace: String,
+    uid: Option<String>,
     sites: Resource,
     apps: Resource,
     rollouts: Resource,
@@ -68,14 +72,14 @@ pub(super) struct Listed {
     pub(super) rollouts: Vec<Rollout>,
 }
 
-/// Changes of resources, one by one.
+/// Changes of what resources describe, one by one.
 pub(super) type Changes = Pin<Box<dyn Stream<Item = Result<(), ClusterError>> + Send>>;
 
 impl Store {
     /// Gets ready to ask the cluster, and makes sure that it is the one that is pinned.
     pub(super) async fn open(resources: &Resources) -> Result<Self, ResourcesError> {
-        let cluster = open(&resources.cluster).await?;
-        if let Some(uid) = &resources.uid {
+        let (cluster, uid) = (open(&resources.cluster).await?, resources.uid.clone());
+        if let Some(uid) = &uid {
             cluster.identify(Some(uid)).await?;
         }
         let apis = cluster.apis().await?;
@@ -85,11 +89,30 @@ impl Store {
         };
         let (sites, apps, rollouts) = (served("Site")?, served("FleetApp")?, served("Rollout")?);
         let namespace = resources.namespace.clone();
-        Ok(Self { cluster, apis, namespace, sites, apps, rollouts })
+        Ok(Self { cluster, apis, uid, namespace, sites, apps, rollouts })
+    }
+
+    /// Makes sure that the resources may be read and followed.
+    pub(super) async fn may_follow(&self) -> Result<(), ClusterError> {
+        let kinds = [&self.sites, &self.apps, &self.rollouts];
+        let both = |it| [Verb::List, Verb::Watch].map(|verb| (verb, it));
+        let needed = kinds.into_iter().flat_map(both);
+        let needed: Vec<Access> =
+            needed.map(|(verb, it)| Access::new(verb, it, Some(&self.namespace))).collect();
+        let missing = self.cluster.missing(&needed).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let message = "to follow the description's resources".to_owned();
+        Err(ClusterError::Forbidden { message, missing })
     }
 
     /// All of the resources.
     pub(super) async fn list(&self) -> Result<Listed, ClusterError> {
+        // A name or a kubeconfig may lead elsewhere by now.
+        if let Some(uid) = &self.uid {
+            self.cluster.identify(Some(uid)).await?;
+        }
         let lists = (self.all(&self.sites), self.all(&self.apps), self.all(&self.rollouts));
         let (sites, apps, rollouts) = try_join3(lists.0, lists.1, lists.2).await?;
         Ok(Listed { sites, apps, rollouts })
@@ -105,18 +128,28 @@ impl Store {
         typed.collect()
     }
 
-    /// Tells of changes from now on.
+    /// Tells of changes from now on; not of what becomes of the resources' status.
     pub(super) fn changes(&self) -> Changes {
         let watch = |resource: &Resource| {
             let served = GroupVersionKind::gvk(GROUP, VERSION, &resource.kind.kind);
             let served = ApiResource::from_gvk_with_plural(&served, &resource.plural);
-            let api: Api<PartialObjectMeta<DynamicObject>> =
+            let api: Api<Meta> =
                 Api::namespaced_with(self.cluster.client(), &self.namespace, &served);
             let events = watching(api, watcher::Config::default().timeout(WATCH)).default_backoff();
-            let told = |event| match event {
+            let mut generations = HashMap::new();
+            let mut told = move |event: Result<Event<Meta>, watcher::Error>| match event {
                 // The list is complete only then.
                 Ok(Event::Init | Event::InitApply(_)) => None,
-                Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)) => Some(Ok(())),
+                Ok(Event::InitDone) => Some(Ok(())),
+                Ok(Event::Apply(object)) => {
+                    let (uid, generation) = (object.uid(), object.metadata.generation);
+                    let known = generations.insert(uid, generation);
+                    (known != Some(generation)).then_some(Ok(()))
+                }
+                Ok(Event::Delete(object)) => {
+                    generations.remove(&object.uid());
+                    Some(Ok(()))
+                }
                 Err(error) => Some(Err(ClusterError::from(error))),
             };
             events.filter_map(move |it| std::future::ready(told(it))).boxed()
@@ -145,7 +178,7 @@ impl Store {
 
 impl Listed {
     /// The description that they are, together with the rest of it.
-    pub(super) fn described(&self, base: &Base) -> Result<Described, ResourcesError> {
-        Ok(base.with(self.sites.clone(), self.apps.clone(), &self.rollouts)?)
+    pub(super) fn described(&self, base: &Base) -> Result<Described, Problems> {
+        base.with(self.sites.clone(), self.apps.clone(), &self.rollouts)
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::text::Span;
 use super::{App, Base, Described, schema};
 use crate::model::{Ident, Name};
-use crate::settings::{Document, Problems};
+use crate::settings::{Document, Problem, Problems};
 
 /// What a site is, apart from its name: see [`super::Site`]. It is read with all others by [`Base::with`], so that one that is
 /// wrong doesn't keep the others from being seen.
@@ -353,13 +353,16 @@ impl Base {
             let written = Value::Object(rollout.spec.written.clone());
             document.set("rollout", &origin("Rollout", rollout), &written);
         }
-        if let [_, second, ..] = rollouts {
-            let name = origin("Rollout", second);
-            let problem =
-                Document::empty(&name).root().problem("is a second one; keep one of them");
-            return Err(Problems::of(vec![problem]));
+        let several = rollouts.iter().filter(|_| rollouts.len() > 1).map(|it| {
+            let name = origin("Rollout", it);
+            Document::empty(&name).root().problem("isn't the only one; keep one of them")
+        });
+        let several: Vec<Problem> = several.collect();
+        match self.complete(document) {
+            described if several.is_empty() => described,
+            Ok(_) => Err(Problems::of(several)),
+            Err(others) => Err(Problems::of(others.iter().cloned().chain(several).collect())),
         }
-        self.complete(document)
     }
 }
 

@@ -209,7 +209,7 @@ fn crds_are_checked_as_files_are() {
     );
     assert_eq!(
         problems.unwrap_err().to_string(),
-        "Rollout farol/b: is a second one; keep one of them"
+        "Rollout farol/a: isn't the only one; keep one of them\nRollout farol/b: isn't the only one; keep one of them"
     );
 }
 
