@@ -269,6 +269,11 @@ fn who_is_limited_sees_and_changes_no_other_profiles() {
     ] {
         refused(&api.send(method, path, body), 403, &[limited]);
     }
+    let fleet = "the-operator is limited to *.team.gtm.example., and the fleet is more than these";
+    for path in ["/v1/fleet", "/v1/fleet/sites/seattle"] {
+        refused(&api.get(path), 403, &[fleet]);
+        assert_ne!(daemon.api.get(path).status, 403);
+    }
     // What is not there is told of neither.
     refused(&api.get("/v1/profiles/ww.gtm.example"), 403, &["ww.gtm.example. is none of them"]);
     let missing = api.get("/v1/profiles/ap.team.gtm.example");
@@ -285,7 +290,7 @@ fn who_is_limited_sees_and_changes_no_other_profiles() {
     refused(&api.post("/v1/sites/orlando/undrain", ""), 403, &shared);
     let report = "/v1/profiles/own.gtm.example./endpoints/west/report";
     refused(&api.post(report, r#"{"healthy": true}"#), 403, &["own.gtm.example. is none of them"]);
-    assert_eq!(metric(&daemon, "farol_api_auth_failures_total{reason=\"scope\"}"), 12.0);
+    assert_eq!(metric(&daemon, "farol_api_auth_failures_total{reason=\"scope\"}"), 14.0);
 }
 
 #[test]

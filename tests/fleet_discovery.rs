@@ -264,6 +264,11 @@ fn pods_that_are_not_ready_fail_probes_where_that_is_wanted() {
         json!([last["result"], last["phase"], last["reason"]]),
         json!(["failed", "readiness", why])
     );
+    let held = || {
+        let told = daemon.api.must("GET", &format!("/v1/explain?name={SEATTLE}"), "");
+        told["profiles"][0]["endpoints"][0]["why"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(held(), format!("answers, although degraded: {why}"), "there is no other");
     let answered = site.answered();
     wait_until("an answer", || site.answered() > answered);
     assert_eq!(daemon.event("workload_not_ready", seen)["service"], "default/app");
@@ -310,6 +315,8 @@ fn pods_that_are_not_ready_fail_probes_where_that_is_wanted() {
     assert_eq!(discovered(&daemon, SEATTLE)["workload"]["required"], false);
     wait_until("some probes", || site.answered() > answered + 4);
     assert_eq!(daemon.status(SEATTLE, "ingress"), "Online");
+    let shown = "the site says not ready: Service default/app has 0 of 2 pods ready";
+    assert_eq!(held(), format!("answers, although {shown}"));
 }
 
 #[test]

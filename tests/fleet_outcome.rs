@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use common::cli::{check, json};
 use common::fleet::{Fleet, WEB, at};
 use common::kubernetes::Cluster;
@@ -50,6 +53,47 @@ fn programs_get_one_document_at_the_end() {
         json!({ "group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web" });
     let done = app(&outcome)["done"].as_array().unwrap().clone();
     assert!(done.contains(&json!({ "action": "create", "object": object })), "{outcome}");
+}
+
+#[test]
+fn what_is_taken_over_waits_for_who_changes_the_site() {
+    let cluster = Cluster::start("seattle");
+    cluster.kubectl(&["create", "namespace", "shop"]);
+    let old = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings, namespace: shop }\n";
+    cluster.apply(old);
+    let fleet = Fleet::of(&[&cluster], "");
+    fleet.write("settings.yaml", old);
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "farol-fleet"},
+        "spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 3600, "renewTime": "2026-01-01T00:00:00.000000Z"},
+    });
+    let leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
+    cluster.api.must("POST", leases, &lease);
+    cluster.writes_of("farol");
+
+    let mut adopt = Command::new(env!("CARGO_BIN_EXE_farol"))
+        .args(["fleet", "adopt", "--fleet", &fleet.path("fleet.yaml")])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(adopt.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let waiting = "seattle: waiting for somebody, who is changing the site";
+    assert!(told.any(|it| it.contains(waiting)));
+    // Who only looks waits for nobody.
+    check(&fleet.run(&["adopt", "--dry-run"]), 0, &["1 objects would be taken over"]);
+    assert_eq!(cluster.writes_of("farol"), Vec::<String>::new());
+    cluster.kubectl(&["--namespace=kube-system", "delete", "lease/farol-fleet"]);
+    assert!(adopt.wait().unwrap().success());
+    let writes = cluster.writes_of("farol");
+    let own = |it: &&String| it.contains("/leases");
+    let [first, .., last] = writes.as_slice() else { panic!("{writes:?}") };
+    assert!(own(&first) && own(&last) && last.starts_with("update"), "{writes:?}");
+    let patched = writes.iter().filter(|it| !own(it)).map(|it| it.starts_with("patch"));
+    assert_eq!(patched.collect::<Vec<_>>(), [true], "{writes:?}");
+
+    check(&fleet.run(&["adopt"]), 0, &["nothing to take over"]);
+    assert_eq!(cluster.writes_of("farol"), Vec::<String>::new(), "nobody has to wait for that");
 }
 
 #[test]

@@ -33,10 +33,14 @@ pub enum Readiness {
 impl Workload {
     /// Why a probe of the endpoint fails now, whatever it found itself.
     pub fn objection(&self) -> Option<Arc<str>> {
-        let is_against = self.required && self.readiness.is_ready() == Some(false);
+        self.shortage().filter(|_| self.required).map(Into::into)
+    }
+
+    /// That none of the pods is ready, in words, if the cluster says so.
+    pub fn shortage(&self) -> Option<String> {
         let (service, readiness) = (&self.service, &self.readiness);
-        is_against
-            .then(|| format!("the site says not ready: Service {service} has {readiness}").into())
+        (readiness.is_ready() == Some(false))
+            .then(|| format!("the site says not ready: Service {service} has {readiness}"))
     }
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import test, { after, before } from "node:test";
-import { LOOKS, go, look, start, stop, travel } from "./setup.mjs";
+import { LOOKS, go, look, start, stop, travel, url } from "./setup.mjs";
 
 const { FLEET_KUBECONFIG, FLEET_KUBECTL } = process.env;
 
@@ -75,29 +75,97 @@ for (const name of Object.keys(LOOKS)) {
     ));
 }
 
+test("what is mistyped in the address is said, with a way back", () =>
+  travel(
+    async (page) => {
+      const at = (fragment) => page.goto(`${url}/${fragment}`);
+      await at("#/fleet/seatle");
+      await page.getByRole("alert").getByText('the fleet has no site "seatle"').waitFor();
+      await page.getByRole("alert").getByRole("link", { name: "Fleet" }).click();
+      await page.getByRole("heading", { name: "Fleet", level: 1 }).waitFor();
+      await at("#/fleet/seattle/shp");
+      await page.getByRole("alert").getByText('The fleet has no app "shp" at seattle.').waitFor();
+      await look(page, "fleet-mistyped");
+      await page.getByRole("alert").getByRole("link", { name: "Fleet" }).click();
+      await rowOf(page, "seattle").waitFor();
+      // Nothing was seen of a cluster that was never reached, but what is described for it is no slip.
+      await go(page, "#/fleet/orlando/shop", "shop at orlando");
+      await page.getByText("Not looked at yet.").waitFor();
+    },
+    { expected: /status of 40[14]/ },
+  ));
+
+const AT = "2026-01-01T00:00:00Z";
+
+/** What the daemon would say of a site, but for this. */
+const siteOf = (site, more) => ({
+  site,
+  cluster: { uid: `uid-${site}`, version: "v1.31.0", nodes: 5, nodes_ready: 4 },
+  trouble: null,
+  answered_at: AT,
+  apps: [],
+  ...more,
+});
+
+test("a site without apps is in step while its cluster can be worked with", () =>
+  travel(async (page) => {
+    const trouble = { kind: "forbidden", message: "It may not.", since: AT };
+    const sites = [
+      siteOf("bare"),
+      siteOf("unasked", { cluster: null, answered_at: null }),
+      siteOf("begun", { unseen: ["shop"] }),
+      siteOf("lost", { trouble }),
+    ];
+    await page.route("**/v1/fleet", (route) => route.fulfill({ json: { drift: "report", sites, skewed: [] } }));
+    await go(page, "#/fleet", "Fleet");
+    await page.getByText("1 of 4 sites in step · 1 cluster can't be worked with").waitFor();
+  }));
+
+test("on a phone, what is long stays in its column", () =>
+  travel(
+    async (page) => {
+      const trouble = { kind: "wrong cluster", message: "Its UID is another.", since: AT };
+      const app = { app: "shop", state: "in_sync", since: AT, looked_at: AT, different: 0, healing: { times: 0 } };
+      const long = siteOf("a-site-with-a-name-as-long-as-names-may-be-which-is-63-of-a-to-z", { trouble, apps: [app] });
+      const unwatched = "It may not watch.";
+      const sites = [siteOf("seattle", { trouble, unwatched, apps: [app] }), long];
+      await page.route("**/v1/fleet", (route) => route.fulfill({ json: { drift: "report", sites, skewed: [] } }));
+      await go(page, "#/fleet", "Fleet");
+      const heads = page.locator(".fleet tbody th");
+      await heads.nth(1).waitFor();
+      const over = await heads.evaluateAll((all) =>
+        all.flatMap((head) => {
+          const end = head.getBoundingClientRect().right;
+          return [...head.querySelectorAll("*")].filter((it) => it.getBoundingClientRect().right > end).map((it) => it.outerHTML);
+        }),
+      );
+      assert.deepEqual(over, []);
+      await look(page, "phone-fleet-long");
+    },
+    { look: "phone" },
+  ));
+
 /** What the daemon would say of many sites and apps, with everything that can be wrong. */
 function large(drifted) {
-  const at = "2026-01-01T00:00:00Z";
-  const healing = { times: 2, last: at, next: at, trouble: null };
+  const healing = { times: 2, last: AT, next: AT, trouble: null };
   const states = ["in_sync", "in_sync", "outdated", "unknown"];
   const app = (site) => (_, number) => ({
     app: `app-${number}`,
     state: site === 0 && number === 0 && drifted ? "drifted" : states[(site + number) % states.length],
-    since: at,
-    looked_at: at,
-    applied_at: at,
+    since: AT,
+    looked_at: AT,
+    applied_at: AT,
     error: null,
     unchanged: 7,
     different: (site + number) % 3,
     healing: number === 3 ? healing : { times: 0, last: null, next: null, trouble: null },
   });
-  const site = (_, number) => ({
-    site: `site-${number}`,
-    cluster: { uid: `uid-${number}`, version: "v1.31.0", nodes: 5, nodes_ready: 4 },
-    trouble: number === 7 ? { kind: "forbidden", message: "It may not.", since: at } : null,
-    answered_at: at,
-    apps: Array.from({ length: 20 }, app(number)),
-  });
+  const trouble = { kind: "forbidden", message: "It may not.", since: AT };
+  const site = (_, number) =>
+    siteOf(`site-${number}`, {
+      trouble: number === 7 ? trouble : null,
+      apps: Array.from({ length: 20 }, app(number)),
+    });
   const images = ["a", "b"].map((it) => ({ site: `site-${it}`, images: [`registry.example/app:${it}`] }));
   return { drift: "heal", sites: Array.from({ length: 50 }, site), skewed: [{ app: "app-1", sites: images }] };
 }

@@ -19,6 +19,7 @@ pub(super) const ASSETS: &[(&str, &[u8])] = assets![
     "dom.js",
     "endpoint.js",
     "explain.js",
+    "fleet-parts.js",
     "fleet-site.js",
     "fleet.js",
     "format.js",

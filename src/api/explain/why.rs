@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
+use crate::health::Workload;
 use crate::model::{Endpoint, EndpointStatus, Family, GeoCode, Method};
 use crate::routing::{Relation, Standing, Table};
 use crate::snapshot::{EndpointState, Level, Weighed};
@@ -42,7 +43,9 @@ pub(super) fn why(
         words = format!("{words}, ramping at {:.0} %", ramp.part * 100.0);
     }
     if state.status == EndpointStatus::Degraded {
-        words = format!("{words}, although degraded");
+        words = format!("{words}, although {}", degraded(endpoint, state));
+    } else if let Some(shortage) = workload(state).and_then(|it| it.shortage()) {
+        words = format!("{words}, although {shortage}");
     }
     let fails = state.facts.nested.is_some_and(|it| it.fails);
     match state.has(endpoint, family) {
@@ -86,11 +89,18 @@ fn degraded(endpoint: &Endpoint, state: &EndpointState) -> String {
     if endpoint.child().is_some() {
         return "degraded: too few endpoints of its profile are healthy".to_owned();
     }
-    let last = state.facts.probed.last();
-    match last.as_ref().and_then(|it| it.reason.as_deref()) {
+    // While the site's cluster is against it, no probe can say anything else.
+    let objection = workload(state).and_then(|it| it.objection());
+    let last = || state.facts.probed.last().and_then(|it| it.reason.clone());
+    match objection.or_else(last) {
         Some(reason) => format!("degraded: {reason}"),
         None => "degraded".to_owned(),
     }
+}
+
+/// The pods behind it, where its site's cluster is asked for them.
+fn workload(state: &EndpointState) -> Option<Workload> {
+    state.facts.host.as_ref().and_then(|it| it.record.latest().workload)
 }
 
 /// A candidate that this client never gets.

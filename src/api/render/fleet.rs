@@ -45,6 +45,7 @@ pub(in crate::api) fn site(now: &SiteNow, whole: bool) -> view::FleetSite {
         answered_at: now.answered_at.map(rfc3339),
         unwatched: now.unwatched.clone(),
         apps: now.apps.iter().map(|it| app(it, whole)).collect(),
+        unseen: now.unseen.clone(),
     }
 }
 

@@ -33,6 +33,9 @@ pub struct FleetSite {
     pub unwatched: Option<String>,
     /// The apps that were looked at so far, in the order of the description.
     pub apps: Vec<FleetApp>,
+    /// The names of those that were not looked at yet, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
 }
 
 /// A cluster.

@@ -3,14 +3,20 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::alone::alone_on;
 use super::{Chosen, Shown, Which, plain};
 use crate::cli::complain;
-use crate::fleet::cluster::ClusterError;
+use crate::fleet::cluster::{ClusterError, Resource};
+use crate::fleet::object::ObjectKey;
 use crate::fleet::outcome::{Adopted, SiteAdopted, TakenOver};
-use crate::fleet::plan::MANAGER;
+use crate::fleet::plan::{Adoption, MANAGER};
 use crate::fleet::report::Told;
-use crate::fleet::site::{adoptions, reach};
+use crate::fleet::site::{Reached, adoptions, reach};
 use crate::fleet::spec::Site;
+use crate::model::Ident;
+
+/// The objects of an app that others have in part: what of each is taken over, or whose it is that stays.
+type Found = Vec<(Resource, ObjectKey, Result<Adoption, String>)>;
 
 /// Take over objects that `kubectl apply` made: its fields become the companion's
 ///
@@ -55,22 +61,54 @@ impl Adopt {
         Ok(if is_troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
-    /// Takes over what there is on a site, and notes it.
+    /// Takes over what there is on a site, while no other companion changes it, and notes it.
     async fn adopt(
         &self,
         site: &Site,
         chosen: &Chosen,
         told: &mut SiteAdopted,
     ) -> anyhow::Result<()> {
-        let wrong = |error: &ClusterError| anyhow::anyhow!("the cluster {error}");
-        let reached = reach(site).await.map_err(|it| wrong(&it))?;
+        let reached = &reach(site).await.map_err(|it| wrong(&it))?;
+        let found = self.find(reached, chosen).await?;
+        let is_some = found.iter().flat_map(|it| &it.1).any(|it| it.2.is_ok());
+        if self.dry_run || !is_some {
+            return self.take_over(reached, found, told).await;
+        }
+        let mut tell = |text: &str| complain(&plain(text));
+        let work = |has_waited| async move {
+            // Who was waited for may have taken it over.
+            let found = if has_waited { self.find(reached, chosen).await? } else { found };
+            self.take_over(reached, found, told).await
+        };
+        alone_on(reached, &mut tell, work).await?
+    }
+
+    /// What there is to take over on a site, by app.
+    async fn find(
+        &self,
+        reached: &Reached,
+        chosen: &Chosen,
+    ) -> anyhow::Result<Vec<(Ident, Found)>> {
+        let mut found = Vec::new();
+        for part in chosen.parts.iter().filter(|it| it.app.runs_on(&reached.site.name)) {
+            let adoptions = adoptions(reached, part, &chosen.tools, &self.manager).await?;
+            found.push((part.app.name.clone(), adoptions));
+        }
+        Ok(found)
+    }
+
+    /// Takes over what was found on a site, and notes it.
+    async fn take_over(
+        &self,
+        reached: &Reached,
+        found: Vec<(Ident, Found)>,
+        told: &mut SiteAdopted,
+    ) -> anyhow::Result<()> {
         let does = if self.dry_run { "would be taken over" } else { "taken over" };
-        for part in chosen.parts.iter().filter(|it| it.app.runs_on(&site.name)) {
-            let app = format!("{} {}", site.name, part.app.name);
-            let told = told.app(&part.app.name);
-            for (resource, key, adoption) in
-                adoptions(&reached, part, &chosen.tools, &self.manager).await?
-            {
+        for (name, adoptions) in found {
+            let app = format!("{} {name}", reached.site.name);
+            let told = told.app(&name);
+            for (resource, key, adoption) in adoptions {
                 let adoption = match adoption {
                     Ok(adoption) => adoption,
                     Err(whose) => {
@@ -94,4 +132,8 @@ impl Adopt {
         }
         Ok(())
     }
+}
+
+fn wrong(error: &ClusterError) -> anyhow::Error {
+    anyhow::anyhow!("the cluster {error}")
 }

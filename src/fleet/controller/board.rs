@@ -51,6 +51,8 @@ pub struct SiteNow {
     pub unwatched: Option<String>,
     /// The apps that were looked at so far, in the order of the description.
     pub apps: Vec<AppNow>,
+    /// The apps that were not looked at yet, likewise.
+    pub unseen: Vec<String>,
 }
 
 /// How an app is on a site.

@@ -42,6 +42,12 @@ impl Memory {
         parts.iter().filter_map(|it| Some(self.0.get(&it.app.name)?.now.clone())).collect()
     }
 
+    /// The apps that were not looked at yet, likewise.
+    pub(super) fn unseen(&self, parts: &[Arc<Part>]) -> Vec<String> {
+        let names = parts.iter().map(|it| &it.app.name);
+        names.filter(|it| !self.0.contains_key(it)).map(Ident::to_string).collect()
+    }
+
     /// Whether one of these apps wants kinds that weren't served when that was asked.
     pub(super) fn waits_for_apis(&self, names: &BTreeSet<Ident>) -> bool {
         names.iter().filter_map(|it| self.0.get(it)).any(|it| it.waits_for_apis)

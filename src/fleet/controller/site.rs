@@ -306,6 +306,7 @@ impl SiteTask {
 
     fn publish(&mut self) {
         self.now.apps = self.memory.apps(&self.orders.borrow().parts);
+        self.now.unseen = self.memory.unseen(&self.orders.borrow().parts);
         self.common.publish(&self.orders.borrow().site.name, &self.now);
     }
 }

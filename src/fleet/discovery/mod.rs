@@ -12,6 +12,8 @@
 
 mod claims;
 mod exposure;
+#[cfg(test)]
+mod recorded_tests;
 mod slices;
 mod source;
 mod task;

@@ -1,8 +1,8 @@
 // A site of the fleet: what isn't as it is wanted there, object by object and field by field.
 
-import { get } from "./api.js";
-import { factList, h } from "./dom.js";
-import { appState, fleetPath, healed } from "./fleet.js";
+import { Refusal, get } from "./api.js";
+import { factList, h, setText } from "./dom.js";
+import { appState, fleetPath, healed } from "./fleet-parts.js";
 import { sign, timeTag } from "./format.js";
 import { reconcile, setContent } from "./update.js";
 
@@ -17,15 +17,20 @@ export function fleetSite(name, only) {
   if (only) crumb.append(h("span", null, "›"), h("a", { href: fleetPath(name) }, name));
   const cluster = h("section", { class: "panel summary", "aria-label": "Cluster" });
   const apps = h("div", { class: "page" });
-  const none = h("p", { class: "hint", hidden: true }, "No app was looked at yet.");
+  const none = h("p", { class: "hint", hidden: true });
   return {
     title: heading,
+    back: ["Fleet", fleetPath()],
     element: h("div", { class: "page" }, crumb, h("h1", null, heading), cluster, none, apps),
     async load(signal) {
       const site = await get(`/v1/fleet/sites/${encodeURIComponent(name)}`, {}, signal);
       const shown = site.apps.filter((it) => !only || it.app === only);
+      const described = appsOf(site);
+      if (only && described && !described.includes(only))
+        throw new Refusal(404, { detail: `The fleet has no app "${only}" at ${name}.` });
       setContent(cluster, clusterOf(site));
       none.hidden = shown.length > 0;
+      setText(none, described?.length === 0 ? "No apps are described for it." : "Not looked at yet.");
       reconcile(
         apps,
         shown,
@@ -34,6 +39,11 @@ export function fleetSite(name, only) {
       );
     },
   };
+}
+
+/** The names of the apps that are described for a site; null before its cluster was asked, or that was tried. */
+function appsOf({ trouble, answered_at: answered, apps, unseen = [] }) {
+  return trouble || answered ? [...apps.map((it) => it.app), ...unseen] : null;
 }
 
 function clusterOf({ cluster, trouble, answered_at, unwatched }) {

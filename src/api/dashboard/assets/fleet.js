@@ -2,18 +2,13 @@
 
 import { get } from "./api.js";
 import { h, setText } from "./dom.js";
-import { several, sign, timeTag } from "./format.js";
+import { appState, fleetPath, healed } from "./fleet-parts.js";
 import { fleetSite } from "./fleet-site.js";
+import { several, sign, timeTag } from "./format.js";
 import { reconcile, setContent } from "./update.js";
 
 /** How often a fleet is looked up again, in milliseconds. */
 const PERIOD = 2000;
-const STATES = {
-  in_sync: ["good", "in sync"],
-  drifted: ["bad", "drifted"],
-  outdated: ["aside", "outdated"],
-  unknown: ["unsure", "unknown"],
-};
 
 /**
  * The page of the fleet, or of one of its sites.
@@ -22,36 +17,6 @@ const STATES = {
 export function fleet({ params: [site, app] }) {
   return { ...(site ? fleetSite(site, app) : matrix()), period: PERIOD };
 }
-
-/**
- * How an app is, as sign and words.
- * @param {object} app as the API tells it
- * @returns {HTMLElement}
- */
-export function appState({ state, different }) {
-  const [kind, word] = STATES[state] ?? STATES.unknown;
-  return h("span", { class: `status ${kind}` }, sign(kind), different > 0 ? `${word} (${different})` : word);
-}
-
-/**
- * What was done about an app's drift, in a few words.
- * @param {object} healing as the API tells it
- * @returns {(Node|string)[]} nothing where nothing was done
- */
-export function healed({ times, last, next, trouble }) {
-  const told = [];
-  if (times > 0) told.push(h("span", null, `put back ${several(times, "time")}`, last ? [", ", timeTag(last, "ago")] : ""));
-  if (next) told.push(h("span", null, "next try ", timeTag(next, "until")));
-  if (trouble) told.push(h("span", { class: "warning", title: trouble }, sign("bad"), "healing is held up"));
-  return told;
-}
-
-/**
- * The path of a site's page, or of an app's there.
- * @param {...string} names
- * @returns {string}
- */
-export const fleetPath = (...names) => ["#/fleet", ...names.map(encodeURIComponent)].join("/");
 
 function matrix() {
   const verdict = h("div", { class: "verdict", role: "status" });
@@ -105,7 +70,8 @@ function matrix() {
 
 /** Sums a fleet up, and tells of what weight that is. */
 function sum(verdict, { sites, skewed }) {
-  const inStep = (it) => !it.trouble && it.apps.length > 0 && it.apps.every(({ state }) => state === "in_sync");
+  const isAsked = (it) => !it.trouble && it.answered_at !== null && !it.unseen;
+  const inStep = (it) => isAsked(it) && it.apps.every(({ state }) => state === "in_sync");
   const well = sites.filter(inStep).length;
   const lost = sites.filter((it) => it.trouble).length;
   const told = [`${well} of ${several(sites.length, "site")} in step`];

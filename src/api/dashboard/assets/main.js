@@ -10,6 +10,7 @@ import { pendingList } from "./pending.js";
 import { here } from "./route.js";
 import { listenToKeys, markPlace, showFleet, showLive, showShell } from "./shell.js";
 import { signInPage } from "./signin.js";
+import { setContent } from "./update.js";
 
 // What is shown is looked up again this often, and when something happens, but then not more often than SPACING.
 const PERIOD = 5000;
@@ -101,7 +102,9 @@ async function look() {
 function showProblem(shown, error) {
   const known = !shown.element.hidden && error.status === 0;
   if (known) return;
-  shown.problem.replaceChildren(
+  const [place, path] = shown.back ?? ["Overview", "#/"];
+  setContent(
+    shown.problem,
     h(
       "div",
       { class: "panel problem", role: "alert" },
@@ -110,7 +113,7 @@ function showProblem(shown, error) {
         null,
         h("strong", null, error.status === 404 ? "There is no such thing" : "It could not be looked up"),
         h("p", null, error.message),
-        h("div", { class: "actions" }, button("Try again", refresh), h("a", { href: "#/" }, "Overview")),
+        h("div", { class: "actions" }, button("Try again", refresh), h("a", { href: path }, place)),
       ),
     ),
   );

@@ -3,6 +3,7 @@
 mod crds;
 mod reference;
 mod refused;
+mod rules;
 
 use std::path::Path;
 
