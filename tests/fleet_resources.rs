@@ -101,6 +101,12 @@ fn fleet(home: &Path, args: &[&str]) -> Run {
     farol(&[&["fleet"], args].concat(), &[("FAROL_FLEET", file.to_str().unwrap())])
 }
 
+/// By which one daemon writes the status.
+fn lease(store: &Cluster) -> Value {
+    let leases = "/apis/coordination.k8s.io/v1/namespaces/farol/leases";
+    store.api.get(&format!("{leases}/farol-fleet-status"))["spec"].clone()
+}
+
 fn trouble(daemon: &Daemon) -> String {
     let fleet = daemon.api.get("/v1/fleet").json();
     fleet["trouble"]["message"].as_str().unwrap_or_default().to_owned()
@@ -148,6 +154,15 @@ fn resources_are_the_description() {
     wait_for_conditions(&store, "fleetapps/shop", &[accepted, "Synced True InSync"]);
     let table = store.kubectl(&["--namespace=farol", "get", "fleetapps,sites.farol.dev"]);
     assert!(table.contains("ACCEPTED") && table.contains("SYNCED"), "{table}");
+
+    // What stays as it is isn't written again.
+    store.writes();
+    let renewed = || lease(&store)["renewTime"].clone();
+    for _ in 0..2 {
+        let before = renewed();
+        wait_until("another renewal", || renewed() != before);
+    }
+    assert_eq!(store.writes(), Vec::<String>::new());
 
     store.kubectl(&["--namespace=shop", "set", "image", "deployment/web", "web=web:7"]);
     wait_for_conditions(&store, "fleetapps/shop", &[accepted, "Synced False Drifted"]);
@@ -209,16 +224,32 @@ fn what_is_in_force_stays_while_the_resources_can_not_be_asked() {
     let daemon = home.start();
     wait_until("trouble", || trouble(&daemon).contains("is unreachable"));
     assert_eq!(daemon.api.get("/v1/fleet").json()["sites"], json!([]));
+    let stale = |daemon: &Daemon| {
+        let endpoint = daemon.endpoint("app.gtm.example.", "sea");
+        endpoint["discovered"]["stale"]["reason"].as_str().unwrap_or_default().to_owned()
+    };
+    let undescribed = "no description of the fleet could be read so far".to_owned();
+    wait_to_see(&undescribed, || stale(&daemon));
     store.start_server();
     wait_to_see(&vec![address.to_string()], || daemon.answers("app.gtm.example.", "A"));
+    assert_eq!(stale(&daemon), "");
+
+    // Over a restart in the meantime, the last address is kept, and is stale.
+    store.stop_server();
+    let daemon = daemon.stop().start();
+    wait_to_see(&undescribed, || stale(&daemon));
+    assert_eq!(daemon.answers("app.gtm.example.", "A"), [address.to_string()]);
+    let metrics = daemon.api.get("/metrics").body;
+    let sample =
+        "farol_fleet_discovery_stale{endpoint=\"sea\",profile=\"app.gtm.example.\",site=\"\"} 1";
+    assert!(metrics.contains(sample), "{metrics}");
+    store.start_server();
     wait_to_see(&String::new(), || trouble(&daemon));
     let ready = ["Accepted True Accepted", "Ready True Reachable"];
     wait_for_conditions(&store, "sites/seattle", &ready);
 
     // One daemon writes the status; another one reads, and takes its place.
-    let holder = || {
-        store.api.get("/apis/coordination.k8s.io/v1/namespaces/farol/leases/farol-fleet-status")["spec"]["holderIdentity"].clone()
-    };
+    let holder = || lease(&store)["holderIdentity"].clone();
     let first = holder();
     let other = self::home(&store, "").start();
     wait_to_see(&vec![address.to_string()], || other.answers("app.gtm.example.", "A"));

@@ -121,6 +121,23 @@ test("a site without apps is in step while its cluster can be worked with", () =
     await page.getByText("1 of 4 sites in step · 1 cluster can't be worked with").waitFor();
   }));
 
+test("a description that is not taken is told with its reason", () =>
+  travel(async (page) => {
+    const trouble = { kind: "refused", message: "FleetApp farol/shop: apps[shop].sites[#1]: no such site", since: AT };
+    let sites = [siteOf("seattle")];
+    let drift = "report";
+    await page.route("**/v1/fleet", (route) => route.fulfill({ json: { drift, trouble, sites, skewed: [] } }));
+    await go(page, "#/fleet", "Fleet");
+    const alert = page.getByRole("alert");
+    await alert.getByText(trouble.message).waitFor();
+    await alert.getByText("What was in force before still is.").waitFor();
+    await page.getByText("1 of 1 site in step").waitFor();
+    await look(page, "fleet-refused");
+    [drift, sites] = [null, []];
+    await alert.getByText("Nothing is in force.").waitFor();
+    assert.equal(await page.getByText("No fleet is described").isVisible(), false);
+  }));
+
 test("on a phone, what is long stays in its column", () =>
   travel(
     async (page) => {

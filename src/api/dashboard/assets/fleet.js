@@ -42,14 +42,17 @@ function matrix() {
       rows,
     ),
   );
+  const refused = h("div", { class: "problem", role: "alert", hidden: true });
   const none = h("p", { class: "hint" }, "No fleet is described: the configuration has no ", h("code", null, "[fleet]"), ".");
   return {
     title: "Fleet",
-    element: h("div", { class: "page" }, h("h1", null, "Fleet"), none, summary, skews, table),
+    element: h("div", { class: "page" }, h("h1", null, "Fleet"), none, refused, summary, skews, table),
     async load(signal) {
       const now = await get("/v1/fleet", {}, signal);
-      const { drift, sites } = now;
-      none.hidden = drift !== null;
+      const { drift, sites, trouble } = now;
+      none.hidden = drift !== null || Boolean(trouble);
+      refused.hidden = !trouble;
+      setContent(refused, trouble ? notInForce(trouble, drift) : []);
       summary.hidden = drift === null;
       table.hidden = sites.length === 0;
       skews.hidden = now.skewed.length === 0;
@@ -66,6 +69,12 @@ function matrix() {
       );
     },
   };
+}
+
+/** Why what is described isn't in force, where it is custom resources. */
+function notInForce({ message, since }, drift) {
+  const kept = drift === null ? "Nothing is in force." : "What was in force before still is.";
+  return [sign("severe"), h("div", null, h("b", null, "The fleet's description is not taken, ", timeTag(since, "since"), ". ", kept), h("div", null, message))];
 }
 
 /** Sums a fleet up, and tells of what weight that is. */
