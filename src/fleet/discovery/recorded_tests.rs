@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::source::Source;
 use super::watcher::{Heard, Said, Subject, watch};
 use super::workload;
-use crate::fleet::spec::Fleet;
+use crate::fleet::spec::Description;
 use crate::health::{Resolution, Resolved};
 use crate::metrics::DiscoveryMetrics;
 use crate::model::EndpointKey;
@@ -101,8 +101,9 @@ sites:
   cluster: { kubeconfig: kubeconfig }
   endpoint: { profile: app.z., name: sea, from: { service: edge/web, port: 80 }, workload: { service: edge/web, required: true } }
 ";
-    let [site] =
-        Fleet::parse(&directory.join("fleet.yaml"), text).unwrap().sites.try_into().unwrap();
+    let file = directory.join("fleet.yaml");
+    let Ok(Description::Whole(described)) = Description::parse(&file, text) else { panic!() };
+    let [site] = described.fleet.sites.try_into().unwrap();
     let endpoint = site.endpoint.clone().unwrap();
     let key = EndpointKey { profile: endpoint.profile, endpoint: endpoint.name };
     Source { key, site, from: endpoint.from, workload: endpoint.workload }

@@ -124,7 +124,7 @@ fn crds_have_the_rules_that_no_schema_says() {
     );
 }
 
-fn resource<T: serde::de::DeserializeOwned>(kind: &str, name: &str, spec: &Value) -> T {
+pub(super) fn resource<T: serde::de::DeserializeOwned>(kind: &str, name: &str, spec: &Value) -> T {
     serde_json::from_value(json!({
         "apiVersion": "farol.dev/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": "farol"}, "spec": spec,
     }))
@@ -132,7 +132,7 @@ fn resource<T: serde::de::DeserializeOwned>(kind: &str, name: &str, spec: &Value
 }
 
 /// What a file says that leaves the rest to resources.
-fn base(keys: &str) -> Base {
+pub(super) fn base(keys: &str) -> Base {
     let text = format!("resources: {{ cluster: {{ in_cluster: true }} }}\n{keys}");
     match Description::parse(Path::new("fleet.yaml"), &text) {
         Ok(Description::InCluster(base)) => base,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use cel::{Context, Program};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::super::resources;
+use super::crds::{base, resource};
 use super::*;
 
 /// The committed definitions by kind, each with the schema of its `spec`.
@@ -153,25 +153,17 @@ fn every_rule_is_one() {
 
 /// What Farol says of an object of a kind, beside two sites.
 fn complaints(kind: &str, spec: &str) -> String {
-    let object = |kind: &str, name: &str, spec: &str| {
-        let spec: Map<String, Value> = serde_saphyr::from_str(spec).unwrap();
-        serde_json::json!({
-            "apiVersion": "farol.dev/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": "farol"}, "spec": spec,
-        })
+    let read = |text: &str| -> Value { serde_saphyr::from_str(text).unwrap() };
+    let site = |name: &str| {
+        resource("Site", name, &read(&format!("cluster: {{ kubeconfig: {{ path: /{name} }} }}")))
     };
-    let site =
-        |name: &str, cluster: &str| serde_json::from_value(object("Site", name, cluster)).unwrap();
-    let sites = vec![
-        site("seattle", "cluster: { in_cluster: true }"),
-        site("orlando", "cluster: { kubeconfig: { path: /o } }"),
-    ];
-    let (mut apps, mut rollouts) =
-        (Vec::<resources::FleetApp>::new(), Vec::<resources::Rollout>::new());
+    let (mut apps, mut rollouts) = (Vec::new(), Vec::new());
     match kind {
-        "FleetApp" => apps.push(serde_json::from_value(object(kind, "shop", spec)).unwrap()),
-        _ => rollouts.push(serde_json::from_value(object(kind, "fleet", spec)).unwrap()),
+        "FleetApp" => apps.push(resource(kind, "shop", &read(spec))),
+        _ => rollouts.push(resource(kind, "fleet", &read(spec))),
     }
-    match Fleet::from_resources(sites, apps, &rollouts) {
+    let clusters = ["seattle", "orlando"].map(site).to_vec();
+    match base("").with(clusters, apps, &rollouts) {
         Ok(_) => String::new(),
         Err(problems) => problems.to_string(),
     }
