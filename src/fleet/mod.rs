@@ -27,6 +27,7 @@ pub mod resources;
 pub mod site;
 pub mod spec;
 pub mod status;
+mod thread;
 mod values;
 pub mod verify;
 mod way;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{Request, header};
 use jiff::{SignedDuration, Timestamp};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -319,18 +319,33 @@ async fn config(reach: &Reach) -> Result<Config, ClusterError> {
         }
         Reach::File { path, context } => {
             let shown = format!("kubeconfig {}", path.display());
-            let kubeconfig = Kubeconfig::read_from(path).map_err(|it| wrong(&shown, &it))?;
+            let kubeconfig = Kubeconfig::read_from(path);
+            let kubeconfig = kubeconfig.map_err(|it| wrong(&shown, &without_text(&it)))?;
             (kubeconfig, context, shown)
         }
         Reach::Text { yaml, context } => {
             let shown = "the kubeconfig";
-            let kubeconfig = Kubeconfig::from_yaml(yaml).map_err(|it| wrong(shown, &it))?;
+            let kubeconfig = Kubeconfig::from_yaml(yaml);
+            let kubeconfig = kubeconfig.map_err(|it| wrong(shown, &without_text(&it)))?;
             (kubeconfig, context, shown.to_owned())
         }
     };
     let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
     config.map_err(|it| wrong(&shown, &it))
+}
+
+/// What is wrong with a kubeconfig, without anything of its text, which may be a secret.
+fn without_text(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => {
+                format!("line {}, column {} is not as in a kubeconfig", at.line(), at.column())
+            }
+            None => "it is no kubeconfig".to_owned(),
+        },
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

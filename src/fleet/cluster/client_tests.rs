@@ -63,3 +63,23 @@ async fn many_that_need_a_new_credential_get_one() {
 async fn many_that_need_a_new_credential_fail_once() {
     assert_eq!(asked("exit 1").await, (2, 0));
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_kubeconfig_tells_nothing_of_its_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("kubeconfig");
+    for text in [
+        "users:\n- name: a\n  user: { token: hunter2, : }\n",
+        "users:\n- name: a\n  user: hunter2\n",
+        "hunter2",
+        "clusters: hunter2\n",
+    ] {
+        fs::write(&file, text).unwrap();
+        let by_file = Reach::File { path: file.clone(), context: None };
+        let by_text = Reach::Text { yaml: text.to_owned(), context: None };
+        for reach in [by_file, by_text] {
+            let told = Cluster::open(&reach).await.unwrap_err().to_string();
+            assert!(told.contains("can't be used: ") && !told.contains("hunter2"), "{told}");
+        }
+    }
+}

@@ -20,6 +20,7 @@ use crate::fleet::controller::Board;
 use crate::fleet::discovery::{Source, sources};
 use crate::fleet::report::Trouble;
 use crate::fleet::spec::{Base, Description, Fleet};
+use crate::fleet::thread::on_thread;
 use crate::metrics::FleetMetrics;
 use crate::model::{Model, Timestamp};
 use crate::settings::Problems;
@@ -77,6 +78,10 @@ impl Follower {
 
     /// Works until `stop` is cancelled or nobody configures any more.
     pub async fn run(self, stop: CancellationToken) {
+        on_thread("following the fleet's description", stop, |stop| self.work(stop)).await;
+    }
+
+    async fn work(self, stop: CancellationToken) {
         let mut configured = self.configured.clone();
         let work = async {
             loop {
