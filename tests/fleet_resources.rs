@@ -139,7 +139,9 @@ fn resources_are_the_description() {
     check(&fleet(&directory, &["plan"]), 1, &[crds]);
     define(&store);
     let none = "namespace farol: has no Site; a fleet has one at least";
-    check(&fleet(&directory, &["plan"]), 1, &[none, "nothing was done"]);
+    let run = fleet(&directory, &["plan"]);
+    check(&run, 1, &[none, "nothing was done"]);
+    assert_eq!(run.err.matches("has no Site").count(), 1, "{}", run.err);
     describe(&store, "Site", "seattle", &site(&store, "sea"));
     describe(&store, "FleetApp", "shop", &shop());
     check(&fleet(&directory, &["plan"]), 2, &["Deployment shop/web"]);

@@ -206,7 +206,7 @@ impl Follower {
                 event = "fleet_described",
                 sites,
                 apps,
-                "the fleet has {sites} sites and {apps} apps"
+                "a description of the fleet is in force (sites: {sites}, apps: {apps})"
             );
         }
         let are_others = self.sources.borrow().as_deref() != Some(&sources[..]);

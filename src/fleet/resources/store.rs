@@ -34,15 +34,21 @@ type Meta = PartialObjectMeta<DynamicObject>;
 pub enum ResourcesError {
     /// The cluster can't be asked.
     #[error("the cluster that has the description's resources {0}")]
-    Cluster(#[from] ClusterError),
+    Cluster(ClusterError),
     /// It doesn't know the definitions.
     #[error(
         "the cluster that should have the description's resources serves no {GROUP}/{VERSION} {0}; apply Farol's deploy/crds to it"
     )]
     NoDefinition(&'static str),
     /// It is wrong.
-    #[error("{0}")]
+    #[error(transparent)]
     Wrong(#[from] Problems),
+}
+
+impl From<ClusterError> for ResourcesError {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(error)
+    }
 }
 
 /// Reads the description's resources once, and puts it together.
