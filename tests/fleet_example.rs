@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::{env, fs};
 
 use farol::fleet::object::Object;
-use farol::fleet::spec::Fleet;
+use farol::fleet::spec::{Described, Description};
 use serde_json::Value;
 
 const APPS: [&str; 3] = ["ingress", "monitoring", "ratings"];
@@ -119,8 +119,9 @@ fn no_manifest_needs_an_api_that_some_version_lacks() {
 
 #[test]
 fn the_description_speaks_of_what_there_is() {
-    let described = Fleet::read(&path("fleet.yaml")).unwrap_or_else(|it| panic!("{it}"));
-    assert_eq!((described.sites.len(), described.apps.len()), (2, APPS.len()));
+    let described = Description::read(&path("fleet.yaml")).unwrap_or_else(|it| panic!("{it}"));
+    let Description::Whole(Described { fleet, .. }) = described else { panic!("{described:?}") };
+    assert_eq!((fleet.sites.len(), fleet.apps.len()), (2, APPS.len()));
     let fleet = read("fleet.yaml");
     let sites: BTreeSet<&str> =
         list(&fleet, "sites").map(|it| it["name"].as_str().unwrap()).collect();

@@ -25,7 +25,7 @@ pub(super) async fn fleet(
     Extension(author): Extension<Author>,
 ) -> Refused<Json<view::Fleet>> {
     forbid_limited(&api, &author, "the fleet")?;
-    Ok(Json(render::fleet(api.fleet.now())))
+    Ok(Json(render::fleet(&api.fleet)))
 }
 
 /// How a site's cluster and apps are, object by object

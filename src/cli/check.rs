@@ -3,10 +3,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::companion::fits_fleet;
 use super::layers::Layers;
 use super::output::count;
 use super::{complain, say};
-use crate::fleet::discovery::sources;
 
 /// Check configuration files and say everything that is wrong with them
 ///
@@ -23,7 +23,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = crate::settings::load(&self.layers.over(self.paths));
-        match loaded.and_then(|it| sources(&it).map(|_| it)) {
+        match loaded.and_then(fits_fleet) {
             Ok(settings) => {
                 settings.warnings.iter().for_each(|it| complain(&format!("warning: {it}")));
                 let database = settings.model.geography.database_file.as_ref();

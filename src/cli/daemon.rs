@@ -12,13 +12,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::companion::{Companion, fleet_of};
+use super::companion::{Companion, configured_by};
 use super::ending::Stage;
 use super::gauges::{self, Gauges};
 use super::limits::{probe_connections, probes_allowed};
 use super::listening::{self, joined};
 use super::log::Logs;
-use super::naming::{Naming, sources_of};
+use super::naming::Naming;
 use super::opening::Opened;
 use super::probing::Probers;
 use super::pulse::{Pulse, beat};
@@ -90,14 +90,13 @@ impl Daemon {
         let configuration = Arc::new(ArcSwap::from_pointee(settings.written.clone()));
         let Naming { wanted, found, finders, sources } =
             Naming::new(clock, &settings, gauges.discovery);
-        let Companion { described, controllers } = Companion::new(&settings)?;
+        let Companion { configured, follower, controllers } = Companion::new(&settings, sources)?;
         let (known, shown) = (access.clone(), configuration.clone());
         let allow = move |it: &Settings| {
             known.configure(&it.admin);
             shown.store(Arc::new(it.written.clone()));
             may_probe.send_replace(probes_allowed(&it.probe, connections));
-            sources.send_replace(sources_of(it));
-            described.send_replace(fleet_of(it));
+            configured.send_replace(configured_by(it));
         };
         let (server, listening) = listening::open(
             &settings,
@@ -174,6 +173,7 @@ impl Daemon {
         let discoveries = finders.clone();
         prober.keep(gauges::RESOLVER, &supervision, move |stop| finders.resolver().run(stop));
         prober.keep(gauges::DISCOVERY, &supervision, move |stop| discoveries.discovery().run(stop));
+        prober.keep(gauges::DESCRIPTION, &supervision, move |stop| follower.clone().run(stop));
         prober.keep(gauges::FLEET, &supervision, move |stop| controllers.next().run(stop));
         let mut outer = Stage::new(API_PATIENCE);
         let serve = move |stop| api::serve(serve_at.clone(), api.clone(), stop);

@@ -11,6 +11,7 @@ use crate::store::StateFile;
 
 /// The tasks that are started again when they end.
 pub(super) const API: &str = "api";
+pub(super) const DESCRIPTION: &str = "description";
 pub(super) const DISCOVERY: &str = "discovery";
 pub(super) const FLEET: &str = "fleet";
 pub(super) const KEEPER: &str = "keeper";
@@ -19,7 +20,8 @@ pub(super) const RESOLVER: &str = "resolver";
 pub(super) const STALE: &str = "stale";
 pub(super) const TRAFFIC: &str = "traffic";
 pub(super) const WATCHER: &str = "watcher";
-const TASKS: [&str; 9] = [API, DISCOVERY, FLEET, KEEPER, PROBER, RESOLVER, STALE, TRAFFIC, WATCHER];
+const TASKS: [&str; 10] =
+    [API, DESCRIPTION, DISCOVERY, FLEET, KEEPER, PROBER, RESOLVER, STALE, TRAFFIC, WATCHER];
 
 /// The parts of the daemon that give signs of life.
 pub(super) const CONTROL: &str = "control";

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::complain;
 use crate::clock::Clock;
-use crate::control::{Load, Loaded};
-use crate::fleet::discovery::{Discovery, Source, sources};
+use crate::fleet::discovery::{Discovery, Source};
 use crate::metrics::DiscoveryMetrics;
 use crate::model::Locator;
 use crate::resolve::{Resolver, Wanted};
@@ -44,7 +42,7 @@ impl Naming {
         let nothing = Wanted { names: Vec::new(), discovered: Vec::new(), servers };
         let (wanted, wanted_now) = watch::channel(nothing);
         let (changes, found) = mpsc::channel(FOUND);
-        let (sources, sources_now) = watch::channel(sources_of(settings));
+        let (sources, sources_now) = watch::channel(Arc::default());
         let finders = Finders { clock, wanted: wanted_now, sources: sources_now, changes, metrics };
         Self { wanted, found, finders, sources }
     }
@@ -59,24 +57,4 @@ impl Finders {
         let (sources, wanted) = (self.sources.clone(), self.wanted.clone());
         Discovery::new(self.clock, sources, wanted, self.changes.clone(), self.metrics.clone())
     }
-}
-
-/// Where the clusters of these settings, which were checked by [`with_fleet`], are to be asked.
-pub(super) fn sources_of(settings: &Settings) -> Arc<[Source]> {
-    match sources(settings) {
-        Ok(sources) => sources.into(),
-        Err(problems) => {
-            complain(&problems.to_string());
-            Arc::default()
-        }
-    }
-}
-
-/// Takes a configuration only if what it says of the fleet is right too.
-pub(super) fn with_fleet(load: Load) -> Load {
-    Arc::new(move |in_force| -> Loaded {
-        let (settings, reading) = load(in_force);
-        let checked = settings.and_then(|it| sources(&it).map(|_| it));
-        (checked, reading)
-    })
 }

@@ -8,9 +8,9 @@ use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
 use tokio_util::sync::CancellationToken;
 
+use super::companion::with_fleet;
 use super::daemon::{Daemon, Source};
 use super::layers::Layers;
-use super::naming::with_fleet;
 use super::signals::Signals;
 use super::{LogFormat, Logs, complain, start_logs};
 use crate::control::load_from;

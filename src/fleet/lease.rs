@@ -1,5 +1,5 @@
-//! One companion changes a site at a time. Who that is says a Lease in the site's own cluster (`farol-fleet` in `kube-system`), so that no
-//! site depends on another for it. It is held only while something is changed, and kept alive beside the work, as Kubernetes' own leader
+//! One companion does something at a time: changes a site, say. Who that is says a Lease, for a site one in its own cluster (`farol-fleet` in
+//! `kube-system`), so that no site depends on another for it. It is held only while something is changed, and kept alive beside the work, as Kubernetes' own leader
 //! election does it: the time of others is not trusted, only whether they have renewed while one looked on.
 
 use std::pin::pin;
@@ -11,14 +11,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::cluster::{ClusterError, Resource};
+use super::cluster::{Apis, Cluster, ClusterError, Resource};
 use super::object::Object;
 use super::plan::MANAGER;
 use super::site::Reached;
 
 const GROUP: &str = "coordination.k8s.io";
-const NAMESPACE: &str = "kube-system";
-const NAME: &str = "farol-fleet";
 /// Who hasn't renewed for so long is gone.
 const LASTS: Duration = Duration::from_secs(15);
 /// How often it is renewed: often enough that a server may be away for a while at any time.
@@ -38,15 +36,21 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// The Lease can't be had.
+    #[error("the Lease {lease}, by which one companion at a time does this: the cluster {error}")]
+    Cluster {
+        /// Which, as `namespace/name`.
+        lease: String,
+        /// Why.
+        error: ClusterError,
+    },
+    /// It couldn't be renewed, and another companion may be at it by now.
     #[error(
-        "the Lease {NAMESPACE}/{NAME}, by which one companion at a time changes a site: the cluster {0}"
+        "the Lease {lease} could not be renewed, and another companion may be at work by now; look how things are, then go on"
     )]
-    Cluster(#[from] ClusterError),
-    /// It couldn't be renewed, and another companion may change the site by now.
-    #[error(
-        "the Lease {NAMESPACE}/{NAME} could not be renewed, and another companion may change the site by now; look at the site, then go on"
-    )]
-    Lost,
+    Lost {
+        /// Which, as `namespace/name`.
+        lease: String,
+    },
 }
 
 /// What was seen of a Lease, and when that was new.
@@ -70,51 +74,76 @@ impl Seen {
     }
 }
 
-/// Does something on a site while no other companion does. Waits until it may, and says whom it waits for. The work is told whether it had to
-/// wait: the world may have moved then.
-///
-/// # Errors
-/// When the Lease can't be had, or is lost before the work is done; the work is given up then.
-pub async fn alone<F: Future>(
-    reached: &Reached,
-    waiting: &mut (dyn FnMut(&str) + Send),
-    work: impl FnOnce(bool) -> F,
-) -> Result<F::Output, LeaseError> {
-    let lease = Lease::of(reached)?;
-    let has_waited = lease.acquire(waiting).await?;
-    let kept = {
-        let work = pin!(work(has_waited));
-        tokio::select! {
-            // Who was held up for too long writes nothing more.
-            biased;
-            () = keep(async || lease.is_renewed().await) => Err(LeaseError::Lost),
-            done = work => Ok(done),
-        }
-    };
-    let end = Instant::now() + DEADLINE;
-    while let Err(error) = lease.release().await {
-        // It runs out by itself.
-        if !error.is_passing() || Instant::now() >= end {
-            break;
-        }
-        sleep(LOOK).await;
-    }
-    kept
-}
-
-struct Lease<'a> {
-    reached: &'a Reached,
-    resource: Resource,
+/// A Lease, there or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease<'a> {
+    cluster: &'a Cluster,
+    apis: &'a Apis,
+    namespace: &'a str,
+    name: &'static str,
 }
 
 impl<'a> Lease<'a> {
-    fn of(reached: &'a Reached) -> Result<Self, ClusterError> {
-        let resource = reached.apis.find(GROUP, "v1", "Lease").cloned();
-        let resource =
-            resource.ok_or_else(|| ClusterError::Garbled("it serves no Lease".to_owned()))?;
-        Ok(Self { reached, resource })
+    /// That by which one companion at a time changes a site.
+    pub fn of_site(reached: &'a Reached) -> Self {
+        Self::new(&reached.cluster, &reached.apis, "kube-system", "farol-fleet")
     }
 
+    /// That of this name in a namespace of a cluster, which serves these.
+    pub fn new(
+        cluster: &'a Cluster,
+        apis: &'a Apis,
+        namespace: &'a str,
+        name: &'static str,
+    ) -> Self {
+        Self { cluster, apis, namespace, name }
+    }
+
+    /// Does something while no other companion does. Waits until it may, and says whom it waits for. The work is told whether it had to wait:
+    /// the world may have moved then.
+    ///
+    /// # Errors
+    /// When the Lease can't be had, or is lost before the work is done; the work is given up then.
+    pub async fn alone<F: Future>(
+        self,
+        waiting: &mut (dyn FnMut(&str) + Send),
+        work: impl FnOnce(bool) -> F,
+    ) -> Result<F::Output, LeaseError> {
+        let shown = || format!("{}/{}", self.namespace, self.name);
+        let unheld = |error| LeaseError::Cluster { lease: shown(), error };
+        let resource = self.apis.find(GROUP, "v1", "Lease").cloned();
+        let resource = resource
+            .ok_or_else(|| unheld(ClusterError::Garbled("it serves no Lease".to_owned())))?;
+        let held = Holder { lease: self, resource };
+        let has_waited = held.acquire(waiting).await.map_err(unheld)?;
+        let kept = {
+            let work = pin!(work(has_waited));
+            tokio::select! {
+                // Who was held up for too long writes nothing more.
+                biased;
+                () = keep(|| held.is_renewed()) => Err(LeaseError::Lost { lease: shown() }),
+                done = work => Ok(done),
+            }
+        };
+        let end = Instant::now() + DEADLINE;
+        while let Err(error) = held.release().await {
+            // It runs out by itself.
+            if !error.is_passing() || Instant::now() >= end {
+                break;
+            }
+            sleep(LOOK).await;
+        }
+        kept
+    }
+}
+
+/// Whoever holds a Lease, or wants to.
+struct Holder<'a> {
+    lease: Lease<'a>,
+    resource: Resource,
+}
+
+impl Holder<'_> {
     /// Waits until it is one's own. Gives whether that took more than a look.
     async fn acquire(&self, waiting: &mut (dyn FnMut(&str) + Send)) -> Result<bool, ClusterError> {
         let (mut seen, mut told) = (Seen::default(), None);
@@ -149,15 +178,17 @@ impl<'a> Lease<'a> {
     }
 
     async fn live(&self) -> Result<Option<Object>, ClusterError> {
-        self.reached.cluster.get(&self.resource, Some(NAMESPACE), NAME).await
+        let Lease { cluster, namespace, name, .. } = self.lease;
+        cluster.get(&self.resource, Some(namespace), name).await
     }
 
     /// Makes it, as one's own.
     async fn make(&self) -> Result<(), ClusterError> {
         let api_version = self.resource.api_version();
-        let mut lease = Object::named(&api_version, "Lease", Some(NAMESPACE), NAME);
+        let Lease { cluster, namespace, name, .. } = self.lease;
+        let mut lease = Object::named(&api_version, "Lease", Some(namespace), name);
         hold(&mut lease);
-        self.reached.cluster.create(&self.resource, &lease).await?;
+        cluster.create(&self.resource, &lease).await?;
         // It may be another's that was there a moment before.
         match self.live().await?.is_some_and(|it| is_ours(&it)) {
             true => Ok(()),
@@ -168,7 +199,7 @@ impl<'a> Lease<'a> {
     /// Says that it is one's own, over what was read.
     async fn renew(&self, mut live: Object) -> Result<(), ClusterError> {
         hold(&mut live);
-        self.reached.cluster.replace(&self.resource, &live, MANAGER).await
+        self.lease.cluster.replace(&self.resource, &live, MANAGER).await
     }
 
     /// Renews it, if it is one's own still. Gives whether it was.
@@ -183,12 +214,12 @@ impl<'a> Lease<'a> {
     async fn release(&self) -> Result<(), ClusterError> {
         let Some(mut live) = self.live().await?.filter(is_ours) else { return Ok(()) };
         live.set(&["spec", "holderIdentity"], json!(""));
-        self.reached.cluster.replace(&self.resource, &live, MANAGER).await
+        self.lease.cluster.replace(&self.resource, &live, MANAGER).await
     }
 }
 
 /// Renews until it is another's, or until no renewal went well for too long. What was renewed counts from when that was asked for.
-async fn keep(renew: impl AsyncFn() -> Result<bool, ClusterError>) {
+async fn keep<F: Future<Output = Result<bool, ClusterError>>>(renew: impl Fn() -> F) {
     let (mut renewed, mut pause) = (Instant::now(), RENEW);
     loop {
         let deadline = renewed + DEADLINE;
@@ -268,7 +299,7 @@ mod tests {
     /// Keeps a Lease before a server that does this from this second on, until the next; gives in which second it was lost.
     async fn lost(weather: &[(u64, Server)]) -> Option<u64> {
         let start = Instant::now();
-        let renew = async || {
+        let renew = || async move {
             let now = start.elapsed().as_secs();
             let server =
                 weather.iter().rev().find(|it| it.0 <= now).map_or(Server::Takes, |it| it.1);

@@ -4,7 +4,7 @@
 //! The way of an app: [`spec`] says what is wanted, [`render`] makes objects of it for a site, [`plan`] prepares them, [`observe`] looks at the
 //! cluster, [`plan`] finds the steps between both, [`apply`] takes them. [`site`] goes this way for one site; [`report`] is what is told of it.
 //!
-//! In the daemon, [`controller`] goes it again whenever something changes in a cluster, and [`discovery`] tells control where endpoints are.
+//! In the daemon, [`resources`] follows the description where that is custom resources, [`controller`] goes the way again whenever something changes in a cluster, and [`discovery`] tells control where endpoints are.
 
 pub mod apply;
 pub mod cluster;
@@ -23,8 +23,10 @@ mod print;
 mod recorded_tests;
 pub mod render;
 pub mod report;
+pub mod resources;
 pub mod site;
 pub mod spec;
 pub mod status;
 mod values;
 pub mod verify;
+mod way;

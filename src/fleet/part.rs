@@ -154,7 +154,8 @@ mod tests {
         let text = format!(
             "sites:\n- name: sea\n  cluster: {{ kubeconfig: a }}\nmonitoring: {{ {keys} }}\n"
         );
-        let fleet = spec::Fleet::parse(Path::new("fleet.yaml"), &text).unwrap();
+        let described = spec::Description::parse(Path::new("fleet.yaml"), &text).unwrap();
+        let spec::Description::Whole(spec::Described { fleet, .. }) = described else { panic!() };
         (fleet.sites[0].clone(), Part::all(&fleet).remove(0))
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::cluster::{Apis, Cluster, ClusterError, Reach, Resource, Version};
+use super::cluster::{Apis, Cluster, ClusterError, Resource, Version};
 use super::object::{Object, ObjectKey};
 use super::observe::observe;
 use super::part::Part;
@@ -14,8 +14,9 @@ use super::plan::{
 };
 use super::print::Print;
 use super::render::{self, OverrideError, RenderError, Skipped, Tools};
-use super::spec::{self, App, Site};
-use super::values::{secret_text, target};
+use super::spec::{App, Site};
+use super::values::target;
+use super::way::open;
 use crate::model::Ident;
 
 /// The minor version from which on servers know the rules of definitions.
@@ -89,22 +90,10 @@ pub enum PlanError {
 /// # Errors
 /// When it can't be reached, or is another one.
 pub async fn reach(site: &Site) -> Result<Reached, ClusterError> {
-    let cluster = Cluster::open(&way(&site.cluster).await?).await?;
+    let cluster = open(&site.cluster.way).await?;
     let uid = cluster.identify(site.cluster.uid.as_deref()).await?;
     let (version, apis) = futures_util::future::try_join(cluster.version(), cluster.apis()).await?;
     Ok(Reached { site: site.clone(), cluster, uid, version, apis })
-}
-
-/// How a cluster is reached. One way is written; the reading made sure of it.
-async fn way(cluster: &spec::Cluster) -> Result<Reach, ClusterError> {
-    if let Some(it) = &cluster.kubeconfig {
-        return Ok(Reach::File { path: it.path.clone(), context: it.context.clone() });
-    }
-    let Some(secret) = &cluster.secret_ref else { return Ok(Reach::InCluster) };
-    let own = Cluster::open(&Reach::InCluster).await?;
-    let namespace = secret.namespace.clone().unwrap_or_else(|| own.namespace());
-    let yaml = secret_text(&own, &namespace, &secret.name, &secret.key).await?;
-    Ok(Reach::Text { yaml, context: None })
 }
 
 /// What an app wants on a site, what of its source is no object of it, and which texts in it nobody may see.

@@ -10,6 +10,8 @@ pub struct FleetMetrics(Arc<Mutex<Fleet>>);
 
 #[derive(Debug, Default)]
 struct Fleet {
+    /// Whether what is described is in force; none where nothing is.
+    is_in_force: Option<bool>,
     sites: BTreeMap<String, SiteSample>,
     skewed: Vec<String>,
 }
@@ -47,6 +49,11 @@ impl FleetMetrics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes whether what is described is in force; none where nothing is.
+    pub fn in_force(&self, is_in_force: Option<bool>) {
+        self.fleet().is_in_force = is_in_force;
+    }
+
     /// Notes how a site is.
     pub fn site(&self, site: &str, sample: SiteSample) {
         self.fleet().sites.insert(site.to_owned(), sample);
@@ -65,6 +72,14 @@ impl FleetMetrics {
     /// Writes every family, where there is a fleet. `now` is for ages.
     pub(super) fn write(&self, now: Timestamp, text: &mut Text) {
         let fleet = self.fleet();
+        if let Some(is_in_force) = fleet.is_in_force {
+            let (name, help) = (
+                "farol_fleet_description_in_force",
+                "Whether what is described of the fleet is in force (1), or what was before (0).",
+            );
+            let mut family = text.family(Head { name, kind: Kind::Gauge, help });
+            family.add(&[], u8::from(is_in_force));
+        }
         if fleet.sites.is_empty() {
             return;
         }

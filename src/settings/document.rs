@@ -14,6 +14,7 @@ use super::reader::{label, text};
 use super::tree::{Node, Table, Value};
 
 /// What a file says, or what was put together from elsewhere.
+#[derive(Clone, Debug)]
 pub(crate) struct Document {
     root: Node,
 }

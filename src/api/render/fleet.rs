@@ -6,15 +6,17 @@ use serde_json::Value;
 
 use crate::api::view;
 use crate::clock::rfc3339;
-use crate::fleet::controller::{AppNow, FleetNow, HealingNow, SiteNow};
-use crate::fleet::report::ChangeReport;
+use crate::fleet::controller::{AppNow, Board, HealingNow, SiteNow};
+use crate::fleet::report::{ChangeReport, Trouble};
 use crate::fleet::spec::Drift;
 use crate::fleet::status::{DifferenceReport, Skew};
+use crate::model::Timestamp;
 
 /// All sites; of what isn't as it is wanted, only how much that is.
-pub(in crate::api) fn fleet(now: Option<FleetNow>) -> view::Fleet {
-    let Some(now) = now else {
-        return view::Fleet { drift: None, sites: Vec::new(), skewed: Vec::new() };
+pub(in crate::api) fn fleet(board: &Board) -> view::Fleet {
+    let trouble = board.refused().map(trouble);
+    let Some(now) = board.now() else {
+        return view::Fleet { drift: None, trouble, sites: Vec::new(), skewed: Vec::new() };
     };
     let drift = match now.drift {
         Drift::Report => "report",
@@ -22,6 +24,7 @@ pub(in crate::api) fn fleet(now: Option<FleetNow>) -> view::Fleet {
     };
     view::Fleet {
         drift: Some(drift.to_owned()),
+        trouble,
         sites: now.sites.iter().map(|it| site(it, false)).collect(),
         skewed: now.skewed.into_iter().map(skew).collect(),
     }
@@ -35,19 +38,19 @@ pub(in crate::api) fn site(now: &SiteNow, whole: bool) -> view::FleetSite {
         nodes: now.nodes.map(|it| it.total),
         nodes_ready: now.nodes.map(|it| it.ready),
     });
-    let trouble = now.trouble.as_ref().map(|(it, since)| view::FleetTrouble {
-        kind: it.kind.clone(),
-        message: it.message.clone(),
-        since: rfc3339(*since),
-    });
     view::FleetSite {
         site: now.site.clone(),
         cluster,
-        trouble,
+        trouble: now.trouble.clone().map(trouble),
         answered_at: now.answered_at.map(rfc3339),
         unwatched: now.unwatched.clone(),
         apps: now.apps.iter().map(|it| app(it, whole)).collect(),
     }
+}
+
+fn trouble((trouble, since): (Trouble, Timestamp)) -> view::FleetTrouble {
+    let Trouble { kind, message } = trouble;
+    view::FleetTrouble { kind, message, since: rfc3339(since) }
 }
 
 fn app(now: &AppNow, whole: bool) -> view::FleetApp {

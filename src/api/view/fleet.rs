@@ -7,6 +7,9 @@ use utoipa::ToSchema;
 pub struct Fleet {
     /// What is done about drift: `report` or `heal`; null where no fleet is described.
     pub drift: Option<String>,
+    /// Why what is described now isn't in force, where it comes from custom resources; what was in force before is still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<FleetTrouble>,
     /// In the order of the description.
     pub sites: Vec<FleetSite>,
     /// The apps whose images are not the same on all sites that can be worked with.

@@ -31,7 +31,7 @@ pub(super) struct Adopt {
 
 impl Adopt {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let chosen = self.which.read()?;
+        let chosen = self.which.read().await?;
         let mut adopted = Adopted { dry_run: self.dry_run, sites: Vec::new() };
         for site in &chosen.sites {
             let mut told = SiteAdopted::new(&site.name);

@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use super::{Chosen, Looked};
-use crate::fleet::lease::alone;
+use crate::fleet::lease::Lease;
 use crate::fleet::plan::Forced;
 use crate::fleet::site::{PlanError, Planned, Reached};
 use crate::model::Ident;
@@ -20,7 +20,8 @@ pub(super) async fn alone_on<F: Future>(
     let site = &reached.site.name;
     let mut waiting =
         |holder: &str| tell(&format!("{site}: waiting for {holder}, who is changing the site"));
-    alone(reached, &mut waiting, work).await.with_context(|| format!("{site}: can't be changed"))
+    let done = Lease::of_site(reached).alone(&mut waiting, work).await;
+    done.with_context(|| format!("{site}: can't be changed"))
 }
 
 impl Chosen {

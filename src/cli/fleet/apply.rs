@@ -63,8 +63,10 @@ impl Apply {
     async fn bring(&self, outcome: &mut Outcome) -> anyhow::Result<ExitCode> {
         let given = self.plan.as_deref().map(read_plan).transpose()?;
         let (chosen, forced) = match &given {
-            Some(plan) => (self.which.read()?.within(plan), Forced::fields(plan.forced.clone())),
-            None => (self.which.read()?, self.force.taken()),
+            Some(plan) => {
+                (self.which.read().await?.within(plan), Forced::fields(plan.forced.clone()))
+            }
+            None => (self.which.read().await?, self.force.taken()),
         };
         let mask = mask()?;
         let mut surveyed = chosen.survey(&forced).await;

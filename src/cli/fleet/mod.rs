@@ -25,8 +25,9 @@ use crate::fleet::part::Part;
 use crate::fleet::plan::{Forced, Mask};
 use crate::fleet::render::Tools;
 use crate::fleet::report::FleetPlan;
+use crate::fleet::resources;
 use crate::fleet::site::{PlanError, Planned, Reached, plan_app, reach, refuse_shared};
-use crate::fleet::spec::{self, Site};
+use crate::fleet::spec::{Described, Description, Site};
 use crate::model::{Ident, is_hidden};
 use crate::settings::nearest;
 
@@ -127,10 +128,12 @@ impl Fleet {
 
 impl Which {
     /// Reads the description, and takes what is asked for of it.
-    fn read(&self) -> anyhow::Result<Chosen> {
-        let fleet = spec::Fleet::read(&self.fleet).with_context(|| {
-            format!("{} describes no fleet; nothing was done", self.fleet.display())
-        })?;
+    async fn read(&self) -> anyhow::Result<Chosen> {
+        let none = || format!("{} describes no fleet; nothing was done", self.fleet.display());
+        let Described { fleet, .. } = match Description::read(&self.fleet).with_context(none)? {
+            Description::Whole(described) => described,
+            Description::InCluster(base) => resources::read(&base).await.with_context(none)?,
+        };
         let known = |wanted: &[Ident], names: Vec<&str>, what: &str| match wanted
             .iter()
             .find(|it| !names.contains(&it.as_str()))

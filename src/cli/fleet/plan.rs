@@ -73,7 +73,7 @@ impl Force {
 }
 
 async fn planned(which: &Which, forced: &Forced) -> anyhow::Result<FleetPlan> {
-    let surveyed = which.read()?.survey(forced).await;
+    let surveyed = which.read().await?.survey(forced).await;
     Ok(report(&surveyed, &mask()?, forced))
 }
 

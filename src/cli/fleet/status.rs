@@ -24,7 +24,7 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let surveyed = self.which.read()?.survey(&Forced::default()).await;
+        let surveyed = self.which.read().await?.survey(&Forced::default()).await;
         let mask = mask()?;
         let sites = join_all(surveyed.iter().map(|it| site(it, &mask))).await;
         let status = FleetStatus::of(sites);

@@ -23,7 +23,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let chosen = self.which.read()?;
+        let chosen = self.which.read().await?;
         let surveyed = chosen.survey(&Forced::default()).await;
         let parts = &chosen.parts;
         let sites = surveyed.iter().map(async |(site, looked)| match looked {

@@ -133,6 +133,24 @@ impl Cluster {
         object(if how.dry_run { self.ask(request).await? } else { self.send(request).await? })
     }
 
+    /// Applies the status of an object that is there (server-side), which is all that `wanted` has beside its name; fields of others are taken over.
+    ///
+    /// # Errors
+    /// When the server doesn't take it.
+    pub async fn apply_status(
+        &self,
+        resource: &Resource,
+        wanted: &Object,
+        manager: &str,
+    ) -> Result<(), ClusterError> {
+        let query = query(&[("fieldManager", manager), ("force", "true")]);
+        let place = resource.path(wanted.namespace());
+        let body = serde_json::to_vec(wanted.json()).map_err(unreadable)?;
+        let request = Request::patch(format!("{place}/{}/status?{query}", wanted.name()))
+            .header(header::CONTENT_TYPE, "application/apply-patch+yaml");
+        self.send(request.body(body).map_err(unsendable)?).await.map(drop)
+    }
+
     /// Makes an object as it stands. It being there already is fine.
     ///
     /// # Errors

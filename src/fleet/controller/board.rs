@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::clock::Clock;
 use crate::fleet::report::{ClusterReport, Trouble};
 use crate::fleet::spec::Drift;
 use crate::fleet::status::{AppStatus, Nodes, Skew, skewed};
@@ -10,7 +11,10 @@ use crate::model::{Ident, Timestamp};
 
 /// What is known of the fleet. Never waits for a cluster.
 #[derive(Debug, Default)]
-pub struct Board(Mutex<Option<Known>>);
+pub struct Board {
+    known: Mutex<Option<Known>>,
+    refused: Mutex<Option<(Trouble, Timestamp)>>,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -121,7 +125,25 @@ impl AppState {
 
 impl Board {
     fn known(&self) -> MutexGuard<'_, Option<Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refusal(&self) -> MutexGuard<'_, Option<(Trouble, Timestamp)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why what is described isn't in force, and since when; what was in force before is still.
+    pub fn refused(&self) -> Option<(Trouble, Timestamp)> {
+        self.refusal().clone()
+    }
+
+    /// Takes in why what is described isn't in force, if it isn't. Gives whether that is new.
+    pub fn refuse(&self, why: Option<Trouble>) -> bool {
+        let mut known = self.refusal();
+        let is_new = known.as_ref().map(|it| &it.0) != why.as_ref();
+        let since = known.as_ref().map_or_else(Clock::time_of_day, |it| it.1);
+        *known = why.map(|it| (it, since));
+        is_new
     }
 
     /// How the fleet is; none where none is described.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet::apply::{Patience, apply};
-use crate::fleet::lease::alone;
+use crate::fleet::lease::Lease;
 use crate::fleet::part::Part;
 use crate::fleet::plan::{Forced, Plan, restoration};
 use crate::fleet::render::Tools;
@@ -98,7 +98,7 @@ async fn mend(
     };
     let why = || Err("it was given up, as the fleet is described anew".to_owned());
     tokio::select! {
-        done = alone(reached, &mut waiting, work) => match done {
+        done = Lease::of_site(reached).alone(&mut waiting, work) => match done {
             Ok(mended) => mended.unwrap_or_else(why),
             Err(error) => Err(chain(&error)),
         },

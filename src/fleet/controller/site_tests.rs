@@ -14,7 +14,7 @@ use super::*;
 use crate::fleet::controller::board::Board;
 use crate::fleet::object::GroupKind;
 use crate::fleet::plan::Mask;
-use crate::fleet::spec::{Drift, Fleet};
+use crate::fleet::spec::{Description, Drift};
 use crate::metrics::FleetMetrics;
 
 /// Longer than anything takes that goes well.
@@ -117,7 +117,9 @@ fn site(url: &str, directory: &TempDir) -> Site {
     std::fs::write(path("kubeconfig"), kubeconfig.to_string()).unwrap();
     let text =
         format!("sites:\n- name: sea\n  cluster: {{ kubeconfig: {} }}\n", path("kubeconfig"));
-    Fleet::parse(Path::new("fleet.yaml"), &text).unwrap().sites.remove(0)
+    let described = Description::parse(Path::new("fleet.yaml"), &text).unwrap();
+    let Description::Whole(mut described) = described else { panic!("{described:?}") };
+    described.fleet.sites.remove(0)
 }
 
 /// Follows a site of a server that answers so until something is so.

@@ -259,6 +259,7 @@ mod tests {
     use super::*;
     use crate::fleet::cluster::Apis;
     use crate::fleet::site::PlanError;
+    use crate::fleet::spec::{Described, Description};
     use crate::fleet::status::AppStatus;
 
     fn common() -> Common {
@@ -283,7 +284,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_a_task_remembered_outlives_its_panic() {
         let text = "sites:\n- name: sea\n  cluster: { kubeconfig: /nonexistent/kubeconfig }\napps:\n- name: shop\n  namespace: shop\n  source: { manifests: shop }\n";
-        let fleet = Fleet::parse(Path::new("fleet.yaml"), text).unwrap();
+        let described = Description::parse(Path::new("fleet.yaml"), text).unwrap();
+        let Description::Whole(Described { fleet, .. }) = described else {
+            panic!("{described:?}")
+        };
         let (common, site): (_, Ident) = (common(), "sea".parse().unwrap());
         common.board.describe(Some((Drift::Heal, vec![site.clone()])));
         let memory: Rc<RefCell<Memory>> = Rc::default();

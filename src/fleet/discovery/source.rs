@@ -1,12 +1,10 @@
 //! Which endpoint's addresses come from where: the fleet's description and the configuration held against each other.
 
-use std::path::Path;
-
 use super::exposure::shown;
 use super::watcher::Subject;
-use crate::fleet::spec::{self, Backing, Fleet, From};
+use crate::fleet::spec::{self, Backing, Described, From};
 use crate::model::{Endpoint, EndpointKey, Model, Profile};
-use crate::settings::{Document, Problem, Problems, Settings};
+use crate::settings::{At, Problem, Problems};
 
 /// Where an endpoint's addresses come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,26 +43,22 @@ impl Source {
 /// Where the addresses of all discovered endpoints come from.
 ///
 /// # Errors
-/// Everything that is wrong with the fleet's description, or in it doesn't fit the configuration.
-pub fn sources(settings: &Settings) -> Result<Vec<Source>, Problems> {
-    let Some(file) = &settings.fleet else { return Ok(Vec::new()) };
-    let fleet = Fleet::parse(&file.path, &file.text)?;
-    let document = Document::parse(&file.path, &file.text)?;
-    let sites = document.root().get("sites").map(|it| it.items()).unwrap_or_default();
+/// Everything in the fleet's description that doesn't fit the configuration.
+pub fn sources(model: &Model, described: &Described) -> Result<Vec<Source>, Problems> {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
-    for (at, site) in sites.iter().zip(fleet.sites) {
+    for (at, site) in described.sites() {
         let Some(endpoint) = site.endpoint.clone() else { continue };
         let key = EndpointKey { profile: endpoint.profile, endpoint: endpoint.name };
-        match misfit(&settings.model, &key, &site) {
+        match misfit(model, &key, site) {
             Some((keys, why)) => problems.extend(at.at(keys).map(|it| it.found(why))),
             None => {
-                let (from, workload) = (endpoint.from, endpoint.workload);
+                let (site, from, workload) = (site.clone(), endpoint.from, endpoint.workload);
                 found.push(Source { key, site, from, workload });
             }
         }
     }
     if problems.is_empty() {
-        problems.extend(undescribed(&settings.model, &found, &file.path));
+        problems.extend(undescribed(model, &found, &described.root()));
     }
     if problems.is_empty() { Ok(found) } else { Err(Problems::of(problems)) }
 }
@@ -94,7 +88,7 @@ fn misfit(
 }
 
 /// The discovered endpoints of which the description says nothing.
-fn undescribed(model: &Model, found: &[Source], file: &Path) -> Vec<Problem> {
+fn undescribed(model: &Model, found: &[Source], root: &At<'_>) -> Vec<Problem> {
     let is_described = |(profile, endpoint): &(&Profile, &Endpoint)| {
         let mut keys = found.iter().map(|it| &it.key);
         keys.any(|it| it.profile == profile.name && it.endpoint == endpoint.name)
@@ -105,15 +99,17 @@ fn undescribed(model: &Model, found: &[Source], file: &Path) -> Vec<Problem> {
         let message = format!(
             "no site has the endpoint {profile} {name}, which is `discovered`; add `endpoint: {{ profile: {profile}, name: {name}, from: … }}` to the site{site}"
         );
-        let (key, found) = ("sites".to_owned(), None);
-        Problem { file: file.to_owned(), line: None, key, found, message }
+        root.lacks("sites", message)
     };
     model.endpoints().filter(|it| it.1.is_discovered() && !is_described(it)).map(problem).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::fleet::spec::Description;
     use crate::settings::load_text;
 
     const CONFIG: &str = "
@@ -147,9 +143,11 @@ mod tests {
         let fleet = format!(
             "sites:\n- name: {site}\n  cluster: {{ kubeconfig: a.kubeconfig }}\n{endpoint}\n"
         );
-        std::fs::write(&file, fleet).unwrap();
+        std::fs::write(&file, &fleet).unwrap();
         let settings = load_text(&directory.path().join("farol.toml"), config).unwrap();
-        let said = match sources(&settings) {
+        let described = Description::parse(&file, &fleet).unwrap();
+        let Description::Whole(described) = described else { panic!("{described:?}") };
+        let said = match sources(&settings.model, &described) {
             Ok(found) => found.iter().map(Source::shown).collect::<Vec<_>>().join("\n"),
             Err(problems) => problems.to_string(),
         };

@@ -16,6 +16,9 @@ pub(super) fn problems(root: &At<'_>) -> Vec<Problem> {
     let list = |key: &str| root.get(key).map(|it| it.items()).unwrap_or_default();
     let (sites, apps) = (list("sites"), list("apps"));
     let mut check = Check { sites: names(&sites), problems: Vec::new() };
+    if root.get("resources").is_some() {
+        check.alone(root);
+    }
     check.unique(&sites, "name");
     check.unique(&apps, "name");
     check.clusters(&sites);
@@ -43,6 +46,17 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     fn say(&mut self, problem: Problem) {
         self.problems.push(problem);
+    }
+
+    /// Complains about what custom resources say where there are some. That `sites` does too, the schema says.
+    fn alone(&mut self, root: &At<'a>) {
+        for (key, kind) in [("apps", "FleetApp"), ("rollout", "Rollout")] {
+            if let Some(at) = root.get(key) {
+                self.say(at.problem(format!(
+                    "and `resources` exclude each other; make a {kind} of it in the cluster, or remove `resources`"
+                )));
+            }
+        }
     }
 
     /// Complains about the second of two items with the same text under a key.

@@ -2,10 +2,12 @@
 //! that can't be wrong. Everything that is wrong is said at once, each with its line and key.
 //!
 //! The way of a file: `settings` makes a document of it, which knows its lines; `read` holds that to the schema that `schema`
-//! makes of the types, and `check` to what no schema says. Custom resources (`resources`) are put together to such a document.
+//! makes of the types, and `check` to what no schema says. A file may say that sites and apps are custom resources; these
+//! (`resources`) are put together to such a document, too.
 
 mod app;
 mod check;
+mod description;
 mod monitoring;
 mod phrase;
 mod read;
@@ -22,41 +24,33 @@ pub use app::{
     App, Autoscale, Gate, Helm, Override, Precious, Prune, Source, ValuesFrom, ValuesSource,
 };
 pub use check::MONITORING;
+pub use description::{Base, Described, Description, Resources};
 pub use monitoring::{Labelled, Metrics, Monitoring, Probe, Prometheus, Scrape, Token};
 pub use rollout::{Drain, OnFailure, OnTimeout, Quiet, Rollout, Verify};
 pub use site::{
-    Backing, Capi, Cluster, Endpoint, Exposed, From, Kubeconfig, Management, Provider, SecretRef,
-    Site,
+    Backing, Capi, Cluster, Endpoint, Exposed, From, Kubeconfig, Provider, SecretRef, Site, Way,
 };
 pub use text::{Digest, Percent, Reference, ServicePort, Span, TextError, Url, Workload};
 pub use window::Window;
-
-use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Ident;
-use crate::settings::{Document, Problems, directory};
 
-/// The whole description.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// All that is wanted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fleet {
-    /// The sites.
-    #[schemars(length(min = 1, max = 1000))]
+    /// The sites; at least one.
     pub sites: Vec<Site>,
     /// The monitoring that is the same on every site. Without it Farol leaves monitoring alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<Monitoring>,
     /// The applications.
-    #[serde(default)]
-    #[schemars(length(max = 1000))]
     pub apps: Vec<App>,
     /// How changes go from site to site.
-    #[serde(default)]
     pub rollout: Rollout,
     /// What is done about objects that somebody else changed.
-    #[serde(default)]
     pub drift: Drift,
 }
 
@@ -72,22 +66,6 @@ pub enum Drift {
 }
 
 impl Fleet {
-    /// Reads a YAML, JSON or TOML file. Relative paths in it start at its directory.
-    ///
-    /// # Errors
-    /// Everything that is wrong, never only the first problem.
-    pub fn read(file: &Path) -> Result<Self, Problems> {
-        read::fleet(&Document::read(file)?, &directory(file))
-    }
-
-    /// Reads a text as if it stood in a file.
-    ///
-    /// # Errors
-    /// Everything that is wrong, never only the first problem.
-    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
-        read::fleet(&Document::parse(file, text)?, &directory(file))
-    }
-
     /// The site of this name.
     pub fn site(&self, name: &Ident) -> Option<&Site> {
         self.sites.iter().find(|it| it.name == *name)

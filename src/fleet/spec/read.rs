@@ -1,23 +1,23 @@
-//! From a document to a [`Fleet`]: held to the schema, with what the validator finds said in the words of Farol's own settings.
+//! From a document to what it says: held to the schema, with what the validator finds said in the words of Farol's own settings.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
+use super::description::Written;
 use super::phrase::{alternatives, choices, known, phrase, quoted};
-use super::site::{Kubeconfig, Provider};
 use super::text::JUDGES;
-use super::{Fleet, Source, ValuesSource, check, schema};
+use super::{check, schema};
 use crate::settings::{At, Document, Problem, Problems, nearest};
 
 /// Reads a description whose relative paths start at this directory.
 ///
 /// # Errors
 /// Everything that is wrong, never only the first problem.
-pub(super) fn fleet(document: &Document, directory: &Path) -> Result<Fleet, Problems> {
+pub(super) fn written(document: &Document, directory: &Path) -> Result<Written, Problems> {
     let (json, root) = (document.json(), document.root());
     let broken = |why: String| Problems::of(vec![root.problem(why)]);
     let Rules { schema, validator } = RULES.as_ref().map_err(|it| broken(it.clone()))?;
@@ -38,10 +38,10 @@ pub(super) fn fleet(document: &Document, directory: &Path) -> Result<Fleet, Prob
     if !problems.is_empty() {
         return Err(Problems::of(problems));
     }
-    let mut fleet: Fleet =
+    let mut written: Written =
         serde_json::from_value(json).map_err(|it| broken(format!("can't be used: {it}")))?;
-    resolve(&mut fleet, directory);
-    Ok(fleet)
+    written.resolve(directory);
+    Ok(written)
 }
 
 /// The schema, and what holds documents to it.
@@ -155,37 +155,5 @@ fn unknown(at: &At<'_>, key: &str, known: &[&str]) -> Problem {
     match at.get(key) {
         Some(value) => value.problem(message),
         None => at.lacks(key, message),
-    }
-}
-
-/// Has every path start at the directory of the file that names it.
-fn resolve(fleet: &mut Fleet, directory: &Path) {
-    let join = |path: &mut PathBuf| *path = directory.join(&*path);
-    let kubeconfig = |it: &mut Option<Kubeconfig>| {
-        if let Some(it) = it {
-            join(&mut it.path);
-        }
-    };
-    for site in &mut fleet.sites {
-        kubeconfig(&mut site.cluster.kubeconfig);
-        if let Some(Provider::Capi(capi)) = &mut site.cluster.provider {
-            kubeconfig(&mut capi.management.kubeconfig);
-        }
-    }
-    let releases = fleet.monitoring.iter_mut().filter_map(|it| it.release.as_mut());
-    let mut charts: Vec<_> = releases.collect();
-    for app in &mut fleet.apps {
-        match &mut app.source {
-            Source::Manifests(path) | Source::Kustomize(path) => join(path),
-            Source::Helm(helm) => charts.push(helm),
-        }
-        for values in &mut app.values_from {
-            if let ValuesSource::File(path) = &mut values.from {
-                join(path);
-            }
-        }
-    }
-    for chart in charts.into_iter().filter(|it| it.is_path()) {
-        chart.chart = directory.join(&chart.chart).to_string_lossy().into_owned();
     }
 }

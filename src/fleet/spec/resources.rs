@@ -3,7 +3,6 @@
 #![allow(clippy::duplicated_attributes, reason = "printed columns have the same keys each")]
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use kube::{CustomResource, ResourceExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -11,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::text::Span;
-use super::{App, Fleet, read, schema};
+use super::{App, Base, Described, schema};
 use crate::model::{Ident, Name};
 use crate::settings::{Document, Problems};
 
-/// What a site is, apart from its name: see [`super::Site`]. It is read with all others by [`Fleet::from_resources`], so that one
-/// that is wrong doesn't keep the others from being seen.
+/// What a site is, apart from its name: see [`super::Site`]. It is read with all others by [`Base::with`], so that one that is
+/// wrong doesn't keep the others from being seen.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "farol.dev",
@@ -28,6 +27,11 @@ use crate::settings::{Document, Problems};
     category = "farol",
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".spec.endpoint.name"),
     printcolumn(name = "Version", type_ = "string", json_path = ".spec.cluster.version"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
+    ),
     printcolumn(
         name = "Ready",
         type_ = "string",
@@ -53,14 +57,14 @@ pub struct SiteSpec {
     category = "farol",
     printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.namespace"),
     printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
+    ),
+    printcolumn(
         name = "Synced",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Synced\")].status"
-    ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -82,9 +86,9 @@ pub struct FleetAppSpec {
     category = "farol",
     printcolumn(name = "On failure", type_ = "string", json_path = ".spec.on_failure"),
     printcolumn(
-        name = "Progressing",
+        name = "Accepted",
         type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Progressing\")].status"
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -322,17 +326,22 @@ fn nameless(mut schema: Schema) -> Schema {
     schema
 }
 
-impl Fleet {
-    /// Puts a description together from resources; it has no monitoring, and reports drift. Sites and applications are in the order
-    /// of their names. Relative paths stay so.
+impl Base {
+    /// Puts the description together with what the resources say. Sites and applications are in the order of their names.
     ///
     /// # Errors
-    /// Everything that is wrong, by the resources: kind, namespace and name stand where a file's name does.
-    pub fn from_resources(
+    /// Everything that is wrong, by the resources: their [`origin`] stands where a file's name does.
+    pub fn with(
+        &self,
         mut sites: Vec<Site>,
         mut apps: Vec<FleetApp>,
         rollouts: &[Rollout],
-    ) -> Result<Self, Problems> {
+    ) -> Result<Described, Problems> {
+        if sites.is_empty() {
+            let document = Document::empty(&format!("namespace {}", self.resources.namespace));
+            let problem = document.root().problem("has no Site; a fleet has one at least");
+            return Err(Problems::of(vec![problem]));
+        }
         sites.sort_by_key(ResourceExt::name_any);
         apps.sort_by_key(ResourceExt::name_any);
         let mut document = Document::empty("resources");
@@ -350,7 +359,7 @@ impl Fleet {
                 Document::empty(&name).root().problem("is a second one; keep one of them");
             return Err(Problems::of(vec![problem]));
         }
-        read::fleet(&document, Path::new(""))
+        self.complete(document)
     }
 }
 
@@ -362,7 +371,8 @@ fn named(kind: &str, it: &impl ResourceExt, written: &Map<String, Value>) -> (St
     (origin(kind, it), Value::Object(keys))
 }
 
-fn origin(kind: &str, it: &impl ResourceExt) -> String {
+/// What a resource is called in what is said about it: `Site farol/seattle`.
+pub fn origin(kind: &str, it: &impl ResourceExt) -> String {
     let namespace = it.namespace().map(|it| format!("{it}/")).unwrap_or_default();
     format!("{kind} {namespace}{}", it.name_any())
 }

@@ -10,7 +10,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::Fleet;
+use super::description::Written;
 
 /// Types that stand for others in the schema, to say more about what is written.
 macro_rules! shapes {
@@ -139,7 +139,7 @@ fn generator(transforms: impl FnOnce(SchemaSettings) -> SchemaSettings) -> Schem
         it.inline_subschemas = true;
         it.meta_schema = None;
     });
-    transforms(settings).into_generator().into_root_schema_for::<Fleet>()
+    transforms(settings).into_generator().into_root_schema_for::<Written>()
 }
 
 fn without_null(schema: &mut Schema) {

@@ -22,22 +22,12 @@ pub struct Site {
     pub endpoint: Option<Endpoint>,
 }
 
-/// A Kubernetes cluster, reached in one way: by `kubeconfig`, `secretRef` or `in_cluster`.
+/// A site's Kubernetes cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(extend("oneOf" = [
-    {"required": ["kubeconfig"]}, {"required": ["secretRef"]}, {"required": ["in_cluster"]},
-]))]
 pub struct Cluster {
-    /// A kubeconfig file. In a file, a text stands for its path.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kubeconfig: Option<Kubeconfig>,
-    /// A Secret with a kubeconfig, in the cluster that the companion runs in; by default in its own namespace.
-    #[serde(rename = "secretRef", skip_serializing_if = "Option::is_none")]
-    pub secret_ref: Option<SecretRef>,
-    /// Whether it is the cluster that the companion runs in.
-    #[serde(default, skip_serializing_if = "is_false")]
-    #[schemars(with = "schema::OnlyTrue")]
-    pub in_cluster: bool,
+    /// How it is reached.
+    #[serde(flatten)]
+    pub way: Way,
     /// The UID of its namespace `kube-system`. Another cluster in its place is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<schema::Uid>")]
@@ -102,15 +92,15 @@ pub struct Capi {
     #[schemars(with = "schema::Namespace")]
     pub namespace: String,
     /// The management cluster.
-    pub management: Management,
+    pub management: Way,
 }
 
-/// A management cluster of Cluster API.
+/// How a Kubernetes cluster is reached: by `kubeconfig`, `secretRef` or `in_cluster`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("oneOf" = [
     {"required": ["kubeconfig"]}, {"required": ["secretRef"]}, {"required": ["in_cluster"]},
 ]))]
-pub struct Management {
+pub struct Way {
     /// A kubeconfig file. In a file, a text stands for its path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<Kubeconfig>,

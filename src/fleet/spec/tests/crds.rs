@@ -131,6 +131,15 @@ fn resource<T: serde::de::DeserializeOwned>(kind: &str, name: &str, spec: &Value
     .unwrap()
 }
 
+/// What a file says that leaves the rest to resources.
+fn base(keys: &str) -> Base {
+    let text = format!("resources: {{ cluster: {{ in_cluster: true }} }}\n{keys}");
+    match Description::parse(Path::new("fleet.yaml"), &text) {
+        Ok(Description::InCluster(base)) => base,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The example, cut into resources, is the example again.
 #[test]
 fn a_description_comes_from_crds_as_from_a_file() {
@@ -145,13 +154,13 @@ fn a_description_comes_from_crds_as_from_a_file() {
     let site = |name: &str| resource("Site", name, &part("sites", name));
     let app = |name: &str| resource("FleetApp", name, &part("apps", name));
     let rollout = [resource("Rollout", "fleet", &json["rollout"])];
-    let fleet = Fleet::from_resources(
+    let keys = ["monitoring", "drift"].map(|it| format!("{it}: {}\n", json[it])).concat();
+    let described = base(&keys).with(
         vec![site("seattle"), site("orlando")],
         vec![app("ratings"), app("agent")],
         &rollout,
-    )
-    .unwrap_or_else(|problems| panic!("{problems}"));
-    wanted.monitoring = None;
+    );
+    let fleet = described.unwrap_or_else(|problems| panic!("{problems}")).fleet;
     wanted.sites.sort_by(|a, b| a.name.cmp(&b.name));
     wanted.apps.sort_by(|a, b| a.name.cmp(&b.name));
     assert_eq!(fleet, wanted);
@@ -168,16 +177,17 @@ fn crds_are_checked_as_files_are() {
             "overrides": {"west": {}}, "autoscale": [{"target": "Deployment/web", "cpu": 80, "min": 3, "max": 2}],
         }),
     );
-    let problems = Fleet::from_resources(
-        vec![
-            site("a", json!({"in_cluster": true})),
-            site("b.c", json!({"kubeconfig": {"path": "/k", "contxt": "x"}})),
-        ],
-        vec![app],
-        &[],
-    )
-    .unwrap_err()
-    .to_string();
+    let problems = base("")
+        .with(
+            vec![
+                site("a", json!({"in_cluster": true})),
+                site("b.c", json!({"kubeconfig": {"path": "/k", "contxt": "x"}})),
+            ],
+            vec![app],
+            &[],
+        )
+        .unwrap_err()
+        .to_string();
     let expected = [
         "FleetApp farol/shop: apps[shop].source: has `manifests` and `helm`, which exclude each other; keep one of them",
         "FleetApp farol/shop: apps[shop].overrides.west: no such site; add it to `sites`, or name another",
@@ -192,7 +202,7 @@ fn crds_are_checked_as_files_are() {
     assert_eq!(found, wanted);
 
     let rollout = |name| resource("Rollout", name, &json!({}));
-    let problems = Fleet::from_resources(
+    let problems = base("").with(
         vec![site("a", json!({"in_cluster": true}))],
         vec![],
         &[rollout("a"), rollout("b")],

@@ -4,7 +4,10 @@ mod crds;
 mod reference;
 mod refused;
 
+use std::path::Path;
+
 use super::*;
+use crate::settings::Problems;
 
 const EXAMPLE: &str = include_str!("fleet.yaml");
 
@@ -17,8 +20,15 @@ sites:
   cluster: { kubeconfig: o }
 ";
 
+fn whole(description: Description) -> Fleet {
+    match description {
+        Description::Whole(described) => described.fleet,
+        Description::InCluster(base) => panic!("{base:?}"),
+    }
+}
+
 fn parse(text: &str) -> Result<Fleet, Problems> {
-    Fleet::parse(Path::new("conf/fleet.yaml"), text)
+    Description::parse(Path::new("conf/fleet.yaml"), text).map(whole)
 }
 
 #[track_caller]
@@ -34,13 +44,13 @@ fn ident(text: &str) -> Ident {
 fn the_example_says_what_it_says() {
     let fleet = good(EXAMPLE);
     let [seattle, orlando] = fleet.sites.as_slice() else { panic!("{:?}", fleet.sites) };
-    let kubeconfig = seattle.cluster.kubeconfig.as_ref().unwrap();
+    let kubeconfig = seattle.cluster.way.kubeconfig.as_ref().unwrap();
     assert_eq!(kubeconfig.path, Path::new("/etc/farol/seattle.kubeconfig"));
     assert_eq!(seattle.cluster.pools.get("workers"), Some(&3));
     let Some(Provider::Capi(capi)) = &seattle.cluster.provider else { panic!("{seattle:?}") };
     let management = capi.management.kubeconfig.as_ref().unwrap();
     assert_eq!(management.path, Path::new("conf/management.kubeconfig"));
-    let kubeconfig = orlando.cluster.kubeconfig.as_ref().unwrap();
+    let kubeconfig = orlando.cluster.way.kubeconfig.as_ref().unwrap();
     assert_eq!(kubeconfig.path, Path::new("conf/orlando.kubeconfig"));
     assert_eq!(kubeconfig.context.as_deref(), Some("admin"));
     let from = &orlando.endpoint.as_ref().unwrap().from;
@@ -97,7 +107,7 @@ fn the_example_says_what_it_says() {
 #[test]
 fn most_has_a_default() {
     let fleet = good(BASE);
-    assert!(fleet.sites[0].cluster.in_cluster && fleet.monitoring.is_none());
+    assert!(fleet.sites[0].cluster.way.in_cluster && fleet.monitoring.is_none());
     assert_eq!((fleet.rollout, fleet.drift), (Rollout::default(), Drift::Report));
     let fleet = good(&format!(
         "{BASE}monitoring: {{ prometheus: 'http://prometheus:9090' }}\napps:\n- name: a\n  namespace: a\n  source: {{ helm: {{ chart: a }} }}\n\
@@ -126,7 +136,7 @@ fn most_has_a_default() {
 fn a_description_is_written_as_it_is_read() {
     let fleet = good(EXAMPLE);
     let written = serde_json::to_string(&fleet).unwrap();
-    let again = Fleet::parse(Path::new("conf/fleet.json"), &written).unwrap();
+    let again = whole(Description::parse(Path::new("conf/fleet.json"), &written).unwrap());
     // Paths were relative to the directory once.
     assert_eq!(again.rollout, fleet.rollout);
     assert_eq!(again.apps[1].values_from[0], fleet.apps[1].values_from[0]);
@@ -138,9 +148,9 @@ fn files_are_read_from_where_they_are() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("fleet.yml");
     std::fs::write(&file, BASE).unwrap();
-    let fleet = Fleet::read(&file).unwrap();
-    let path = &fleet.sites[1].cluster.kubeconfig.as_ref().unwrap().path;
+    let fleet = whole(Description::read(&file).unwrap());
+    let path = &fleet.sites[1].cluster.way.kubeconfig.as_ref().unwrap().path;
     assert_eq!(*path, directory.path().join("o"));
-    let missing = Fleet::read(&directory.path().join("no.yaml")).unwrap_err().to_string();
+    let missing = Description::read(&directory.path().join("no.yaml")).unwrap_err().to_string();
     assert!(missing.contains("can't be read"), "{missing}");
 }

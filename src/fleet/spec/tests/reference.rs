@@ -36,9 +36,7 @@ fn render() -> String {
         let rows = out.len();
         table(inner, &way, &mut out);
         if out.len() == rows {
-            let required =
-                schema["required"].as_array().unwrap().iter().any(|it| it == key.as_str());
-            row(part, key, required, &mut out);
+            row(part, key, false, &mut out);
         }
     }
     out.push('\n');

@@ -138,12 +138,39 @@ fn sites_have_a_cluster_each() {
             let problems = parse(sites).unwrap_err().to_string();
             assert_eq!(
                 problems,
-                "conf/fleet.yaml: sites: is missing; write a list of 1 to 1000 mappings"
+                "conf/fleet.yaml: lacks what it is about; write `sites` or `resources` in it"
             );
         } else {
             refused(sites, &[expected]);
         }
     }
+}
+
+#[test]
+fn what_resources_say_the_file_does_not() {
+    for (text, expected) in [
+        (
+            "resources: { cluster: {}, namespace: A }",
+            &[
+                "1: resources.cluster: lacks what it is about; write `kubeconfig`, `secretRef` or `in_cluster` in it",
+                "1: resources.namespace: found \"A\"; write the name of a namespace: 1 to 63 of a-z, 0-9 and `-`, which is neither first nor last",
+            ][..],
+        ),
+        (
+            "resources: { cluster: { in_cluster: true } }\napps: []\nrollout: {}\n",
+            &[
+                "2: apps: and `resources` exclude each other; make a FleetApp of it in the cluster, or remove `resources`",
+                "3: rollout: and `resources` exclude each other; make a Rollout of it in the cluster, or remove `resources`",
+            ],
+        ),
+    ] {
+        refused(text, expected);
+    }
+    let problems = parse(&format!("{BASE}resources: {{ cluster: {{ in_cluster: true }} }}\n"));
+    assert_eq!(
+        problems.unwrap_err().to_string(),
+        "conf/fleet.yaml: has `sites` and `resources`, which exclude each other; keep one of them"
+    );
 }
 
 #[test]
