@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use tokio::time::{Instant, interval_at, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::cluster::{Apis, Cluster, ClusterError, Resource};
 use super::object::Object;
@@ -19,8 +19,12 @@ use super::site::Reached;
 const GROUP: &str = "coordination.k8s.io";
 /// Who hasn't renewed for so long is gone.
 const LASTS: Duration = Duration::from_secs(15);
-/// How often it is renewed.
-const RENEW: Duration = Duration::from_secs(5);
+/// How often it is renewed: often enough that a server may be away for a while at any time.
+const RENEW: Duration = Duration::from_secs(2);
+/// The pause after a renewal that failed.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long one renewal may take: a connection that is lost in silence is not to use up all the time that there is.
+const RENEWAL: Duration = Duration::from_secs(4);
 /// Who couldn't renew for so long works no more: soon others may.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a server that doesn't answer is waited for.
@@ -119,7 +123,7 @@ impl<'a> Lease<'a> {
             tokio::select! {
                 // Who was held up for too long writes nothing more.
                 biased;
-                () = held.keep() => Err(LeaseError::Lost { lease: shown() }),
+                () = keep(|| held.is_renewed()) => Err(LeaseError::Lost { lease: shown() }),
                 done = work => Ok(done),
             }
         };
@@ -200,23 +204,11 @@ impl Holder<'_> {
         self.lease.cluster.replace(&self.resource, &live, MANAGER).await
     }
 
-    /// Renews until that doesn't go any more.
-    async fn keep(&self) {
-        let mut renewed = Instant::now();
-        let mut ticks = interval_at(renewed + RENEW, RENEW);
-        while renewed.elapsed() < DEADLINE {
-            ticks.tick().await;
-            let renewal = async {
-                match self.live().await? {
-                    Some(live) if is_ours(&live) => self.renew(live).await.map(|()| true),
-                    _ => Ok::<_, ClusterError>(false),
-                }
-            };
-            match timeout_at(renewed + DEADLINE, renewal).await {
-                Ok(Ok(true)) => renewed = Instant::now(),
-                Ok(Ok(false)) => return,
-                Ok(Err(_)) | Err(_) => {}
-            }
+    /// Renews it, if it is one's own still. Gives whether it was.
+    async fn is_renewed(&self) -> Result<bool, ClusterError> {
+        match self.live().await? {
+            Some(live) if is_ours(&live) => self.renew(live).await.map(|()| true),
+            _ => Ok(false),
         }
     }
 
@@ -225,6 +217,24 @@ impl Holder<'_> {
         let Some(mut live) = self.live().await?.filter(is_ours) else { return Ok(()) };
         live.set(&["spec", "holderIdentity"], json!(""));
         self.lease.cluster.replace(&self.resource, &live, MANAGER).await
+    }
+}
+
+/// Renews until it is another's, or until no renewal went well for too long. What was renewed counts from when that was asked for.
+async fn keep<F: Future<Output = Result<bool, ClusterError>>>(renew: impl Fn() -> F) {
+    let (mut renewed, mut pause) = (Instant::now(), RENEW);
+    loop {
+        let deadline = renewed + DEADLINE;
+        let asked = Instant::now() + pause;
+        if asked >= deadline {
+            return sleep_until(deadline).await;
+        }
+        sleep_until(asked).await;
+        match timeout_at(deadline.min(asked + RENEWAL), renew()).await {
+            Ok(Ok(true)) => (renewed, pause) = (asked, RENEW),
+            Ok(Ok(false)) => return,
+            Ok(Err(_)) | Err(_) => pause = RETRY,
+        }
     }
 }
 
@@ -277,5 +287,50 @@ mod tests {
         assert_eq!(look(spec("b", "2000"), 29), taken);
         assert_eq!(look(spec("b", "2000"), 30), None);
         assert_eq!(look(spec("c", "2000"), 30), Some("c".to_owned()));
+    }
+
+    /// What a server does with a renewal.
+    #[derive(Clone, Copy, Debug)]
+    enum Server {
+        Takes,
+        Fails,
+        Hangs,
+        HasAnother,
+    }
+
+    /// Keeps a Lease before a server that does this from this second on, until the next; gives in which second it was lost.
+    async fn lost(weather: &[(u64, Server)]) -> Option<u64> {
+        let start = Instant::now();
+        let renew = || async move {
+            let now = start.elapsed().as_secs();
+            let server =
+                weather.iter().rev().find(|it| it.0 <= now).map_or(Server::Takes, |it| it.1);
+            match server {
+                Server::Takes => Ok(true),
+                Server::Fails => Err(ClusterError::Unreachable("down".to_owned())),
+                Server::Hangs => std::future::pending().await,
+                Server::HasAnother => Ok(false),
+            }
+        };
+        let kept = tokio::time::timeout(Duration::from_secs(3600), keep(renew)).await;
+        kept.is_ok().then(|| start.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_who_is_away_for_too_long_loses_it() {
+        use Server::{Fails, Hangs, HasAnother, Takes};
+        for (weather, expected) in [
+            (&[][..], None),
+            (&[(60, Fails), (67, Takes)], None),
+            (&[(61, Fails), (69, Takes)], None),
+            (&[(60, Hangs), (64, Takes), (71, Hangs), (75, Takes)], None),
+            (&[(60, Fails), (61, Takes), (62, Fails), (63, Takes)], None),
+            (&[(60, Fails)], Some(68)),
+            (&[(60, Hangs)], Some(68)),
+            (&[(60, Fails), (62, HasAnother)], Some(62)),
+            (&[(60, HasAnother), (61, Takes)], Some(60)),
+        ] {
+            assert_eq!(lost(weather).await, expected, "{weather:?}");
+        }
     }
 }

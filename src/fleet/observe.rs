@@ -6,7 +6,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::cluster::{AT_ONCE, Access, Apis, Apply, Cluster, ClusterError, Resource, Verb};
 use super::object::{GroupKind, Object};
-use super::plan::{ApplySet, MANAGER, Observation, Observed, Proposed, Scope, Wanted};
+use super::plan::{
+    ApplySet, MANAGER, Observation, Observed, Proposed, Scope, Wanted, own_fields, scaled_by,
+};
 
 /// Looks at everything that an app wants in a cluster, and at what it has there.
 ///
@@ -34,7 +36,7 @@ async fn look(
     uid: &str,
     apis: &Apis,
     set: &ApplySet,
-    wanted: Vec<Wanted>,
+    mut wanted: Vec<Wanted>,
 ) -> Result<Observed, ClusterError> {
     let (namespaces, config_maps) = (core(apis, "Namespace")?, core(apis, "ConfigMap")?);
     let is_missing = cluster.get(&namespaces, None, &set.namespace).await?.is_none();
@@ -63,6 +65,7 @@ async fn look(
     }
     let scope = scope(set, parent.as_ref(), &wanted);
     let members = members_in(cluster, apis, set, &scope).await?;
+    leave_to_autoscalers(cluster, apis, set, &mut wanted).await?;
     let objects = stream::iter(wanted)
         .map(|it| look_at(cluster, apis, it, &absent))
         .buffered(AT_ONCE)
@@ -79,10 +82,40 @@ async fn look(
     })
 }
 
+/// Leaves the replicas of workloads to autoscalers that are in the cluster and in no source of the set. Who may not look at autoscalers
+/// doesn't know of them.
+async fn leave_to_autoscalers(
+    cluster: &Cluster,
+    apis: &Apis,
+    set: &ApplySet,
+    wanted: &mut [Wanted],
+) -> Result<(), ClusterError> {
+    let resource = apis.preferred(&GroupKind::new("autoscaling", "HorizontalPodAutoscaler"));
+    let Some(resource) = resource else { return Ok(()) };
+    let replicated = wanted.iter().map(|it| &it.manifest.object);
+    let replicated = replicated.filter(|it| it.at("/spec/replicas").is_some());
+    let namespaces: BTreeSet<String> =
+        replicated.filter_map(|it| it.namespace()).map(str::to_owned).collect();
+    let mut scaled = BTreeSet::new();
+    for namespace in namespaces {
+        match cluster.list(resource, Some(&namespace), None).await {
+            // Those of the set leave the cluster, if they have left the source.
+            Ok(scalers) => scaled.extend(
+                scalers.iter().filter(|it| !set.has(it)).filter_map(|it| scaled_by(it, &namespace)),
+            ),
+            Err(ClusterError::Forbidden { .. } | ClusterError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let left = wanted.iter_mut().filter(|it| scaled.contains(&it.manifest.object.key()));
+    left.for_each(Wanted::leave_replicas);
+    Ok(())
+}
+
 async fn look_at(
     cluster: &Cluster,
     apis: &Apis,
-    wanted: Wanted,
+    mut wanted: Wanted,
     absent: &BTreeSet<String>,
 ) -> Result<Observation, ClusterError> {
     let object = &wanted.manifest.object;
@@ -92,8 +125,24 @@ async fn look_at(
         return Ok(Observation { wanted, live: None, proposed: Proposed::Later });
     }
     let live = cluster.get(&wanted.resource, object.namespace(), object.name()).await?;
-    let proposed = propose(cluster, &wanted.resource, object).await?;
+    if live.is_none() {
+        wanted.begin_with_replicas();
+    }
+    let proposed = match live.as_ref().and_then(|it| kept_replicas(&wanted, it)) {
+        Some(as_they_are) => propose(cluster, &wanted.resource, &as_they_are).await?,
+        None => propose(cluster, &wanted.resource, &wanted.manifest.object).await?,
+    };
     Ok(Observation { live, proposed, wanted })
+}
+
+/// A wanted object with as many replicas as there are, if those are left to an autoscaler that has not taken the field: to let go of it would
+/// be to set it to 1.
+fn kept_replicas(wanted: &Wanted, live: &Object) -> Option<Object> {
+    wanted.described_replicas.as_ref()?;
+    own_fields(live)?.pointer("/f:spec/f:replicas")?;
+    let mut kept = wanted.manifest.object.clone();
+    kept.set(&["spec", "replicas"], live.at("/spec/replicas")?.clone());
+    Some(kept)
 }
 
 async fn propose(
@@ -206,4 +255,51 @@ fn needed(wanted: &[Wanted], set: &ApplySet) -> Vec<Access> {
         needed.insert(of_core(verb, "configmaps", Some(&set.namespace)));
     }
     needed.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::fleet::object::{Manifest, Origin};
+
+    #[test]
+    fn replicas_that_an_autoscaler_has_not_taken_stay_as_they_are() {
+        let mut object = Object::named("apps/v1", "Deployment", Some("shop"), "web");
+        object.set(&["spec", "replicas"], json!(3));
+        let origin = Origin { from: Arc::new(PathBuf::from("web.yaml")), line: None };
+        let resource = Resource {
+            kind: object.key().kind,
+            version: "v1".to_owned(),
+            plural: "deployments".to_owned(),
+            namespaced: true,
+        };
+        let manifest = Manifest { object: object.clone(), origin };
+        let mut wanted = Wanted { manifest, resource, scaled: false, described_replicas: None };
+        let live = |fields: serde_json::Value| {
+            let mut live = object.clone();
+            live.set(&["spec", "replicas"], json!(5));
+            let entry =
+                json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": fields}});
+            live.set(&["metadata", "managedFields"], json!([entry]));
+            live
+        };
+        let (ours, theirs) = (live(json!({"f:replicas": {}})), live(json!({})));
+        assert_eq!(kept_replicas(&wanted, &ours), None, "no autoscaler");
+        wanted.leave_replicas();
+        let kept = kept_replicas(&wanted, &ours).unwrap();
+        assert_eq!(kept.number("/spec/replicas"), Some(5));
+        assert_eq!(kept_replicas(&wanted, &theirs), None, "it has them");
+        assert_eq!(wanted.manifest.object.at("/spec/replicas"), None);
+        assert_eq!(wanted.described().number("/spec/replicas"), Some(3));
+        wanted.begin_with_replicas();
+        assert_eq!(
+            (wanted.manifest.object.number("/spec/replicas"), wanted.scaled),
+            (Some(3), false)
+        );
+    }
 }

@@ -38,8 +38,9 @@ impl Print {
                 || it.get("subresource").and_then(Value::as_str) == Some("status")
         };
         entries.iter().filter(|it| !is_status(it)).for_each(&mut add);
-        if entries.is_empty() {
-            // Nothing else would tell a change of what has no generation.
+        if at("generation").is_null() && !entries.iter().any(|it| is_status(&it)) {
+            // Times of entries are in seconds: nothing else would tell a second change by the same manager. What has a status changes its version
+            // with it.
             add(at("resourceVersion"));
         }
         Self(hasher.finish())
@@ -84,7 +85,27 @@ mod tests {
         check(false, "/annotations/deployment.kubernetes.io~1revision", json!("2"));
         check(false, "/annotations", Value::Null);
         check(false, "/labels", json!({"c": "d", "a": "b"}));
-        let [one, other] = ["1", "2"].map(|it| Print::of(&json!({"resourceVersion": it})));
-        assert_ne!(one, other, "all that tells a change of what no server keeps fields of");
+    }
+
+    #[test]
+    fn what_has_neither_generation_nor_status_shows_each_change() {
+        let of = |entries: Value, version: &str| {
+            Print::of(&json!({"managedFields": entries, "resourceVersion": version}))
+        };
+        let data = json!({"manager": "kubectl", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:data": {"f:a": {}}}});
+        let old = json!({"manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}});
+        let new = json!({"manager": "kube-controller-manager", "subresource": "status"});
+        for (entries, is_change) in [
+            (json!([]), true),
+            (json!([data]), true),
+            (json!([data, old]), false),
+            (json!([data, new]), false),
+        ] {
+            assert_eq!(
+                of(entries.clone(), "1") != of(entries.clone(), "2"),
+                is_change,
+                "{entries}"
+            );
+        }
     }
 }

@@ -12,7 +12,7 @@ pub struct Fleet {
     pub trouble: Option<FleetTrouble>,
     /// In the order of the description.
     pub sites: Vec<FleetSite>,
-    /// The apps whose images are not the same on all sites.
+    /// The apps whose images are not the same on all sites that can be worked with.
     pub skewed: Vec<FleetSkew>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -34,6 +34,8 @@ const PAUSES: [Duration; 4] = [
 const EARLY: SignedDuration = SignedDuration::from_secs(30);
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
+/// What tells one cluster from another: its namespace `kube-system`.
+const IDENTITY: &str = "/api/v1/namespaces/kube-system";
 /// Everything in one document where the server can (from 1.26 on), or else the list of groups.
 const ACCEPT_AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
@@ -65,6 +67,8 @@ pub struct Cluster {
     opened: Arc<Mutex<Opened>>,
     /// Held while the way is opened anew: many requests may find at once that a credential has expired.
     renewing: Arc<tokio::sync::Mutex<()>>,
+    /// Which cluster it is, once that was made sure of. A way that is opened anew has to lead to the same.
+    uid: Arc<OnceLock<String>>,
     limit: Duration,
 }
 
@@ -96,8 +100,8 @@ impl Cluster {
     /// When the kubeconfig can't be used, or a program gives no credential.
     pub async fn open(reach: &Reach) -> Result<Self, ClusterError> {
         let opened = Arc::new(Mutex::new(opened(reach).await?));
-        let renewing = Arc::default();
-        Ok(Self { reach: Arc::new(reach.clone()), opened, renewing, limit: REQUEST })
+        let (renewing, uid) = (Arc::default(), Arc::default());
+        Ok(Self { reach: Arc::new(reach.clone()), opened, renewing, uid, limit: REQUEST })
     }
 
     /// The client, for watches. A credential that has expired is renewed by the next request, not by this.
@@ -114,15 +118,23 @@ impl Cluster {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Opens the way anew: with a new credential, and by the kubeconfig as it is now. Who finds that somebody else has tried since it took
-    /// the client that doesn't do any more, after so many renewals, gets what came of that.
+    /// Opens the way anew: with a new credential, and by the kubeconfig as it is now, which may lead elsewhere by now. Who finds that somebody
+    /// else has tried since it took the client that doesn't do any more, after so many renewals, gets what came of that.
     async fn renew(&self, seen: u64) -> Result<Client, ClusterError> {
         let alone = self.renewing.lock().await;
         let now = self.now();
         if now.renewals != seen {
             return now.failed.map_or(Ok(now.client), Err);
         }
-        let tried = opened(&self.reach).await;
+        let tried = async {
+            let new = opened(&self.reach).await?;
+            if let Some(wanted) = self.uid.get() {
+                let found = self.send_by(&new.client, get(IDENTITY, "application/json")?).await?;
+                same(wanted, uid(&found)?)?;
+            }
+            Ok(new)
+        };
+        let tried = tried.await;
         let mut kept = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         match tried {
             Ok(new) => *kept = Opened { renewals: seen + 1, ..new },
@@ -138,24 +150,21 @@ impl Cluster {
     /// # Errors
     /// When it can't be asked.
     pub async fn uid(&self) -> Result<String, ClusterError> {
-        let namespace = self.json("/api/v1/namespaces/kube-system").await?;
-        let uid = namespace.pointer("/metadata/uid").and_then(Value::as_str);
-        uid.map(str::to_owned)
-            .ok_or_else(|| ClusterError::Garbled("the namespace kube-system has no UID".to_owned()))
+        uid(&self.json(IDENTITY).await?)
     }
 
-    /// Makes sure that it is the cluster of this UID, where one is pinned. Gives the UID.
+    /// Makes sure that it is the cluster of this UID, where one is pinned. Gives the UID. From then on no credential that is renewed leads to
+    /// another one.
     ///
     /// # Errors
     /// When it is another one, or can't be asked.
     pub async fn identify(&self, wanted: Option<&str>) -> Result<String, ClusterError> {
         let found = self.uid().await?;
-        match wanted {
-            Some(wanted) if wanted != found => {
-                Err(ClusterError::WrongCluster { wanted: wanted.to_owned(), found })
-            }
-            _ => Ok(found),
-        }
+        let found = match wanted {
+            Some(wanted) => same(wanted, found)?,
+            None => found,
+        };
+        same(self.uid.get_or_init(|| found.clone()), found)
     }
 
     /// The server's version.
@@ -272,6 +281,21 @@ impl Cluster {
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// The UID of the namespace `kube-system`, as it was answered.
+fn uid(namespace: &Value) -> Result<String, ClusterError> {
+    let uid = namespace.pointer("/metadata/uid").and_then(Value::as_str);
+    uid.map(str::to_owned)
+        .ok_or_else(|| ClusterError::Garbled("the namespace kube-system has no UID".to_owned()))
+}
+
+/// The UID that was found, if it is the wanted one.
+fn same(wanted: &str, found: String) -> Result<String, ClusterError> {
+    match wanted == found {
+        true => Ok(found),
+        false => Err(ClusterError::WrongCluster { wanted: wanted.to_owned(), found }),
     }
 }
 

@@ -83,3 +83,73 @@ async fn what_is_wrong_with_a_kubeconfig_tells_nothing_of_its_text() {
         }
     }
 }
+
+/// Answers as the cluster of this UID, which takes no token any more once it has answered `takes` requests. Notes what it was asked for.
+async fn be(
+    listener: TcpListener,
+    uid: &str,
+    takes: usize,
+    asked: &std::cell::RefCell<Vec<String>>,
+) {
+    let mut answered = 0;
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
+        asked.borrow_mut().push(format!("{line} of {uid}"));
+        let (status, body) = match answered < takes {
+            true => ("200 OK", json!({"metadata": {"uid": uid}})),
+            false => ("401 Unauthorized", json!({"kind": "Status", "code": 401})),
+        };
+        answered += 1;
+        let body = body.to_string();
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_kubeconfig_that_leads_elsewhere_by_now_is_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kubeconfig");
+    let (one, other) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let lead_to = |listener: &TcpListener| {
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let kubeconfig = json!({
+            "current-context": "a",
+            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+            "clusters": [{"name": "a", "cluster": {"server": server}}],
+            "users": [{"name": "a", "user": {"token": "t"}}],
+        });
+        fs::write(&path, kubeconfig.to_string()).unwrap();
+    };
+    lead_to(&one);
+    let cluster = Cluster::open(&Reach::File { path: path.clone(), context: None }).await.unwrap();
+    lead_to(&other);
+    let asked = std::cell::RefCell::new(Vec::new());
+    let asking = async {
+        assert_eq!(cluster.identify(None).await, Ok("one".to_owned()));
+        let write = Request::put("/api/v1/nodes/a").body(Vec::new()).unwrap();
+        let wrong =
+            ClusterError::WrongCluster { wanted: "one".to_owned(), found: "other".to_owned() };
+        assert_eq!(cluster.send(write).await, Err(wrong));
+    };
+    tokio::select! {
+        () = asking => {}
+        () = be(one, "one", 1, &asked) => unreachable!(),
+        () = be(other, "other", 9, &asked) => unreachable!(),
+    }
+    let who = format!("GET {IDENTITY}");
+    let expected =
+        [format!("{who} of one"), "PUT /api/v1/nodes/a of one".into(), format!("{who} of other")];
+    assert_eq!(*asked.borrow(), expected);
+}

@@ -30,7 +30,7 @@ pub struct FleetNow {
     pub drift: Drift,
     /// Its sites, in the order of the description.
     pub sites: Vec<Arc<SiteNow>>,
-    /// The apps whose images are not the same on all sites.
+    /// The apps whose images are not the same on all sites, of those that can be worked with: what was seen of others is old news.
     pub skewed: Vec<Skew>,
 }
 
@@ -96,6 +96,13 @@ pub enum AppState {
     Unknown,
 }
 
+impl SiteNow {
+    /// Whether what is known of it is how it is: its cluster has answered, and can be worked with.
+    pub fn is_known(&self) -> bool {
+        self.trouble.is_none() && self.answered_at.is_some()
+    }
+}
+
 impl AppState {
     /// By this status.
     pub fn of(status: &AppStatus) -> Self {
@@ -154,6 +161,7 @@ impl Board {
         };
         let apps = sites
             .iter()
+            .filter(|it| it.is_known())
             .flat_map(|site| site.apps.iter().map(|it| (site.site.as_str(), &it.status)));
         let skewed = skewed(apps);
         Some(FleetNow { drift, sites, skewed })
@@ -202,6 +210,41 @@ mod tests {
         assert_eq!(told(&board), [("a".to_owned(), nodes), ("gone".to_owned(), None)]);
         board.describe(None);
         assert!(board.now().is_none());
+    }
+
+    #[test]
+    fn what_was_seen_of_a_site_that_is_away_is_no_skew() {
+        let board = Board::default();
+        let names: Vec<Ident> = ["a", "b", "c"].map(|it| it.parse().unwrap()).to_vec();
+        board.describe(Some((Drift::Report, names.clone())));
+        let note = |site: usize, image: &str, trouble: Option<Trouble>| {
+            let images = [image.to_owned()].into();
+            let status = AppStatus { app: "web".to_owned(), images, ..AppStatus::default() };
+            let time = Timestamp(1);
+            let app = AppNow {
+                state: AppState::of(&status),
+                status,
+                since: time,
+                looked_at: time,
+                healing: HealingNow::default(),
+            };
+            let now = SiteNow {
+                site: names[site].to_string(),
+                answered_at: Some(time),
+                trouble: trouble.map(|it| (it, time)),
+                apps: vec![app],
+                ..SiteNow::default()
+            };
+            board.note(&names[site], now);
+        };
+        let skewed = || board.now().unwrap().skewed.iter().map(|it| it.images.len()).sum::<usize>();
+        note(0, "web:2", None);
+        note(1, "web:2", None);
+        note(2, "web:1", None);
+        assert_eq!(skewed(), 3);
+        let kind = "unreachable".to_owned();
+        note(2, "web:1", Some(Trouble { kind, message: String::new() }));
+        assert_eq!(skewed(), 0);
     }
 
     #[test]

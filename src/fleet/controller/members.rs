@@ -46,6 +46,18 @@ pub(super) enum Happened {
     Broken(ClusterError),
 }
 
+impl Happened {
+    /// Whether it is about definitions of custom resources, with which the cluster may serve other kinds.
+    pub(super) fn is_about_definitions(&self) -> bool {
+        let kind = match self {
+            Self::Seen(key, ..) | Self::Gone(key) => &key.kind,
+            Self::Listed { kind, .. } => kind,
+            Self::Broken(_) => return false,
+        };
+        kind.is("apiextensions.k8s.io", "CustomResourceDefinition")
+    }
+}
+
 /// What is watched.
 pub(super) struct Members {
     streams: SelectAll<Happenings>,

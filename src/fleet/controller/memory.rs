@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::fleet::cluster::Apis;
 use crate::fleet::part::Part;
 use crate::fleet::plan::needs_restoration;
-use crate::fleet::site::Planned;
+use crate::fleet::site::{PlanError, Planned};
 use crate::fleet::status::AppStatus;
 use crate::model::{Ident, Timestamp};
 
@@ -48,9 +48,9 @@ impl Memory {
         names.filter(|it| !self.0.contains_key(it)).map(Ident::to_string).collect()
     }
 
-    /// Whether one of these apps wants kinds that weren't served when that was asked.
-    pub(super) fn waits_for_apis(&self, names: &BTreeSet<Ident>) -> bool {
-        names.iter().filter_map(|it| self.0.get(it)).any(|it| it.waits_for_apis)
+    /// Whether an app wants kinds that weren't served when that was asked.
+    pub(super) fn waits_for_apis(&self) -> bool {
+        self.0.values().any(|it| it.waits_for_apis)
     }
 
     /// The apps of which nobody could say how they are.
@@ -65,44 +65,53 @@ impl Memory {
         due.min_by_key(|it| it.1).map(|(name, due)| (name.clone(), due))
     }
 
-    /// Takes in how an app is.
+    /// Takes in how an app is. Gives whether that is news.
     pub(super) fn note(
         &mut self,
         site: &str,
         name: &Ident,
         status: AppStatus,
-        planned: Option<&Planned>,
+        planned: &Result<Planned, PlanError>,
         apis: &Apis,
-    ) {
+    ) -> bool {
         let (time, state) = (Clock::time_of_day(), AppState::of(&status));
         let former = self.0.remove(name);
         let was = former.as_ref().map(|it| it.now.state);
         let since = former.as_ref().filter(|it| it.now.state == state).map(|it| it.now.since);
         let told = former.as_ref().map(|it| what(&it.now.status));
+        let is_news = former.as_ref().is_none_or(|it| it.now.status != status);
         if was != Some(state) || told.as_ref() != Some(&what(&status)) {
             tell(site, name, was, state, &status);
         }
         let (mut healing, healed) =
             former.map(|it| (it.healing, it.now.healing)).unwrap_or_default();
-        let is_needed = planned.is_some_and(|it| needs_restoration(&it.plan));
+        let is_needed = planned.as_ref().is_ok_and(|it| needs_restoration(&it.plan));
         let due = healing.need(is_needed, Instant::now());
         let healed = HealingNow { next: due.map(|it| moment(it, time)), ..healed };
-        let waits_for_apis =
-            planned.is_some_and(|it| it.wanted.iter().any(|it| apis.preferred(&it.kind).is_none()));
+        let waits_for_apis = match planned {
+            Ok(it) => it.wanted.iter().any(|it| apis.preferred(&it.kind).is_none()),
+            // Another app may bring its kinds.
+            Err(PlanError::Manifests(complaints)) => complaints.iter().any(|it| it.is_unserved),
+            Err(_) => false,
+        };
         let since = since.unwrap_or(time);
         let now = AppNow { status, state, since, looked_at: time, healing: healed };
         self.0.insert(name.clone(), App { now, healing, waits_for_apis });
+        is_news
     }
 
     /// Takes in what came of putting an app back.
     pub(super) fn mended(&mut self, site: &str, name: &Ident, mended: Result<usize, String>) {
         let Some(app) = self.0.get_mut(name) else { return };
-        let in_a_row = app.healing.done(Instant::now());
-        let known = &mut app.now.healing;
+        let (known, now) = (&mut app.now.healing, Instant::now());
         known.next = None;
         match mended {
-            Ok(0) => known.trouble = None,
+            Ok(0) => {
+                app.healing.tried(now);
+                known.trouble = None;
+            }
             Ok(steps) => {
+                let in_a_row = app.healing.healed(now);
                 known.trouble = None;
                 known.times += 1;
                 known.last = Some(Clock::time_of_day());
@@ -113,6 +122,7 @@ impl Memory {
                 }
             }
             Err(why) => {
+                app.healing.tried(now);
                 tracing::warn!(event = "fleet_heal_failed", site, app = %name, why, "{name} on {site} could not be put back: {why}");
                 known.trouble = Some(why);
             }

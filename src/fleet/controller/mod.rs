@@ -6,8 +6,11 @@ mod healing;
 mod known;
 mod members;
 mod memory;
+mod mending;
+mod pace;
 mod site;
 mod task;
+mod waits;
 
 pub use board::{AppNow, AppState, Board, FleetNow, HealingNow, SiteNow};
 pub use task::Controller;

@@ -1,33 +1,33 @@
 //! One site: its cluster is looked at as a whole, then watched, and what changes is looked at again.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::panic::resume_unwind;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::board::SiteNow;
 use super::known::Known;
 use super::members::{Happened, Members};
 use super::memory::Memory;
+use super::mending::Mending;
+use super::pace::Pace;
 use super::task::Common;
+use super::waits::Waits;
 use crate::clock::{self, Clock};
-use crate::fleet::apply::{Patience, apply};
 use crate::fleet::cluster::ClusterError;
-use crate::fleet::lease::Lease;
 use crate::fleet::object::{Object, ObjectKey};
 use crate::fleet::part::Part;
-use crate::fleet::plan::{ApplySet, Forced, Plan, restoration};
-use crate::fleet::render::Tools;
+use crate::fleet::plan::{ApplySet, Forced};
 use crate::fleet::site::{PlanError, Reached, nodes, plan_app, reach, set};
 use crate::fleet::spec::Site;
 use crate::fleet::status::{AppStatus, Nodes};
-use crate::model::{Ident, chain};
+use crate::model::Ident;
 use crate::supervision::Backoff;
 
 /// The pause before the way to a cluster is tried again, at first and at last.
@@ -38,10 +38,6 @@ const A_WHILE: Duration = Duration::from_secs(60);
 /// How often the cluster is asked who it is, and in how many of those times how its nodes are.
 const LOOK: Duration = Duration::from_secs(10);
 const NODES_EVERY: u32 = 3;
-/// How long after a change an app is looked at: changes seldom come alone.
-const SETTLE: Duration = Duration::from_millis(200);
-/// The least time between two looks of one site, whatever happens there.
-const REST: Duration = Duration::from_millis(500);
 /// After how long everything is looked at anew: sources change, and so do APIs. Sites spread over a fifth more.
 const ANEW: Duration = Duration::from_secs(600);
 
@@ -60,6 +56,8 @@ pub(super) struct Order {
 enum Ended {
     /// Everything has to be looked at anew.
     Anew,
+    /// A watch isn't allowed, though the cluster can be worked with: a credential that was renewed since, or rights that were taken.
+    Refused,
     /// Its cluster can't be worked with.
     Lost(ClusterError),
 }
@@ -69,12 +67,10 @@ pub(super) struct SiteTask {
     orders: watch::Receiver<Order>,
     common: Common,
     now: SiteNow,
-    memory: Memory,
+    /// Outlives this task, should it panic.
+    memory: Rc<RefCell<Memory>>,
+    waits: Waits,
 }
-
-/// The work of putting an app back: a task of its own, as its Lease has to be renewed whatever the site does meanwhile. What came of it, with
-/// how many steps that took.
-type Mending = JoinSet<(Ident, Result<usize, String>)>;
 
 /// The sets of a site's apps.
 struct Sets {
@@ -104,31 +100,42 @@ impl From<ClusterError> for Ended {
 }
 
 impl SiteTask {
-    pub(super) fn new(orders: watch::Receiver<Order>, common: Common) -> Self {
+    pub(super) fn new(
+        orders: watch::Receiver<Order>,
+        common: Common,
+        memory: Rc<RefCell<Memory>>,
+    ) -> Self {
         let now = SiteNow { site: orders.borrow().site.name.to_string(), ..SiteNow::default() };
-        Self { orders, common, now, memory: Memory::default() }
+        Self { orders, common, now, memory, waits: Waits::default() }
     }
 
     /// Follows the site until nobody gives orders any more.
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, A_WHILE);
         let mut orders = self.orders.clone();
+        let mut mending = Mending::default();
         loop {
             let order = orders.borrow_and_update().clone();
             let started = Instant::now();
             let follow = async {
-                let Err(ended) = self.follow(&order).await;
-                if let Ended::Lost(error) = ended {
-                    self.lost(&error);
-                    sleep(backoff.after(started.elapsed())).await;
+                let Err(ended) = self.follow(&order, &mut mending).await;
+                match ended {
+                    Ended::Anew => return,
+                    Ended::Refused => {}
+                    Ended::Lost(error) => self.lost(&error),
                 }
+                sleep(backoff.after(started.elapsed())).await;
             };
-            tokio::select! {
-                () = follow => {}
-                changed = orders.changed() => if changed.is_err() {
-                    return;
-                }
+            let changed = tokio::select! {
+                () = follow => continue,
+                changed = orders.changed() => changed,
+            };
+            // By another description, it may not be what is wanted any more.
+            mending.give_up().await;
+            if changed.is_err() {
+                return;
             }
+            self.waits = Waits::default();
         }
     }
 
@@ -145,61 +152,54 @@ impl SiteTask {
         self.publish();
     }
 
-    async fn follow(&mut self, order: &Order) -> Result<Infallible, Ended> {
+    async fn follow(&mut self, order: &Order, mending: &mut Mending) -> Result<Infallible, Ended> {
         let reached = Arc::new(reach(&order.site).await?);
         self.common.claim(&order.site.name, &reached.uid)?;
         self.found(order, &reached).await?;
-        let mut known = Known::default();
+        let (mut known, mut pace) = (Known::default(), Pace::default());
         for part in &order.parts {
-            self.look(&reached, part, &mut known).await?;
+            self.look(&reached, part, &mut known, &mut pace).await?;
         }
         let mut members = Members::follow(&reached, known.places()).await?;
         self.unwatched(members.unwatched.clone());
         let sets = Sets::of(&order.parts);
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut looks, mut changed, mut looked) = (0_u32, BTreeSet::new(), Instant::now());
-        let mut due = None;
-        let mut mending = Mending::new();
+        let mut looks = 0_u32;
         let mut anew = Instant::now() + ANEW + spread(&order.site.name);
         loop {
-            let heal = self.memory.next_healing().filter(|_| order.heals && mending.is_empty());
+            self.waits.note(self.memory.borrow().waits_for_apis(), Instant::now());
+            let heal = self.memory.borrow().next_healing();
+            let heal = heal.filter(|_| order.heals && mending.is_idle());
             tokio::select! {
                 happened = members.next() => {
-                    changed.extend(self.hear(&reached, &sets, &mut known, happened).await?);
-                    if !changed.is_empty() {
-                        due.get_or_insert_with(|| (Instant::now() + SETTLE).max(looked + REST));
+                    let is_definition = happened.is_about_definitions();
+                    let apps = self.hear(&reached, &sets, &mut known, happened).await?;
+                    if is_definition && !apps.is_empty() {
+                        self.waits.changed(Instant::now());
                     }
+                    apps.into_iter().for_each(|it| pace.happened(it, Instant::now()));
                 }
-                () = clock::reached(due) => {
-                    due = None;
-                    let apps = std::mem::take(&mut changed);
+                () = clock::reached(pace.due()) => {
+                    let apps = pace.take(Instant::now());
                     for part in order.parts.iter().filter(|it| apps.contains(&it.app.name)) {
-                        self.look(&reached, part, &mut known).await?;
+                        self.look(&reached, part, &mut known, &mut pace).await?;
                     }
-                    looked = Instant::now();
-                    if known.places() != members.places || self.memory.waits_for_apis(&apps) {
-                        anew = looked;
+                    if known.places() != members.places {
+                        anew = Instant::now();
                     }
                 }
                 () = clock::reached(heal.as_ref().map(|it| it.1)) => {
                     let app = heal.map(|it| it.0);
                     let part = order.parts.iter().find(|it| Some(&it.app.name) == app.as_ref());
                     if let Some(part) = part.cloned() {
-                        let (reached, tools) = (reached.clone(), self.common.tools.clone());
-                        mending.spawn_local(async move {
-                            let mended = mend(&reached, &part, &tools).await;
-                            (part.app.name.clone(), mended)
-                        });
+                        mending.begin(reached.clone(), part, self.common.tools.clone());
                     }
                 }
-                Some(mended) = mending.join_next() => {
-                    // It is aborted only when this task is; what panicked is a fault of this site's task.
-                    let (app, mended) = mended.unwrap_or_else(|it| resume_unwind(it.into_panic()));
-                    self.memory.mended(&self.now.site, &app, mended);
+                (app, mended) = mending.done() => {
+                    self.memory.borrow_mut().mended(&self.now.site, &app, mended);
                     // What is written shows as a change, but what can't be written doesn't.
-                    changed.insert(app);
-                    due.get_or_insert_with(|| Instant::now() + SETTLE);
+                    pace.hurry(app, Instant::now());
                 }
                 _ = ticks.tick() => {
                     // Without a pinned UID, it is at least the cluster that was reached.
@@ -209,16 +209,30 @@ impl SiteTask {
                     if looks.is_multiple_of(NODES_EVERY) {
                         self.now.nodes = nodes(&reached).await.ok().map(|it| Nodes::of(&it));
                         // What couldn't be told may be told now.
-                        changed.extend(self.memory.unknown());
-                        if !changed.is_empty() {
-                            due.get_or_insert_with(Instant::now);
-                        }
+                        let unknown = self.memory.borrow().unknown();
+                        unknown.into_iter().for_each(|it| pace.hurry(it, Instant::now()));
                     }
                     self.publish();
                 }
+                () = clock::reached(self.waits.due()) => {
+                    if self.serves_otherwise(&reached).await? {
+                        anew = Instant::now();
+                    }
+                    self.waits.asked();
+                }
                 // Not in the middle of a work.
-                () = sleep_until(anew), if mending.is_empty() => return Err(Ended::Anew),
+                () = sleep_until(anew), if mending.is_idle() => return Err(Ended::Anew),
             }
+        }
+    }
+
+    /// Whether the cluster serves other kinds than it did when it was reached.
+    async fn serves_otherwise(&self, reached: &Reached) -> Result<bool, ClusterError> {
+        match reached.cluster.apis().await {
+            Ok(now) => Ok(now.names() != reached.apis.names()),
+            Err(error) if error.is_about_the_cluster() => Err(error),
+            // It is asked again.
+            Err(_) => Ok(false),
         }
     }
 
@@ -236,7 +250,7 @@ impl SiteTask {
             nodes => nodes.ok().map(|it| Nodes::of(&it)),
         };
         let names: Vec<&Ident> = order.parts.iter().map(|it| &it.app.name).collect();
-        self.memory.keep(&names);
+        self.memory.borrow_mut().keep(&names);
         self.publish();
         Ok(())
     }
@@ -256,6 +270,7 @@ impl SiteTask {
         reached: &Reached,
         part: &Part,
         known: &mut Known,
+        pace: &mut Pace,
     ) -> Result<(), ClusterError> {
         let app = &part.app.name;
         let mut planned = plan_app(reached, part, &self.common.tools, &Forced::default()).await;
@@ -271,7 +286,10 @@ impl SiteTask {
             }
         }
         let status = AppStatus::of(app, &planned, &self.common.mask);
-        self.memory.note(&self.now.site, app, status, planned.as_ref().ok(), &reached.apis);
+        let (mut memory, apis) = (self.memory.borrow_mut(), &reached.apis);
+        let is_news = memory.note(&self.now.site, app, status, &planned, apis);
+        drop(memory);
+        pace.looked(app, is_news, Instant::now());
         self.publish();
         Ok(())
     }
@@ -283,7 +301,7 @@ impl SiteTask {
         sets: &Sets,
         known: &mut Known,
         happened: Happened,
-    ) -> Result<Vec<Ident>, ClusterError> {
+    ) -> Result<Vec<Ident>, Ended> {
         Ok(match happened {
             Happened::Seen(key, id, print) => known.see(key, sets.apps.get(&id), print),
             Happened::Gone(key) => known.lose(&key).into_iter().collect(),
@@ -299,35 +317,26 @@ impl SiteTask {
                 reached.cluster.identify(Some(&reached.uid)).await?;
                 let site = &self.now.site;
                 tracing::debug!(event = "fleet_watch_ended", %site, %error, "a watch of the cluster of {site} ended: it {error}; it is begun anew");
-                Vec::new()
+                match error {
+                    // The watches keep the credential that they began with, and no right comes back by asking again.
+                    ClusterError::Unauthorized(_) | ClusterError::Forbidden { .. } => {
+                        return Err(Ended::Refused);
+                    }
+                    _ => Vec::new(),
+                }
             }
         })
     }
 
     fn publish(&mut self) {
-        self.now.apps = self.memory.apps(&self.orders.borrow().parts);
-        self.now.unseen = self.memory.unseen(&self.orders.borrow().parts);
+        // Nobody wants to know of a site that isn't described any more.
+        if self.orders.has_changed().is_err() {
+            return;
+        }
+        self.now.apps = self.memory.borrow().apps(&self.orders.borrow().parts);
+        self.now.unseen = self.memory.borrow().unseen(&self.orders.borrow().parts);
         self.common.publish(&self.orders.borrow().site.name, &self.now);
     }
-}
-
-/// Puts an app back, while no other companion changes the site.
-async fn mend(reached: &Reached, part: &Part, tools: &Tools) -> Result<usize, String> {
-    let (site, app) = (&reached.site.name, &part.app.name);
-    let mut waiting = |holder: &str| {
-        tracing::info!(event = "fleet_standing_by", %site, %app, holder, "{app} on {site} is not put back yet: {holder} is changing the site");
-    };
-    let work = |_| async {
-        // What was missing or other may be as it should by now.
-        let planned = plan_app(reached, part, tools, &Forced::all()).await;
-        let planned = planned.map_err(|it| chain(&it))?;
-        let steps = restoration(&planned.plan);
-        let plan = Plan { steps, ..Plan::default() };
-        let applied = apply(&reached.cluster, &plan, &[], Patience::default(), &mut |_| {}).await;
-        applied.map(|()| plan.steps.len()).map_err(|it| chain(&it))
-    };
-    let mended = Lease::of_site(reached).alone(&mut waiting, work).await;
-    mended.unwrap_or_else(|error| Err(chain(&error)))
 }
 
 /// By how much later a site is looked at anew than others.
@@ -337,3 +346,7 @@ fn spread(site: &Ident) -> Duration {
     let most = u64::try_from((ANEW / 5).as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(hasher.finish() % most)
 }
+
+#[cfg(test)]
+#[path = "site_tests.rs"]
+mod tests;

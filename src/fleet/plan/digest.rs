@@ -1,18 +1,25 @@
 //! What a plan saw and would do, in short: another digest means that the world, or the source, has moved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA256, digest as sha256};
 use ring::pbkdf2;
 use serde_json::Value;
 
-use super::seen::SECRETS;
 use super::{Action, Step, bare, changes, own_fields};
 use crate::fleet::object::{Object, ObjectKey};
 
 /// Rounds for each secret in a digest: some 20 ms.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(50_000).expect("is not 0");
+
+/// How many slow hashes are remembered: about a megabyte.
+const REMEMBERED: usize = 10_000;
+
+/// What texts of Secrets came to, by a quick hash. Whoever can read this memory can read the Secrets in it too. Without it each look at an app
+/// would take those milliseconds anew.
+static SLOW: LazyLock<Mutex<HashMap<[u8; 32], [u8; 32]>>> = LazyLock::new(Mutex::default);
 
 /// The digest of some steps in a cluster.
 pub(super) fn digest(cluster: &str, steps: &[Step]) -> String {
@@ -48,16 +55,12 @@ pub(super) fn digest(cluster: &str, steps: &[Step]) -> String {
     hex(context.finish().as_ref())
 }
 
-/// What is wanted, in short, however it is written. Values of Secrets are no part of it: it stands where others may read it, and short ones
-/// could be guessed.
+/// What is wanted, in short, however it is written. It stands where others may read it: Secrets are in it by a hash that is slow to guess.
 pub fn fingerprint<'a>(wanted: impl Iterator<Item = &'a Object>) -> String {
     let text = |object: &Object| {
         let mut json = Value::Object(bare(object));
-        if let Some(object) = json.as_object_mut().filter(|_| is_secret(object)) {
-            SECRETS.iter().for_each(|it| drop(object.shift_remove(*it)));
-        }
         json.sort_all_objects();
-        (object.key(), json.to_string())
+        (object.key(), secret(object, &json.to_string()))
     };
     let texts: BTreeMap<ObjectKey, String> = wanted.map(text).collect();
     let mut context = Context::new(&SHA256);
@@ -78,9 +81,22 @@ fn secret(object: &Object, text: &str) -> String {
     if !is_secret(object) {
         return text.to_owned();
     }
-    let mut slow = [0; 32];
     let salt = object.key().to_string();
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt.as_bytes(), text.as_bytes(), &mut slow);
+    let mut quick = [0; 32];
+    quick.copy_from_slice(sha256(&SHA256, format!("{salt}\0{text}").as_bytes()).as_ref());
+    let known = || SLOW.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known().get(&quick).copied();
+    let slow = found.unwrap_or_else(|| {
+        let mut slow = [0; 32];
+        let (salt, text) = (salt.as_bytes(), text.as_bytes());
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt, text, &mut slow);
+        let mut known = known();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(quick, slow);
+        slow
+    });
     hex(&slow)
 }
 
@@ -108,14 +124,31 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_is_of_what_is_wanted_and_of_no_secret() {
+    fn a_fingerprint_is_of_what_is_wanted() {
         let [one, other] = ["x", "y"].map(|it| object("ConfigMap", it, "1"));
         assert_eq!(print([&one, &other]), print([&other, &one]));
         let turned = json!({"data": {"a": "1"}, "metadata": {"name": "x"}, "kind": "ConfigMap", "apiVersion": "v1"});
         assert_eq!(print([&one]), print([&turned]), "the order of keys says nothing");
         assert_ne!(print([&one]), print([&object("ConfigMap", "x", "2")]));
         assert_ne!(print([&one]), print([&one, &other]));
-        let [one, other] = ["1", "2"].map(|it| print([&object("Secret", "x", it)]));
-        assert_eq!(one, other);
+        let [one, same, other] = ["1", "1", "2"].map(|it| print([&object("Secret", "x", it)]));
+        assert_eq!(one, same);
+        assert_ne!(one, other, "a Secret that is described anew is no drift");
+    }
+
+    #[test]
+    fn a_secret_is_in_it_by_a_slow_hash() {
+        let secret = object("Secret", "x", "1");
+        let json = json!({"apiVersion": "v1", "data": {"a": "1"}, "kind": "Secret", "metadata": {"name": "x"}});
+        let mut slow = [0; 32];
+        let text = json.to_string();
+        let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
+        pbkdf2::derive(algorithm, ROUNDS, b"Secret x", text.as_bytes(), &mut slow);
+        let text = hex(&slow);
+        let mut context = Context::new(&SHA256);
+        context.update(&text.len().to_be_bytes());
+        context.update(text.as_bytes());
+        assert_eq!(print([&secret]), hex(context.finish().as_ref()));
+        assert_eq!(print([&secret]), print([&secret]), "also when it is remembered");
     }
 }

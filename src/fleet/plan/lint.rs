@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use super::wanted::{REPLICAS, Wanted, scaled_by};
 use super::{ApplySet, PART_OF};
 use crate::fleet::cluster::{Apis, Resource};
 use crate::fleet::object::{Manifest, Object, ObjectKey, Origin};
@@ -23,17 +24,6 @@ const SERVERS_OWN: [&[&str]; 8] = [
     &["metadata", "deletionTimestamp"],
 ];
 
-/// An object that can be applied.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
-    /// What is wanted, and where that was written.
-    pub manifest: Manifest,
-    /// How the cluster serves its kind.
-    pub resource: Resource,
-    /// Whether an autoscaler of the set says how many replicas it has.
-    pub scaled: bool,
-}
-
 /// What is wrong with a manifest, or doubtful.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
@@ -43,6 +33,8 @@ pub struct Complaint {
     pub object: ObjectKey,
     /// What is wrong, and what to do.
     pub message: String,
+    /// Whether that is only that the cluster doesn't serve its kind, which it may do later.
+    pub is_unserved: bool,
 }
 
 impl fmt::Display for Complaint {
@@ -65,18 +57,21 @@ pub fn prepare(
     let (mut wanted, mut complaints) = (Vec::new(), Vec::new());
     let mut first: HashMap<ObjectKey, Origin> = HashMap::new();
     for Manifest { mut object, origin } in manifests {
-        let mut complain = |object: &Object, message: String| {
-            complaints.push(Complaint { origin: origin.clone(), object: object.key(), message });
-        };
         let resource = match apis.of(&object) {
             Ok(resource) => resource,
             Err(why) => match defined.iter().find(|it| serves(it, &object)) {
                 Some(resource) => resource,
                 None => {
-                    complain(&object, why.to_string());
+                    let (origin, object) = (origin.clone(), object.key());
+                    let message = why.to_string();
+                    complaints.push(Complaint { origin, object, message, is_unserved: true });
                     continue;
                 }
             },
+        };
+        let mut complain = |object: &Object, message: String| {
+            let (origin, object) = (origin.clone(), object.key());
+            complaints.push(Complaint { origin, object, message, is_unserved: false });
         };
         match (resource.namespaced, object.namespace()) {
             (true, None) => object.set_namespace(&set.namespace),
@@ -111,7 +106,7 @@ pub fn prepare(
         write_protocols_out(&mut object);
         let scaled = scaled.contains(&object.key());
         if scaled {
-            object.remove(&["spec", "replicas"]);
+            object.remove(&REPLICAS);
         }
         if object.key().kind.is("", "Secret")
             && let Err(why) = encode(&mut object)
@@ -120,7 +115,8 @@ pub fn prepare(
         }
         object.set_label(PART_OF, &set.id());
         let manifest = Manifest { object, origin: origin.clone() };
-        wanted.push(Wanted { resource: resource.clone(), manifest, scaled });
+        let resource = resource.clone();
+        wanted.push(Wanted { resource, manifest, scaled, described_replicas: None });
     }
     if complaints.is_empty() { Ok(wanted) } else { Err(complaints) }
 }
@@ -181,16 +177,7 @@ fn definitions(manifests: &[Manifest]) -> Vec<Resource> {
 
 /// What the set's autoscalers scale: how many replicas there are is theirs to say.
 fn scaled(manifests: &[Manifest], namespace: &str) -> BTreeSet<ObjectKey> {
-    let scalers = manifests.iter().map(|it| &it.object);
-    let scalers = scalers.filter(|it| it.kind() == "HorizontalPodAutoscaler");
-    let target = |it: &Object| {
-        let text = |key: &str| it.at("/spec/scaleTargetRef")?.get(key)?.as_str();
-        let (api_version, kind, name) =
-            (text("apiVersion").unwrap_or("apps/v1"), text("kind")?, text("name")?);
-        let namespace = it.namespace().unwrap_or(namespace);
-        Some(Object::named(api_version, kind, Some(namespace), name).key())
-    };
-    scalers.filter_map(target).collect()
+    manifests.iter().filter_map(|it| scaled_by(&it.object, namespace)).collect()
 }
 
 /// Writes out the protocol of ports. It is part of what tells ports apart, and servers before 1.26 don't take its default into

@@ -13,13 +13,14 @@ mod rules;
 mod seen;
 mod set;
 mod step;
+mod wanted;
 
 pub use adopt::{Adoption, adoption};
 pub use diff::{FieldChange, changes};
 use digest::digest;
 pub use digest::fingerprint;
 pub use forced::Forced;
-pub use lint::{Complaint, Wanted, defined, prepare};
+pub use lint::{Complaint, defined, prepare};
 pub use order::{Phase, place};
 pub use planner::belongs_elsewhere;
 pub use planner::{Observation, Observed, Plan, Proposed, Refusal, Stays, plan};
@@ -31,6 +32,7 @@ pub use set::{ApplySet, ParentError, Scope};
 
 pub use super::object::PART_OF;
 pub use step::{Action, Step};
+pub use wanted::{Wanted, scaled_by};
 
 /// The field manager: whose fields it is that the companion applies.
 pub const MANAGER: &str = "farol";

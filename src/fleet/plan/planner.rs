@@ -180,7 +180,7 @@ impl Plan {
         after: &Object,
         taken: Vec<Conflict>,
     ) {
-        let Wanted { manifest, resource, scaled } = &observation.wanted;
+        let Wanted { manifest, resource, scaled, .. } = &observation.wanted;
         let wanted = &manifest.object;
         let is_same = bare(live) == bare(after) && own_fields(live) == own_fields(after);
         if is_same && taken.is_empty() {
@@ -232,7 +232,8 @@ impl Plan {
     /// applied.
     fn record(&mut self, observed: &Observed, gone: &BTreeSet<ObjectKey>) {
         let wanted = observed.objects.iter().map(|it| &it.wanted.manifest.object);
-        let is_now = fingerprint(wanted.clone());
+        let described: Vec<_> = observed.objects.iter().map(|it| it.wanted.described()).collect();
+        let is_now = fingerprint(described.iter().map(|it| &**it));
         let members = observed.members.iter().map(|it| &it.1);
         let staying = members.clone().filter(|it| !gone.contains(&it.key()));
         let (resource, parent) = &observed.parent;

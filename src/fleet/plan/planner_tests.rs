@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::fleet::object::{GroupKind, Manifest, Origin};
-use crate::fleet::plan::{MANAGER, PART_OF};
+use crate::fleet::plan::{MANAGER, PART_OF, restoration};
 
 fn set() -> ApplySet {
     ApplySet { app: "ratings".to_owned(), namespace: "shop".to_owned() }
@@ -45,6 +45,7 @@ fn wanted(object: &Object) -> Wanted {
     Wanted {
         resource: resource(object.api_version(), object.kind()),
         scaled: object.kind() == "Deployment",
+        described_replicas: None,
         manifest: Manifest {
             object: object.clone(),
             origin: Origin { from: Arc::new(PathBuf::from("web.yaml")), line: Some(1) },
@@ -345,4 +346,53 @@ fn a_parent_of_another_tool_stops_everything() {
         told.iter().any(|it| it.starts_with("refused ConfigMap shop/farol-ratings")),
         "{told:?}"
     );
+}
+
+#[test]
+fn replicas_are_left_to_an_autoscaler_from_elsewhere() {
+    let mut web = object("apps/v1", "Deployment", "web");
+    web.set(&["spec", "replicas"], 3.into());
+    // It has scaled, and on an old server nobody noted that.
+    let mut five = web.clone();
+    five.set(&["spec", "replicas"], 5.into());
+    let live = stored(&five, &json!({"f:spec": {"f:replicas": {}}}));
+    let leaves = |mut observation: Observation| {
+        observation.wanted.leave_replicas();
+        observation
+    };
+    let mut observed = observed(vec![existing(&web, &live, &live)]);
+    let observation = observed.objects.remove(0);
+    observed.objects.push(leaves(observation));
+    let same = plan(&observed, &Pruning::default(), &Forced::default());
+    assert!(same.is_empty() && same.is_applied, "no drift, and nothing new: {:?}", same.steps);
+
+    // Something else is put back, without taking the replicas from it.
+    let mut paused = live.clone();
+    paused.set(&["spec", "paused"], true.into());
+    observed.objects = vec![leaves(existing(&web, &paused, &live))];
+    let drifted = plan(&observed, &Pruning::default(), &Forced::default());
+    let told = |it: &Step| format!("{} {}", it.action, it.key);
+    let steps: Vec<String> = restoration(&drifted).iter().map(told).collect();
+    assert_eq!(steps, ["hand over Deployment shop/web", "change Deployment shop/web"]);
+    let Action::Change { wanted, .. } = &drifted.steps[1].action else { unreachable!() };
+    assert_eq!(wanted.at("/spec/replicas"), None);
+}
+
+#[test]
+fn a_secret_that_is_described_anew_is_no_drift() {
+    let secret = |value: &str| {
+        let mut secret = object("v1", "Secret", "key");
+        secret.set(&["data", "password"], value.into());
+        secret
+    };
+    let (old, new) = (secret("aHVudGVyMg=="), secret("aHVudGVyMw=="));
+    let fields = json!({"f:data": {"f:password": {}}});
+    let mut observed =
+        observed(vec![existing(&old, &stored(&old, &fields), &stored(&old, &fields))]);
+    let is_applied = |it: &Observed| plan(it, &Pruning::default(), &Forced::default()).is_applied;
+    assert!(is_applied(&observed));
+    observed.objects = vec![existing(&old, &stored(&new, &fields), &stored(&old, &fields))];
+    assert!(is_applied(&observed), "somebody else has rotated it");
+    observed.objects = vec![existing(&new, &stored(&old, &fields), &stored(&new, &fields))];
+    assert!(!is_applied(&observed));
 }

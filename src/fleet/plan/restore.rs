@@ -10,12 +10,10 @@ pub fn restoration(plan: &Plan) -> Vec<Step> {
         // What has run is cleaned away, and is not to run again.
         Action::Create { .. } => !(key.kind.is("batch", "Job") || key.kind.is("", "Pod")),
         // Also where others have only taken fields: what leaves the source would stay otherwise.
-        Action::Change { .. } => is_written_over(key),
-        // Without its namespace nothing of it was applied.
-        Action::CreateNamespace { .. }
-        | Action::HandOver { .. }
-        | Action::Delete { .. }
-        | Action::Record { .. } => false,
+        // And with it goes what keeps the replicas that an autoscaler says.
+        Action::Change { .. } | Action::HandOver { .. } => is_written_over(key),
+        // With its namespace went what tells that anything of it was applied.
+        Action::CreateNamespace { .. } | Action::Delete { .. } | Action::Record { .. } => false,
     };
     plan.steps.iter().filter(|_| plan.is_applied).filter(restores).cloned().collect()
 }
@@ -69,6 +67,7 @@ mod tests {
             step("Pod", Action::Create { wanted: it(), after: None }),
             step("Namespace", Action::CreateNamespace { wanted: it() }),
             step("ConfigMap", change(other())),
+            step("Service", Action::HandOver { wanted: it() }),
             step("Service", change(it())),
             step("Secret", Action::Create { wanted: it(), after: None }),
             step("Secret", change(other())),
@@ -80,7 +79,13 @@ mod tests {
             restoration(&plan).iter().map(|it| format!("{} {}", it.action, it.key.kind)).collect();
         assert_eq!(
             told,
-            ["create ConfigMap", "change ConfigMap", "change Service", "create Secret"]
+            [
+                "create ConfigMap",
+                "change ConfigMap",
+                "hand over Service",
+                "change Service",
+                "create Secret"
+            ]
         );
         plan.is_applied = false;
         assert_eq!(restoration(&plan), [], "what was never applied is no drift");

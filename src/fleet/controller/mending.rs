@@ -1,0 +1,107 @@
+//! Putting an app back.
+
+use std::cell::Cell;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::fleet::apply::{Patience, apply};
+use crate::fleet::lease::Lease;
+use crate::fleet::part::Part;
+use crate::fleet::plan::{Forced, Plan, restoration};
+use crate::fleet::render::Tools;
+use crate::fleet::site::{Reached, plan_app};
+use crate::model::{Ident, chain};
+
+/// How long giving up may take, which is to give the Lease back.
+const GIVING_UP: Duration = Duration::from_secs(5);
+
+/// What came of putting an app back: in how many steps, or why not.
+pub(super) type Mended = Result<usize, String>;
+
+/// The one app of a site that is being put back, if any is: in a task of its own, as its Lease has to be renewed whatever the site does
+/// meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Mending {
+    tasks: JoinSet<Mended>,
+    app: Option<Ident>,
+    given_up: CancellationToken,
+}
+
+impl Mending {
+    /// Whether nothing is being put back.
+    pub(super) fn is_idle(&self) -> bool {
+        self.app.is_none()
+    }
+
+    /// Begins to put an app back. One at a time: nothing else is to be under way.
+    pub(super) fn begin(&mut self, reached: Arc<Reached>, part: Arc<Part>, tools: Tools) {
+        self.app = Some(part.app.name.clone());
+        let given_up = self.given_up.clone();
+        self.tasks.spawn_local(async move { mend(&reached, &part, &tools, &given_up).await });
+    }
+
+    /// Waits until an app was put back, or couldn't be. Never ends while none is.
+    pub(super) async fn done(&mut self) -> (Ident, Mended) {
+        let ended = self.tasks.join_next().await;
+        let (Some(ended), Some(app)) = (ended, self.app.take()) else { return pending().await };
+        let mended = ended.unwrap_or_else(|error| {
+            tracing::error!(event = "fleet_panicked", %app, %error, "putting {app} back panicked, which is a fault in Farol");
+            Err("it panicked, which is a fault in Farol".to_owned())
+        });
+        (app, mended)
+    }
+
+    /// Gives up what is under way, and the Lease with it.
+    pub(super) async fn give_up(&mut self) {
+        self.given_up.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        // The Lease runs out by itself.
+        let _ = timeout(GIVING_UP, ended).await;
+        *self = Self::default();
+    }
+}
+
+/// Puts an app back, while no other companion changes the site.
+async fn mend(
+    reached: &Reached,
+    part: &Part,
+    tools: &Tools,
+    given_up: &CancellationToken,
+) -> Mended {
+    let (site, app) = (&reached.site.name, &part.app.name);
+    let mut waiting = |holder: &str| {
+        tracing::info!(event = "fleet_standing_by", %site, %app, holder, "{app} on {site} is not put back yet: {holder} is changing the site");
+    };
+    let is_alone = Cell::new(false);
+    let put_back = async {
+        is_alone.set(true);
+        // What was missing or other may be as it should by now.
+        let planned = plan_app(reached, part, tools, &Forced::all()).await;
+        let planned = planned.map_err(|it| chain(&it))?;
+        let steps = restoration(&planned.plan);
+        let plan = Plan { steps, ..Plan::default() };
+        let applied = apply(&reached.cluster, &plan, &[], Patience::default(), &mut |_| {}).await;
+        applied.map(|()| plan.steps.len()).map_err(|it| chain(&it))
+    };
+    let work = |_| given_up.run_until_cancelled(put_back);
+    // Who has the Lease gives it back; who waits for it has nothing to give.
+    let waits_no_more = async {
+        given_up.cancelled().await;
+        if is_alone.get() {
+            pending::<()>().await;
+        }
+    };
+    let why = || Err("it was given up, as the fleet is described anew".to_owned());
+    tokio::select! {
+        done = Lease::of_site(reached).alone(&mut waiting, work) => match done {
+            Ok(mended) => mended.unwrap_or_else(why),
+            Err(error) => Err(chain(&error)),
+        },
+        () = waits_no_more => why(),
+    }
+}

@@ -1,0 +1,159 @@
+//! When an app in which something has happened is looked at: soon; and later and later where look after look shows nothing new, since
+//! somebody writes something there all the time that doesn't count. Pure.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::Ident;
+
+/// How long after a change an app is looked at: changes seldom come alone.
+const SETTLE: Duration = Duration::from_millis(200);
+/// The least time between two looks, of one app and of one site.
+const REST: Duration = Duration::from_millis(500);
+/// The most time between two looks of an app in which something happens, however often they show nothing new.
+const LONGEST: Duration = Duration::from_secs(30);
+/// Where nothing has happened for so long after its rest, what happens next is looked at as soon as ever.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// The pace at which a site's apps are looked at.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    apps: HashMap<Ident, App>,
+    /// When the last look at any of them was over.
+    looked: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct App {
+    /// How long it is left alone after a look.
+    rest: Duration,
+    looked: Option<Instant>,
+    due: Option<Instant>,
+}
+
+impl Pace {
+    fn app(&mut self, name: Ident) -> &mut App {
+        self.apps.entry(name).or_insert(App { rest: REST, looked: None, due: None })
+    }
+
+    /// Notes that something has happened in an app.
+    pub(super) fn happened(&mut self, name: Ident, now: Instant) {
+        let app = self.app(name);
+        if app.looked.is_some_and(|it| now >= it + app.rest + QUIET) {
+            app.rest = REST;
+        }
+        let rested = app.looked.map_or(now, |it| it + app.rest);
+        app.due.get_or_insert((now + SETTLE).max(rested));
+    }
+
+    /// Notes that an app has to be looked at, whether something happens there or not.
+    pub(super) fn hurry(&mut self, name: Ident, now: Instant) {
+        let (app, soon) = (self.app(name), now + SETTLE);
+        app.due = Some(app.due.map_or(soon, |it| it.min(soon)));
+    }
+
+    /// When the next look is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let first = self.apps.values().filter_map(|it| it.due).min()?;
+        Some(self.looked.map_or(first, |it| first.max(it + REST)))
+    }
+
+    /// The apps that are to be looked at now.
+    pub(super) fn take(&mut self, now: Instant) -> BTreeSet<Ident> {
+        let due = self.apps.iter_mut().filter(|it| it.1.due.is_some_and(|due| due <= now));
+        due.map(|(name, app)| {
+            app.due = None;
+            name.clone()
+        })
+        .collect()
+    }
+
+    /// Notes that an app was looked at, and whether that showed anything new.
+    pub(super) fn looked(&mut self, name: &Ident, is_news: bool, now: Instant) {
+        self.looked = Some(now);
+        let app = self.app(name.clone());
+        // The first look is no look again.
+        let again = if app.looked.is_some() { app.rest * 2 } else { REST };
+        app.rest = if is_news { REST } else { again.min(LONGEST) };
+        app.looked = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ident(text: &str) -> Ident {
+        text.parse().unwrap()
+    }
+
+    /// Has an app written at these times, in milliseconds after its first look, and looked at when it is due. Gives when that was.
+    fn looks(writes: impl Iterator<Item = u64>, is_news: impl Fn(u64) -> bool) -> Vec<u64> {
+        let start = Instant::now();
+        let after = |it: Instant| u64::try_from((it - start).as_millis()).unwrap();
+        let (mut pace, app, mut looks) = (Pace::default(), ident("a"), Vec::new());
+        pace.looked(&app, true, start);
+        let mut catch_up = |pace: &mut Pace, until: u64| {
+            while let Some(due) = pace.due().filter(|it| after(*it) <= until) {
+                assert_eq!(pace.take(due), [ident("a")].into());
+                pace.looked(&ident("a"), is_news(after(due)), due);
+                looks.push(after(due));
+            }
+        };
+        for write in writes {
+            catch_up(&mut pace, write);
+            pace.happened(app.clone(), start + Duration::from_millis(write));
+        }
+        catch_up(&mut pace, u64::MAX);
+        looks
+    }
+
+    #[test]
+    fn a_change_on_a_quiet_app_is_looked_at_soon() {
+        assert_eq!(looks([60_000].into_iter(), |_| false), [60_200]);
+        assert_eq!(looks([60_000, 60_100, 60_300].into_iter(), |_| true), [60_200, 60_700]);
+        assert_eq!(looks([100].into_iter(), |_| true), [500], "it rests between two looks");
+        let twice = looks([60_000, 61_000, 62_300].into_iter(), |_| false);
+        assert_eq!(twice, [60_200, 61_200, 63_200], "nothing new, a little later each time");
+    }
+
+    #[test]
+    fn what_is_written_all_the_time_and_says_nothing_new_is_looked_at_seldom() {
+        let writes = || (1..=600).map(|it| it * 1000);
+        let told = looks(writes(), |_| false);
+        assert!(told.len() < 30, "{}", told.len());
+        assert!(told.windows(2).all(|it| it[1] - it[0] <= 31_200), "{told:?}");
+        let told = looks(writes(), |_| true);
+        assert_eq!(told.len(), 600, "each look shows something new");
+        // News come at 300 s: after the longest rest at most, and what follows is looked at soon.
+        let told = looks(writes(), |it| it > 300_000);
+        let news: Vec<u64> = told.into_iter().filter(|it| *it > 300_000).collect();
+        assert!(news[0] <= 331_200 && news[1] - news[0] <= 2000, "{:?}", &news[..2]);
+    }
+
+    #[test]
+    fn silence_makes_it_quick_again() {
+        let noise = (1..=100).map(|it| it * 1000);
+        let told = looks(noise.chain([200_000]), |_| false);
+        assert_eq!(told.last(), Some(&200_200));
+    }
+
+    #[test]
+    fn one_that_is_looked_at_seldom_holds_up_no_other_and_can_be_hurried() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut pace = Pace::default();
+        for (name, times) in [("noisy", 10), ("quiet", 1)] {
+            (0..times).for_each(|_| pace.looked(&ident(name), false, start));
+        }
+        pace.happened(ident("noisy"), at(1000));
+        pace.happened(ident("quiet"), at(1000));
+        assert_eq!(pace.due(), Some(at(1200)));
+        assert_eq!(pace.take(at(1200)), [ident("quiet")].into());
+        assert_eq!(pace.due(), Some(at(30_000)));
+        pace.hurry(ident("noisy"), at(2000));
+        assert_eq!(pace.due(), Some(at(2200)));
+    }
+}
