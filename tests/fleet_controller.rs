@@ -87,6 +87,7 @@ fn what_drifts_is_told_with_fields_and_managers_and_nothing_is_written() {
     let expected = [format!("Deployment shop/web drifted {name} is \"web:7\" by kubectl-set")];
     wait_to_see(&expected.to_vec(), || differences(&daemon, "seattle"));
     assert_eq!(state(&daemon, "seattle"), "drifted", "replicas are nobody's by the source");
+    assert_eq!(app(&daemon, "seattle")["healing"]["next"], Value::Null, "nobody will put it back");
     assert_eq!(state(&daemon, "orlando"), "in_sync");
     let fleet_now = daemon.api.get("/v1/fleet").json();
     assert_eq!(fleet_now["skewed"][0]["sites"][0]["images"], json!(["web:7"]));
@@ -166,7 +167,14 @@ fn what_drifts_is_put_back_but_what_is_described_anew_is_for_people() {
     wait_for_state(&daemon, "seattle", "in_sync");
     assert_eq!(image(&cluster), "web:2");
 
-    // Nor is a Secret, which may have been rotated.
+    // So it is with a Secret that is described anew; one that somebody has rotated has drifted, and isn't written over.
+    let source = WEB.replace("web:1", "web:2");
+    fleet.write("web.yaml", &source.replace("hunter2", "hunter3"));
+    daemon.api.must("POST", "/v1/reload", "");
+    wait_for_state(&daemon, "seattle", "outdated");
+    fleet.write("web.yaml", &source);
+    daemon.api.must("POST", "/v1/reload", "");
+    wait_for_state(&daemon, "seattle", "in_sync");
     cluster.writes();
     let rotated = r#"--patch={"stringData": {"password": "correct horse"}}"#;
     cluster.kubectl(&["--namespace=shop", "patch", "secret/key", rotated]);

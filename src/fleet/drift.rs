@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::object::{Object, ObjectKey};
-use super::plan::{Action, FieldChange, MANAGER, Mask, Plan, Refusal, Step, bare, changes, masked};
+use super::plan::{
+    Action, FieldChange, MANAGER, Mask, Plan, Refusal, Step, bare, changes, has_field, masked,
+};
 
 /// How an object differs from what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,48 +68,9 @@ fn manager(object: &Object, path: &str) -> Option<String> {
         |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let entries = object.items("/metadata/managedFields").iter();
     let others = entries.filter(|it| text(it, "manager") != MANAGER);
-    let owns = |it: &&Value| it.get("fieldsV1").is_some_and(|fields| has(fields, &segments(path)));
+    let owns = |it: &&Value| it.get("fieldsV1").is_some_and(|fields| has_field(fields, path));
     // RFC 3339 in UTC sorts as text.
     others.filter(owns).max_by_key(|it| text(it, "time")).map(|it| text(it, "manager"))
-}
-
-/// A path's parts: `a.b[c].d` is a, b, c, d.
-fn segments(path: &str) -> Vec<String> {
-    let (mut parts, mut part, mut depth) = (Vec::new(), String::new(), 0_u32);
-    for letter in path.chars().chain(['.']) {
-        match letter {
-            '[' if depth == 0 => {
-                depth = 1;
-                parts.push(std::mem::take(&mut part));
-            }
-            ']' if depth == 1 => {
-                depth = 0;
-                parts.push(std::mem::take(&mut part));
-            }
-            '.' if depth == 0 => parts.push(std::mem::take(&mut part)),
-            letter => part.push(letter),
-        }
-    }
-    parts.retain(|it| !it.is_empty());
-    parts
-}
-
-/// Whether a set of fields (FieldsV1) has a path, or something on the way to it as a whole.
-fn has(fields: &Value, path: &[String]) -> bool {
-    let Value::Object(map) = fields else { return false };
-    let Some((first, rest)) = path.split_first() else { return true };
-    let is_it = |key: &str| {
-        key.strip_prefix("f:").is_some_and(|it| it == first)
-            || key.strip_prefix("k:").is_some_and(|it| {
-                let key: Value = serde_json::from_str(it).unwrap_or_default();
-                let mut values = key.as_object().into_iter().flat_map(|it| it.values());
-                values.any(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned) == *first)
-            })
-            || key.strip_prefix("v:").is_some_and(|it| it.trim_matches('"') == first)
-    };
-    let found = map.iter().filter(|it| is_it(it.0));
-    let is_leaf = |it: &Value| it.as_object().is_some_and(serde_json::Map::is_empty);
-    found.into_iter().any(|(_, below)| is_leaf(below) || rest.is_empty() || has(below, rest))
 }
 
 #[cfg(test)]

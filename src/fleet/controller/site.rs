@@ -333,9 +333,13 @@ impl SiteTask {
         if self.orders.has_changed().is_err() {
             return;
         }
-        self.now.apps = self.memory.borrow().apps(&self.orders.borrow().parts);
-        self.now.unseen = self.memory.borrow().unseen(&self.orders.borrow().parts);
-        self.common.publish(&self.orders.borrow().site.name, &self.now);
+        let order = self.orders.borrow();
+        self.now.apps = self.memory.borrow().apps(&order.parts);
+        if !order.heals {
+            self.now.apps.iter_mut().for_each(|it| it.healing.next = None);
+        }
+        self.now.unseen = self.memory.borrow().unseen(&order.parts);
+        self.common.publish(&order.site.name, &self.now);
     }
 }
 

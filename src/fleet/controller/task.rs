@@ -237,6 +237,8 @@ fn server_time(text: &str) -> Option<Timestamp> {
 mod tests {
     use std::path::Path;
 
+    use tokio::task::LocalSet;
+
     use super::*;
     use crate::fleet::cluster::Apis;
     use crate::fleet::site::PlanError;

@@ -3,6 +3,7 @@
 mod adopt;
 mod diff;
 mod digest;
+mod fields;
 mod forced;
 mod lint;
 mod order;
@@ -19,6 +20,7 @@ pub use adopt::{Adoption, adoption};
 pub use diff::{FieldChange, changes};
 use digest::digest;
 pub use digest::fingerprint;
+pub use fields::has_field;
 pub use forced::Forced;
 pub use lint::{Complaint, defined, prepare};
 pub use order::{Phase, place};

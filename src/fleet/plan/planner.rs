@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::digest::is_secret;
 use super::prune::{other_tool, stays};
 use super::{
-    Action, ApplySet, Forced, HANDOVER, Phase, Pruning, Scope, Step, Wanted, bare, digest,
-    fingerprint, own_fields, place,
+    Action, ApplySet, Forced, HANDOVER, Phase, Pruning, Scope, Step, Wanted, bare, changes, digest,
+    fingerprint, has_field, own_fields, place,
 };
 use crate::fleet::cluster::{Conflict, Deletion, Resource};
 use crate::fleet::object::{Object, ObjectKey};
@@ -105,6 +106,14 @@ pub fn plan(observed: &Observed, pruning: &Pruning, forced: &Forced) -> Plan {
     plan.order();
     plan.digest = digest(&observed.cluster, &plan.steps);
     plan
+}
+
+/// Whether a step gives a Secret other values than we gave it: its description has moved. What somebody else has written is no more ours.
+fn is_rotation(step: &Step) -> bool {
+    let Action::Change { before, after, .. } = &step.action else { return false };
+    let ours = own_fields(before).filter(|_| is_secret(before));
+    let is_ours = |path: &str| ours.is_some_and(|it| has_field(it, path));
+    ours.is_some() && changes(&bare(before), &bare(after)).iter().any(|it| is_ours(&it.path))
 }
 
 impl Plan {
@@ -253,7 +262,8 @@ impl Plan {
         let was = parent.as_ref().and_then(ApplySet::applied);
         // What renders to nothing was hardly meant.
         let is_nothing = observed.objects.is_empty() && observed.missing_namespace.is_none();
-        self.is_applied = is_nothing || was == Some(is_now.as_str());
+        let is_noted = was == Some(is_now.as_str());
+        self.is_applied = is_nothing || (is_noted && !self.steps.iter().any(is_rotation));
         let key = observed.set.parent(&after, None).key();
         let mut record = |phase: Phase, scope: &Scope, applied: Option<&str>| {
             let action = Action::Record { wanted: observed.set.parent(scope, applied) };
@@ -263,7 +273,7 @@ impl Plan {
         if !nothing && noted.as_ref() != Some(&during) {
             record(Phase::Definitions, &during, was);
         }
-        if !nothing && (during != after || !self.is_applied) {
+        if !nothing && (during != after || !(is_nothing || is_noted)) {
             record(Phase::Others, &after, Some(&is_now));
         }
     }

@@ -391,7 +391,9 @@ fn a_secret_that_is_described_anew_is_no_drift() {
         observed(vec![existing(&old, &stored(&old, &fields), &stored(&old, &fields))]);
     let is_applied = |it: &Observed| plan(it, &Pruning::default(), &Forced::default()).is_applied;
     assert!(is_applied(&observed));
-    observed.objects = vec![existing(&old, &stored(&new, &fields), &stored(&old, &fields))];
+    // Who writes a field takes it from us.
+    let left = json!({"f:data": {"f:other": {}}});
+    observed.objects = vec![existing(&old, &stored(&new, &left), &stored(&old, &fields))];
     assert!(is_applied(&observed), "somebody else has rotated it");
     observed.objects = vec![existing(&new, &stored(&old, &fields), &stored(&new, &fields))];
     assert!(!is_applied(&observed));

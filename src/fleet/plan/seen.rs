@@ -22,7 +22,7 @@ pub const NOTES: [&str; 2] =
     ["kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision"];
 
 /// Where a Secret has its values.
-const SECRETS: [&str; 2] = ["data", "stringData"];
+pub(super) const SECRETS: [&str; 2] = ["data", "stringData"];
 
 /// What values of Secrets are shown by: a hash under a key that lasts for as long as what is compared, so that it shows whether they differ
 /// and nobody can try out short ones.
