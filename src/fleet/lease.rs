@@ -117,20 +117,21 @@ impl<'a> Lease<'a> {
         let resource = resource
             .ok_or_else(|| unheld(ClusterError::Garbled("it serves no Lease".to_owned())))?;
         let held = Holder { lease: self, resource };
-        let has_waited = held.acquire(waiting).await.map_err(unheld)?;
+        let (has_waited, since) = held.acquire(waiting).await.map_err(unheld)?;
         let kept = {
             let work = pin!(work(has_waited));
             tokio::select! {
                 // Who was held up for too long writes nothing more.
                 biased;
-                () = keep(|| held.is_renewed()) => Err(LeaseError::Lost { lease: shown() }),
+                () = keep(since, || held.is_renewed()) => Err(LeaseError::Lost { lease: shown() }),
                 done = work => Ok(done),
             }
         };
         let end = Instant::now() + DEADLINE;
         while let Err(error) = held.release().await {
             // It runs out by itself.
-            if !error.is_passing() || Instant::now() >= end {
+            let is_passing = error.is_passing() || matches!(error, ClusterError::Changed(_));
+            if !is_passing || Instant::now() >= end {
                 break;
             }
             sleep(LOOK).await;
@@ -146,13 +147,17 @@ struct Holder<'a> {
 }
 
 impl Holder<'_> {
-    /// Waits until it is one's own. Gives whether that took more than a look.
-    async fn acquire(&self, waiting: &mut (dyn FnMut(&str) + Send)) -> Result<bool, ClusterError> {
+    /// Waits until it is one's own. Gives whether that took more than a look, and since when it may be: when that was asked for.
+    async fn acquire(
+        &self,
+        waiting: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(bool, Instant), ClusterError> {
         let (mut seen, mut told) = (Seen::default(), None);
         let mut answered = Instant::now();
         loop {
+            let asked = Instant::now();
             match self.take(&mut seen).await {
-                Ok(None) => return Ok(told.is_some()),
+                Ok(None) => return Ok((told.is_some(), asked)),
                 Ok(Some(holder)) => {
                     answered = Instant::now();
                     if told.as_ref() != Some(&holder) {
@@ -221,19 +226,22 @@ impl Holder<'_> {
 }
 
 /// Renews until it is another's, or until no renewal went well for too long. What was renewed counts from when that was asked for.
-async fn keep<F: Future<Output = Result<bool, ClusterError>>>(renew: impl Fn() -> F) {
-    let (mut renewed, mut pause) = (Instant::now(), RENEW);
+async fn keep<F: Future<Output = Result<bool, ClusterError>>>(
+    mut renewed: Instant,
+    renew: impl Fn() -> F,
+) {
+    let mut due = renewed + RENEW;
     loop {
         let deadline = renewed + DEADLINE;
-        let asked = Instant::now() + pause;
-        if asked >= deadline {
+        if due.max(Instant::now()) >= deadline {
             return sleep_until(deadline).await;
         }
-        sleep_until(asked).await;
+        sleep_until(due).await;
+        let asked = Instant::now();
         match timeout_at(deadline.min(asked + RENEWAL), renew()).await {
-            Ok(Ok(true)) => (renewed, pause) = (asked, RENEW),
+            Ok(Ok(true)) => (renewed, due) = (asked, Instant::now().max(asked + RENEW)),
             Ok(Ok(false)) => return,
-            Ok(Err(_)) | Err(_) => pause = RETRY,
+            Ok(Err(_)) | Err(_) => due = Instant::now() + RETRY,
         }
     }
 }
@@ -300,6 +308,13 @@ mod tests {
 
     /// Keeps a Lease before a server that does this from this second on, until the next; gives in which second it was lost.
     async fn lost(weather: &[(u64, Server)]) -> Option<u64> {
+        lost_after(0, weather).await
+    }
+
+    /// Likewise, of one that was asked for so many seconds before it was given.
+    async fn lost_after(seconds: u64, weather: &[(u64, Server)]) -> Option<u64> {
+        let asked = Instant::now();
+        sleep(Duration::from_secs(seconds)).await;
         let start = Instant::now();
         let renew = || async move {
             let now = start.elapsed().as_secs();
@@ -312,7 +327,7 @@ mod tests {
                 Server::HasAnother => Ok(false),
             }
         };
-        let kept = tokio::time::timeout(Duration::from_secs(3600), keep(renew)).await;
+        let kept = tokio::time::timeout(Duration::from_secs(3600), keep(asked, renew)).await;
         kept.is_ok().then(|| start.elapsed().as_secs())
     }
 
@@ -332,5 +347,12 @@ mod tests {
         ] {
             assert_eq!(lost(weather).await, expected, "{weather:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_counts_from_when_it_was_asked_for() {
+        assert_eq!(lost_after(9, &[]).await, None, "renewed at once");
+        assert_eq!(lost_after(9, &[(0, Server::Fails)]).await, Some(1));
+        assert_eq!(lost_after(11, &[]).await, Some(0), "another one may have it by now");
     }
 }

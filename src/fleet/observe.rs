@@ -10,7 +10,7 @@ use super::plan::{
     ApplySet, MANAGER, Observation, Observed, Proposed, Scope, Wanted, own_fields, scaled_by,
 };
 
-/// Looks at everything that an app wants in a cluster, and at what it has there.
+/// Looks at everything that an app wants in a cluster, and at what it has there, of which what nobody wants any more goes if it `prunes`.
 ///
 /// # Errors
 /// When the cluster can't be looked at. Where it forbids that, the error names everything that is missing.
@@ -19,10 +19,11 @@ pub async fn observe(
     uid: &str,
     apis: &Apis,
     set: &ApplySet,
+    prunes: bool,
     wanted: Vec<Wanted>,
 ) -> Result<Observed, ClusterError> {
     let needed = needed(&wanted, set);
-    match look(cluster, uid, apis, set, wanted).await {
+    match look(cluster, uid, apis, set, prunes, wanted).await {
         Err(ClusterError::Forbidden { message, .. }) => {
             let missing = cluster.missing(&needed).await.unwrap_or_default();
             Err(ClusterError::Forbidden { message, missing })
@@ -36,6 +37,7 @@ async fn look(
     uid: &str,
     apis: &Apis,
     set: &ApplySet,
+    prunes: bool,
     mut wanted: Vec<Wanted>,
 ) -> Result<Observed, ClusterError> {
     let (namespaces, config_maps) = (core(apis, "Namespace")?, core(apis, "ConfigMap")?);
@@ -65,7 +67,9 @@ async fn look(
     }
     let scope = scope(set, parent.as_ref(), &wanted);
     let members = members_in(cluster, apis, set, &scope).await?;
-    leave_to_autoscalers(cluster, apis, set, &mut wanted).await?;
+    // Where nothing is pruned, autoscalers that have left the source stay.
+    let stay = !prunes || apis.incomplete().is_some();
+    leave_to_autoscalers(cluster, apis, set, stay, &mut wanted).await?;
     let objects = stream::iter(wanted)
         .map(|it| look_at(cluster, apis, it, &absent))
         .buffered(AT_ONCE)
@@ -82,16 +86,20 @@ async fn look(
     })
 }
 
-/// Leaves the replicas of workloads to autoscalers that are in the cluster and in no source of the set. Who may not look at autoscalers
-/// doesn't know of them.
+/// Leaves the replicas of workloads to autoscalers that are in the cluster and in no source of the set; also to members of the set, if they `stay`
+/// though they have left the source. Who may not look at autoscalers doesn't know of them.
 async fn leave_to_autoscalers(
     cluster: &Cluster,
     apis: &Apis,
     set: &ApplySet,
+    stay: bool,
     wanted: &mut [Wanted],
 ) -> Result<(), ClusterError> {
-    let resource = apis.preferred(&GroupKind::new("autoscaling", "HorizontalPodAutoscaler"));
-    let Some(resource) = resource else { return Ok(()) };
+    let kind = GroupKind::new("autoscaling", "HorizontalPodAutoscaler");
+    let Some(resource) = apis.preferred(&kind) else {
+        // Not to know of them is not to have none.
+        return apis.broken_in(&kind.group).map_or(Ok(()), |it| Err(ClusterError::Unavailable(it)));
+    };
     let replicated = wanted.iter().map(|it| &it.manifest.object);
     let replicated = replicated.filter(|it| it.at("/spec/replicas").is_some());
     let namespaces: BTreeSet<String> =
@@ -99,10 +107,11 @@ async fn leave_to_autoscalers(
     let mut scaled = BTreeSet::new();
     for namespace in namespaces {
         match cluster.list(resource, Some(&namespace), None).await {
-            // Those of the set leave the cluster, if they have left the source.
-            Ok(scalers) => scaled.extend(
-                scalers.iter().filter(|it| !set.has(it)).filter_map(|it| scaled_by(it, &namespace)),
-            ),
+            // Else those of the set leave the cluster, if they have left the source.
+            Ok(scalers) => {
+                let scalers = scalers.iter().filter(|it| stay || !set.has(it));
+                scaled.extend(scalers.filter_map(|it| scaled_by(it, &namespace)));
+            }
             Err(ClusterError::Forbidden { .. } | ClusterError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }

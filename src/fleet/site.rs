@@ -150,13 +150,16 @@ pub async fn plan_app(
     let set = set(app);
     let keys = wanted.iter().map(|it| it.manifest.object.key()).collect();
     let ready = awaited(app, wanted.iter().map(|it| (&it.resource, &it.manifest.object)))?;
-    let observed = observe(&reached.cluster, &reached.uid, &reached.apis, &set, wanted).await?;
+    let pruning = pruning(app);
+    let observed =
+        observe(&reached.cluster, &reached.uid, &reached.apis, &set, pruning.enabled, wanted)
+            .await?;
     let images = images(observed.objects.iter().filter_map(|it| it.live.as_ref()));
     let live = observed.objects.iter().filter_map(|it| it.live.as_ref());
     let live = live.chain(observed.members.iter().map(|it| &it.1)).chain(&observed.parent.1);
     let seen = live.clone().map(|it| (it.key(), Print::of(it.metadata()))).collect();
     let applied_at = live.filter_map(written_at).max();
-    let plan = plan(&observed, &pruning(app), forced);
+    let plan = plan(&observed, &pruning, forced);
     let (site, app) = (reached.site.name.clone(), app.name.clone());
     let wanted = keys;
     Ok(Planned { site, app, plan, ready, skipped, images, wanted, secrets, seen, applied_at })

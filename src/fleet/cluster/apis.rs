@@ -122,6 +122,13 @@ impl Apis {
         (!told.is_empty()).then(|| told.join("; "))
     }
 
+    /// What the server couldn't say of a group, if that is so.
+    pub fn broken_in(&self, group: &str) -> Option<String> {
+        let mut broken = self.broken.iter();
+        let (api_version, why) = broken.find(|it| split(it.0).0 == group)?;
+        Some(format!("{api_version}: {why}"))
+    }
+
     /// Whether nothing is known to be served.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty()

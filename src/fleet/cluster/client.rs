@@ -12,6 +12,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::access::Access;
@@ -65,8 +66,9 @@ pub enum Reach {
 pub struct Cluster {
     reach: Arc<Reach>,
     opened: Arc<Mutex<Opened>>,
-    /// Held while the way is opened anew: many requests may find at once that a credential has expired.
-    renewing: Arc<tokio::sync::Mutex<()>>,
+    /// The way that is opened anew, held by whoever waits for that: many requests may find at once that a credential has expired. It goes on though
+    /// who began it waits no more.
+    renewing: Arc<tokio::sync::Mutex<JoinSet<Result<Opened, ClusterError>>>>,
     /// Which cluster it is, once that was made sure of. A way that is opened anew has to lead to the same.
     uid: Arc<OnceLock<String>>,
     limit: Duration,
@@ -121,20 +123,18 @@ impl Cluster {
     /// Opens the way anew: with a new credential, and by the kubeconfig as it is now, which may lead elsewhere by now. Who finds that somebody
     /// else has tried since it took the client that doesn't do any more, after so many renewals, gets what came of that.
     async fn renew(&self, seen: u64) -> Result<Client, ClusterError> {
-        let alone = self.renewing.lock().await;
+        let mut alone = self.renewing.lock().await;
         let now = self.now();
         if now.renewals != seen {
             return now.failed.map_or(Ok(now.client), Err);
         }
-        let tried = async {
-            let new = opened(&self.reach).await?;
-            if let Some(wanted) = self.uid.get() {
-                let found = self.send_by(&new.client, get(IDENTITY, "application/json")?).await?;
-                same(wanted, uid(&found)?)?;
-            }
-            Ok(new)
+        if alone.is_empty() {
+            alone.spawn(opened_anew(self.reach.clone(), self.uid.clone(), self.limit));
+        }
+        let tried = match alone.join_next().await {
+            Some(Ok(tried)) => tried,
+            _ => Err(ClusterError::Kubeconfig("its credential could not be renewed".to_owned())),
         };
-        let tried = tried.await;
         let mut kept = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         match tried {
             Ok(new) => *kept = Opened { renewals: seen + 1, ..new },
@@ -258,22 +258,11 @@ impl Cluster {
         let Opened { client, expires, renewals, .. } = self.now();
         let is_expiring = expires.is_some_and(|it| it < Timestamp::now() + EARLY);
         let client = if is_expiring { self.renew(renewals).await? } else { client };
-        match self.send_by(&client, request.clone()).await {
+        match send_within(self.limit, &client, request.clone()).await {
             Err(ClusterError::Unauthorized(_)) if !is_expiring => {
-                self.send_by(&self.renew(renewals).await?, request).await
+                send_within(self.limit, &self.renew(renewals).await?, request).await
             }
             answer => answer,
-        }
-    }
-
-    async fn send_by(
-        &self,
-        client: &Client,
-        request: Request<Vec<u8>>,
-    ) -> Result<Value, ClusterError> {
-        match timeout(self.limit, client.request::<Value>(request)).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(ClusterError::Silent(self.limit)),
         }
     }
 }
@@ -299,6 +288,17 @@ fn same(wanted: &str, found: String) -> Result<String, ClusterError> {
     }
 }
 
+async fn send_within(
+    limit: Duration,
+    client: &Client,
+    request: Request<Vec<u8>>,
+) -> Result<Value, ClusterError> {
+    match timeout(limit, client.request::<Value>(request)).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(ClusterError::Silent(limit)),
+    }
+}
+
 /// A request for what is at a path.
 pub(super) fn get(path: &str, accept: &str) -> Result<Request<Vec<u8>>, ClusterError> {
     let request = Request::get(path).header(header::ACCEPT, accept);
@@ -308,6 +308,20 @@ pub(super) fn get(path: &str, accept: &str) -> Result<Request<Vec<u8>>, ClusterE
 /// What no request can be made of: a name with a space in it.
 pub(super) fn unsendable(error: http::Error) -> ClusterError {
     ClusterError::Refused(format!("there is no such path: {error}"))
+}
+
+/// A way that is opened anew, to the same cluster as before.
+async fn opened_anew(
+    reach: Arc<Reach>,
+    known: Arc<OnceLock<String>>,
+    limit: Duration,
+) -> Result<Opened, ClusterError> {
+    let new = opened(&reach).await?;
+    if let Some(wanted) = known.get() {
+        let found = send_within(limit, &new.client, get(IDENTITY, "application/json")?).await?;
+        same(wanted, uid(&found)?)?;
+    }
+    Ok(new)
 }
 
 async fn opened(reach: &Reach) -> Result<Opened, ClusterError> {

@@ -27,6 +27,14 @@ async fn answer(mut stream: TcpStream) {
 /// Asks a server that takes any token but the first, often at once; tells how often the program ran that gives the tokens, and how many
 /// answers there were. From its second run on the program does what `then` says.
 async fn asked(then: &str) -> (usize, usize) {
+    asked_by(then, async |cluster| join_all((0..20).map(|_| cluster.version())).await).await
+}
+
+/// Likewise, in this way.
+async fn asked_by(
+    then: &str,
+    ask: impl AsyncFnOnce(&Cluster) -> Vec<Result<Version, ClusterError>>,
+) -> (usize, usize) {
     let directory = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let runs = directory.path().join("runs");
@@ -43,13 +51,13 @@ async fn asked(then: &str) -> (usize, usize) {
     let reach = Reach::Text { yaml: kubeconfig.to_string(), context: None };
     let cluster = Cluster::open(&reach).await.unwrap();
     let serve = async {
-        let mut answering = tokio::task::JoinSet::new();
+        let mut answering = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
             answering.spawn(answer(stream));
         }
     };
-    let asking = join_all((0..20).map(|_| cluster.version()));
-    let answers = tokio::select! { answers = asking => answers, () = serve => unreachable!() };
+    let answers =
+        tokio::select! { answers = ask(&cluster) => answers, () = serve => unreachable!() };
     let runs = fs::read_to_string(runs).unwrap().lines().count();
     (runs, answers.iter().filter(|it| it.is_ok()).count())
 }
@@ -57,6 +65,16 @@ async fn asked(then: &str) -> (usize, usize) {
 #[tokio::test]
 async fn many_that_need_a_new_credential_get_one() {
     assert_eq!(asked("true").await, (2, 20));
+}
+
+#[tokio::test]
+async fn a_new_credential_comes_though_who_asked_first_waits_no_more() {
+    let ask = async |cluster: &Cluster| {
+        let impatient = timeout(Duration::from_millis(100), cluster.version()).await;
+        assert!(impatient.is_err());
+        vec![cluster.version().await]
+    };
+    assert_eq!(asked_by("sleep 0.5", ask).await, (2, 1));
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ use crate::model::{Ident, Timestamp};
 
 /// Healings without peace between them that are a fight.
 const FIGHT: u32 = 3;
+/// The longest pause, in milliseconds, after which it is looked again at an app that nobody could tell of: a look may take long.
+const LONGEST_PAUSE: i64 = 600_000;
 
 /// What is remembered of a site's apps.
 #[derive(Debug, Default)]
@@ -53,10 +55,13 @@ impl Memory {
         self.0.values().any(|it| it.waits_for_apis)
     }
 
-    /// The apps of which nobody could say how they are.
-    pub(super) fn unknown(&self) -> Vec<Ident> {
-        let unknown = self.0.iter().filter(|it| it.1.now.state == AppState::Unknown);
-        unknown.map(|it| it.0.clone()).collect()
+    /// The apps of which nobody could say how they are, to be looked at again: later and later.
+    pub(super) fn unknown(&self, now: Timestamp) -> Vec<Ident> {
+        let is_due = |AppNow { state, since, looked_at, .. }: &AppNow| {
+            let pause = looked_at.0.saturating_sub(since.0).min(LONGEST_PAUSE);
+            *state == AppState::Unknown && now.0.saturating_sub(looked_at.0) >= pause
+        };
+        self.0.iter().filter(|it| is_due(&it.1.now)).map(|it| it.0.clone()).collect()
     }
 
     /// The app that is to be put back first, and when.
@@ -79,8 +84,11 @@ impl Memory {
         let was = former.as_ref().map(|it| it.now.state);
         let since = former.as_ref().filter(|it| it.now.state == state).map(|it| it.now.since);
         let told = former.as_ref().map(|it| what(&it.now.status));
-        let is_news = former.as_ref().is_none_or(|it| it.now.status != status);
-        if was != Some(state) || told.as_ref() != Some(&what(&status)) {
+        // A value that counts up is no news each time.
+        let is_told = was != Some(state) || told.as_ref() != Some(&what(&status));
+        let is_news =
+            is_told || former.as_ref().is_none_or(|it| it.now.status.images != status.images);
+        if is_told {
             tell(site, name, was, state, &status);
         }
         let (mut healing, healed) =
@@ -180,4 +188,28 @@ fn moment(due: Instant, now: Timestamp) -> Timestamp {
     let left = due.saturating_duration_since(Instant::now());
     let left = left + Duration::from_millis(1);
     Timestamp(now.0.saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_is_looked_at_later_and_later() {
+        let app: Ident = "shop".parse().unwrap();
+        let mut looks = vec![0_i64];
+        for now in (0..40).map(|it| it * 30_000) {
+            let looked_at = Timestamp(looks.last().copied().unwrap_or_default());
+            let (state, since, healing) = (AppState::Unknown, Timestamp(0), HealingNow::default());
+            let status = AppStatus::default();
+            let known = AppNow { status, state, since, looked_at, healing };
+            let known = App { now: known, healing: Healing::default(), waits_for_apis: false };
+            let memory = Memory([(app.clone(), known)].into());
+            if now > 0 && !memory.unknown(Timestamp(now)).is_empty() {
+                looks.push(now);
+            }
+        }
+        let minutes: Vec<f64> = looks.iter().map(|it| *it as f64 / 60_000.0).collect();
+        assert_eq!(minutes, [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0]);
+    }
 }

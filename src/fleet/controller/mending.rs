@@ -3,17 +3,18 @@
 use std::cell::Cell;
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::apply::{Patience, apply};
+use super::task::Common;
+use crate::fleet::apply::{Patience, Progress, apply};
 use crate::fleet::lease::Lease;
 use crate::fleet::part::Part;
 use crate::fleet::plan::{Forced, Plan, restoration};
-use crate::fleet::render::Tools;
 use crate::fleet::site::{Reached, plan_app};
 use crate::model::{Ident, chain};
 
@@ -39,10 +40,10 @@ impl Mending {
     }
 
     /// Begins to put an app back. One at a time: nothing else is to be under way.
-    pub(super) fn begin(&mut self, reached: Arc<Reached>, part: Arc<Part>, tools: Tools) {
+    pub(super) fn begin(&mut self, reached: Arc<Reached>, part: Arc<Part>, common: &Common) {
         self.app = Some(part.app.name.clone());
-        let given_up = self.given_up.clone();
-        self.tasks.spawn_local(async move { mend(&reached, &part, &tools, &given_up).await });
+        let (given_up, common) = (self.given_up.clone(), common.clone());
+        self.tasks.spawn_local(async move { mend(&reached, &part, &common, &given_up).await });
     }
 
     /// Waits until an app was put back, or couldn't be. Never ends while none is.
@@ -56,13 +57,13 @@ impl Mending {
         (app, mended)
     }
 
-    /// Gives up what is under way, and the Lease with it.
-    pub(super) async fn give_up(&mut self) {
+    /// Gives up what is under way, and the Lease with it. Gives what came of it, if something was.
+    pub(super) async fn give_up(&mut self) -> Option<(Ident, Mended)> {
         self.given_up.cancel();
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
         // The Lease runs out by itself.
-        let _ = timeout(GIVING_UP, ended).await;
+        let mended = timeout(GIVING_UP, self.done()).await.ok();
         *self = Self::default();
+        mended
     }
 }
 
@@ -70,23 +71,29 @@ impl Mending {
 async fn mend(
     reached: &Reached,
     part: &Part,
-    tools: &Tools,
+    common: &Common,
     given_up: &CancellationToken,
 ) -> Mended {
     let (site, app) = (&reached.site.name, &part.app.name);
     let mut waiting = |holder: &str| {
         tracing::info!(event = "fleet_standing_by", %site, %app, holder, "{app} on {site} is not put back yet: {holder} is changing the site");
     };
-    let is_alone = Cell::new(false);
+    let (is_alone, done) = (Cell::new(false), AtomicUsize::new(0));
     let put_back = async {
         is_alone.set(true);
         // What was missing or other may be as it should by now.
-        let planned = plan_app(reached, part, tools, &Forced::all()).await;
+        let planned = plan_app(reached, part, &common.tools, &Forced::all()).await;
         let planned = planned.map_err(|it| chain(&it))?;
+        let mask = common.mask.hiding(&planned.secrets);
         let steps = restoration(&planned.plan);
         let plan = Plan { steps, ..Plan::default() };
-        let applied = apply(&reached.cluster, &plan, &[], Patience::default(), &mut |_| {}).await;
-        applied.map(|()| plan.steps.len()).map_err(|it| chain(&it))
+        let mut count = |it: Progress<'_>| {
+            if let Progress::Done(_) = it {
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let applied = apply(&reached.cluster, &plan, &[], Patience::default(), &mut count).await;
+        applied.map(|()| plan.steps.len()).map_err(|it| mask.text(&chain(&it)))
     };
     let work = |_| given_up.run_until_cancelled(put_back);
     // Who has the Lease gives it back; who waits for it has nothing to give.
@@ -96,12 +103,18 @@ async fn mend(
             pending::<()>().await;
         }
     };
-    let why = || Err("it was given up, as the fleet is described anew".to_owned());
+    let broken_off = |why: &str| {
+        Err(match done.load(Ordering::Relaxed) {
+            0 => why.to_owned(),
+            steps => format!("{why}; {steps} objects were put back before"),
+        })
+    };
+    let given_up = || broken_off("it was given up, as the fleet is described anew");
     tokio::select! {
-        done = Lease::of_site(reached).alone(&mut waiting, work) => match done {
-            Ok(mended) => mended.unwrap_or_else(why),
-            Err(error) => Err(chain(&error)),
+        ended = Lease::of_site(reached).alone(&mut waiting, work) => match ended {
+            Ok(mended) => mended.unwrap_or_else(given_up),
+            Err(error) => broken_off(&chain(&error)),
         },
-        () = waits_no_more => why(),
+        () = waits_no_more => given_up(),
     }
 }

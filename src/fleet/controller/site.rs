@@ -57,7 +57,7 @@ enum Ended {
     /// Everything has to be looked at anew.
     Anew,
     /// A watch isn't allowed, though the cluster can be worked with: a credential that was renewed since, or rights that were taken.
-    Refused,
+    Refused(ClusterError),
     /// Its cluster can't be worked with.
     Lost(ClusterError),
 }
@@ -113,16 +113,20 @@ impl SiteTask {
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, A_WHILE);
         let mut orders = self.orders.clone();
-        let mut mending = Mending::default();
+        let (mut mending, mut was_refused) = (Mending::default(), false);
         loop {
             let order = orders.borrow_and_update().clone();
             let started = Instant::now();
             let follow = async {
                 let Err(ended) = self.follow(&order, &mut mending).await;
                 match ended {
-                    Ended::Anew => return,
-                    Ended::Refused => {}
-                    Ended::Lost(error) => self.lost(&error),
+                    Ended::Anew => {
+                        was_refused = false;
+                        return;
+                    }
+                    // A new credential, or watching less, may do. Where it doesn't, the cluster can't be followed.
+                    Ended::Refused(_) if !std::mem::replace(&mut was_refused, true) => {}
+                    Ended::Refused(error) | Ended::Lost(error) => self.lost(&error),
                 }
                 sleep(backoff.after(started.elapsed())).await;
             };
@@ -131,7 +135,9 @@ impl SiteTask {
                 changed = orders.changed() => changed,
             };
             // By another description, it may not be what is wanted any more.
-            mending.give_up().await;
+            if let Some((app, mended)) = mending.give_up().await {
+                self.memory.borrow_mut().mended(&self.now.site, &app, mended);
+            }
             if changed.is_err() {
                 return;
             }
@@ -193,7 +199,7 @@ impl SiteTask {
                     let app = heal.map(|it| it.0);
                     let part = order.parts.iter().find(|it| Some(&it.app.name) == app.as_ref());
                     if let Some(part) = part.cloned() {
-                        mending.begin(reached.clone(), part, self.common.tools.clone());
+                        mending.begin(reached.clone(), part, &self.common);
                     }
                 }
                 (app, mended) = mending.done() => {
@@ -209,7 +215,7 @@ impl SiteTask {
                     if looks.is_multiple_of(NODES_EVERY) {
                         self.now.nodes = nodes(&reached).await.ok().map(|it| Nodes::of(&it));
                         // What couldn't be told may be told now.
-                        let unknown = self.memory.borrow().unknown();
+                        let unknown = self.memory.borrow().unknown(Clock::time_of_day());
                         unknown.into_iter().for_each(|it| pace.hurry(it, Instant::now()));
                     }
                     self.publish();
@@ -220,8 +226,7 @@ impl SiteTask {
                     }
                     self.waits.asked();
                 }
-                // Not in the middle of a work.
-                () = sleep_until(anew), if mending.is_idle() => return Err(Ended::Anew),
+                () = sleep_until(anew) => return Err(Ended::Anew),
             }
         }
     }
@@ -320,7 +325,7 @@ impl SiteTask {
                 match error {
                     // The watches keep the credential that they began with, and no right comes back by asking again.
                     ClusterError::Unauthorized(_) | ClusterError::Forbidden { .. } => {
-                        return Err(Ended::Refused);
+                        return Err(Ended::Refused(error));
                     }
                     _ => Vec::new(),
                 }

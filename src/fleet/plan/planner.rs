@@ -108,9 +108,8 @@ pub fn plan(observed: &Observed, pruning: &Pruning, forced: &Forced) -> Plan {
     plan
 }
 
-/// Whether a step gives a Secret other values than we gave it: its description has moved. What somebody else has written is no more ours.
-fn is_rotation(step: &Step) -> bool {
-    let Action::Change { before, after, .. } = &step.action else { return false };
+/// Whether a Secret would get other values than we gave it: its description has moved. What somebody else has written is no more ours.
+fn is_rotation(before: &Object, after: &Object) -> bool {
     let ours = own_fields(before).filter(|_| is_secret(before));
     let is_ours = |path: &str| ours.is_some_and(|it| has_field(it, path));
     ours.is_some() && changes(&bare(before), &bare(after)).iter().any(|it| is_ours(&it.path))
@@ -263,7 +262,14 @@ impl Plan {
         // What renders to nothing was hardly meant.
         let is_nothing = observed.objects.is_empty() && observed.missing_namespace.is_none();
         let is_noted = was == Some(is_now.as_str());
-        self.is_applied = is_nothing || (is_noted && !self.steps.iter().any(is_rotation));
+        let change = |it: &Step| match &it.action {
+            Action::Change { before, after, .. } => is_rotation(before, after),
+            _ => false,
+        };
+        let refused = self.refusals.iter().filter_map(|it| it.drifted.as_deref());
+        let is_rotated = self.steps.iter().any(change)
+            || refused.into_iter().any(|it| is_rotation(&it.0, &it.1));
+        self.is_applied = is_nothing || (is_noted && !is_rotated);
         let key = observed.set.parent(&after, None).key();
         let mut record = |phase: Phase, scope: &Scope, applied: Option<&str>| {
             let action = Action::Record { wanted: observed.set.parent(scope, applied) };

@@ -395,6 +395,13 @@ fn a_secret_that_is_described_anew_is_no_drift() {
     let left = json!({"f:data": {"f:other": {}}});
     observed.objects = vec![existing(&old, &stored(&new, &left), &stored(&old, &fields))];
     assert!(is_applied(&observed), "somebody else has rotated it");
-    observed.objects = vec![existing(&new, &stored(&old, &fields), &stored(&new, &fields))];
+    let mut anew = existing(&new, &stored(&old, &fields), &stored(&new, &fields));
+    observed.objects = vec![anew.clone()];
+    assert!(!is_applied(&observed));
+    // So it is beside a field that somebody else has.
+    let manager = "\"eve\" using v1".to_owned();
+    let conflict = Conflict { manager, field: ".data.other".to_owned() };
+    anew.proposed = Proposed::Conflicts(vec![conflict], Box::new(stored(&new, &fields)));
+    observed.objects = vec![anew];
     assert!(!is_applied(&observed));
 }
