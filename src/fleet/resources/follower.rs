@@ -63,6 +63,18 @@ struct Following<'a> {
     in_force: Option<(Arc<Fleet>, Timestamp)>,
 }
 
+impl Following<'_> {
+    /// Takes in which fleet is in force.
+    fn note(&mut self, fleet: Option<Arc<Fleet>>) {
+        let is_same = |it: &&(Arc<Fleet>, Timestamp)| {
+            fleet.as_ref().is_some_and(|fleet| Arc::ptr_eq(fleet, &it.0))
+        };
+        let known = self.in_force.as_ref().filter(is_same);
+        let since = known.map_or_else(Clock::time_of_day, |it| it.1);
+        self.in_force = fleet.map(|it| (it, since));
+    }
+}
+
 impl Follower {
     /// A follower of whatever is configured last. It tells the controller which fleet is in force and discovery where to look, and writes on
     /// the board and into the metrics if what is described isn't in force.
@@ -181,13 +193,7 @@ impl Follower {
         match taken {
             Ok(()) => {
                 following.is_new = false;
-                let fleet = self.fleet.borrow().clone();
-                let since = |it: &(Arc<Fleet>, Timestamp)| it.1;
-                let known = following.in_force.as_ref();
-                let known = known
-                    .filter(|it| fleet.as_ref().is_some_and(|fleet| Arc::ptr_eq(fleet, &it.0)));
-                let since = known.map_or_else(Clock::time_of_day, since);
-                following.in_force = fleet.map(|it| (it, since));
+                following.note(self.fleet.borrow().clone());
                 None
             }
             Err(problems) => {
@@ -236,10 +242,9 @@ impl Follower {
         };
         self.metrics.in_force(Some(false));
         // Then at least it is known that nothing is.
-        self.sources.send_if_modified(|it| match it {
-            Some(_) => false,
-            None => it.insert(Arc::default()).is_empty(),
-        });
+        if self.sources.borrow().is_none() {
+            self.sources.send_replace(Some(Arc::default()));
+        }
         let trouble = Trouble { kind: kind.to_owned(), message: message.clone() };
         if self.board.refuse(Some(trouble)) {
             tracing::warn!(
