@@ -59,6 +59,9 @@ impl Mending {
 
     /// Gives up what is under way, and the Lease with it. Gives what came of it, if something was.
     pub(super) async fn give_up(&mut self) -> Option<(Ident, Mended)> {
+        if self.is_idle() {
+            return None;
+        }
         self.given_up.cancel();
         // The Lease runs out by itself.
         let mended = timeout(GIVING_UP, self.done()).await.ok();
@@ -116,5 +119,17 @@ async fn mend(
             Err(error) => broken_off(&chain(&error)),
         },
         () = waits_no_more => given_up(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_given_up_at_once() {
+        let started = tokio::time::Instant::now();
+        assert!(Mending::default().give_up().await.is_none());
+        assert_eq!(started.elapsed(), Duration::ZERO);
     }
 }

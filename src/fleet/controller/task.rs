@@ -27,8 +27,8 @@ use crate::model::{Ident, Timestamp};
 /// The pause before a site's task that panicked begins anew.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
 
-/// How long sites' tasks may take to end, which give their Leases back.
-const ENDING: Duration = Duration::from_secs(3);
+/// How long sites' tasks may take to end, which give their Leases back: less than the daemon waits for.
+const ENDING: Duration = Duration::from_millis(800);
 
 /// How often sites are compared: not with each change, of which a start has thousands.
 const COMPARE: Duration = Duration::from_secs(1);
