@@ -68,7 +68,8 @@ struct Task {
 }
 
 impl Discovery {
-    /// Discovery of whatever is wanted last, by these sources; none while it isn't known yet whether there are some. It tells control which endpoints have other addresses.
+    /// Discovery of whatever is wanted last, by these sources; none while it isn't known yet whether there are some. It tells control which
+    /// endpoints have other addresses.
     pub fn new(
         clock: Clock,
         sources: watch::Receiver<Option<Arc<[Source]>>>,
