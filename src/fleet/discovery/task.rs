@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{self, AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::claims::{Claims, Stale, Standing, Word};
 use super::source::Source;
 use super::watcher::{self, Heard, Said, Subject};
 use super::workload;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::health::{Resolution, Resolved, Trouble};
 use crate::metrics::DiscoveryMetrics;
 use crate::model::{Addresses, EndpointKey, Locator};
@@ -24,6 +24,8 @@ use crate::resolve::Wanted;
 const WORDS: usize = 64;
 /// The pause before a watcher that panicked begins anew.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
+/// How long an endpoint may be without a description before that is told: what is wanted and where to look change one after the other.
+const UNDESCRIBED_FOR: Duration = Duration::from_secs(1);
 /// Why addresses may be wrong that were known before there was this watcher.
 const UNASKED: &str = "its cluster has not answered so far";
 /// Why addresses may be wrong whose endpoint no description tells of.
@@ -62,6 +64,8 @@ struct Task {
     watched: HashMap<EndpointKey, Watched>,
     /// The endpoints that nobody says where to look for.
     undescribed: HashSet<EndpointKey>,
+    /// When it is told that there are more of these, or other ones.
+    leaves: Option<Instant>,
     watchers: JoinSet<()>,
     last_number: u64,
     heard: mpsc::Sender<Heard>,
@@ -89,6 +93,7 @@ impl Discovery {
             claims: Claims::default(),
             watched: HashMap::new(),
             undescribed: HashSet::new(),
+            leaves: None,
             watchers: JoinSet::new(),
             last_number: 0,
             heard: sender,
@@ -106,6 +111,7 @@ impl Discovery {
                         Err(_) => break,
                     },
                     Some(heard) = words.recv() => task.hear(heard).await,
+                    () = clock::reached(task.leaves) => task.leave_undescribed(),
                     Some(ended) = task.watchers.join_next_with_id() => {
                         if let Err(error) = ended {
                             task.restart(error.id());
@@ -167,12 +173,15 @@ impl Task {
             self.watched.insert(source.key.clone(), watched);
             changed.push(source.key.clone());
         }
-        self.leave_undescribed(&records);
+        self.leaves.get_or_insert_with(|| Instant::now() + UNDESCRIBED_FOR);
         self.pass_on(&changed).await;
     }
 
     /// Says of all endpoints that are not watched that their addresses may be wrong.
-    fn leave_undescribed(&mut self, records: &HashMap<EndpointKey, Arc<Resolved>>) {
+    fn leave_undescribed(&mut self) {
+        self.leaves = None;
+        let records: HashMap<EndpointKey, Arc<Resolved>> =
+            self.discovery.wanted.borrow().discovered.iter().cloned().collect();
         let metrics = &self.discovery.metrics;
         let is_left = |it: &EndpointKey| records.contains_key(it) && !self.watched.contains_key(it);
         for gone in self.undescribed.extract_if(|it| !is_left(it)) {
@@ -323,3 +332,7 @@ fn tell(source: &Source, before: &Resolution, after: &Resolution, standing: &Sta
         _ => {}
     }
 }
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;
