@@ -124,9 +124,8 @@ fn arm(
             tracing::warn!(event = "watch_failed", %directory, %error, "changes in {directory} are not noticed ({error}); SIGHUP and `farol reload` still work");
         }
     }
-    // What came before it was watched is told by nobody: files, and directories that lead to them.
-    (went || now.directories != before.directories)
-        && !(reading.is_current() && Scope::of(paths, reading) == *now)
+    // What happens to something before it is heeded is told by nobody: to files, and to what leads to them.
+    (went || now != before) && !(reading.is_current() && Scope::of(paths, reading) == *now)
 }
 
 /// What is to be watched.
@@ -306,7 +305,7 @@ mod tests {
         let read = || load_noting(&paths.to_vec().into()).1;
         let seen = Arc::<Seen>::default();
         let mut watcher = start(seen.clone()).unwrap();
-        let mut arm = |reading| arm(&mut watcher, &seen, &paths, reading);
+        let mut arm = |reading: &Reading| arm(&mut watcher, &seen, &paths, reading);
         fs::create_dir_all(&conf).unwrap();
         fs::write(&file, "").unwrap();
         let reading = read();
@@ -320,6 +319,16 @@ mod tests {
         }
         let reading = read();
         fs::write(&file, "").unwrap();
+        assert!(arm(&reading));
+        assert!(!arm(&read()));
+
+        // A file that was none of the configuration's is written after it was read, in a directory that is watched all the time.
+        let zone = conf.join("a.zone");
+        fs::write(&zone, "").unwrap();
+        let text = format!("[[zone]]\nname = 'a.'\nfile = '{}'\n", zone.display());
+        fs::write(&file, text).unwrap();
+        let reading = read();
+        fs::write(&zone, "other").unwrap();
         assert!(arm(&reading));
         assert!(!arm(&read()));
     }
