@@ -4,11 +4,12 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use common::cli::check;
+use common::cli::{check, farol};
 use common::daemon::Daemon;
 use common::fleet::{Fleet, WEB, at};
 use common::kubernetes::Cluster;
@@ -337,4 +338,41 @@ fn sites_come_and_go_with_the_description() {
         sites.iter().filter(|it| it["trouble"]["kind"] == "wrong cluster").count()
     };
     wait_to_see(&1, kinds);
+}
+
+#[test]
+fn an_app_that_takes_long_to_look_at_holds_up_no_other() {
+    let cluster = Cluster::start("seattle");
+    let _kubelets = cluster.puppet().kubelets();
+    let fleet = Fleet::of(&[&cluster], "");
+    let described = fs::read_to_string(fleet.path("fleet.yaml")).unwrap();
+    let late = "apps:\n- { name: late, namespace: late, source: { helm: { chart: shop } } }\n";
+    fs::write(fleet.path("fleet.yaml"), described.replace("apps:\n", late)).unwrap();
+    // A chart that is not rendered before the test lets it.
+    let account = "echo '{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot}}'";
+    let script =
+        format!("#!/bin/sh\nuntil [ -e {} ]; do sleep 0.1; done\n{account}\n", fleet.path("go"));
+    fs::write(fleet.path("helm"), script).unwrap();
+    fs::set_permissions(fleet.path("helm"), Permissions::from_mode(0o755)).unwrap();
+    let helm = fleet.path("helm");
+    let helm = [("FAROL_HELM", helm.as_str())];
+    let daemon = fleet.home().environment(&helm).start();
+    let states = || {
+        let site = daemon.api.get("/v1/fleet/sites/seattle").json();
+        let apps = site["apps"].as_array().into_iter().flatten();
+        let apps = apps.map(|it| format!("{} {}", it["app"], it["state"]).replace('"', ""));
+        (apps.collect::<Vec<_>>().join(", "), site["unseen"].clone())
+    };
+    let wait_for_states = |states_then: &str, unseen: Value| {
+        wait_to_see(&(states_then.to_owned(), unseen), states);
+    };
+    wait_for_states("shop outdated", json!(["late"]));
+    fs::write(fleet.path("go"), "").unwrap();
+    wait_for_states("late outdated, shop outdated", Value::Null);
+    let apply = ["fleet", "apply", "--yes", "--fleet", &fleet.path("fleet.yaml")];
+    check(&farol(&apply, &helm), 0, &["done: "]);
+    wait_for_states("late in_sync, shop in_sync", Value::Null);
+    cluster.kubectl(&["--namespace=late", "delete", "serviceaccount/robot"]);
+    // What was seen late is watched like all else.
+    wait_for_states("late drifted, shop in_sync", Value::Null);
 }

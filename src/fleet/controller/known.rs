@@ -8,7 +8,7 @@ use crate::fleet::site::Planned;
 use crate::model::Ident;
 
 /// The objects of a site's apps.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Known {
     /// The members of the apps' sets and their parents, as they were when they were looked at.
     seen: HashMap<ObjectKey, (Ident, Print)>,
@@ -17,17 +17,25 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Takes in what was seen of an app.
-    pub(super) fn learn(&mut self, planned: &Planned) {
+    /// Nothing is known of these apps yet.
+    pub(super) fn of(apps: impl Iterator<Item = Ident>) -> Self {
+        Self { seen: HashMap::new(), wanted: apps.map(|it| (it, HashSet::new())).collect() }
+    }
+
+    /// Takes in what was seen of an app. Gives the apps after it that want what it wants now too, or doesn't any more.
+    pub(super) fn learn(&mut self, planned: &Planned) -> Vec<Ident> {
         let app = &planned.app;
         self.seen.retain(|_, it| it.0 != *app);
         let seen = planned.seen.iter().map(|(key, print)| (key.clone(), (app.clone(), *print)));
         self.seen.extend(seen);
+        let mut apps = self.wanted.iter_mut().skip_while(|it| it.0 != *app);
+        let Some((_, known)) = apps.next() else { return Vec::new() };
         let wanted: HashSet<ObjectKey> = planned.wanted.iter().cloned().collect();
-        match self.wanted.iter_mut().find(|it| it.0 == *app) {
-            Some(known) => known.1 = wanted,
-            None => self.wanted.push((app.clone(), wanted)),
-        }
+        let former = std::mem::replace(known, wanted.clone());
+        let is_concerned = |it: &HashSet<ObjectKey>| {
+            wanted.symmetric_difference(&former).any(|key| it.contains(key))
+        };
+        apps.filter(|it| is_concerned(&it.1)).map(|it| it.0.clone()).collect()
     }
 
     /// The app before this one that wants an object too.
@@ -98,22 +106,26 @@ mod tests {
     }
 
     fn known() -> Known {
-        let mut known = Known::default();
-        for (app, names) in [("a", ["x", "y"]), ("b", ["y", "z"])] {
-            known.learn(&Planned {
-                site: ident("sea"),
-                app: ident(app),
-                plan: Plan::default(),
-                ready: Vec::new(),
-                skipped: Vec::new(),
-                images: BTreeSet::new(),
-                wanted: names.map(key).to_vec(),
-                secrets: Vec::new(),
-                seen: [(key(names[0]), print("1"))].into(),
-                applied_at: None,
-            });
-        }
+        let mut known = Known::of(["a", "b"].map(ident).into_iter());
+        assert_eq!(known.learn(&planned("a", &["x", "y"])), []);
+        assert_eq!(known.learn(&planned("b", &["y", "z"])), []);
         known
+    }
+
+    /// An app that wants these, and has the first.
+    fn planned(app: &str, wanted: &[&str]) -> Planned {
+        Planned {
+            site: ident("sea"),
+            app: ident(app),
+            plan: Plan::default(),
+            ready: Vec::new(),
+            skipped: Vec::new(),
+            images: BTreeSet::new(),
+            wanted: wanted.iter().map(|it| key(it)).collect(),
+            secrets: Vec::new(),
+            seen: wanted.iter().take(1).map(|it| (key(it), print("1"))).collect(),
+            applied_at: None,
+        }
     }
 
     #[test]
@@ -144,5 +156,18 @@ mod tests {
         assert_eq!(known.wanted_before(&ident("a"), &key("y")), None);
         let places = [(GroupKind::new("", "ConfigMap"), "shop".to_owned())];
         assert_eq!(known.places(), places.into());
+    }
+
+    #[test]
+    fn whoever_is_known_first_who_comes_first_has_an_object() {
+        let mut known = Known::of(["a", "b", "c"].map(ident).into_iter());
+        assert_eq!(known.learn(&planned("c", &["x"])), []);
+        assert_eq!(known.learn(&planned("b", &["x"])), [ident("c")]);
+        assert_eq!(known.wanted_before(&ident("c"), &key("x")), Some(&ident("b")));
+        assert_eq!(known.learn(&planned("a", &["y"])), []);
+        assert_eq!(known.learn(&planned("a", &["x"])), [ident("b"), ident("c")]);
+        assert_eq!(known.learn(&planned("a", &["x", "z"])), [], "nothing new for them");
+        assert_eq!(known.wanted_before(&ident("c"), &key("x")), Some(&ident("a")));
+        assert_eq!(known.learn(&planned("a", &[])), [ident("b"), ident("c")]);
     }
 }

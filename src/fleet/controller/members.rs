@@ -58,7 +58,8 @@ impl Happened {
     }
 }
 
-/// What is watched.
+/// What is watched. By default nothing.
+#[derive(Default)]
 pub(super) struct Members {
     streams: SelectAll<Happenings>,
     /// Where.

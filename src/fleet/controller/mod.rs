@@ -4,6 +4,7 @@
 mod board;
 mod healing;
 mod known;
+mod looks;
 mod members;
 mod memory;
 mod mending;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::board::SiteNow;
 use super::known::Known;
+use super::looks::Looks;
 use super::members::{Happened, Members};
 use super::memory::Memory;
 use super::mending::Mending;
@@ -24,7 +25,7 @@ use crate::fleet::cluster::ClusterError;
 use crate::fleet::object::{Object, ObjectKey};
 use crate::fleet::part::Part;
 use crate::fleet::plan::{ApplySet, Forced};
-use crate::fleet::site::{PlanError, Reached, nodes, plan_app, reach, set};
+use crate::fleet::site::{PlanError, Planned, Reached, nodes, plan_app, reach, set};
 use crate::fleet::spec::Site;
 use crate::fleet::status::{AppStatus, Nodes};
 use crate::model::Ident;
@@ -162,21 +163,21 @@ impl SiteTask {
         let reached = Arc::new(reach(&order.site).await?);
         self.common.claim(&order.site.name, &reached.uid)?;
         self.found(order, &reached).await?;
-        let (mut known, mut pace) = (Known::default(), Pace::default());
-        for part in &order.parts {
-            self.look(&reached, part, &mut known, &mut pace).await?;
-        }
-        let mut members = Members::follow(&reached, known.places()).await?;
-        self.unwatched(members.unwatched.clone());
+        let mut known = Known::of(order.parts.iter().map(|it| it.app.name.clone()));
+        let (mut pace, mut looks) = (Pace::default(), Looks::default());
+        order.parts.iter().for_each(|it| looks.want(it));
+        // What is watched depends on what is seen first.
+        let (mut members, mut is_to_be_followed) = (Members::default(), true);
         let sets = Sets::of(&order.parts);
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut looks = 0_u32;
+        let mut ticked = 0_u32;
         let mut anew = Instant::now() + ANEW + spread(&order.site.name);
         loop {
             self.waits.note(self.memory.borrow().waits_for_apis(), Instant::now());
             let heal = self.memory.borrow().next_healing();
             let heal = heal.filter(|_| order.heals && mending.is_idle());
+            let follow = looks.settled().filter(|_| is_to_be_followed);
             tokio::select! {
                 happened = members.next() => {
                     let is_definition = happened.is_about_definitions();
@@ -188,12 +189,17 @@ impl SiteTask {
                 }
                 () = clock::reached(pace.due()) => {
                     let apps = pace.take(Instant::now());
-                    for part in order.parts.iter().filter(|it| apps.contains(&it.app.name)) {
-                        self.look(&reached, part, &mut known, &mut pace).await?;
-                    }
-                    if known.places() != members.places {
-                        anew = Instant::now();
-                    }
+                    let parts = order.parts.iter().filter(|it| apps.contains(&it.app.name));
+                    parts.for_each(|it| looks.want(it));
+                }
+                (app, planned) = looks.done(|it| look(&reached, it, &self.common)) => {
+                    self.looked(&reached, &app, planned, &mut known, &mut pace).await?;
+                    is_to_be_followed |= known.places() != members.places;
+                }
+                () = clock::reached(follow) => {
+                    members = Members::follow(&reached, known.places()).await?;
+                    is_to_be_followed = false;
+                    self.unwatched(members.unwatched.clone());
                 }
                 () = clock::reached(heal.as_ref().map(|it| it.1)) => {
                     let app = heal.map(|it| it.0);
@@ -211,8 +217,8 @@ impl SiteTask {
                     // Without a pinned UID, it is at least the cluster that was reached.
                     reached.cluster.identify(Some(&reached.uid)).await?;
                     self.now.answered_at = Some(Clock::time_of_day());
-                    looks += 1;
-                    if looks.is_multiple_of(NODES_EVERY) {
+                    ticked += 1;
+                    if ticked.is_multiple_of(NODES_EVERY) {
                         self.now.nodes = nodes(&reached).await.ok().map(|it| Nodes::of(&it));
                         // What couldn't be told may be told now.
                         let unknown = self.memory.borrow().unknown(Clock::time_of_day());
@@ -269,16 +275,15 @@ impl SiteTask {
         self.publish();
     }
 
-    /// Looks at an app as a whole.
-    async fn look(
+    /// Takes in what was seen of an app.
+    async fn looked(
         &mut self,
         reached: &Reached,
-        part: &Part,
+        app: &Ident,
+        mut planned: Result<Planned, PlanError>,
         known: &mut Known,
         pace: &mut Pace,
     ) -> Result<(), ClusterError> {
-        let app = &part.app.name;
-        let mut planned = plan_app(reached, part, &self.common.tools, &Forced::default()).await;
         match &mut planned {
             // Unless the cluster answers nobody, it is about this app: a webhook that hangs.
             Err(PlanError::Cluster(error)) if error.is_about_the_cluster() => {
@@ -287,7 +292,8 @@ impl SiteTask {
             Err(_) => {}
             Ok(planned) => {
                 planned.refuse_what(|key| known.wanted_before(app, key));
-                known.learn(planned);
+                let concerned = known.learn(planned).into_iter();
+                concerned.for_each(|it| pace.hurry(it, Instant::now()));
             }
         }
         let status = AppStatus::of(app, &planned, &self.common.mask);
@@ -346,6 +352,16 @@ impl SiteTask {
         self.now.unseen = self.memory.borrow().unseen(&order.parts);
         self.common.publish(&order.site.name, &self.now);
     }
+}
+
+/// Looks at an app as a whole.
+fn look(
+    reached: &Arc<Reached>,
+    part: Arc<Part>,
+    common: &Common,
+) -> impl Future<Output = Result<Planned, PlanError>> + 'static {
+    let (reached, tools) = (reached.clone(), common.tools.clone());
+    async move { plan_app(&reached, &part, &tools, &Forced::default()).await }
 }
 
 /// By how much later a site is looked at anew than others.
