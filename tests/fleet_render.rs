@@ -151,21 +151,31 @@ async fn charts_come_from_registries_and_repositories() {
         let url = format!("http://{}", charts.address);
         let repository = ChartSource::Repository { url, name: "ratings".to_owned() };
         let (of_package, of_manifest) = (sha256(&package), charts.manifest.clone());
-        for (source, digest) in [
+        let fetched = [
             (&registry, None),
             (&registry, Some(&of_package)),
             (&registry, Some(&of_manifest)),
             (&repository, None),
             (&repository, Some(&of_package)),
-        ] {
-            let mut chart = chart(source.clone());
-            chart.version = Some("0.1.0".to_owned());
-            chart.digest = digest.map(|it| it.parse().unwrap());
-            match chart.render(&target(Value::Null), &tools).await {
-                Ok(rendered) => assert_eq!(rendered.manifests.len(), 3),
-                Err(error) => {
-                    panic!("{helm}: {source} {digest:?}: {:#}", anyhow::Error::new(error))
+        ];
+        let mut asked = 0;
+        for is_kept in [false, true] {
+            for (source, digest) in fetched {
+                let mut chart = chart(source.clone());
+                chart.version = Some("0.1.0".to_owned());
+                chart.digest = digest.map(|it| it.parse().unwrap());
+                match chart.render(&target(Value::Null), &tools).await {
+                    Ok(rendered) => assert_eq!(rendered.manifests.len(), 3),
+                    Err(error) => {
+                        panic!("{helm}: {source} {digest:?}: {:#}", anyhow::Error::new(error))
+                    }
                 }
+                let before = std::mem::replace(&mut asked, charts.asked());
+                assert_eq!(
+                    asked == before,
+                    is_kept,
+                    "{helm}: {source} {digest:?}: {asked} requests"
+                );
             }
         }
         for source in [registry, repository] {
@@ -177,7 +187,8 @@ async fn charts_come_from_registries_and_repositories() {
             chart.digest = None;
             chart.version = Some("9.9.9".to_owned());
             let rendered = chart.render(&target(Value::Null), &tools).await;
-            assert!(matches!(rendered, Err(RenderError::Program(_))), "{helm}: {rendered:?}");
+            let Err(RenderError::Pull(error)) = rendered else { panic!("{helm}: {rendered:?}") };
+            assert!(matches!(*error, RenderError::Program(_)), "{helm}: {error:?}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ring::digest::{SHA256, digest};
 use rustls::pki_types::pem::PemObject;
@@ -24,9 +25,11 @@ pub(crate) struct Charts {
     pub(crate) authority: String,
     /// The digest of the chart's manifest in the registry.
     pub(crate) manifest: String,
+    content: Arc<Content>,
 }
 
 struct Content {
+    asked: AtomicUsize,
     name: String,
     version: String,
     package: Vec<u8>,
@@ -76,14 +79,21 @@ impl Charts {
         let tls = Arc::new(tls.unwrap());
         let digest = sha256(manifest.as_bytes());
         let (name, version) = (name.to_owned(), version.to_owned());
-        let content = Arc::new(Content { name, version, package, manifest });
+        let asked = AtomicUsize::new(0);
+        let content = Arc::new(Content { asked, name, version, package, manifest });
+        let served = Arc::clone(&content);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (tls, content) = (Arc::clone(&tls), Arc::clone(&content));
+                let (tls, content) = (Arc::clone(&tls), Arc::clone(&served));
                 std::thread::spawn(move || connection(stream, tls, &content));
             }
         });
-        Self { address, authority: authority.certificate(), manifest: digest }
+        Self { address, authority: authority.certificate(), manifest: digest, content }
+    }
+
+    /// How many requests there were.
+    pub(crate) fn asked(&self) -> usize {
+        self.content.asked.load(Ordering::Relaxed)
     }
 }
 
@@ -102,6 +112,7 @@ fn connection(stream: TcpStream, tls: Arc<ServerConfig>, content: &Content) {
 }
 
 fn answer(mut stream: impl Read + Write, content: &Content) {
+    content.asked.fetch_add(1, Ordering::Relaxed);
     let mut request = Vec::new();
     let mut octet = [0];
     while !request.ends_with(b"\r\n\r\n") {
@@ -133,18 +144,18 @@ impl Content {
     /// The type and the content of a path.
     fn at(&self, path: &str) -> Option<(&'static str, Vec<u8>)> {
         let (name, version) = (&self.name, &self.version);
-        let package = format!("{name}-{version}.tgz");
         let octets = "application/octet-stream";
         if path == "/v2/" {
             return Some(("application/json", b"{}".to_vec()));
         }
         if path == "/index.yaml" {
+            // What a package is called is up to its repository.
             let index = format!(
-                "apiVersion: v1\nentries:\n  {name}:\n  - apiVersion: v2\n    name: {name}\n    version: {version}\n    urls: [{package}]\n"
+                "apiVersion: v1\nentries:\n  {name}:\n  - apiVersion: v2\n    name: {name}\n    version: {version}\n    urls: [packages/{name}]\n"
             );
             return Some(("text/yaml", index.into_bytes()));
         }
-        if path == format!("/{package}") {
+        if path == format!("/packages/{name}") {
             return Some((octets, self.package.clone()));
         }
         let (kind, reference) =

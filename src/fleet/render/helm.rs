@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::mask::Mask;
-use super::package::{ChartSource, Digest};
+use super::package::{ChartSource, Digest, Wanted};
 use super::program::Run;
-use super::scratch::{Scratch, in_memory};
+use super::scratch::in_memory;
 use super::tools::{Tool, Tools};
 use super::yaml::rendered;
 use super::{Render, RenderError, Rendered, Skipped, Target};
@@ -27,7 +29,10 @@ const LONGEST_RELEASE: usize = 53;
 /// pass when another program applies what Helm renders. Tests are left out silently; any other hook is told as skipped, so that
 /// somebody switches it off in the values, or does by hand what it would have done.
 ///
-/// **A digest** is of the package. With one, the chart is brought to this machine first, and only what has the digest is rendered.
+/// **A chart that is no path** is brought to this machine first, once for all who want it within some minutes. What is rendered is a
+/// package here: that needs no network.
+///
+/// **A digest** is of the package. With one, nothing but a copy of our own that has the digest is rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelmChart {
     /// The release's name: letters of a DNS label, 53 at the most.
@@ -46,17 +51,28 @@ impl Render for HelmChart {
         let mask = Mask::of(target);
         let doing = format!("helm template {}", self.release);
         let failed = |doing: &str, source| RenderError::Scratch { doing: doing.to_owned(), source };
-        let scratch;
-        let mut version = self.version.as_deref();
-        let (repository, chart) = if self.digest.is_some() || self.chart.is_fetched_first() {
-            scratch = Scratch::new().map_err(|it| failed("make a directory for the chart", it))?;
-            let fetched = self.chart.fetch(version.take(), self.digest, &scratch, &mask, tools);
-            (Vec::new(), fetched.await?.into())
-        } else {
-            self.chart.arguments().map_err(|it| failed("find the chart", it))?
+        let wanted = Wanted {
+            source: self.chart.clone(),
+            version: self.version.clone(),
+            digest: self.digest,
+        };
+        // It stays until Helm has read it.
+        let package;
+        let chart = match &self.chart {
+            ChartSource::Path(path) if self.digest.is_none() => {
+                std::path::absolute(path).map_err(|it| failed("find the chart", it))?
+            }
+            ChartSource::Path(path) => {
+                package = Arc::new(wanted.copy(path).await?);
+                package.path()
+            }
+            ChartSource::Oci(_) | ChartSource::Repository { .. } => {
+                package = tools.charts.package(wanted, tools).await?;
+                package.path()
+            }
         };
         let input = input(&target.values).map_err(|it| failed("hand over the values", it))?;
-        let arguments = self.arguments(target, repository, chart, version, input.is_some());
+        let arguments = self.arguments(target, chart, input.is_some());
         let run = Run { tool: Tool::Helm, arguments, input, doing: &doing, mask: &mask };
         let written = run.run(tools).await?;
         Ok(without_hooks(rendered(written.output, doing).await?))
@@ -87,16 +103,8 @@ impl HelmChart {
         }
     }
 
-    fn arguments(
-        &self,
-        target: &Target,
-        repository: Vec<OsString>,
-        chart: OsString,
-        version: Option<&str>,
-        has_values: bool,
-    ) -> Vec<OsString> {
+    fn arguments(&self, target: &Target, chart: PathBuf, has_values: bool) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["template".into(), "--include-crds".into()];
-        arguments.extend(repository);
         let mut option = |name: &str, value: &str| {
             if !value.is_empty() {
                 arguments.push(format!("--{name}={value}").into());
@@ -105,11 +113,10 @@ impl HelmChart {
         option("namespace", &target.namespace);
         option("kube-version", &target.kubernetes);
         target.apis.iter().for_each(|it| option("api-versions", it));
-        option("version", version.unwrap_or_default());
         if has_values {
             option("values", "-");
         }
-        arguments.extend(["--".into(), (&self.release).into(), chart]);
+        arguments.extend(["--".into(), (&self.release).into(), chart.into()]);
         arguments
     }
 }
@@ -161,8 +168,6 @@ fn skipped(object: &Object, origin: Origin, events: &str) -> Skipped {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
 
     use super::*;
@@ -186,32 +191,24 @@ mod tests {
             values: json!({"password": "hunter22"}),
             ..Target::default()
         };
-        let arguments = chart().arguments(
-            &target,
-            vec!["--repo=https://a".into()],
-            "c".into(),
-            Some("1.2.3"),
-            true,
-        );
+        let arguments = chart().arguments(&target, "/c".into(), true);
         assert_eq!(
             arguments,
             [
                 "template",
                 "--include-crds",
-                "--repo=https://a",
                 "--namespace=shop",
                 "--kube-version=v1.20.2",
                 "--api-versions=apps/v1",
                 "--api-versions=apps/v1/Deployment",
-                "--version=1.2.3",
                 "--values=-",
                 "--",
                 "web",
-                "c",
+                "/c",
             ]
         );
-        let bare = chart().arguments(&Target::default(), Vec::new(), "c".into(), None, false);
-        assert_eq!(bare, ["template", "--include-crds", "--", "web", "c"]);
+        let bare = chart().arguments(&Target::default(), "/c".into(), false);
+        assert_eq!(bare, ["template", "--include-crds", "--", "web", "/c"]);
     }
 
     #[test]

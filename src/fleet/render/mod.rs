@@ -3,9 +3,11 @@
 //! - **Flow**: [`Source::render`] gives the objects and what was left out; [`override_replicas`] and [`autoscalers`] make a site's
 //!   own of them. Nothing here asks a cluster: what is known of it comes in by the [`Target`].
 //! - **Guarantees**: a source that is broken renders nothing, and all that is broken in it is told at once; values never stand on
-//!   a command line nor on a disk; programs are bounded in time and output.
+//!   a command line nor on a disk; programs are bounded in time and output. Rendering waits for no network: charts are brought here
+//!   before, and that takes no slot of what renders.
 
 mod autoscale;
+mod charts;
 mod helm;
 mod kustomize;
 mod manifests;
@@ -99,6 +101,9 @@ pub enum RenderError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// A chart can't be brought to this machine; all who wanted it are told the same.
+    #[error(transparent)]
+    Pull(Arc<RenderError>),
     /// A file that is needed for a while can't be made or read.
     #[error("could not {doing}")]
     Scratch {

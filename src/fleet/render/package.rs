@@ -20,7 +20,7 @@ use super::tools::{Tool, Tools};
 const MOST: u64 = 64 * 1024 * 1024;
 
 /// Where a chart is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChartSource {
     /// On this machine: a directory or a package (`.tgz`).
     Path(PathBuf),
@@ -36,7 +36,7 @@ pub enum ChartSource {
 }
 
 /// The SHA-256 of a packaged chart; for one of an OCI registry also that of its manifest, which Helm shows as `Digest:`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
 /// Not a digest.
@@ -44,84 +44,136 @@ pub struct Digest([u8; 32]);
 #[error("is no digest; write `sha256:` and 64 hexadecimal digits")]
 pub struct DigestError;
 
-impl ChartSource {
-    /// What stands for it on Helm's command line.
-    pub(super) fn arguments(&self) -> io::Result<(Vec<OsString>, OsString)> {
-        Ok(match self {
-            Self::Path(path) => (Vec::new(), std::path::absolute(path)?.into()),
-            Self::Oci(reference) => (Vec::new(), reference.into()),
-            Self::Repository { url, name } => (vec![format!("--repo={url}").into()], name.into()),
-        })
-    }
+/// A chart of which one package is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Wanted {
+    /// Where it is.
+    pub(super) source: ChartSource,
+    /// Its version; the newest without one.
+    pub(super) version: Option<String>,
+    /// What the package must be.
+    pub(super) digest: Option<Digest>,
+}
 
-    /// Whether the package has to be here before it is rendered. Helm 4 tells that it pulls a chart from a registry among what
-    /// it renders.
-    pub(super) const fn is_fetched_first(&self) -> bool {
-        matches!(self, Self::Oci(_))
-    }
+/// The package of a chart in a directory of our own, which goes away with this: nothing that the registry or the disk has later.
+pub(super) struct Package(Scratch);
 
-    /// Brings the package into a directory of our own; with a digest the very one that it is of, so that nothing else can be
-    /// rendered: nothing that the registry or the disk has later.
-    pub(super) async fn fetch(
-        &self,
-        version: Option<&str>,
-        wanted: Option<Digest>,
-        scratch: &Scratch,
-        mask: &Mask,
-        tools: &Tools,
-    ) -> Result<PathBuf, RenderError> {
-        let refused = |why: String| RenderError::Chart { chart: self.to_string(), why };
-        let unreadable =
-            |source| RenderError::Scratch { doing: format!("read the chart {self}"), source };
+impl Wanted {
+    /// Has Helm bring the package from where it is, and takes no slot for that.
+    ///
+    /// # Errors
+    /// When Helm can't bring it, or it hasn't the digest that is wanted.
+    pub(super) async fn pull(&self, tools: &Tools) -> Result<Package, RenderError> {
+        let package = Package::new()?;
+        let doing = format!("helm pull {}", self.source);
+        let (tool, arguments, input) = (Tool::Helm, self.arguments(package.0.path()), None);
+        let run = Run { tool, arguments, input, doing: &doing, mask: &Mask::default() };
+        let written = run.run_without_slot(tools).await?;
         let mut found = Vec::new();
-        let package = if let Self::Path(path) = self {
-            if fs::metadata(path).map_err(unreadable)?.is_dir() {
-                return Err(refused("a directory has no digest; package it with `helm package`, or leave out the digest".to_owned()));
+        if matches!(self.source, ChartSource::Oci(_)) {
+            // Helm has held what it pulled against this.
+            found.extend(
+                manifest_digest(&written.said).or_else(|| manifest_digest(&written.output)),
+            );
+        }
+        let taken = package.with(|it| {
+            fs::rename(pulled(it.0.path())?, it.path())?;
+            Ok(Digest::of(&read(&it.path())?))
+        });
+        self.checked(taken.await, found)
+    }
+
+    /// Copies the package from its path.
+    ///
+    /// # Errors
+    /// When it can't be read, is no package, or hasn't the digest that is wanted.
+    pub(super) async fn copy(&self, from: &Path) -> Result<Package, RenderError> {
+        if fs::metadata(from).map_err(|it| self.unreadable(it))?.is_dir() {
+            return Err(self.refused("a directory has no digest; package it with `helm package`, or leave out the digest".to_owned()));
+        }
+        let from = from.to_owned();
+        let copied = Package::new()?.with(move |it| {
+            let content = read(&from)?;
+            fs::write(it.path(), &content)?;
+            Ok(Digest::of(&content))
+        });
+        self.checked(copied.await, Vec::new())
+    }
+
+    fn arguments(&self, directory: &Path) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec!["pull".into()];
+        let chart = match &self.source {
+            ChartSource::Path(path) => path.into(),
+            ChartSource::Oci(reference) => reference.into(),
+            ChartSource::Repository { url, name } => {
+                arguments.push(format!("--repo={url}").into());
+                name.into()
             }
-            path.clone()
-        } else {
-            let doing = format!("helm pull {self}");
-            let (repository, chart) = self.arguments().map_err(unreadable)?;
-            let mut arguments: Vec<OsString> = vec!["pull".into()];
-            arguments.extend(repository);
-            arguments.extend(version.map(|it| format!("--version={it}").into()));
-            arguments.extend(["--destination".into(), scratch.path().into(), "--".into(), chart]);
-            let run = Run { tool: Tool::Helm, arguments, input: None, doing: &doing, mask };
-            let written = run.run(tools).await?;
-            if matches!(self, Self::Oci(_)) {
-                // Helm has held what it pulled against this.
-                found.extend(
-                    manifest_digest(&written.said).or_else(|| manifest_digest(&written.output)),
-                );
-            }
-            pulled(scratch).map_err(unreadable)?
         };
-        let own = scratch.path().join("chart.tgz");
-        let (from, to) = (package, own.clone());
-        let copied = spawn_blocking(move || copy(&from, &to)).await.map_err(io::Error::other);
-        found.push(copied.and_then(|it| it).map_err(unreadable)?);
-        let Some(wanted) = wanted.filter(|it| !found.contains(it)) else { return Ok(own) };
+        arguments.extend(self.version.as_ref().map(|it| format!("--version={it}").into()));
+        arguments.extend(["--destination".into(), directory.into(), "--".into(), chart]);
+        arguments
+    }
+
+    /// The package, if it has the digest that is wanted.
+    fn checked(
+        &self,
+        taken: io::Result<(Package, Digest)>,
+        mut found: Vec<Digest>,
+    ) -> Result<Package, RenderError> {
+        let (package, digest) = taken.map_err(|it| self.unreadable(it))?;
+        found.push(digest);
+        let Some(wanted) = self.digest.filter(|it| !found.contains(it)) else { return Ok(package) };
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         let found = found.join(" (its manifest) and ");
-        Err(refused(format!(
+        Err(self.refused(format!(
             "it is not the one that is wanted: its digest is {found}, and not {wanted}"
         )))
     }
+
+    fn refused(&self, why: String) -> RenderError {
+        RenderError::Chart { chart: self.source.to_string(), why }
+    }
+
+    fn unreadable(&self, source: io::Error) -> RenderError {
+        RenderError::Scratch { doing: format!("read the chart {}", self.source), source }
+    }
 }
 
-/// The one package in a directory.
-fn pulled(scratch: &Scratch) -> io::Result<PathBuf> {
-    for entry in fs::read_dir(scratch.path())? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|it| it == "tgz") {
-            return Ok(path);
+impl Package {
+    fn new() -> Result<Self, RenderError> {
+        let doing = || "make a directory for the chart".to_owned();
+        Scratch::new().map(Self).map_err(|source| RenderError::Scratch { doing: doing(), source })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.0.path().join("chart.tgz")
+    }
+
+    /// Works at the package on a thread that may wait for the disk. The directory stays for as long as that works.
+    async fn with<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<(Self, T)> {
+        let worked = spawn_blocking(move || work(&self).map(|it| (self, it)));
+        worked.await.map_err(io::Error::other)?
+    }
+}
+
+/// The one file in a directory. What it is called is up to the repository.
+fn pulled(directory: &Path) -> io::Result<PathBuf> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            return Ok(entry.path());
         }
     }
     Err(io::Error::other("helm has left no package"))
 }
 
-/// Copies a package, and gives the digest of the copy.
-fn copy(package: &Path, to: &Path) -> io::Result<Digest> {
+/// The octets of a package.
+fn read(package: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     if !fs::metadata(package)?.is_file() {
         return Err(io::Error::other("it is no regular file"));
@@ -130,8 +182,7 @@ fn copy(package: &Path, to: &Path) -> io::Result<Digest> {
     if content.len() as u64 > MOST {
         return Err(io::Error::other("it has more than 64 MiB"));
     }
-    fs::write(to, &content)?;
-    Ok(Digest::of(&content))
+    Ok(content)
 }
 
 /// What Helm says that it has pulled: `Digest: sha256:…`.
@@ -189,6 +240,26 @@ impl fmt::Display for ChartSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn helm_is_told_what_to_pull_and_where_to() {
+        let repository = "https://charts.example/stable".to_owned();
+        for (source, version, arguments) in [
+            (
+                ChartSource::Oci("oci://registry.example/web".to_owned()),
+                None,
+                "pull --destination /d -- oci://registry.example/web",
+            ),
+            (
+                ChartSource::Repository { url: repository, name: "web".to_owned() },
+                Some("1.2.3".to_owned()),
+                "pull --repo=https://charts.example/stable --version=1.2.3 --destination /d -- web",
+            ),
+        ] {
+            let wanted = Wanted { source, version, digest: None };
+            assert_eq!(wanted.arguments(Path::new("/d")).join(" ".as_ref()), arguments);
+        }
+    }
 
     #[test]
     fn a_digest_is_read_as_it_is_shown() {

@@ -41,15 +41,23 @@ pub(super) struct Written {
 }
 
 impl Run<'_> {
-    /// Runs it. Dropped before the end, it leaves nothing that runs.
+    /// Runs it once there is a slot for it. Dropped before the end, it leaves nothing that runs.
     ///
     /// # Errors
     /// When it isn't there, fails, takes too long or writes too much.
     pub(super) async fn run(self, tools: &Tools) -> Result<Written, ProgramError> {
-        let Self { tool, arguments, input, doing, mask } = self;
-        let path = tools.path(tool).clone();
         // Nobody closes them.
         let _slot = tools.slots.acquire().await;
+        self.run_without_slot(tools).await
+    }
+
+    /// Runs it at once, for those who have a bound of their own.
+    ///
+    /// # Errors
+    /// Those of [`Run::run`].
+    pub(super) async fn run_without_slot(self, tools: &Tools) -> Result<Written, ProgramError> {
+        let Self { tool, arguments, input, doing, mask } = self;
+        let path = tools.path(tool).clone();
         let mut command = Command::new(&path);
         command.args(arguments).current_dir("/").env_clear().env("PATH", PATH);
         command.envs(tools.environment.iter().cloned());

@@ -19,8 +19,8 @@ fn tools(limit: Duration) -> Tools {
     let environment = vec![("GIVEN".into(), "yes".into())];
     let (helm, kubectl) = ("/bin/sh".into(), "no-such-kubectl".into());
     let kustomize = "/nonexistent/kustomize".into();
-    let (programs, slots) = (Arc::default(), Arc::new(Semaphore::new(1)));
-    Tools { helm, kubectl, kustomize, limit, environment, programs, slots }
+    let (programs, slots, charts) = (Arc::default(), Arc::new(Semaphore::new(1)), Arc::default());
+    Tools { helm, kubectl, kustomize, limit, environment, programs, slots, charts }
 }
 
 fn mask() -> Mask {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::charts::Charts;
 use crate::program::Programs;
 
 /// How long a program may take; charts come from far away.
@@ -40,8 +41,9 @@ pub struct Tools {
     /// The environment that programs see.
     pub environment: Vec<(OsString, OsString)>,
     pub(super) programs: Arc<Programs<PathBuf>>,
-    /// Those that run at the same time: each takes a processor and some memory, and sites are many.
+    /// Those that render at the same time: each takes a processor and some memory, and sites are many.
     pub(super) slots: Arc<Semaphore>,
+    pub(super) charts: Arc<Charts>,
 }
 
 /// Why a program didn't do its work.
@@ -121,6 +123,7 @@ impl Tools {
             slots: Arc::new(Semaphore::new(
                 available_parallelism().map_or(2, |it| it.get().max(2)),
             )),
+            charts: Arc::default(),
         }
     }
 
