@@ -1,6 +1,6 @@
 //! The one task of discovery: runs the watchers, and passes on what follows from what they say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::resolve::Wanted;
 const WORDS: usize = 64;
 /// The pause before a watcher that panicked begins anew.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
-/// How long an endpoint may be without a description before that is told: what is wanted and where to look change one after the other.
+/// How long an endpoint is without a description before that is told: what is wanted and where to look change one after the other.
 const UNDESCRIBED_FOR: Duration = Duration::from_secs(1);
 /// Why addresses may be wrong that were known before there was this watcher.
 const UNASKED: &str = "its cluster has not answered so far";
@@ -62,10 +62,8 @@ struct Task {
     discovery: Discovery,
     claims: Claims,
     watched: HashMap<EndpointKey, Watched>,
-    /// The endpoints that nobody says where to look for.
-    undescribed: HashSet<EndpointKey>,
-    /// When it is told that there are more of these, or other ones.
-    leaves: Option<Instant>,
+    /// The endpoints that nobody says where to look for, each with the time at which that is told; none where it was.
+    undescribed: HashMap<EndpointKey, Option<Instant>>,
     watchers: JoinSet<()>,
     last_number: u64,
     heard: mpsc::Sender<Heard>,
@@ -92,8 +90,7 @@ impl Discovery {
             discovery: self,
             claims: Claims::default(),
             watched: HashMap::new(),
-            undescribed: HashSet::new(),
-            leaves: None,
+            undescribed: HashMap::new(),
             watchers: JoinSet::new(),
             last_number: 0,
             heard: sender,
@@ -101,7 +98,10 @@ impl Discovery {
         let run = async {
             task.arrange().await;
             loop {
+                let tells = task.undescribed.values().flatten().min().copied();
                 tokio::select! {
+                    // What has changed may be the description that is missed.
+                    biased;
                     changed = sources.changed() => match changed {
                         Ok(()) => task.arrange().await,
                         Err(_) => break,
@@ -111,12 +111,12 @@ impl Discovery {
                         Err(_) => break,
                     },
                     Some(heard) = words.recv() => task.hear(heard).await,
-                    () = clock::reached(task.leaves) => task.leave_undescribed(),
                     Some(ended) = task.watchers.join_next_with_id() => {
                         if let Err(error) = ended {
                             task.restart(error.id());
                         }
-                    }
+                    },
+                    () = clock::reached(tells) => task.leave_undescribed(),
                 }
             }
         };
@@ -157,7 +157,7 @@ impl Task {
                 continue;
             }
             let mut known = record.latest();
-            if self.undescribed.remove(&source.key) {
+            if self.undescribed.remove(&source.key) == Some(None) {
                 self.discovery.metrics.forget("", &source.key);
                 known.trouble = None;
             }
@@ -173,27 +173,36 @@ impl Task {
             self.watched.insert(source.key.clone(), watched);
             changed.push(source.key.clone());
         }
-        self.leaves.get_or_insert_with(|| Instant::now() + UNDESCRIBED_FOR);
+        self.find_undescribed(&records);
         self.pass_on(&changed).await;
     }
 
-    /// Says of all endpoints that are not watched that their addresses may be wrong.
-    fn leave_undescribed(&mut self) {
-        self.leaves = None;
-        let records: HashMap<EndpointKey, Arc<Resolved>> =
-            self.discovery.wanted.borrow().discovered.iter().cloned().collect();
-        let metrics = &self.discovery.metrics;
+    /// Takes in which endpoints are not watched.
+    fn find_undescribed(&mut self, records: &HashMap<EndpointKey, Arc<Resolved>>) {
         let is_left = |it: &EndpointKey| records.contains_key(it) && !self.watched.contains_key(it);
-        for gone in self.undescribed.extract_if(|it| !is_left(it)) {
-            metrics.forget("", &gone);
+        for (gone, _) in self.undescribed.extract_if(|key, _| !is_left(key)) {
+            self.discovery.metrics.forget("", &gone);
         }
+        let tells = Some(Instant::now() + UNDESCRIBED_FOR);
         for (key, record) in records.iter().filter(|it| is_left(it.0)) {
-            let known = record.latest();
-            let reason: Arc<str> = UNDESCRIBED.into();
-            if !self.undescribed.insert(key.clone()) && known.trouble.is_some() {
-                continue;
+            let known = self.undescribed.entry(key.clone()).or_insert(tells);
+            // Another record takes the first one's place, and nothing was told of it.
+            if known.is_none() && record.latest().trouble.is_none() {
+                *known = tells;
             }
-            metrics.stale("", key, true);
+        }
+    }
+
+    /// Says of endpoints that have not been watched for a while that their addresses may be wrong.
+    fn leave_undescribed(&mut self) {
+        let now = Instant::now();
+        let records = self.discovery.wanted.borrow().discovered.clone();
+        for (key, record) in &records {
+            let tells = self.undescribed.get_mut(key);
+            let Some(tells) = tells.filter(|it| it.is_some_and(|it| it <= now)) else { continue };
+            *tells = None;
+            let (known, reason) = (record.latest(), Arc::<str>::from(UNDESCRIBED));
+            self.discovery.metrics.stale("", key, true);
             let EndpointKey { profile, endpoint } = key;
             tracing::warn!(event = "discovered_stale", %profile, %endpoint, %reason, "where {key} is can't be discovered ({reason}); it keeps the addresses that it has");
             let failed = Some((Clock::time_of_day(), reason.clone()));
