@@ -61,6 +61,7 @@ async fn watch_always(
         let Ok((armed, missed)) = armed.await else { return };
         watcher = armed;
         if missed {
+            settle(&seen.touched).await;
             control.look_again().await;
         }
         tokio::select! {
