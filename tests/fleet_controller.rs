@@ -349,10 +349,13 @@ fn an_app_that_takes_long_to_look_at_holds_up_no_other() {
     let late = "apps:\n- { name: late, namespace: late, source: { helm: { chart: shop } } }\n";
     fs::write(fleet.path("fleet.yaml"), described.replace("apps:\n", late)).unwrap();
     // A chart that is not rendered before the test lets it.
-    let account = "echo '{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot}}'";
-    let script =
-        format!("#!/bin/sh\nuntil [ -e {} ]; do sleep 0.1; done\n{account}\n", fleet.path("go"));
+    let chart = fleet.path("chart.yaml");
+    let script = format!(
+        "#!/bin/sh\nwhile [ -e {} ] && ! [ -e {chart} ]; do sleep 0.1; done\ncat {chart}\n",
+        fleet.path("helm")
+    );
     fs::write(fleet.path("helm"), script).unwrap();
+    let account = "{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot}}\n";
     fs::set_permissions(fleet.path("helm"), Permissions::from_mode(0o755)).unwrap();
     let helm = fleet.path("helm");
     let helm = [("FAROL_HELM", helm.as_str())];
@@ -363,11 +366,28 @@ fn an_app_that_takes_long_to_look_at_holds_up_no_other() {
         let apps = apps.map(|it| format!("{} {}", it["app"], it["state"]).replace('"', ""));
         (apps.collect::<Vec<_>>().join(", "), site["unseen"].clone())
     };
+    let refusals = || {
+        let site = daemon.api.get("/v1/fleet/sites/seattle").json();
+        let differences = site["apps"].as_array().into_iter().flatten();
+        let differences = differences.flat_map(|it| it["differences"].as_array().cloned());
+        let refused = differences.flatten().filter(|it| it["state"] == "refused");
+        refused.map(|it| format!("{} {}", it["object"], it["why"])).collect::<Vec<_>>()
+    };
     let wait_for_states = |states_then: &str, unseen: Value| {
         wait_to_see(&(states_then.to_owned(), unseen), states);
     };
     wait_for_states("shop outdated", json!(["late"]));
-    fs::write(fleet.path("go"), "").unwrap();
+    // Who comes first has what both want, though it is seen last.
+    let key = "---\n{apiVersion: v1, kind: Secret, metadata: {name: key, namespace: shop}}\n";
+    let publish = |text: &str| {
+        fs::write(fleet.path("new.yaml"), text).unwrap();
+        fs::rename(fleet.path("new.yaml"), &chart).unwrap();
+    };
+    publish(&format!("{account}{key}"));
+    let why = r#""Secret shop/key" "is in late too; keep it in one of them""#;
+    wait_until(why, || refusals().iter().any(|it| it == why));
+    publish(account);
+    daemon.reload("reloaded");
     wait_for_states("late outdated, shop outdated", Value::Null);
     let apply = ["fleet", "apply", "--yes", "--fleet", &fleet.path("fleet.yaml")];
     check(&farol(&apply, &helm), 0, &["done: "]);

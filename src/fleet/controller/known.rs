@@ -8,7 +8,7 @@ use crate::fleet::site::Planned;
 use crate::model::Ident;
 
 /// The objects of a site's apps.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Known {
     /// The members of the apps' sets and their parents, as they were when they were looked at.
     seen: HashMap<ObjectKey, (Ident, Print)>,
@@ -17,9 +17,12 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Nothing is known of these apps yet.
-    pub(super) fn of(apps: impl Iterator<Item = Ident>) -> Self {
-        Self { seen: HashMap::new(), wanted: apps.map(|it| (it, HashSet::new())).collect() }
+    /// Begins anew, with these apps. What they have isn't known then; what they want is what they wanted last.
+    pub(super) fn begin<'a>(&mut self, apps: impl Iterator<Item = &'a Ident>) {
+        self.seen.clear();
+        let mut former: HashMap<_, _> = std::mem::take(&mut self.wanted).into_iter().collect();
+        let wanted = |it: &Ident| (it.clone(), former.remove(it).unwrap_or_default());
+        self.wanted = apps.map(wanted).collect();
     }
 
     /// Takes in what was seen of an app. Gives the apps after it that want what it wants now too, or doesn't any more.
@@ -106,7 +109,8 @@ mod tests {
     }
 
     fn known() -> Known {
-        let mut known = Known::of(["a", "b"].map(ident).into_iter());
+        let mut known = Known::default();
+        known.begin(["a", "b"].map(ident).iter());
         assert_eq!(known.learn(&planned("a", &["x", "y"])), []);
         assert_eq!(known.learn(&planned("b", &["y", "z"])), []);
         known
@@ -159,8 +163,9 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_known_first_who_comes_first_has_an_object() {
-        let mut known = Known::of(["a", "b", "c"].map(ident).into_iter());
+    fn who_comes_first_has_an_object_though_it_is_seen_last() {
+        let (apps, mut known) = (["a", "b", "c"].map(ident), Known::default());
+        known.begin(apps.iter());
         assert_eq!(known.learn(&planned("c", &["x"])), []);
         assert_eq!(known.learn(&planned("b", &["x"])), [ident("c")]);
         assert_eq!(known.wanted_before(&ident("c"), &key("x")), Some(&ident("b")));
@@ -168,6 +173,11 @@ mod tests {
         assert_eq!(known.learn(&planned("a", &["x"])), [ident("b"), ident("c")]);
         assert_eq!(known.learn(&planned("a", &["x", "z"])), [], "nothing new for them");
         assert_eq!(known.wanted_before(&ident("c"), &key("x")), Some(&ident("a")));
+        known.begin(apps.iter());
+        assert_eq!(known.wanted_before(&ident("b"), &key("x")), Some(&ident("a")), "as it was");
+        assert_eq!(known.places().len(), 1);
         assert_eq!(known.learn(&planned("a", &[])), [ident("b"), ident("c")]);
+        known.begin(apps[1..].iter());
+        assert_eq!(known.wanted_before(&ident("c"), &key("x")), Some(&ident("b")));
     }
 }

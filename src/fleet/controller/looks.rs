@@ -1,12 +1,11 @@
 //! The looks at a site's apps: one after the other, as each is work for the cluster; but one that takes long holds up no other for long.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::LocalBoxFuture;
-use futures_util::stream::FuturesUnordered;
+use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
 use crate::clock;
@@ -15,67 +14,66 @@ use crate::model::Ident;
 
 /// How long the others wait for a look.
 const TURN: Duration = Duration::from_secs(2);
+/// The looks that go on at the same time: if all take long, it may be the cluster that is at its end.
+const AT_ONCE: usize = 4;
 
-/// The looks that are wanted, and those that are under way.
-pub(super) struct Looks<'a, T> {
+/// The looks that are wanted, and those that are under way: in tasks of their own, as they may hold what the site waits for, such as the way to
+/// a credential. They end with this.
+pub(super) struct Looks<T> {
     waiting: VecDeque<Arc<Part>>,
-    under_way: FuturesUnordered<LocalBoxFuture<'a, (Ident, T)>>,
+    tasks: JoinSet<(Ident, T)>,
     /// Until when each of those that are under way has its turn.
-    turns: HashMap<Ident, Instant>,
+    turns: HashMap<Id, Instant>,
 }
 
-impl<T> Default for Looks<'_, T> {
+impl<T> Default for Looks<T> {
     fn default() -> Self {
-        let (waiting, turns) = (VecDeque::new(), HashMap::new());
-        Self { waiting, under_way: FuturesUnordered::new(), turns }
+        Self { waiting: VecDeque::new(), tasks: JoinSet::new(), turns: HashMap::new() }
     }
 }
 
-impl<'a, T: 'a> Looks<'a, T> {
-    /// Notes that an app is to be looked at; when what is under way there is over, as that may not have seen what has happened since.
+impl<T: 'static> Looks<T> {
+    /// Notes that an app is to be looked at, for which no look is wanted or under way.
     pub(super) fn want(&mut self, part: &Arc<Part>) {
-        if self.waiting.iter().all(|it| it.app.name != part.app.name) {
-            self.waiting.push_back(part.clone());
-        }
+        self.waiting.push_back(part.clone());
     }
 
-    /// When none waits for its turn any more: what is under way then takes long.
+    /// When all that is under way takes long, and none begins before one of that is over.
     pub(super) fn settled(&self) -> Option<Instant> {
-        self.next().is_none().then(|| self.turn().unwrap_or_else(Instant::now))
+        (!self.may_begin()).then(|| self.turn())
     }
 
     /// Waits for a look to be over, which begins by this. Never ends while none is wanted; may be given up and called again.
     pub(super) async fn done<F>(&mut self, look: impl Fn(Arc<Part>) -> F) -> (Ident, T)
     where
-        F: Future<Output = T> + 'a,
+        F: Future<Output = T> + 'static,
     {
         loop {
-            let next = self.next();
-            let turn = next.map(|_| self.turn().unwrap_or_else(Instant::now));
+            let turn = self.may_begin().then(|| self.turn());
             tokio::select! {
-                Some((app, seen)) = self.under_way.next() => {
-                    self.turns.remove(&app);
-                    return (app, seen);
+                Some(ended) = self.tasks.join_next_with_id() => {
+                    let (id, seen) = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+                    self.turns.remove(&id);
+                    return seen;
                 }
                 () = clock::reached(turn) => {
-                    let Some(part) = next.and_then(|it| self.waiting.remove(it)) else { continue };
-                    let app = part.app.name.clone();
-                    self.turns.insert(app.clone(), Instant::now() + TURN);
-                    let look = look(part);
-                    self.under_way.push(Box::pin(async move { (app, look.await) }));
+                    let Some(part) = self.waiting.pop_front() else { continue };
+                    let (app, look) = (part.app.name.clone(), look(part));
+                    let task = self.tasks.spawn_local(async move { (app, look.await) });
+                    self.turns.insert(task.id(), Instant::now() + TURN);
                 }
             }
         }
     }
 
-    /// Which of those that wait begins next.
-    fn next(&self) -> Option<usize> {
-        self.waiting.iter().position(|it| !self.turns.contains_key(&it.app.name))
+    /// Whether another begins when it has its turn.
+    fn may_begin(&self) -> bool {
+        !self.waiting.is_empty() && self.tasks.len() < AT_ONCE
     }
 
-    /// Until when another has its turn.
-    fn turn(&self) -> Option<Instant> {
-        self.turns.values().max().copied()
+    /// When the next has its turn.
+    fn turn(&self) -> Instant {
+        self.turns.values().max().copied().unwrap_or_else(Instant::now)
     }
 }
 
@@ -83,7 +81,8 @@ impl<'a, T: 'a> Looks<'a, T> {
 mod tests {
     use std::path::Path;
 
-    use tokio::time::sleep;
+    use tokio::task::LocalSet;
+    use tokio::time::{sleep, timeout};
 
     use super::*;
     use crate::fleet::spec::{Described, Description};
@@ -114,7 +113,7 @@ mod tests {
 
     /// The next `count` that are over: the app, when its look began, and when it was over, in seconds after the start.
     async fn outcomes(
-        looks: &mut Looks<'_, Instant>,
+        looks: &mut Looks<Instant>,
         start: Instant,
         count: usize,
     ) -> Vec<(String, u64, u64)> {
@@ -127,38 +126,45 @@ mod tests {
         outcomes
     }
 
+    fn expected<const N: usize>(all: [(&str, u64, u64); N]) -> Vec<(String, u64, u64)> {
+        all.map(|(app, began, over)| (app.to_owned(), began, over)).into()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn one_goes_after_the_other_unless_it_takes_long() {
         let (start, mut looks) = (Instant::now(), Looks::default());
         parts(&["a1", "b1", "c20", "d20", "e1", "f0"]).iter().for_each(|it| looks.want(it));
-        let expected = [("a1", 0, 1), ("b1", 1, 2), ("e1", 6, 7), ("f0", 7, 7), ("c20", 2, 22)];
-        let expected = expected.map(|(app, began, over)| (app.to_owned(), began, over));
-        assert_eq!(outcomes(&mut looks, start, 5).await, expected);
+        let outcomes = LocalSet::new().run_until(outcomes(&mut looks, start, 5)).await;
+        let all = [("a1", 0, 1), ("b1", 1, 2), ("e1", 6, 7), ("f0", 7, 7), ("c20", 2, 22)];
+        assert_eq!(outcomes, expected(all));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_app_is_looked_at_once_at_a_time() {
+    async fn so_many_go_on_at_the_same_time_and_no_more() {
         let (start, mut looks) = (Instant::now(), Looks::default());
-        let parts = parts(&["a5", "b1"]);
-        looks.want(&parts[0]);
-        let early = tokio::time::timeout(Duration::from_secs(1), looks.done(look)).await;
-        assert!(early.is_err(), "what is given up goes on");
-        parts.iter().chain(&parts).for_each(|it| looks.want(it));
-        let expected = [("b1", 2, 3), ("a5", 0, 5), ("a5", 5, 10)];
-        let expected = expected.map(|(app, began, over)| (app.to_owned(), began, over));
-        assert_eq!(outcomes(&mut looks, start, 3).await, expected);
+        parts(&["a20", "b20", "c20", "d20", "e1"]).iter().for_each(|it| looks.want(it));
+        let local = LocalSet::new();
+        let given_up = timeout(Duration::from_secs(6), looks.done(look));
+        assert!(local.run_until(given_up).await.is_err());
+        assert_eq!(looks.settled(), Some(start + Duration::from_secs(8)), "though one waits");
+        let outcomes = local.run_until(outcomes(&mut looks, start, 2)).await;
+        assert_eq!(outcomes, expected([("a20", 0, 20), ("e1", 20, 21)]));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_settled_when_none_waits_for_its_turn() {
+    async fn it_is_settled_when_none_begins_and_goes_on_while_nobody_asks() {
         let (start, mut looks) = (Instant::now(), Looks::default());
         assert_eq!(looks.settled(), Some(start));
-        let parts = parts(&["a20", "b1"]);
-        parts.iter().for_each(|it| looks.want(it));
+        parts(&["a5", "b1"]).iter().for_each(|it| looks.want(it));
         assert_eq!(looks.settled(), None);
-        assert_eq!(outcomes(&mut looks, start, 1).await, [("b1".to_owned(), 2, 3)]);
+        let local = LocalSet::new();
+        let given_up = timeout(Duration::from_secs(1), looks.done(look));
+        assert!(local.run_until(given_up).await.is_err());
+        let seen = local.run_until(outcomes(&mut looks, start, 1)).await;
+        assert_eq!(seen, expected([("b1", 2, 3)]));
         assert!(looks.settled().is_some_and(|it| it <= Instant::now()), "the other takes long");
-        looks.want(&parts[0]);
-        assert!(looks.settled().is_some(), "that it is wanted again holds up nobody");
+        local.run_until(sleep(Duration::from_secs(10))).await;
+        let seen = local.run_until(outcomes(&mut looks, start, 1)).await;
+        assert_eq!(seen, expected([("a5", 0, 13)]), "it is over, and heard of when somebody asks");
     }
 }

@@ -31,17 +31,36 @@ struct App {
     rest: Duration,
     looked: Option<Instant>,
     due: Option<Instant>,
+    /// Whether it is due though it has not rested.
+    is_hurried: bool,
+    /// Whether a look is wanted or under way: the next is for when it is over.
+    is_taken: bool,
 }
 
 impl Pace {
+    /// The pace of these apps, which are all to be looked at now.
+    pub(super) fn of<'a>(apps: impl Iterator<Item = &'a Ident>) -> Self {
+        let mut pace = Self::default();
+        apps.for_each(|it| pace.app(it.clone()).is_taken = true);
+        pace
+    }
+
     fn app(&mut self, name: Ident) -> &mut App {
-        self.apps.entry(name).or_insert(App { rest: REST, looked: None, due: None })
+        let app =
+            || App { rest: REST, looked: None, due: None, is_hurried: false, is_taken: false };
+        self.apps.entry(name).or_insert_with(app)
+    }
+
+    /// Whether every app was looked at.
+    pub(super) fn has_seen_all(&self) -> bool {
+        self.apps.values().all(|it| it.looked.is_some())
     }
 
     /// Notes that something has happened in an app.
     pub(super) fn happened(&mut self, name: Ident, now: Instant) {
         let app = self.app(name);
-        if app.looked.is_some_and(|it| now >= it + app.rest + QUIET) {
+        let is_over = |it: Instant| now >= it + app.rest + QUIET;
+        if !app.is_taken && app.looked.is_some_and(is_over) {
             app.rest = REST;
         }
         let rested = app.looked.map_or(now, |it| it + app.rest);
@@ -52,19 +71,29 @@ impl Pace {
     pub(super) fn hurry(&mut self, name: Ident, now: Instant) {
         let (app, soon) = (self.app(name), now + SETTLE);
         app.due = Some(app.due.map_or(soon, |it| it.min(soon)));
+        app.is_hurried = true;
+    }
+
+    /// Notes that an app has to be looked at, unless it is already.
+    pub(super) fn remind(&mut self, name: Ident, now: Instant) {
+        if !self.app(name.clone()).is_taken {
+            self.hurry(name, now);
+        }
     }
 
     /// When the next look is due.
     pub(super) fn due(&self) -> Option<Instant> {
-        let first = self.apps.values().filter_map(|it| it.due).min()?;
+        let free = self.apps.values().filter(|it| !it.is_taken);
+        let first = free.filter_map(|it| it.due).min()?;
         Some(self.looked.map_or(first, |it| first.max(it + REST)))
     }
 
-    /// The apps that are to be looked at now.
+    /// The apps that are to be looked at now. Each is then left out until it was.
     pub(super) fn take(&mut self, now: Instant) -> BTreeSet<Ident> {
-        let due = self.apps.iter_mut().filter(|it| it.1.due.is_some_and(|due| due <= now));
+        let is_due = |it: &App| !it.is_taken && it.due.is_some_and(|due| due <= now);
+        let due = self.apps.iter_mut().filter(|it| is_due(it.1));
         due.map(|(name, app)| {
-            app.due = None;
+            (app.due, app.is_hurried, app.is_taken) = (None, false, true);
             name.clone()
         })
         .collect()
@@ -77,7 +106,11 @@ impl Pace {
         // The first look is no look again.
         let again = if app.looked.is_some() { app.rest * 2 } else { REST };
         app.rest = if is_news { REST } else { again.min(LONGEST) };
-        app.looked = Some(now);
+        (app.looked, app.is_taken) = (Some(now), false);
+        if !app.is_hurried {
+            let rested = now + app.rest;
+            app.due = app.due.map(|it| it.max(rested));
+        }
     }
 }
 
@@ -155,5 +188,32 @@ mod tests {
         assert_eq!(pace.due(), Some(at(30_000)));
         pace.hurry(ident("noisy"), at(2000));
         assert_eq!(pace.due(), Some(at(2200)));
+    }
+
+    #[test]
+    fn what_happens_during_a_look_is_looked_at_when_it_has_rested() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let (app, mut pace) = (ident("slow"), Pace::of([ident("slow")].iter()));
+        assert!(!pace.has_seen_all());
+        let mut now = 0;
+        for rest in [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] {
+            // A look of 40 s, with something written each second.
+            (1..40).for_each(|it| pace.happened(app.clone(), at(now + it * 1000)));
+            assert_eq!((pace.due(), pace.take(at(now + 40_000))), (None, [].into()));
+            pace.looked(&app, false, at(now + 40_000));
+            assert!(pace.has_seen_all());
+            now += 40_000 + rest;
+            assert_eq!(pace.due(), Some(at(now)));
+            assert_eq!(pace.take(at(now)), [app.clone()].into());
+        }
+        pace.remind(app.clone(), at(now));
+        pace.looked(&app, false, at(now + 1));
+        assert_eq!(pace.due(), None, "the look that was under way will do");
+        pace.remind(app.clone(), at(now + 2));
+        assert_eq!(pace.take(at(now + 1000)), [app.clone()].into());
+        pace.hurry(app.clone(), at(now + 1000));
+        pace.looked(&app, false, at(now + 2000));
+        assert_eq!(pace.due(), Some(at(now + 2500)), "it is looked at again at once");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::board::SiteNow;
 use super::known::Known;
@@ -71,6 +71,7 @@ pub(super) struct SiteTask {
     /// Outlives this task, should it panic.
     memory: Rc<RefCell<Memory>>,
     waits: Waits,
+    known: Known,
 }
 
 /// The sets of a site's apps.
@@ -107,7 +108,8 @@ impl SiteTask {
         memory: Rc<RefCell<Memory>>,
     ) -> Self {
         let now = SiteNow { site: orders.borrow().site.name.to_string(), ..SiteNow::default() };
-        Self { orders, common, now, memory, waits: Waits::default() }
+        let (waits, known) = (Waits::default(), Known::default());
+        Self { orders, common, now, memory, waits, known }
     }
 
     /// Follows the site until nobody gives orders any more.
@@ -163,16 +165,19 @@ impl SiteTask {
         let reached = Arc::new(reach(&order.site).await?);
         self.common.claim(&order.site.name, &reached.uid)?;
         self.found(order, &reached).await?;
-        let mut known = Known::of(order.parts.iter().map(|it| it.app.name.clone()));
-        let (mut pace, mut looks) = (Pace::default(), Looks::default());
+        let apps = || order.parts.iter().map(|it| &it.app.name);
+        self.known.begin(apps());
+        let (mut pace, mut looks) = (Pace::of(apps()), Looks::default());
         order.parts.iter().for_each(|it| looks.want(it));
-        // What is watched depends on what is seen first.
+        // What is watched depends on what is seen first. Whatever changes between both shows in what the watches list at their beginning.
         let (mut members, mut is_to_be_followed) = (Members::default(), true);
         let sets = Sets::of(&order.parts);
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticked = 0_u32;
-        let mut anew = Instant::now() + ANEW + spread(&order.site.name);
+        let begun_anew = || Instant::now() + ANEW + spread(&order.site.name);
+        // What takes long to look at isn't given up for that.
+        let mut anew = pace.has_seen_all().then(begun_anew);
         loop {
             self.waits.note(self.memory.borrow().waits_for_apis(), Instant::now());
             let heal = self.memory.borrow().next_healing();
@@ -181,7 +186,7 @@ impl SiteTask {
             tokio::select! {
                 happened = members.next() => {
                     let is_definition = happened.is_about_definitions();
-                    let apps = self.hear(&reached, &sets, &mut known, happened).await?;
+                    let apps = self.hear(&reached, &sets, happened).await?;
                     if is_definition && !apps.is_empty() {
                         self.waits.changed(Instant::now());
                     }
@@ -193,11 +198,14 @@ impl SiteTask {
                     parts.for_each(|it| looks.want(it));
                 }
                 (app, planned) = looks.done(|it| look(&reached, it, &self.common)) => {
-                    self.looked(&reached, &app, planned, &mut known, &mut pace).await?;
-                    is_to_be_followed |= known.places() != members.places;
+                    self.looked(&reached, &app, planned, &mut pace).await?;
+                    is_to_be_followed |= self.known.places() != members.places;
+                    if anew.is_none() && pace.has_seen_all() {
+                        anew = Some(begun_anew());
+                    }
                 }
                 () = clock::reached(follow) => {
-                    members = Members::follow(&reached, known.places()).await?;
+                    members = Members::follow(&reached, self.known.places()).await?;
                     is_to_be_followed = false;
                     self.unwatched(members.unwatched.clone());
                 }
@@ -222,17 +230,17 @@ impl SiteTask {
                         self.now.nodes = nodes(&reached).await.ok().map(|it| Nodes::of(&it));
                         // What couldn't be told may be told now.
                         let unknown = self.memory.borrow().unknown(Clock::time_of_day());
-                        unknown.into_iter().for_each(|it| pace.hurry(it, Instant::now()));
+                        unknown.into_iter().for_each(|it| pace.remind(it, Instant::now()));
                     }
                     self.publish();
                 }
-                () = clock::reached(self.waits.due()) => {
+                () = clock::reached(self.waits.due().filter(|_| anew.is_some())) => {
                     if self.serves_otherwise(&reached).await? {
-                        anew = Instant::now();
+                        anew = Some(Instant::now());
                     }
                     self.waits.asked();
                 }
-                () = sleep_until(anew) => return Err(Ended::Anew),
+                () = clock::reached(anew) => return Err(Ended::Anew),
             }
         }
     }
@@ -281,7 +289,6 @@ impl SiteTask {
         reached: &Reached,
         app: &Ident,
         mut planned: Result<Planned, PlanError>,
-        known: &mut Known,
         pace: &mut Pace,
     ) -> Result<(), ClusterError> {
         match &mut planned {
@@ -291,8 +298,8 @@ impl SiteTask {
             }
             Err(_) => {}
             Ok(planned) => {
-                planned.refuse_what(|key| known.wanted_before(app, key));
-                let concerned = known.learn(planned).into_iter();
+                planned.refuse_what(|key| self.known.wanted_before(app, key));
+                let concerned = self.known.learn(planned).into_iter();
                 concerned.for_each(|it| pace.hurry(it, Instant::now()));
             }
         }
@@ -307,12 +314,12 @@ impl SiteTask {
 
     /// Takes in what happened. Gives the apps that have changed by that.
     async fn hear(
-        &self,
+        &mut self,
         reached: &Reached,
         sets: &Sets,
-        known: &mut Known,
         happened: Happened,
     ) -> Result<Vec<Ident>, Ended> {
+        let known = &mut self.known;
         Ok(match happened {
             Happened::Seen(key, id, print) => known.see(key, sets.apps.get(&id), print),
             Happened::Gone(key) => known.lose(&key).into_iter().collect(),
