@@ -10,6 +10,7 @@ use crate::fleet::cluster::{ClusterError, Resource};
 use crate::fleet::object::ObjectKey;
 use crate::fleet::outcome::{Adopted, SiteAdopted, TakenOver};
 use crate::fleet::plan::{Adoption, MANAGER};
+use crate::fleet::render::Tools;
 use crate::fleet::report::Told;
 use crate::fleet::site::{Reached, adoptions, reach};
 use crate::fleet::spec::Site;
@@ -89,9 +90,9 @@ impl Adopt {
         reached: &Reached,
         chosen: &Chosen,
     ) -> anyhow::Result<Vec<(Ident, Found)>> {
-        let mut found = Vec::new();
+        let (mut found, tools) = (Vec::new(), Tools::from_environment());
         for part in chosen.parts.iter().filter(|it| it.app.runs_on(&reached.site.name)) {
-            let adoptions = adoptions(reached, part, &chosen.tools, &self.manager).await?;
+            let adoptions = adoptions(reached, part, &tools, &self.manager).await?;
             found.push((part.app.name.clone(), adoptions));
         }
         Ok(found)

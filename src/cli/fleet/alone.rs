@@ -5,6 +5,7 @@ use anyhow::Context;
 use super::{Chosen, Looked};
 use crate::fleet::lease::Lease;
 use crate::fleet::plan::Forced;
+use crate::fleet::render::Tools;
 use crate::fleet::site::{PlanError, Planned, Reached};
 use crate::model::Ident;
 
@@ -32,7 +33,7 @@ impl Chosen {
         let digest = |(app, planned): &(Ident, Result<Planned, PlanError>)| {
             (app.clone(), planned.as_ref().ok().map(|it| it.plan.digest.clone()))
         };
-        match self.look(&reached.site, forced).await {
+        match self.look(&reached.site, forced, &Tools::from_environment()).await {
             Ok((_, now)) => now.iter().map(digest).eq(apps.iter().map(digest)),
             Err(_) => false,
         }

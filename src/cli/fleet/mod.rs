@@ -99,7 +99,6 @@ impl Shown {
 struct Chosen {
     sites: Vec<Site>,
     parts: Vec<Part>,
-    tools: Tools,
 }
 
 /// A cluster that can be worked with, and what came of planning each of the site's apps.
@@ -151,7 +150,6 @@ impl Which {
         Ok(Chosen {
             sites: fleet.sites.into_iter().filter(|it| takes(&self.site, &it.name)).collect(),
             parts: parts.into_iter().filter(|it| takes(&self.app, &it.app.name)).collect(),
-            tools: Tools::from_environment(),
         })
     }
 }
@@ -159,7 +157,9 @@ impl Which {
 impl Chosen {
     /// Plans every app on every site, all sites at the same time: none waits for another.
     async fn survey(&self, forced: &Forced) -> Vec<Surveyed> {
-        let look = async |site: &Site| (site.clone(), self.look(site, forced).await);
+        // Charts that were pulled go away with this: who is interrupted later leaves none behind.
+        let tools = Tools::from_environment();
+        let look = async |site: &Site| (site.clone(), self.look(site, forced, &tools).await);
         let mut surveyed = join_all(self.sites.iter().map(look)).await;
         let mut first: HashMap<String, String> = HashMap::new();
         for (site, looked) in &mut surveyed {
@@ -184,15 +184,19 @@ impl Chosen {
                 .into_iter()
                 .filter(|it| apps.contains(it.app.name.as_str()))
                 .collect(),
-            tools: self.tools,
         }
     }
 
-    async fn look(&self, site: &Site, forced: &Forced) -> Result<Looked, ClusterError> {
+    async fn look(
+        &self,
+        site: &Site,
+        forced: &Forced,
+        tools: &Tools,
+    ) -> Result<Looked, ClusterError> {
         let reached = reach(site).await?;
         let mut planned = Vec::new();
         for part in self.parts.iter().filter(|it| it.app.runs_on(&site.name)) {
-            let plan = plan_app(&reached, part, &self.tools, forced).await;
+            let plan = plan_app(&reached, part, tools, forced).await;
             match plan {
                 // The others would run into the same.
                 Err(PlanError::Cluster(error)) if error.is_about_the_cluster() => {
