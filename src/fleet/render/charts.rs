@@ -1,6 +1,7 @@
 //! Charts that are elsewhere: each is pulled once for all who want it at the time, and kept for those who want it soon after.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,7 +60,12 @@ impl Charts {
         let is_of_use = |it: &Shared<Pulling>| !matches!(it.peek(), Some(Err(_)));
         let known = pulls.get(&wanted).and_then(WeakShared::upgrade).filter(is_of_use);
         known.unwrap_or_else(|| {
-            let pull = pull(wanted.clone(), tools.clone()).boxed().shared();
+            let panicked =
+                wanted.refused("pulling it panicked, which is a fault in Farol".to_owned());
+            let pull = AssertUnwindSafe(pull(wanted.clone(), tools.clone())).catch_unwind();
+            // Else those who wait would never hear of it.
+            let pull = pull.map(|it| it.unwrap_or_else(|_| Err(Arc::new(panicked))));
+            let pull = pull.boxed().shared();
             pulls.extend(pull.downgrade().map(|it| (wanted, it)));
             pull
         })

@@ -131,7 +131,7 @@ impl Wanted {
         )))
     }
 
-    fn refused(&self, why: String) -> RenderError {
+    pub(super) fn refused(&self, why: String) -> RenderError {
         RenderError::Chart { chart: self.source.to_string(), why }
     }
 
