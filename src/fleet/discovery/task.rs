@@ -157,9 +157,11 @@ impl Task {
                 continue;
             }
             let mut known = record.latest();
-            if self.undescribed.remove(&source.key) == Some(None) {
+            if let Some(tells) = self.undescribed.remove(&source.key) {
                 self.discovery.metrics.forget("", &source.key);
-                known.trouble = None;
+                if tells.is_none() {
+                    known.trouble = None;
+                }
             }
             let kept: Vec<IpAddr> = known.addresses.iter().collect();
             self.claims.add(source.key.clone(), source.site.name.clone(), kept);
