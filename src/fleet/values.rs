@@ -1,7 +1,7 @@
 //! The values that an app is rendered with on a site: those of all sites, the site's own, and those that stand elsewhere since they are
 //! secrets.
 
-use std::{env, fmt, fs};
+use std::{env, fmt};
 
 use serde_json::{Map, Value};
 use tokio::task::spawn_blocking;
@@ -11,6 +11,10 @@ use super::object::GroupKind;
 use super::render::Target;
 use super::site::{PlanError, Reached};
 use super::spec::{self, App};
+use crate::settings::read_file;
+
+/// The octets that a file with values may have.
+const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// What an app is rendered for on a site.
 ///
@@ -60,8 +64,9 @@ async fn value_text(
                 PlanError::Values(format!("{} can't be read: {why}", path.display()))
             };
             let own = path.clone();
-            let read = spawn_blocking(move || fs::read_to_string(own)).await;
-            read.map_err(|it| unreadable(&it))?.map_err(|it| unreadable(&it))
+            let read = spawn_blocking(move || read_file(&own, LONGEST)).await;
+            let read = read.map_err(|it| unreadable(&it))?.map_err(|it| unreadable(&it))?;
+            String::from_utf8(read).map_err(|_| unreadable(&"it is not UTF-8"))
         }
         spec::ValuesSource::Env(name) => env::var(name)
             .map_err(|_| PlanError::Values(format!("the environment has no {name}; set it"))),

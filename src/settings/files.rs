@@ -73,7 +73,7 @@ impl<'a> Library<'a> {
 ///
 /// # Errors
 /// Also when it is no regular file, or longer than `most`.
-pub(super) fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // To open a pipe or a device has effects of its own, so it is asked before; to ask again keeps out what came since.
     regular(&fs::metadata(path)?)?;
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;

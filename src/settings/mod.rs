@@ -60,7 +60,7 @@ pub(crate) use duration::{parse as parse_duration, show as show_duration};
 pub use ecs::Ecs;
 pub use encrypted::Encrypted;
 pub(crate) use expiry::{expiry, timestamp};
-pub(crate) use files::counts_in_directory;
+pub(crate) use files::{counts_in_directory, read_file};
 pub use fleet::FleetFile;
 pub use layers::Flag;
 pub use problem::{Problem, Problems, nearest};
@@ -77,7 +77,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use files::{Library, ReadFile, Source, read_file};
+use files::{Library, ReadFile, Source};
 use format::{EXTENSIONS, Format};
 use problem::{Log, Place};
 use reader::{Section, text};
