@@ -1,6 +1,7 @@
 //! A site of the fleet and its apps: from the description to a plan, one site at a time and each by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -80,6 +81,9 @@ pub enum PlanError {
     /// What was rendered can't be applied.
     #[error("{}", lines(.0))]
     Manifests(Vec<Complaint>),
+    /// It took longer than this, and was given up.
+    #[error("it took longer than {} s, and was given up", .0.as_secs())]
+    TookLong(Duration),
     /// What is waited for isn't in the app.
     #[error("`ready` names {0}, which the app doesn't have")]
     Ready(String),

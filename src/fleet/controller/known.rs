@@ -14,6 +14,8 @@ pub(super) struct Known {
     seen: HashMap<ObjectKey, (Ident, Print)>,
     /// What each app wants, in the order of the description.
     wanted: Vec<(Ident, HashSet<ObjectKey>)>,
+    /// What has gone while apps were looked at: who saw it before that has to look again.
+    gone: HashSet<ObjectKey>,
 }
 
 impl Known {
@@ -25,9 +27,16 @@ impl Known {
         self.wanted = apps.map(wanted).collect();
     }
 
-    /// Takes in what was seen of an app. Gives the apps after it that want what it wants now too, or doesn't any more.
+    /// Notes that no app is being looked at.
+    pub(super) fn rest(&mut self) {
+        self.gone.clear();
+    }
+
+    /// Takes in what was seen of an app. Gives the apps that have to be looked at again: those after it that want what it wants now too, or
+    /// doesn't any more, and itself if it saw what has gone meanwhile.
     pub(super) fn learn(&mut self, planned: &Planned) -> Vec<Ident> {
         let app = &planned.app;
+        let is_old = planned.seen.keys().any(|it| self.gone.contains(it));
         self.seen.retain(|_, it| it.0 != *app);
         let seen = planned.seen.iter().map(|(key, print)| (key.clone(), (app.clone(), *print)));
         self.seen.extend(seen);
@@ -38,7 +47,8 @@ impl Known {
         let is_concerned = |it: &HashSet<ObjectKey>| {
             wanted.symmetric_difference(&former).any(|key| it.contains(key))
         };
-        apps.filter(|it| is_concerned(&it.1)).map(|it| it.0.clone()).collect()
+        let concerned = apps.filter(|it| is_concerned(&it.1)).map(|it| &it.0);
+        concerned.chain(is_old.then_some(app)).cloned().collect()
     }
 
     /// The app before this one that wants an object too.
@@ -56,6 +66,7 @@ impl Known {
 
     /// Takes in that an object, of this app by its label, is so now. Gives the apps that have changed by that.
     pub(super) fn see(&mut self, key: ObjectKey, app: Option<&Ident>, print: Print) -> Vec<Ident> {
+        self.gone.remove(&key);
         match (self.seen.get_mut(&key), app) {
             (Some((_, known)), _) if *known == print => Vec::new(),
             (Some((former, known)), _) => {
@@ -73,6 +84,7 @@ impl Known {
 
     /// Takes in that an object isn't there any more, or no member. Gives the app that has changed by that.
     pub(super) fn lose(&mut self, key: &ObjectKey) -> Option<Ident> {
+        self.gone.insert(key.clone());
         self.seen.remove(key).map(|it| it.0)
     }
 
@@ -151,6 +163,23 @@ mod tests {
         let there = [key("x")].into();
         assert_eq!(known.listed(|_| false, &there), []);
         assert_eq!(known.listed(|_| true, &there), [b]);
+    }
+
+    #[test]
+    fn who_has_seen_what_is_gone_looks_again() {
+        let mut known = Known::default();
+        known.begin([ident("a")].iter());
+        // It is made during one look, which doesn't see it, and removed during the next, which does.
+        assert_eq!(known.see(key("new"), Some(&ident("a")), print("1")), [ident("a")]);
+        assert_eq!(known.learn(&planned("a", &["x"])), []);
+        assert_eq!(known.lose(&key("new")), None);
+        assert_eq!(known.learn(&planned("a", &["new"])), [ident("a")]);
+        assert_eq!(known.learn(&planned("a", &["x"])), []);
+        known.see(key("new"), Some(&ident("a")), print("2"));
+        assert_eq!(known.learn(&planned("a", &["new"])), [], "it is there again");
+        known.lose(&key("new"));
+        known.rest();
+        assert_eq!(known.learn(&planned("a", &["new"])), [], "it has begun since");
     }
 
     #[test]

@@ -6,14 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::clock;
 use crate::fleet::part::Part;
+use crate::fleet::plan::Forced;
+use crate::fleet::render::Tools;
+use crate::fleet::site::{PlanError, Planned, Reached, plan_app};
 use crate::model::Ident;
 
 /// How long the others wait for a look.
 const TURN: Duration = Duration::from_secs(2);
+/// How long a look may take: a disk that hangs would hold it for ever.
+const LONGEST: Duration = Duration::from_secs(300);
 /// The looks that go on at the same time: if all take long, it may be the cluster that is at its end.
 const AT_ONCE: usize = 4;
 
@@ -77,12 +82,26 @@ impl<T: 'static> Looks<T> {
     }
 }
 
+/// Looks at an app as a whole.
+pub(super) fn look(
+    reached: &Arc<Reached>,
+    part: Arc<Part>,
+    tools: &Tools,
+) -> impl Future<Output = Result<Planned, PlanError>> + 'static {
+    let (reached, tools) = (reached.clone(), tools.clone());
+    async move {
+        let nothing = Forced::default();
+        let planned = plan_app(&reached, &part, &tools, &nothing);
+        timeout(LONGEST, planned).await.unwrap_or(Err(PlanError::TookLong(LONGEST)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use tokio::task::LocalSet;
-    use tokio::time::{sleep, timeout};
+    use tokio::time::sleep;
 
     use super::*;
     use crate::fleet::spec::{Described, Description};

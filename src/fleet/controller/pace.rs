@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The pace at which a site's apps are looked at.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
     apps: HashMap<Ident, App>,
     /// When the last look at any of them was over.
@@ -40,15 +40,8 @@ struct App {
 impl Pace {
     /// The pace of these apps, which are all to be looked at now.
     pub(super) fn of<'a>(apps: impl Iterator<Item = &'a Ident>) -> Self {
-        let mut pace = Self::default();
-        apps.for_each(|it| pace.app(it.clone()).is_taken = true);
-        pace
-    }
-
-    fn app(&mut self, name: Ident) -> &mut App {
-        let app =
-            || App { rest: REST, looked: None, due: None, is_hurried: false, is_taken: false };
-        self.apps.entry(name).or_insert_with(app)
+        let app = || App { rest: REST, looked: None, due: None, is_hurried: false, is_taken: true };
+        Self { apps: apps.map(|it| (it.clone(), app())).collect(), looked: None }
     }
 
     /// Whether every app was looked at.
@@ -57,8 +50,8 @@ impl Pace {
     }
 
     /// Notes that something has happened in an app.
-    pub(super) fn happened(&mut self, name: Ident, now: Instant) {
-        let app = self.app(name);
+    pub(super) fn happened(&mut self, name: &Ident, now: Instant) {
+        let Some(app) = self.apps.get_mut(name) else { return };
         let is_over = |it: Instant| now >= it + app.rest + QUIET;
         if !app.is_taken && app.looked.is_some_and(is_over) {
             app.rest = REST;
@@ -68,17 +61,34 @@ impl Pace {
     }
 
     /// Notes that an app has to be looked at, whether something happens there or not.
-    pub(super) fn hurry(&mut self, name: Ident, now: Instant) {
-        let (app, soon) = (self.app(name), now + SETTLE);
+    pub(super) fn hurry(&mut self, name: &Ident, now: Instant) {
+        let Some(app) = self.apps.get_mut(name) else { return };
+        let soon = now + SETTLE;
         app.due = Some(app.due.map_or(soon, |it| it.min(soon)));
         app.is_hurried = true;
     }
 
     /// Notes that an app has to be looked at, unless it is already.
-    pub(super) fn remind(&mut self, name: Ident, now: Instant) {
-        if !self.app(name.clone()).is_taken {
+    pub(super) fn remind(&mut self, name: &Ident, now: Instant) {
+        if self.apps.get(name).is_some_and(|it| !it.is_taken) {
             self.hurry(name, now);
         }
+    }
+
+    /// Notes that something may have happened in every app that is being looked at, which the look may have missed.
+    pub(super) fn may_have_missed(&mut self, now: Instant) {
+        let taken = self.apps.iter().filter(|it| it.1.is_taken).map(|it| it.0.clone());
+        taken.collect::<Vec<_>>().iter().for_each(|it| self.happened(it, now));
+    }
+
+    /// Whether an app has to be looked at again whatever the look that is under way shows.
+    pub(super) fn is_hurried(&self, name: &Ident) -> bool {
+        self.apps.get(name).is_some_and(|it| it.is_hurried)
+    }
+
+    /// Whether no app is being looked at.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.apps.values().all(|it| !it.is_taken)
     }
 
     /// When the next look is due.
@@ -102,7 +112,7 @@ impl Pace {
     /// Notes that an app was looked at, and whether that showed anything new.
     pub(super) fn looked(&mut self, name: &Ident, is_news: bool, now: Instant) {
         self.looked = Some(now);
-        let app = self.app(name.clone());
+        let Some(app) = self.apps.get_mut(name) else { return };
         // The first look is no look again.
         let again = if app.looked.is_some() { app.rest * 2 } else { REST };
         app.rest = if is_news { REST } else { again.min(LONGEST) };
@@ -126,7 +136,8 @@ mod tests {
     fn looks(writes: impl Iterator<Item = u64>, is_news: impl Fn(u64) -> bool) -> Vec<u64> {
         let start = Instant::now();
         let after = |it: Instant| u64::try_from((it - start).as_millis()).unwrap();
-        let (mut pace, app, mut looks) = (Pace::default(), ident("a"), Vec::new());
+        let (app, mut looks) = (ident("a"), Vec::new());
+        let mut pace = Pace::of([app.clone()].iter());
         pace.looked(&app, true, start);
         let mut catch_up = |pace: &mut Pace, until: u64| {
             while let Some(due) = pace.due().filter(|it| after(*it) <= until) {
@@ -137,7 +148,7 @@ mod tests {
         };
         for write in writes {
             catch_up(&mut pace, write);
-            pace.happened(app.clone(), start + Duration::from_millis(write));
+            pace.happened(&app, start + Duration::from_millis(write));
         }
         catch_up(&mut pace, u64::MAX);
         looks
@@ -177,16 +188,16 @@ mod tests {
     fn one_that_is_looked_at_seldom_holds_up_no_other_and_can_be_hurried() {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let mut pace = Pace::default();
+        let mut pace = Pace::of(["noisy", "quiet"].map(ident).iter());
         for (name, times) in [("noisy", 10), ("quiet", 1)] {
             (0..times).for_each(|_| pace.looked(&ident(name), false, start));
         }
-        pace.happened(ident("noisy"), at(1000));
-        pace.happened(ident("quiet"), at(1000));
+        pace.happened(&ident("noisy"), at(1000));
+        pace.happened(&ident("quiet"), at(1000));
         assert_eq!(pace.due(), Some(at(1200)));
         assert_eq!(pace.take(at(1200)), [ident("quiet")].into());
         assert_eq!(pace.due(), Some(at(30_000)));
-        pace.hurry(ident("noisy"), at(2000));
+        pace.hurry(&ident("noisy"), at(2000));
         assert_eq!(pace.due(), Some(at(2200)));
     }
 
@@ -199,7 +210,7 @@ mod tests {
         let mut now = 0;
         for rest in [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] {
             // A look of 40 s, with something written each second.
-            (1..40).for_each(|it| pace.happened(app.clone(), at(now + it * 1000)));
+            (1..40).for_each(|it| pace.happened(&app, at(now + it * 1000)));
             assert_eq!((pace.due(), pace.take(at(now + 40_000))), (None, [].into()));
             pace.looked(&app, false, at(now + 40_000));
             assert!(pace.has_seen_all());
@@ -207,13 +218,22 @@ mod tests {
             assert_eq!(pace.due(), Some(at(now)));
             assert_eq!(pace.take(at(now)), [app.clone()].into());
         }
-        pace.remind(app.clone(), at(now));
+        pace.remind(&app, at(now));
         pace.looked(&app, false, at(now + 1));
         assert_eq!(pace.due(), None, "the look that was under way will do");
-        pace.remind(app.clone(), at(now + 2));
+        pace.remind(&app, at(now + 2));
         assert_eq!(pace.take(at(now + 1000)), [app.clone()].into());
-        pace.hurry(app.clone(), at(now + 1000));
+        pace.hurry(&app, at(now + 1000));
+        assert!(pace.is_hurried(&app) && !pace.is_at_rest());
         pace.looked(&app, false, at(now + 2000));
         assert_eq!(pace.due(), Some(at(now + 2500)), "it is looked at again at once");
+        assert!(pace.is_at_rest());
+        pace.may_have_missed(at(now + 2000));
+        assert_eq!(pace.take(at(now + 2500)), [app.clone()].into());
+        pace.looked(&app, true, at(now + 3000));
+        pace.may_have_missed(at(now + 3000));
+        assert_eq!(pace.due(), None, "nobody was looking");
+        pace.hurry(&ident("foreign"), at(now + 3000));
+        assert_eq!(pace.due(), None);
     }
 }

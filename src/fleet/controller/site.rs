@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::board::SiteNow;
 use super::known::Known;
-use super::looks::Looks;
+use super::looks::{Looks, look};
 use super::members::{Happened, Members};
 use super::memory::Memory;
 use super::mending::Mending;
@@ -24,8 +24,8 @@ use crate::clock::{self, Clock};
 use crate::fleet::cluster::ClusterError;
 use crate::fleet::object::{Object, ObjectKey};
 use crate::fleet::part::Part;
-use crate::fleet::plan::{ApplySet, Forced};
-use crate::fleet::site::{PlanError, Planned, Reached, nodes, plan_app, reach, set};
+use crate::fleet::plan::ApplySet;
+use crate::fleet::site::{PlanError, Planned, Reached, nodes, reach, set};
 use crate::fleet::spec::Site;
 use crate::fleet::status::{AppStatus, Nodes};
 use crate::model::Ident;
@@ -134,8 +134,10 @@ impl SiteTask {
                 sleep(backoff.after(started.elapsed())).await;
             };
             let changed = tokio::select! {
-                () = follow => continue,
+                // Else what is being put back would go on by the orders before.
+                biased;
                 changed = orders.changed() => changed,
+                () = follow => continue,
             };
             // By another description, it may not be what is wanted any more.
             if let Some((app, mended)) = mending.give_up().await {
@@ -144,7 +146,7 @@ impl SiteTask {
             if changed.is_err() {
                 return;
             }
-            self.waits = Waits::default();
+            (self.waits, self.known) = Default::default();
         }
     }
 
@@ -169,7 +171,7 @@ impl SiteTask {
         self.known.begin(apps());
         let (mut pace, mut looks) = (Pace::of(apps()), Looks::default());
         order.parts.iter().for_each(|it| looks.want(it));
-        // What is watched depends on what is seen first. Whatever changes between both shows in what the watches list at their beginning.
+        // What is watched depends on what is seen first. What changes between both shows in what watches list at their beginning.
         let (mut members, mut is_to_be_followed) = (Members::default(), true);
         let sets = Sets::of(&order.parts);
         let mut ticks = interval(LOOK);
@@ -186,22 +188,28 @@ impl SiteTask {
             tokio::select! {
                 happened = members.next() => {
                     let is_definition = happened.is_about_definitions();
+                    if matches!(happened, Happened::Listed { .. }) {
+                        pace.may_have_missed(Instant::now());
+                    }
                     let apps = self.hear(&reached, &sets, happened).await?;
                     if is_definition && !apps.is_empty() {
                         self.waits.changed(Instant::now());
                     }
-                    apps.into_iter().for_each(|it| pace.happened(it, Instant::now()));
+                    apps.iter().for_each(|it| pace.happened(it, Instant::now()));
                 }
                 () = clock::reached(pace.due()) => {
                     let apps = pace.take(Instant::now());
                     let parts = order.parts.iter().filter(|it| apps.contains(&it.app.name));
                     parts.for_each(|it| looks.want(it));
                 }
-                (app, planned) = looks.done(|it| look(&reached, it, &self.common)) => {
+                (app, planned) = looks.done(|it| look(&reached, it, &self.common.tools)) => {
                     self.looked(&reached, &app, planned, &mut pace).await?;
                     is_to_be_followed |= self.known.places() != members.places;
                     if anew.is_none() && pace.has_seen_all() {
                         anew = Some(begun_anew());
+                    }
+                    if pace.is_at_rest() {
+                        self.known.rest();
                     }
                 }
                 () = clock::reached(follow) => {
@@ -219,7 +227,7 @@ impl SiteTask {
                 (app, mended) = mending.done() => {
                     self.memory.borrow_mut().mended(&self.now.site, &app, mended);
                     // What is written shows as a change, but what can't be written doesn't.
-                    pace.hurry(app, Instant::now());
+                    pace.hurry(&app, Instant::now());
                 }
                 _ = ticks.tick() => {
                     // Without a pinned UID, it is at least the cluster that was reached.
@@ -230,11 +238,11 @@ impl SiteTask {
                         self.now.nodes = nodes(&reached).await.ok().map(|it| Nodes::of(&it));
                         // What couldn't be told may be told now.
                         let unknown = self.memory.borrow().unknown(Clock::time_of_day());
-                        unknown.into_iter().for_each(|it| pace.remind(it, Instant::now()));
+                        unknown.iter().for_each(|it| pace.remind(it, Instant::now()));
                     }
                     self.publish();
                 }
-                () = clock::reached(self.waits.due().filter(|_| anew.is_some())) => {
+                () = clock::reached(self.waits.due()) => {
                     if self.serves_otherwise(&reached).await? {
                         anew = Some(Instant::now());
                     }
@@ -299,9 +307,14 @@ impl SiteTask {
             Err(_) => {}
             Ok(planned) => {
                 planned.refuse_what(|key| self.known.wanted_before(app, key));
-                let concerned = self.known.learn(planned).into_iter();
-                concerned.for_each(|it| pace.hurry(it, Instant::now()));
+                let concerned = self.known.learn(planned);
+                concerned.iter().for_each(|it| pace.hurry(it, Instant::now()));
             }
+        }
+        // It may have been seen as it was before what it is hurried for.
+        if pace.is_hurried(app) {
+            pace.looked(app, false, Instant::now());
+            return Ok(());
         }
         let status = AppStatus::of(app, &planned, &self.common.mask);
         let (mut memory, apis) = (self.memory.borrow_mut(), &reached.apis);
@@ -359,16 +372,6 @@ impl SiteTask {
         self.now.unseen = self.memory.borrow().unseen(&order.parts);
         self.common.publish(&order.site.name, &self.now);
     }
-}
-
-/// Looks at an app as a whole.
-fn look(
-    reached: &Arc<Reached>,
-    part: Arc<Part>,
-    common: &Common,
-) -> impl Future<Output = Result<Planned, PlanError>> + 'static {
-    let (reached, tools) = (reached.clone(), common.tools.clone());
-    async move { plan_app(&reached, &part, &tools, &Forced::default()).await }
 }
 
 /// By how much later a site is looked at anew than others.
