@@ -27,7 +27,7 @@ impl Known {
         self.wanted = apps.map(wanted).collect();
     }
 
-    /// Notes that no app is being looked at.
+    /// Notes that no app is being looked at: of what has gone so far, no look tells any more.
     pub(super) fn rest(&mut self) {
         self.gone.clear();
     }

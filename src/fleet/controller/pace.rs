@@ -10,7 +10,7 @@ use crate::model::Ident;
 
 /// How long after a change an app is looked at: changes seldom come alone.
 const SETTLE: Duration = Duration::from_millis(200);
-/// The least time between two looks, of one app and of one site.
+/// The least time between two looks at an app, and from any look at a site's apps until others are due.
 const REST: Duration = Duration::from_millis(500);
 /// The most time between two looks of an app in which something happens, however often they show nothing new.
 const LONGEST: Duration = Duration::from_secs(30);

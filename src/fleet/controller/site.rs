@@ -177,10 +177,13 @@ impl SiteTask {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticked = 0_u32;
-        let begun_anew = || Instant::now() + ANEW + spread(&order.site.name);
-        // What takes long to look at isn't given up for that.
-        let mut anew = pace.has_seen_all().then(begun_anew);
+        let next_anew = || Instant::now() + ANEW + spread(&order.site.name);
+        // The time begins when all was seen, or what takes long would be given up each time.
+        let mut anew = pace.has_seen_all().then(next_anew);
         loop {
+            if pace.is_at_rest() {
+                self.known.rest();
+            }
             self.waits.note(self.memory.borrow().waits_for_apis(), Instant::now());
             let heal = self.memory.borrow().next_healing();
             let heal = heal.filter(|_| order.heals && mending.is_idle());
@@ -206,10 +209,7 @@ impl SiteTask {
                     self.looked(&reached, &app, planned, &mut pace).await?;
                     is_to_be_followed |= self.known.places() != members.places;
                     if anew.is_none() && pace.has_seen_all() {
-                        anew = Some(begun_anew());
-                    }
-                    if pace.is_at_rest() {
-                        self.known.rest();
+                        anew = Some(next_anew());
                     }
                 }
                 () = clock::reached(follow) => {

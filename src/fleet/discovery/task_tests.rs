@@ -22,44 +22,97 @@ fn source() -> Source {
     Source { key, site, from: endpoint.from, workload: None }
 }
 
-/// What is wrong with an endpoint's addresses, a time after its configuration and a while before its description.
-async fn trouble(pause: Duration) -> Vec<String> {
-    let (source, record) = (source(), Arc::new(Resolved::default()));
-    let (sources, sources_now) = watch::channel(Some(Arc::default()));
-    let servers = settings::Resolver { servers: Vec::new(), timeout: Duration::from_secs(2) };
-    let nothing = Wanted { names: Vec::new(), discovered: Vec::new(), servers };
-    let (wanted, wanted_now) = watch::channel(nothing);
-    let (changes, _listener) = mpsc::channel(8);
-    let metrics = DiscoveryMetrics::register(&Registry::new()).unwrap();
-    let discovery = Discovery::new(Clock::start(), sources_now, wanted_now, changes, metrics);
-    let stop = CancellationToken::new();
-    let mut task = JoinSet::new();
-    task.spawn(discovery.run(stop.clone()));
-    sleep(Duration::from_secs(60)).await;
+/// Discovery at work.
+struct Bench {
+    sources: watch::Sender<Option<Arc<[Source]>>>,
+    wanted: watch::Sender<Wanted>,
+    registry: Registry,
+    stop: CancellationToken,
+    task: JoinSet<()>,
+    _listener: mpsc::Receiver<Locator>,
+}
+
+impl Bench {
+    /// One to which nobody has said anything for a while.
+    async fn start() -> Self {
+        let (sources, sources_now) = watch::channel(Some(Arc::default()));
+        let servers = settings::Resolver { servers: Vec::new(), timeout: Duration::from_secs(2) };
+        let (wanted, wanted_now) =
+            watch::channel(Wanted { names: Vec::new(), discovered: Vec::new(), servers });
+        let (changes, listener) = mpsc::channel(8);
+        let (registry, stop) = (Registry::new(), CancellationToken::new());
+        let metrics = DiscoveryMetrics::register(&registry).unwrap();
+        let discovery = Discovery::new(Clock::start(), sources_now, wanted_now, changes, metrics);
+        let mut task = JoinSet::new();
+        task.spawn(discovery.run(stop.clone()));
+        sleep(Duration::from_secs(60)).await;
+        Self { sources, wanted, registry, stop, task, _listener: listener }
+    }
+
+    /// Has an endpoint be wanted, and nothing else. Gives what becomes known of it.
+    fn want(&self, key: &EndpointKey) -> Arc<Resolved> {
+        let record = Arc::new(Resolved::default());
+        self.wanted.send_modify(|it| it.discovered = vec![(key.clone(), record.clone())]);
+        record
+    }
+
+    /// The sites with which endpoints are told to be stale.
+    fn stale(&self) -> Vec<String> {
+        let families = self.registry.gather();
+        let stale = families.iter().filter(|it| it.name() == "farol_fleet_discovery_stale");
+        let labels = stale.flat_map(|it| it.get_metric()).flat_map(|it| it.get_label());
+        labels.filter(|it| it.name() == "site").map(|it| it.value().to_owned()).collect()
+    }
+
+    async fn end(mut self) {
+        self.stop.cancel();
+        while self.task.join_next().await.is_some() {}
+    }
+}
+
+fn trouble(record: &Resolved) -> String {
+    record.latest().trouble.map_or_else(String::new, |it| it.reason.to_string())
+}
+
+/// What is wrong with an endpoint's addresses, a time after its configuration and a while after its description, which came then.
+async fn troubles(pause: Duration) -> [String; 2] {
+    let (source, bench) = (source(), Bench::start().await);
     // What has nothing to do with it makes it no shorter.
-    sources.send_replace(Some(Arc::default()));
+    bench.sources.send_replace(Some(Arc::default()));
     sleep(Duration::from_millis(900)).await;
-    let mut told = Vec::new();
-    let mut look = async |milliseconds: u64| {
-        sleep(Duration::from_millis(milliseconds)).await;
-        told.push(record.latest().trouble.map_or_else(String::new, |it| it.reason.to_string()));
-    };
-    wanted.send_modify(|it| it.discovered.push((source.key.clone(), record.clone())));
-    look(u64::try_from(pause.as_millis()).unwrap()).await;
-    sources.send_replace(Some(vec![source].into()));
+    let record = bench.want(&source.key);
+    sleep(pause).await;
+    let before = trouble(&record);
+    bench.sources.send_replace(Some(vec![source].into()));
     // The test awaits what its watcher finds.
-    look(5000).await;
-    stop.cancel();
-    task.join_all().await;
-    told
+    sleep(Duration::from_secs(5)).await;
+    let after = trouble(&record);
+    bench.end().await;
+    [before, after]
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_is_described_a_moment_later_was_never_without() {
-    let [before, after] = trouble(Duration::from_millis(500)).await.try_into().unwrap();
+    let [before, after] = troubles(Duration::from_millis(500)).await;
     assert_eq!(before, "");
     assert!(after.contains("/nonexistent/kubeconfig"), "{after}");
-    let [before, after] = trouble(Duration::from_millis(1500)).await.try_into().unwrap();
+    let [before, after] = troubles(Duration::from_millis(1500)).await;
     assert_eq!(before, UNDESCRIBED);
     assert!(after.contains("/nonexistent/kubeconfig"), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_of_an_endpoint_without_a_description_is_over_with_one() {
+    let (source, bench) = (source(), Bench::start().await);
+    bench.want(&source.key);
+    sleep(Duration::from_millis(1500)).await;
+    assert_eq!(bench.stale(), [""]);
+    // It is configured anew, so it isn't told yet that it is without a description still.
+    let record = bench.want(&source.key);
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!((trouble(&record), bench.stale()), (String::new(), vec![String::new()]));
+    bench.sources.send_replace(Some(vec![source].into()));
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(bench.stale(), ["sea"]);
+    bench.end().await;
 }

@@ -17,7 +17,8 @@ use super::tools::Tools;
 
 /// How long a package is used: less than passes until the daemon looks at everything anew.
 const KEPT: Duration = Duration::from_secs(300);
-/// The charts that are pulled at the same time. They mostly wait, for ever if nobody answers, so they are no slots of what renders.
+/// The charts that are pulled at the same time. They mostly wait, for as long as a program may if nobody answers, so they take no slots of what
+/// renders.
 const AT_ONCE: usize = 8;
 
 /// What comes of a pull, for each of those who wait for it.

@@ -3,8 +3,8 @@
 //! - **Flow**: [`Source::render`] gives the objects and what was left out; [`override_replicas`] and [`autoscalers`] make a site's
 //!   own of them. Nothing here asks a cluster: what is known of it comes in by the [`Target`].
 //! - **Guarantees**: a source that is broken renders nothing, and all that is broken in it is told at once; values never stand on
-//!   a command line nor on a disk; programs are bounded in time and output. Rendering waits for no network: charts are brought here
-//!   before, and that takes no slot of what renders.
+//!   a command line nor on a disk; programs are bounded in time and output. A chart's rendering waits for no network: it is
+//!   brought here before, and that takes no slot of what renders.
 
 mod autoscale;
 mod charts;
